@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"example.com/turnkey/tlsconfig"
+)
+
+// check reports every fault that can be known without serving, or what would be served.
+func check(cfg config, faults []fault, out io.Writer) error {
+	faults = append(faults, tlsconfig.Check(cfg.tlsOptions(slog.Default(), nil))...)
+	listeners, listenFaults := listenAll(cfg)
+	listeners.close()
+	if faults = append(faults, listenFaults...); len(faults) > 0 {
+		return faultList(faults)
+	}
+	for _, w := range cfg.warnings {
+		fmt.Fprintln(out, "note:", w)
+	}
+	cfg.print(out)
+	fmt.Fprintln(out, "everything is in order")
+	return nil
+}
+
+// print shows the settings in force. It holds no secret.
+func (c config) print(w io.Writer) {
+	row := func(name string, value any) { fmt.Fprintf(w, "  %-12s %v\n", name, value) }
+	row("env", pick(c.prod, "prod", "dev"))
+	row("tls mode", c.mode)
+	row("hosts", pick(len(c.hosts) == 0, "any", strings.Join(c.hosts, ", ")))
+	row("https", pick(c.httpsAddr == "", "off", c.httpsAddr))
+	row("http", pick(c.httpAddr == "", "off", c.httpAddr))
+	switch c.mode {
+	case tlsconfig.ACME:
+		row("directory", c.acmeDirectory)
+		row("cache", c.acmeCache)
+	case tlsconfig.Files, tlsconfig.Local:
+		row("certificate", strings.Join(c.certFiles, ", "))
+	}
+	row("hsts", pick(c.hsts == "", "none", c.hsts))
+	row("admin", pick(c.adminAddr == "", "off", c.adminAddr))
+	row("grace", c.shutdownGrace.Round(time.Millisecond))
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/joho/godotenv"
+)
+
+// dotenv is what was found in the .env file.
+type dotenv struct {
+	file   string
+	names  []string // variables in it
+	broken *fault   // why it could not be read
+}
+
+// loadDotenv puts the file's variables into the process's environment, where the real ones win. A missing file is
+// fine; a malformed one is a fault, and then none of it is used.
+func loadDotenv(file string) dotenv {
+	d := dotenv{file: file}
+	data, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return d
+	}
+	if err != nil {
+		d.broken = &fault{Setting: file, Problem: "cannot be read: " + err.Error(), Fix: "make it readable for this user, or remove it"}
+		return d
+	}
+	values, err := godotenv.UnmarshalBytes(data)
+	if err != nil {
+		// godotenv's message quotes the rest of the file, secrets and all.
+		line, name := brokenLine(string(data))
+		d.broken = &fault{Setting: file, Problem: fmt.Sprintf("line %d is not NAME=value (it begins with %q)", line, name),
+			Fix: "write NAME=value, with quotes around values that hold spaces or #, and close every quote"}
+		return d
+	}
+	for name, value := range values {
+		d.names = append(d.names, name)
+		if _, set := os.LookupEnv(name); !set {
+			os.Setenv(name, value)
+		}
+	}
+	slices.Sort(d.names)
+	return d
+}
+
+// brokenLine finds where a file stops making sense: the line after the longest beginning that parses.
+func brokenLine(data string) (number int, begins string) {
+	lines := strings.Split(data, "\n")
+	good := 0
+	for n := range lines {
+		if _, err := godotenv.Unmarshal(strings.Join(lines[:n+1], "\n")); err == nil {
+			good = n + 1
+		}
+	}
+	if good >= len(lines) {
+		good = len(lines) - 1
+	}
+	begins = strings.TrimSpace(lines[good])
+	if i := strings.IndexAny(begins, "=: \t"); i >= 0 {
+		begins = begins[:i] // never the value
+	}
+	return good + 1, begins[:min(len(begins), 40)]
+}
+
+// faults reports the file itself, and every variable in it that is nearly one of ours: a misspelt setting would
+// otherwise be a setting that silently does nothing. Variables of the site's own are let be.
+func (d dotenv) faults(known []string) []fault {
+	if d.broken != nil {
+		return []fault{*d.broken}
+	}
+	var out []fault
+	for _, name := range d.names {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if near := nearest(name, known); near != "" {
+			out = append(out, fault{Setting: name, Problem: "in " + d.file + " is not a setting; is " + near + " meant?",
+				Fix: "write " + near + ", or give a variable of your own a name that is not so close"})
+		} else if strings.HasPrefix(name, "TLS_") || strings.HasPrefix(name, "ACME_") {
+			out = append(out, fault{Setting: name, Problem: "in " + d.file + " is not a setting", Fix: "see .env.example for those that begin with TLS_ and ACME_, and name your own otherwise"})
+		}
+	}
+	return out
+}
+
+// nearest is the known name within one slip of the pen: a letter wrong, missing, too many, or two swapped.
+func nearest(name string, known []string) string {
+	for _, k := range known {
+		if name != k && oneSlip(strings.ToUpper(name), k) {
+			return k
+		}
+	}
+	return ""
+}
+
+func oneSlip(a, b string) bool {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	if len(a)-len(b) > 1 {
+		return false
+	}
+	i := 0
+	for i < len(b) && a[i] == b[i] {
+		i++
+	}
+	if len(a) > len(b) {
+		return a[i+1:] == b[i:]
+	}
+	if i == len(a) || a[i+1:] == b[i+1:] {
+		return true
+	}
+	return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+}

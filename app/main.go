@@ -1,0 +1,117 @@
+// Command turnkey is the site: a gin application that brings its own HTTPS.
+//
+//	turnkey              serve
+//	turnkey check        check settings and certificates, then exit: 0 or 1
+//	turnkey healthcheck  ask the server that runs with these settings whether it is ready: 0 or 1
+//	turnkey version      print the version
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path"
+	"runtime/debug"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		stop()
+		second := <-signals
+		fmt.Fprintln(os.Stderr, "turnkey: stopped at once by a second signal")
+		os.Exit(128 + int(second.(syscall.Signal)))
+	}()
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+
+	dotenv := loadDotenv(".env")
+	os.Exit(run(ctx, program{
+		args: os.Args[1:], lookup: os.LookupEnv, dotenv: dotenv, reload: reload,
+		stdout: os.Stdout, stderr: os.Stderr,
+	}))
+}
+
+// program is everything that run takes from the world.
+type program struct {
+	args           []string
+	lookup         func(string) (string, bool)
+	dotenv         dotenv
+	reload         <-chan os.Signal
+	stdout, stderr io.Writer
+}
+
+// run is the whole program; its result is the exit status.
+func run(ctx context.Context, p program) int {
+	command := "serve"
+	if len(p.args) > 0 {
+		command = p.args[0]
+	}
+	if command == "version" && len(p.args) == 1 {
+		fmt.Fprintln(p.stdout, version())
+		return 0
+	}
+	if len(p.args) > 1 || command != "serve" && command != "check" && command != "healthcheck" {
+		fmt.Fprintf(p.stderr, "usage: %s [serve | check | healthcheck | version]\n", project())
+		return 2
+	}
+
+	cfg, names, faults := loadConfig(p.lookup, project())
+	faults = append(p.dotenv.faults(names), faults...)
+	var err error
+	switch command {
+	case "check":
+		err = check(cfg, faults, p.stdout)
+	case "healthcheck":
+		err = healthcheck(ctx, cfg, faults)
+	default:
+		err = serve(ctx, cfg, faults, p)
+	}
+	if err != nil {
+		var list faultList
+		if errors.As(err, &list) {
+			list.print(p.stderr)
+		} else {
+			fmt.Fprintf(p.stderr, "%s: %v\n", project(), err)
+		}
+		return 1
+	}
+	return 0
+}
+
+// project is the last element of the module's path: what a rename changes in one place.
+func project() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
+		return path.Base(info.Main.Path)
+	}
+	return "turnkey"
+}
+
+// version is what the go command stamped into the binary.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return project() + " unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "development"
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				v += " " + s.Value[:min(12, len(s.Value))]
+			}
+			if s.Key == "vcs.modified" && s.Value == "true" {
+				v += " (modified)"
+			}
+		}
+	}
+	return fmt.Sprintf("%s %s %s", project(), v, info.GoVersion)
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+// noiseEvery is how often failed handshakes are summed up.
+const noiseEvery = time.Minute
+
+// noise is where net/http logs to. Scanners make thousands of handshakes fail; those are counted and summed up in a
+// line a minute. Everything else is passed on.
+type noise struct {
+	log    *slog.Logger
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+// handshakeReasons are found in crypto/tls's messages, the first match counting.
+var handshakeReasons = []struct{ text, reason string }{
+	{"no certificates configured", "unknown_name"},
+	{"first record does not look like a TLS handshake", "not_tls"},
+	{"client sent an HTTP request to an HTTPS server", "not_tls"},
+	{"unknown certificate", "certificate_not_trusted"},
+	{"bad certificate", "certificate_not_trusted"},
+	{"client didn't provide a certificate", "no_client_certificate"},
+	{"client certificate", "bad_client_certificate"},
+	{"certificate signed by unknown authority", "bad_client_certificate"},
+	{"unsupported versions", "old_client"},
+	{"protocol version", "old_client"},
+	{"no cipher suite supported", "old_client"},
+	{"unsupported application protocols", "alpn"},
+	{"timeout", "gave_up"},
+	{"EOF", "gave_up"},
+	{"reset by peer", "gave_up"},
+	{"broken pipe", "gave_up"},
+}
+
+func newNoise(log *slog.Logger) *noise {
+	return &noise{log: log, counts: map[string]int{}}
+}
+
+// Write takes one line of net/http's.
+func (n *noise) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	_, handshake, isHandshake := strings.Cut(text, "TLS handshake error from ")
+	switch {
+	case isHandshake:
+		n.count(reasonOf(handshake))
+	case strings.HasPrefix(text, "http2: server: error reading preface"):
+		n.count("gave_up")
+	default:
+		n.log.Warn("net/http", "message", text)
+	}
+	return len(line), nil
+}
+
+func reasonOf(message string) string {
+	for _, r := range handshakeReasons {
+		if strings.Contains(message, r.text) {
+			return r.reason
+		}
+	}
+	return "other"
+}
+
+func (n *noise) count(reason string) {
+	n.mu.Lock()
+	n.counts[reason]++
+	n.mu.Unlock()
+}
+
+// run sums up until ctx is done, and once more then.
+func (n *noise) run(ctx context.Context) {
+	ticker := time.NewTicker(noiseEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			n.report()
+		case <-ctx.Done():
+			n.report()
+			return
+		}
+	}
+}
+
+func (n *noise) report() {
+	n.mu.Lock()
+	counts := n.counts
+	n.counts = map[string]int{}
+	n.mu.Unlock()
+	if len(counts) == 0 {
+		return
+	}
+	var attrs []any
+	for reason, count := range counts {
+		attrs = append(attrs, slog.Int(reason, count))
+	}
+	n.log.Info("handshakes that failed", attrs...)
+}

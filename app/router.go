@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/handlers"
+	"example.com/turnkey/middleware"
+)
+
+const bodyLimit = 1 << 20 // bytes; routes that need more say so in handlers.BodyLimits
+
+// probes are asked by load balancers: by address, without TLS, every few seconds.
+var probes = []string{"/healthz", "/readyz"}
+
+// newRouter is the whole of what happens to a request, from top to bottom.
+func newRouter(cfg config, files fs.FS, live bool, ports ports, ready func() error, log *slog.Logger) (http.Handler, error) {
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	// gin's defaults are for a server behind a proxy; this one faces the internet.
+	r.HandleMethodNotAllowed = true // 405 with Allow, not 404
+	r.RedirectTrailingSlash = false // that redirect would skip every middleware
+	r.RedirectFixedPath = false     // as would this one
+	r.ContextWithFallback = true    // c is a context that ends with the request
+	r.RemoteIPHeaders = []string{cfg.clientIPHeader}
+	trusted := []string{}
+	for _, p := range cfg.trustedProxies {
+		trusted = append(trusted, p.String())
+	}
+	if err := r.SetTrustedProxies(trusted); err != nil { // gin's own default is to trust everybody
+		return nil, err
+	}
+	renderer, err := newRenderer(files, live)
+	if err != nil {
+		return nil, err
+	}
+	r.HTMLRender = renderer
+	assets, err := newAssets(files, live)
+	if err != nil {
+		return nil, err
+	}
+
+	var once sync.Once
+	r.Use(
+		middleware.Forwarded(cfg.trustedProxies, cfg.httpsAddr != ""), // first: what follows reads no stranger's word
+		middleware.RequestID(),
+		middleware.AccessLog(log, probes...),
+		middleware.HSTS(cfg.hsts), // before anything that can answer
+		middleware.Errors(log),    // what is below answers errors through here
+		middleware.Hosts(cfg.hosts, probes),
+		middleware.HTTPS(middleware.Redirect{
+			Status:    pick(cfg.prod, http.StatusPermanentRedirect, http.StatusTemporaryRedirect),
+			PlainPort: ports.http, TLSPort: ports.https,
+			Except: probes,
+			Unknown: func(*http.Request) {
+				once.Do(func() {
+					log.Warn("the proxy does not say whether visitors come over https; without that there is neither redirect nor HSTS",
+						"fix", "let it set X-Forwarded-Proto (nginx: proxy_set_header X-Forwarded-Proto $scheme)")
+				})
+			},
+		}),
+		middleware.SameOrigin(),
+		middleware.BodyLimit(bodyLimit, handlers.BodyLimits),
+	)
+	r.NoRoute(middleware.NotFound)
+	r.NoMethod(middleware.MethodNotAllowed)
+	r.GET("/static/*file", assets.serve)
+	if err := register(r, ready); err != nil {
+		return nil, err
+	}
+	return middleware.Head(r), nil
+}
+
+// register turns gin's panic about two routes that clash into an error with a name.
+func register(r *gin.Engine, ready func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("handlers/routes.go: %v", v)
+		}
+	}()
+	handlers.Routes(r, ready)
+	return nil
+}

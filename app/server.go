@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"example.com/turnkey/tlsconfig"
+	"example.com/turnkey/web"
+)
+
+const (
+	headerTimeout  = 5 * time.Second  // to send a request's header, or to shake hands
+	bodyTimeout    = 30 * time.Second // to send a request, and to be sent the answer; middleware.Stream lifts it
+	idleTimeout    = 120 * time.Second
+	maxHeaderBytes = 64 << 10
+)
+
+// ports are those really opened, which port 0 leaves to the system.
+type ports struct{ https, http int }
+
+// server is the open listeners and what answers on them.
+type server struct {
+	cfg       config
+	log       *slog.Logger
+	source    tlsconfig.Source
+	listeners listeners
+	noise     *noise
+	draining  atomic.Bool
+	open      atomic.Int64 // requests being answered
+	servers   []*http.Server
+}
+
+// serve runs the site until ctx is done, or reports every reason why it cannot.
+func serve(ctx context.Context, cfg config, faults []fault, p program) error {
+	out := newLogWriter(p.stdout)
+	defer out.Close()
+	logger := newLogger(cfg, out)
+	slog.SetDefault(logger)
+	banner := newBanner(cfg, p.stdout)
+
+	options := cfg.tlsOptions(logger, banner.say)
+	faults = append(faults, tlsconfig.Check(options)...)
+	lns, listenFaults := listenAll(cfg)
+	if faults = append(faults, listenFaults...); len(faults) > 0 {
+		lns.close()
+		return faultList(faults)
+	}
+	source, err := tlsconfig.New(options)
+	if err != nil {
+		lns.close()
+		return err
+	}
+	s := &server{cfg: cfg, log: logger, source: source, listeners: lns, noise: newNoise(logger)}
+	if err := s.build(); err != nil {
+		lns.close()
+		return err
+	}
+	for _, w := range cfg.warnings {
+		logger.Warn(w)
+	}
+	banner.print(s)
+	return s.run(ctx, p.reload)
+}
+
+// build puts handlers behind the listeners.
+func (s *server) build() error {
+	disk := ""
+	if !s.cfg.prod {
+		disk = "web"
+	}
+	files, live := web.FS(disk)
+	if !s.cfg.prod && !live {
+		s.log.Info("there is no folder web here: pages come from the binary, and edits do not show")
+	}
+	router, err := newRouter(s.cfg, files, live, s.ports(), s.ready, s.log)
+	if err != nil {
+		return err
+	}
+	// Challenges are answered on both ports: a CDN in front may have turned the CA's plain request into HTTPS.
+	handler := s.counted(s.source.HTTPHandler(router))
+	if len(s.listeners.https) > 0 {
+		srv := s.newServer(handler)
+		srv.TLSConfig = s.source.TLSConfig()
+		s.servers = append(s.servers, srv)
+	}
+	if len(s.listeners.http) > 0 {
+		s.servers = append(s.servers, s.newServer(handler))
+	}
+	if len(s.listeners.admin) > 0 {
+		s.servers = append(s.servers, s.newAdmin())
+	}
+	return nil
+}
+
+func (s *server) newServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      bodyTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          log.New(s.noise, "", 0),
+	}
+}
+
+// counted keeps count of open requests, for the drain.
+func (s *server) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.open.Add(1)
+		defer s.open.Add(-1)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// run serves until ctx is done or a listener fails, then drains. Whoever ends first ends the others.
+func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
+	failed := make(chan error, 8)
+	i := 0
+	for _, group := range [][]net.Listener{s.listeners.https, s.listeners.http, s.listeners.admin} {
+		if len(group) == 0 {
+			continue
+		}
+		srv := s.servers[i]
+		i++
+		for _, ln := range group {
+			go func() {
+				var err error
+				if srv.TLSConfig != nil {
+					err = srv.ServeTLS(ln, "", "")
+				} else {
+					err = srv.Serve(ln)
+				}
+				if !errors.Is(err, http.ErrServerClosed) {
+					failed <- fmt.Errorf("listening on %s: %w", ln.Addr(), err)
+				}
+			}()
+		}
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { s.noise.run(background) })
+	wg.Go(func() {
+		if err := s.source.Run(background); err != nil {
+			failed <- fmt.Errorf("keeping certificates: %w", err)
+		}
+	})
+
+	var cause error
+wait:
+	for {
+		select {
+		case <-ctx.Done():
+			break wait
+		case cause = <-failed:
+			break wait
+		case <-reload:
+			s.log.Info("SIGHUP: certificates are looked at again")
+			s.source.Reload()
+		}
+	}
+	err := s.drain()
+	stop()
+	wg.Wait()
+	return errors.Join(cause, err)
+}
+
+// drain ends without losing a request: readiness falls, load balancers get a moment to see it, the listeners close,
+// and what is open may finish.
+func (s *server) drain() error {
+	s.draining.Store(true)
+	s.log.Info("stopping", "open_requests", s.open.Load(), "grace", s.cfg.shutdownGrace)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.shutdownGrace)
+	defer cancel()
+	if s.cfg.prod {
+		time.Sleep(s.cfg.shutdownGrace / 10)
+	} else {
+		go s.closeQuiet(ctx)
+	}
+
+	var wg sync.WaitGroup
+	var cut atomic.Bool
+	for _, srv := range s.servers {
+		wg.Go(func() {
+			if err := srv.Shutdown(ctx); err != nil {
+				cut.Store(true)
+			}
+		})
+	}
+	wg.Wait()
+	open := s.open.Load()
+	for _, srv := range s.servers {
+		srv.Close() // nothing is left to close unless the grace ran out
+	}
+	if cut.Load() && open > 0 {
+		return fmt.Errorf("%d requests were still open after SHUTDOWN_GRACE=%s and were cut off", open, s.cfg.shutdownGrace)
+	}
+	s.log.Info("stopped")
+	return nil
+}
+
+// closeQuiet spares a developer the wait for connections on which nothing was ever asked, which browsers open in
+// advance and Shutdown gives five seconds.
+func (s *server) closeQuiet(ctx context.Context) {
+	for quiet := 0; quiet < 5; quiet++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+		if s.open.Load() > 0 {
+			quiet = 0
+		}
+	}
+	for _, srv := range s.servers {
+		srv.Close()
+	}
+}
+
+// ready says why no visitor should be sent here, if so.
+func (s *server) ready() error {
+	if s.draining.Load() {
+		return errors.New("stopping")
+	}
+	if status := s.source.Status(); len(status) > 0 && !status[0].Usable(time.Now()) {
+		return fmt.Errorf("no valid certificate for %s", status[0].Names[0])
+	}
+	return nil
+}
+
+func (s *server) ports() ports {
+	var p ports
+	if l := s.listeners.https; len(l) > 0 {
+		p.https = portOf(l[0])
+	}
+	if l := s.listeners.http; len(l) > 0 {
+		p.http = portOf(l[0])
+	}
+	return p
+}

@@ -1,0 +1,19 @@
+// Package handlers is yours: the pages and endpoints of the site, a file each. Routes is the whole map.
+package handlers
+
+import "github.com/gin-gonic/gin"
+
+// BodyLimits are routes that take larger bodies than the 1 MiB of all others, in bytes, by their pattern:
+//
+//	"/api/pictures": 20 << 20,
+var BodyLimits = map[string]int64{}
+
+// Routes puts every route in place. What handlers need (a database, a mailer) becomes a parameter here and in the
+// functions that make them, so that a forgotten one does not compile.
+func Routes(r *gin.Engine, ready func() error) {
+	r.GET("/", Home)
+	r.GET("/api/connection", Connection)
+
+	r.GET("/healthz", Healthz)
+	r.GET("/readyz", Readyz(ready))
+}

@@ -1,0 +1,154 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Error is an error that knows its status. Err is for visitors when the status is below 500, and for the log
+// otherwise.
+type Error struct {
+	Status int
+	Err    error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Problem is what a visitor learns of an error, as application/problem+json (RFC 9457) or in the page "error".
+type Problem struct {
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
+// errPanic marks an error that was a panic, with the stack for the log.
+type errPanic struct {
+	value any
+	stack []byte
+}
+
+func (e *errPanic) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// Errors is the one path of every error: those that a handler passes to c.Error, a panic, a template that fails, 404
+// and 405 all become one clean answer here. When the first byte is out already, the connection is cut instead, so
+// that a broken answer never looks complete (gin's own recovery ends it as a whole 200).
+func Errors(log *slog.Logger) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		defer func() {
+			if v := recover(); v != nil {
+				if v == http.ErrAbortHandler { // net/http's own way to say: cut it
+					panic(v)
+				}
+				c.Error(&errPanic{v, debug.Stack()})
+				answer(c, log)
+			}
+		}()
+		c.Next()
+		if len(c.Errors) > 0 {
+			answer(c, log)
+		}
+	}
+}
+
+// NotFound is for the engine's NoRoute.
+func NotFound(c *gin.Context) {
+	c.Error(&Error{http.StatusNotFound, errors.New("there is nothing at this address")})
+}
+
+// MethodNotAllowed is for the engine's NoMethod. gin has set Allow; HEAD comes with every GET.
+func MethodNotAllowed(c *gin.Context) {
+	header := c.Writer.Header()
+	if allow := header.Get("Allow"); strings.Contains(allow, http.MethodGet) && !strings.Contains(allow, http.MethodHead) {
+		header.Set("Allow", allow+", "+http.MethodHead)
+	}
+	c.Error(&Error{http.StatusMethodNotAllowed, errors.New("this address does not take that method")})
+}
+
+// answer writes the last error of c, once.
+func answer(c *gin.Context, log *slog.Logger) {
+	err := c.Errors.Last().Err
+	status := statusOf(err)
+	broken := c.Writer.Written()
+	if status >= 500 || broken {
+		attrs := []slog.Attr{slog.String("error", err.Error()), slog.String("method", method(c.Request)), slog.String("path", c.Request.URL.Path)}
+		if p, ok := errors.AsType[*errPanic](err); ok {
+			attrs = append(attrs, slog.String("stack", string(p.stack)))
+		}
+		msg := "request failed"
+		if broken {
+			msg = "request failed after its first byte; the connection is cut"
+		}
+		log.LogAttrs(c.Request.Context(), slog.LevelError, msg, attrs...)
+	}
+	if broken {
+		panic(http.ErrAbortHandler)
+	}
+
+	p := Problem{Title: http.StatusText(status), Status: status, RequestID: RequestIDFrom(c.Request.Context())}
+	if status < 500 {
+		p.Detail = err.Error()
+	}
+	header := c.Writer.Header()
+	for _, stale := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
+		header.Del(stale)
+	}
+	header.Set("Cache-Control", "no-store")
+	c.Abort()
+	if !prefersHTML(c.Request.Header.Get("Accept")) {
+		c.Header("Content-Type", "application/problem+json")
+		c.JSON(status, p)
+		return
+	}
+	before := len(c.Errors)
+	c.HTML(status, "error", p)
+	if len(c.Errors) > before && !c.Writer.Written() { // the error page itself is broken
+		log.ErrorContext(c.Request.Context(), "error page failed", "error", c.Errors.Last().Err)
+		c.Header("Content-Type", "text/plain; charset=utf-8")
+		c.String(status, "%s\n", p.Title)
+	}
+}
+
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Status
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return http.StatusRequestEntityTooLarge
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// prefersHTML reads an Accept header (RFC 9110 §12.5.1) as far as errors need it: whether the client, by its own
+// weights, likes text/html at least as much as JSON and asked for it by name.
+func prefersHTML(accept string) bool {
+	var html, json float64
+	for part := range strings.SplitSeq(accept, ",") {
+		media, params, _ := strings.Cut(part, ";")
+		q := 1.0
+		for param := range strings.SplitSeq(params, ";") {
+			if name, value, _ := strings.Cut(strings.TrimSpace(param), "="); strings.EqualFold(name, "q") {
+				q, _ = strconv.ParseFloat(value, 64)
+			}
+		}
+		switch strings.ToLower(strings.TrimSpace(media)) {
+		case "text/html", "application/xhtml+xml", "text/*":
+			html = max(html, q)
+		case "application/json", "application/problem+json", "application/*":
+			json = max(json, q)
+		}
+	}
+	return html > 0 && html >= json
+}

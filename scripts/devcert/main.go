@@ -1,0 +1,47 @@
+// Command devcert makes the development certificate, certs/cert.pem and certs/key.pem, as the first `make dev` does.
+// A pair that is good is left as it is.
+//
+//	go run ./scripts/devcert [name ...]
+//
+// Names are private ones that the certificate should be for beside localhost, such as shop.test or 192.168.1.20.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+
+	"example.com/turnkey/tlsconfig/localca"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "devcert:", err)
+		os.Exit(1)
+	}
+}
+
+func run(names []string) error {
+	dir, err := localca.Dir(os.Getenv)
+	if err != nil {
+		return err
+	}
+	project := "turnkey"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
+		project = path.Base(info.Main.Path)
+	}
+	req := localca.Request{
+		CertFile: filepath.Join("certs", "cert.pem"), KeyFile: filepath.Join("certs", "key.pem"),
+		CADir: dir, Names: localca.Names(project, names),
+	}
+	result, err := localca.Ensure(req)
+	if err != nil {
+		return err
+	}
+	for _, line := range result.Lines(req) {
+		fmt.Println(line)
+	}
+	return nil
+}

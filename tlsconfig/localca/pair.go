@@ -1,0 +1,221 @@
+package localca
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// renewBefore is how much life a development certificate must have left to be used again.
+const renewBefore = 30 * 24 * time.Hour
+
+// Request says which pair a project needs. Every field but Names is required.
+type Request struct {
+	CertFile, KeyFile string   // where the pair lives; the root is copied beside CertFile as ca.pem
+	CADir             string   // see Dir
+	Names             []string // beside the ones every development certificate has; see Names
+}
+
+// Result is what Ensure found or did.
+type Result struct {
+	Why     string // why a new pair was made; empty when the one there serves on
+	MadeCA  bool   // a new CA was made, which nobody trusts yet
+	Leaf    *x509.Certificate
+	Skipped []string // names asked for that the CA may not sign
+}
+
+// ErrForeign says that the files at the pair's place were made by somebody else, and were left alone.
+var ErrForeign = errors.New("not made by this program")
+
+// Ensure leaves a usable pair at the request's place: the one there, or a new one when it is missing, near expiry,
+// corrupt, mismatched, for other names or of another CA. Unreadable files are kept as *.bad; somebody else's are
+// never touched (ErrForeign). Processes that run it at once take turns.
+func Ensure(req Request) (Result, error) {
+	var res Result
+	ca, madeCA, err := Open(req.CADir)
+	if err != nil {
+		return res, err
+	}
+	res.MadeCA = madeCA
+	for _, dir := range []string{filepath.Dir(req.CertFile), filepath.Dir(req.KeyFile)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return res, fmt.Errorf("making the directory of the certificate: %w", err)
+		}
+	}
+	unlock, err := lock(filepath.Join(filepath.Dir(req.CertFile), ".lock"))
+	if err != nil {
+		return res, err
+	}
+	defer unlock()
+
+	var names []string
+	for _, name := range req.Names {
+		if ca.Permits(name) {
+			names = append(names, name)
+		} else {
+			res.Skipped = append(res.Skipped, name)
+		}
+	}
+	res.Leaf, res.Why, err = inspect(req, ca, names)
+	if err != nil || res.Why == "" {
+		return res, err
+	}
+	chain, key, err := ca.Issue(names)
+	if err != nil {
+		return res, err
+	}
+	// The key first: whoever reads between the two writes sees a mismatch, and knows to wait.
+	err = errors.Join(WriteFile(req.KeyFile, key, 0o600), WriteFile(req.CertFile, chain, 0o644),
+		WriteFile(filepath.Join(filepath.Dir(req.CertFile), "ca.pem"), ca.RootPEM(), 0o644))
+	if err != nil {
+		return res, fmt.Errorf("keeping the development certificate: %w", err)
+	}
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		return res, err
+	}
+	res.Leaf = pair.Leaf
+	return res, nil
+}
+
+// inspect says why the pair at the request's place cannot serve, with an empty why when it can.
+func inspect(req Request, ca *CA, names []string) (leaf *x509.Certificate, why string, err error) {
+	certData, certErr := os.ReadFile(req.CertFile)
+	keyData, keyErr := os.ReadFile(req.KeyFile)
+	if errors.Is(certErr, os.ErrNotExist) && errors.Is(keyErr, os.ErrNotExist) {
+		return nil, "there was none", nil
+	}
+	for _, err := range []error{certErr, keyErr} {
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, "", fmt.Errorf("reading the development certificate: %w", err)
+		}
+	}
+	if certErr == nil && Foreign(certData) {
+		return nil, "", fmt.Errorf("%s: %w", req.CertFile, ErrForeign)
+	}
+	if certErr != nil || keyErr != nil {
+		return nil, "half of it was missing", setAside(req, certErr == nil, keyErr == nil)
+	}
+	pair, err := tls.X509KeyPair(certData, keyData)
+	if err != nil {
+		return nil, "it was corrupt or mismatched (kept as *.bad)", setAside(req, true, true)
+	}
+	leaf = pair.Leaf
+	switch {
+	case !ca.Issued(leaf):
+		return leaf, "the development CA is another one now", nil
+	case time.Until(leaf.NotAfter) < renewBefore:
+		return leaf, fmt.Sprintf("it expires on %s", leaf.NotAfter.Format(time.DateOnly)), nil
+	case time.Now().Before(leaf.NotBefore):
+		return leaf, "it is from the future", nil
+	case !slices.Equal(sorted(names), sorted(certNames(leaf))):
+		return leaf, "the names changed", nil
+	}
+	if runtime.GOOS != "windows" {
+		if err := os.Chmod(req.KeyFile, 0o600); err != nil {
+			return nil, "", fmt.Errorf("protecting the key: %w", err)
+		}
+	}
+	return leaf, "", nil
+}
+
+func setAside(req Request, cert, key bool) error {
+	var errs []error
+	if cert {
+		errs = append(errs, os.Rename(req.CertFile, req.CertFile+".bad"))
+	}
+	if key {
+		errs = append(errs, os.Rename(req.KeyFile, req.KeyFile+".bad"))
+	}
+	return errors.Join(errs...)
+}
+
+// Foreign says whether a PEM file's leaf is somebody else's work. What cannot be parsed is nobody's.
+func Foreign(data []byte) bool {
+	cert, err := parseLeaf(data)
+	return err == nil && !slices.Contains(cert.Issuer.Organization, Organization)
+}
+
+// Lines tells a developer what Ensure did, and what can be done next.
+func (r Result) Lines(req Request) []string {
+	var lines []string
+	if r.MadeCA {
+		lines = append(lines,
+			"local CA     made in "+req.CADir,
+			"             it can vouch for private names only (localhost, *.test, *.local, LAN addresses), and its root key is gone",
+		)
+	}
+	until := "until " + r.Leaf.NotAfter.Format(time.DateOnly) + ", renewed by itself"
+	if r.Why != "" {
+		lines = append(lines,
+			"certificate  made "+req.CertFile+" and "+req.KeyFile+" ("+r.Why+"), "+until,
+			"             for "+strings.Join(certNames(r.Leaf), ", "))
+	} else {
+		lines = append(lines, "certificate  "+req.CertFile+" "+until)
+	}
+	if len(r.Skipped) > 0 {
+		lines = append(lines, "             not for "+strings.Join(r.Skipped, ", ")+": the local CA signs private names only, such as shop.test")
+	}
+	return lines
+}
+
+// Names are those that a development certificate of a project should have: the local ones, this machine's own and
+// its private addresses, then extra. Every name is lower case and there once.
+func Names(project string, extra []string) []string {
+	names := []string{"localhost", project + ".localhost", "host.docker.internal", "127.0.0.1", "::1"}
+	if h := hostname(); dnsName(h) {
+		names = append(names, h)
+		if !strings.Contains(h, ".") {
+			names = append(names, h+".local")
+		}
+	}
+	if addrs, err := net.InterfaceAddrs(); err == nil {
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok && n.IP.IsPrivate() {
+				names = append(names, n.IP.String())
+			}
+		}
+	}
+	var out []string
+	for _, n := range append(names, extra...) {
+		if n = strings.ToLower(n); !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// dnsName keeps machine names that no certificate can carry (spaces, underscores, apostrophes) out of ours.
+func dnsName(s string) bool {
+	return s != "" && len(s) < 254 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-.") == "" &&
+		!strings.Contains(s, "..") && !strings.HasPrefix(s, "-") && !strings.HasPrefix(s, ".") && !strings.HasSuffix(s, "-")
+}
+
+func certNames(leaf *x509.Certificate) []string {
+	names := slices.Clone(leaf.DNSNames)
+	for _, ip := range leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	return names
+}
+
+func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
+
+// parseLeaf reads the first certificate of a PEM file.
+func parseLeaf(data []byte) (*x509.Certificate, error) {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			return x509.ParseCertificate(block.Bytes)
+		}
+	}
+	return nil, errors.New("no certificate")
+}
