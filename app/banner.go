@@ -27,7 +27,7 @@ func (b *banner) print(s *server) {
 			s.log.Info(strings.Join(strings.Fields(line), " "))
 		}
 		s.log.Info("serving", "env", pick(b.cfg.prod, "prod", "dev"), "tls_mode", string(b.cfg.mode), "https", addresses(s.listeners.https),
-			"http", addresses(s.listeners.http), "url", urls[0], "version", version())
+			"http", addresses(s.listeners.http), "admin", addresses(s.listeners.admin), "url", urls[0], "version", version())
 		return
 	}
 	fmt.Fprintf(b.w, "\n  %s  %s\n\n", project(), pick(b.cfg.prod, "prod", "dev"))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,12 +30,14 @@ func loadDotenv(file string) dotenv {
 		d.broken = &fault{Setting: file, Problem: "cannot be read: " + err.Error(), Fix: "make it readable for this user, or remove it"}
 		return d
 	}
+	if line, begins := brokenLine(string(data)); line > 0 {
+		d.broken = &fault{Setting: file, Problem: fmt.Sprintf("line %d is not NAME=value, or opens a quote that is never closed (it begins with %q)", line, begins),
+			Fix: "write NAME=value, with quotes around a value that holds spaces or #"}
+		return d
+	}
 	values, err := godotenv.UnmarshalBytes(data)
-	if err != nil {
-		// godotenv's message quotes the rest of the file, secrets and all.
-		line, name := brokenLine(string(data))
-		d.broken = &fault{Setting: file, Problem: fmt.Sprintf("line %d is not NAME=value (it begins with %q)", line, name),
-			Fix: "write NAME=value, with quotes around values that hold spaces or #, and close every quote"}
+	if err != nil { // whose message quotes the rest of the file, secrets and all
+		d.broken = &fault{Setting: file, Problem: "cannot be understood", Fix: "write one NAME=value a line, with quotes around a value that holds spaces or #"}
 		return d
 	}
 	for name, value := range values {
@@ -47,23 +50,53 @@ func loadDotenv(file string) dotenv {
 	return d
 }
 
-// brokenLine finds where a file stops making sense: the line after the longest beginning that parses.
+var assignment = regexp.MustCompile(`^\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_.]*\s*[=:]\s*(.*)$`)
+
+// brokenLine finds the first line that assigns nothing, which godotenv takes for a part of the next; 0 if there is
+// none. What it begins with is never a value.
 func brokenLine(data string) (number int, begins string) {
+	quote, opened := byte(0), 0
 	lines := strings.Split(data, "\n")
-	good := 0
-	for n := range lines {
-		if _, err := godotenv.Unmarshal(strings.Join(lines[:n+1], "\n")); err == nil {
-			good = n + 1
+	for i, line := range lines {
+		rest := strings.TrimSpace(line)
+		if quote == 0 {
+			if rest == "" || rest[0] == '#' {
+				continue
+			}
+			m := assignment.FindStringSubmatch(line)
+			if m == nil {
+				return i + 1, firstWord(line)
+			}
+			if rest = m[1]; rest == "" || rest[0] != '"' && rest[0] != '\'' {
+				continue
+			}
+			quote, opened, rest = rest[0], i, rest[1:]
+		}
+		if closes(rest, quote) {
+			quote = 0
 		}
 	}
-	if good >= len(lines) {
-		good = len(lines) - 1
+	if quote != 0 {
+		return opened + 1, firstWord(lines[opened])
 	}
-	begins = strings.TrimSpace(lines[good])
-	if i := strings.IndexAny(begins, "=: \t"); i >= 0 {
-		begins = begins[:i] // never the value
+	return 0, ""
+}
+
+func closes(s string, quote byte) bool {
+	for i := range len(s) {
+		if s[i] == quote && (i == 0 || s[i-1] != '\\') {
+			return true
+		}
 	}
-	return good + 1, begins[:min(len(begins), 40)]
+	return false
+}
+
+func firstWord(line string) string {
+	word := strings.TrimSpace(line)
+	if i := strings.IndexAny(word, "=: \t"); i >= 0 {
+		word = word[:i]
+	}
+	return word[:min(len(word), 40)]
 }
 
 // faults reports the file itself, and every variable in it that is nearly one of ours: a misspelt setting would

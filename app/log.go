@@ -17,23 +17,40 @@ func newLogger(cfg config, w io.Writer) *slog.Logger {
 	if cfg.logJSON {
 		h = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(requestHandler{h})
+	return slog.New(requestHandler{h, w, cfg.logJSON})
 }
 
-type requestHandler struct{ slog.Handler }
+// requestHandler adds the request's id, and writes plain records itself.
+type requestHandler struct {
+	slog.Handler
+	plain io.Writer // nil once the logger has attributes of its own
+	json  bool
+}
 
 func (h requestHandler) Handle(ctx context.Context, r slog.Record) error {
 	if id := middleware.RequestIDFrom(ctx); id != "" {
 		r.AddAttrs(slog.String("request_id", id))
 	}
+	if h.plain != nil {
+		line := lines.Get().(*[]byte)
+		defer lines.Put(line)
+		var ok bool
+		if *line, ok = appendRecord((*line)[:0], r, h.json); ok {
+			_, err := h.plain.Write(*line)
+			return err
+		}
+	}
 	return h.Handler.Handle(ctx, r)
 }
 
+var lines = sync.Pool{New: func() any { return new([]byte) }}
+
 func (h requestHandler) WithAttrs(a []slog.Attr) slog.Handler {
-	return requestHandler{h.Handler.WithAttrs(a)}
+	return requestHandler{Handler: h.Handler.WithAttrs(a)}
 }
-func (h requestHandler) WithGroup(n string) slog.Handler {
-	return requestHandler{h.Handler.WithGroup(n)}
+
+func (h requestHandler) WithGroup(name string) slog.Handler {
+	return requestHandler{Handler: h.Handler.WithGroup(name)}
 }
 
 const (

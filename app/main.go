@@ -16,6 +16,10 @@ import (
 	"path"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/handlers"
 )
 
 func main() {
@@ -35,7 +39,7 @@ func main() {
 
 	dotenv := loadDotenv(".env")
 	os.Exit(run(ctx, program{
-		args: os.Args[1:], lookup: os.LookupEnv, dotenv: dotenv, reload: reload,
+		args: os.Args[1:], lookup: os.LookupEnv, dotenv: dotenv, reload: reload, routes: handlers.Routes,
 		stdout: os.Stdout, stderr: os.Stderr,
 	}))
 }
@@ -46,6 +50,7 @@ type program struct {
 	lookup         func(string) (string, bool)
 	dotenv         dotenv
 	reload         <-chan os.Signal
+	routes         func(r *gin.Engine, ready func() error)
 	stdout, stderr io.Writer
 }
 

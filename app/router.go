@@ -19,7 +19,7 @@ const bodyLimit = 1 << 20 // bytes; routes that need more say so in handlers.Bod
 var probes = []string{"/healthz", "/readyz"}
 
 // newRouter is the whole of what happens to a request, from top to bottom.
-func newRouter(cfg config, files fs.FS, live bool, ports ports, ready func() error, log *slog.Logger) (http.Handler, error) {
+func newRouter(cfg config, files fs.FS, live bool, ports ports, routes func(*gin.Engine), log *slog.Logger) (http.Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	// gin's defaults are for a server behind a proxy; this one faces the internet.
@@ -70,19 +70,19 @@ func newRouter(cfg config, files fs.FS, live bool, ports ports, ready func() err
 	r.NoRoute(middleware.NotFound)
 	r.NoMethod(middleware.MethodNotAllowed)
 	r.GET("/static/*file", assets.serve)
-	if err := register(r, ready); err != nil {
+	if err := register(r, routes); err != nil {
 		return nil, err
 	}
 	return middleware.Head(r), nil
 }
 
-// register turns gin's panic about two routes that clash into an error with a name.
-func register(r *gin.Engine, ready func() error) (err error) {
+// register turns gin's panic about two routes that clash into an error that says where to look.
+func register(r *gin.Engine, routes func(*gin.Engine)) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("handlers/routes.go: %v", v)
 		}
 	}()
-	handlers.Routes(r, ready)
+	routes(r)
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"example.com/turnkey/tlsconfig"
 	"example.com/turnkey/web"
 )
@@ -35,7 +37,7 @@ type server struct {
 	listeners listeners
 	noise     *noise
 	draining  atomic.Bool
-	open      atomic.Int64 // requests being answered
+	active    atomic.Int64 // requests being answered
 	servers   []*http.Server
 }
 
@@ -46,33 +48,41 @@ func serve(ctx context.Context, cfg config, faults []fault, p program) error {
 	logger := newLogger(cfg, out)
 	slog.SetDefault(logger)
 	banner := newBanner(cfg, p.stdout)
-
-	options := cfg.tlsOptions(logger, banner.say)
-	faults = append(faults, tlsconfig.Check(options)...)
-	lns, listenFaults := listenAll(cfg)
-	if faults = append(faults, listenFaults...); len(faults) > 0 {
-		lns.close()
-		return faultList(faults)
-	}
-	source, err := tlsconfig.New(options)
+	s, err := open(cfg, faults, p, logger, banner)
 	if err != nil {
-		lns.close()
 		return err
-	}
-	s := &server{cfg: cfg, log: logger, source: source, listeners: lns, noise: newNoise(logger)}
-	if err := s.build(); err != nil {
-		lns.close()
-		return err
-	}
-	for _, w := range cfg.warnings {
-		logger.Warn(w)
 	}
 	banner.print(s)
 	return s.run(ctx, p.reload)
 }
 
+// open has everything ready to serve: settings without fault, ports, certificates, routes.
+func open(cfg config, faults []fault, p program, logger *slog.Logger, banner *banner) (*server, error) {
+	options := cfg.tlsOptions(logger, banner.say)
+	faults = append(faults, tlsconfig.Check(options)...)
+	lns, listenFaults := listenAll(cfg)
+	if faults = append(faults, listenFaults...); len(faults) > 0 {
+		lns.close()
+		return nil, faultList(faults)
+	}
+	for _, w := range cfg.warnings {
+		logger.Warn(w)
+	}
+	source, err := tlsconfig.New(options)
+	if err != nil {
+		lns.close()
+		return nil, err
+	}
+	s := &server{cfg: cfg, log: logger, source: source, listeners: lns, noise: newNoise(logger)}
+	if err := s.build(p.routes); err != nil {
+		lns.close()
+		return nil, err
+	}
+	return s, nil
+}
+
 // build puts handlers behind the listeners.
-func (s *server) build() error {
+func (s *server) build(routes func(*gin.Engine, func() error)) error {
 	disk := ""
 	if !s.cfg.prod {
 		disk = "web"
@@ -81,7 +91,7 @@ func (s *server) build() error {
 	if !s.cfg.prod && !live {
 		s.log.Info("there is no folder web here: pages come from the binary, and edits do not show")
 	}
-	router, err := newRouter(s.cfg, files, live, s.ports(), s.ready, s.log)
+	router, err := newRouter(s.cfg, files, live, s.ports(), func(r *gin.Engine) { routes(r, s.ready) }, s.log)
 	if err != nil {
 		return err
 	}
@@ -116,8 +126,8 @@ func (s *server) newServer(h http.Handler) *http.Server {
 // counted keeps count of open requests, for the drain.
 func (s *server) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.open.Add(1)
-		defer s.open.Add(-1)
+		s.active.Add(1)
+		defer s.active.Add(-1)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -131,16 +141,14 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 			continue
 		}
 		srv := s.servers[i]
+		serve := srv.Serve
+		if srv.TLSConfig != nil {
+			serve = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
+		}
 		i++
 		for _, ln := range group {
 			go func() {
-				var err error
-				if srv.TLSConfig != nil {
-					err = srv.ServeTLS(ln, "", "")
-				} else {
-					err = srv.Serve(ln)
-				}
-				if !errors.Is(err, http.ErrServerClosed) {
+				if err := serve(ln); !errors.Is(err, http.ErrServerClosed) {
 					failed <- fmt.Errorf("listening on %s: %w", ln.Addr(), err)
 				}
 			}()
@@ -178,7 +186,7 @@ wait:
 // and what is open may finish.
 func (s *server) drain() error {
 	s.draining.Store(true)
-	s.log.Info("stopping", "open_requests", s.open.Load(), "grace", s.cfg.shutdownGrace)
+	s.log.Info("stopping", "open_requests", s.active.Load(), "grace", s.cfg.shutdownGrace)
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.shutdownGrace)
 	defer cancel()
 	if s.cfg.prod {
@@ -197,12 +205,12 @@ func (s *server) drain() error {
 		})
 	}
 	wg.Wait()
-	open := s.open.Load()
+	open := s.active.Load()
 	for _, srv := range s.servers {
 		srv.Close() // nothing is left to close unless the grace ran out
 	}
 	if cut.Load() && open > 0 {
-		return fmt.Errorf("%d requests were still open after SHUTDOWN_GRACE=%s and were cut off", open, s.cfg.shutdownGrace)
+		return fmt.Errorf("%d %s still open after SHUTDOWN_GRACE=%s and cut off", open, pick(open == 1, "request was", "requests were"), s.cfg.shutdownGrace)
 	}
 	s.log.Info("stopped")
 	return nil
@@ -217,7 +225,7 @@ func (s *server) closeQuiet(ctx context.Context) {
 			return
 		case <-time.After(50 * time.Millisecond):
 		}
-		if s.open.Load() > 0 {
+		if s.active.Load() > 0 {
 			quiet = 0
 		}
 	}

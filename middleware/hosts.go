@@ -38,17 +38,17 @@ func Hosts(names, except []string) gin.HandlerFunc {
 }
 
 // splitHost takes a Host header apart: name or address in lower case, without brackets and final dot, and the port,
-// if any. It allocates only for names with capitals. What is no host at all comes back as it is and matches nothing.
+// if any. It allocates only for names with capitals. What is no host at all comes back empty and matches nothing.
 func splitHost(hostport string) (host, port string) {
 	host = hostport
 	if strings.HasPrefix(host, "[") {
 		end := strings.IndexByte(host, ']')
 		if end < 0 {
-			return host, ""
+			return "", ""
 		}
 		rest := host[end+1:]
 		if rest != "" && rest[0] != ':' {
-			return hostport, ""
+			return "", ""
 		}
 		return strings.ToLower(host[1:end]), strings.TrimPrefix(rest, ":")
 	}

@@ -15,6 +15,7 @@ const requestIDHeader = "X-Request-Id"
 type requestContext struct {
 	context.Context
 	id     string
+	header [1]string // the id again, as the response's header wants it
 	isHead bool
 }
 
@@ -36,8 +37,9 @@ func RequestID() gin.HandlerFunc {
 		if !validID(id) {
 			id = newID()
 		}
-		c.Writer.Header()[requestIDHeader] = []string{id}
-		c.Request = c.Request.WithContext(&requestContext{Context: c.Request.Context(), id: id, isHead: isHead(c.Request)})
+		rc := &requestContext{Context: c.Request.Context(), id: id, header: [1]string{id}, isHead: isHead(c.Request)}
+		c.Writer.Header()[requestIDHeader] = rc.header[:]
+		c.Request = c.Request.WithContext(rc)
 		c.Next()
 	}
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/handlers"
+	"example.com/turnkey/web"
+)
+
+// discard is a ResponseWriter that costs next to nothing.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}
+
+// BenchmarkRouter is what a request costs between net/http and a handler, without a socket.
+func BenchmarkRouter(b *testing.B) {
+	gin.SetMode(gin.ReleaseMode)
+	bare := gin.New()
+	bare.GET("/api/connection", handlers.Connection)
+	cfg, _, _ := loadConfig(func(k string) (string, bool) {
+		v := map[string]string{"ENV": "prod", "DOMAINS": "shop.test"}[k]
+		return v, v != ""
+	}, "turnkey")
+	files, _ := web.FS("")
+	chain, err := newRouter(cfg, files, false, ports{}, func(r *gin.Engine) { handlers.Routes(r, func() error { return nil }) }, newLogger(cfg, io.Discard))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, bench := range []struct {
+		name string
+		h    http.Handler
+	}{{"bare", bare}, {"chain", chain}} {
+		b.Run(bench.name, func(b *testing.B) {
+			req := httptest.NewRequest("GET", "https://shop.test/api/connection", nil)
+			req.TLS = &tls.ConnectionState{Version: tls.VersionTLS13}
+			w := &discard{http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(w.header)
+				bench.h.ServeHTTP(w, req)
+			}
+		})
+	}
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/handlers"
+	"example.com/turnkey/tlsconfig/localca"
+)
+
+// site is the whole program, run in this process on ports of the system's choice.
+type site struct {
+	t           *testing.T
+	https, http string // addresses
+	out, errout *syncBuffer
+	stop        context.CancelFunc
+	reload      chan os.Signal
+	exit        chan int
+	client      *http.Client // trusts the site's certificate, reaches it under any name, follows no redirect
+	dir         string
+}
+
+// prod is a production setting that needs no certificate authority: PEM files for shop.test.
+var prod = map[string]string{"ENV": "prod", "TLS_MODE": "files", "DOMAINS": "shop.test,www.shop.test"}
+
+// start runs the program with settings and the given routes beside the site's own, and waits until it serves.
+func start(t *testing.T, settings map[string]string, routes ...func(*gin.Engine)) *site {
+	t.Helper()
+	s := &site{t: t, out: &syncBuffer{}, errout: &syncBuffer{}, reload: make(chan os.Signal, 1), exit: make(chan int, 1), dir: t.TempDir()}
+	env := map[string]string{"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "LOG_FORMAT": "json", "HOME": s.dir,
+		"TLS_CERT_FILE": filepath.Join(s.dir, "certs", "cert.pem"), "TLS_KEY_FILE": filepath.Join(s.dir, "certs", "key.pem"), "SHUTDOWN_GRACE": "5s"}
+	maps.Copy(env, settings)
+	pool := x509.NewCertPool()
+	if env["TLS_MODE"] == "files" {
+		issue(t, s.dir, "shop.test", "www.shop.test", "127.0.0.1")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	s.stop = cancel
+	go func() {
+		s.exit <- run(ctx, program{
+			lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok },
+			routes: func(r *gin.Engine, ready func() error) {
+				handlers.Routes(r, ready)
+				for _, add := range routes {
+					add(r)
+				}
+			},
+			reload: s.reload, stdout: s.out, stderr: s.errout,
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if t.Failed() {
+			t.Logf("output:\n%s%s", s.out, s.errout)
+		}
+	})
+	serving := s.logged("serving")
+	s.https, _, _ = strings.Cut(serving["https"].(string), " ")
+	s.http, _, _ = strings.Cut(serving["http"].(string), " ")
+	if root, err := os.ReadFile(filepath.Join(s.dir, "certs", "ca.pem")); err == nil {
+		pool.AppendCertsFromPEM(root)
+	}
+	transport := &http.Transport{
+		TLSClientConfig:   &tls.Config{RootCAs: pool},
+		ForceAttemptHTTP2: true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			target := s.https
+			if strings.HasSuffix(addr, ":80") {
+				target = s.http
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, target)
+		},
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	s.client = &http.Client{Transport: transport, Timeout: 20 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return s
+}
+
+// issue puts a certificate for names where start expects one.
+func issue(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	ca, _, err := localca.Open(filepath.Join(dir, "ca"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, key, err := ca.Issue(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certs := filepath.Join(dir, "certs")
+	if err := os.MkdirAll(certs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"key.pem": key, "cert.pem": chain, "ca.pem": ca.RootPEM()} {
+		if err := localca.WriteFile(filepath.Join(certs, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// do sends a request and returns the response with its body read. Headers come in pairs; Host is one of them.
+func (s *site) do(method, url, body string, headers ...string) (*http.Response, string) {
+	s.t.Helper()
+	req, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			req.Host = headers[i+1]
+		}
+		req.Header.Add(headers[i], headers[i+1])
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatalf("%s %s: reading the body: %v", method, url, err)
+	}
+	return resp, string(data)
+}
+
+// logged waits for the log line with that message and attributes, and returns it.
+func (s *site) logged(msg string, pairs ...string) map[string]any {
+	s.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	lines:
+		for line := range strings.SplitSeq(s.out.String(), "\n") {
+			var entry map[string]any
+			if json.Unmarshal([]byte(line), &entry) != nil || entry["msg"] != msg {
+				continue
+			}
+			for i := 0; i+1 < len(pairs); i += 2 {
+				if entry[pairs[i]] != pairs[i+1] {
+					continue lines
+				}
+			}
+			return entry
+		}
+		select {
+		case code := <-s.exit:
+			s.exit <- code
+			s.t.Fatalf("no log line %q; the program ended with %d:\n%s%s", msg, code, s.out, s.errout)
+		default:
+		}
+	}
+	s.t.Fatalf("no log line %q %q in:\n%s", msg, pairs, s.out)
+	return nil
+}
+
+// wait returns the exit status.
+func (s *site) wait() int {
+	s.t.Helper()
+	select {
+	case code := <-s.exit:
+		return code
+	case <-time.After(15 * time.Second):
+		s.t.Fatal("the program did not end")
+		return -1
+	}
+}
+
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

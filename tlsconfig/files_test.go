@@ -1,0 +1,190 @@
+package tlsconfig
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/turnkey/tlsconfig/localca"
+)
+
+// pairFor writes a pair for names into a fresh directory.
+func pairFor(t testing.TB, names ...string) (certFile, keyFile string) {
+	t.Helper()
+	ca, err := localca.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, key, err := ca.Issue(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	write(t, certFile, chain)
+	write(t, keyFile, key)
+	return certFile, keyFile
+}
+
+func write(t testing.TB, file string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t testing.TB, file string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func openFiles(t testing.TB, o Options) *files {
+	t.Helper()
+	o.Mode, o.Log = Files, slog.New(slog.DiscardHandler)
+	f, err := newFiles(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// serial is the serial number of what a client that asks for name is served.
+func serial(t testing.TB, f *files, name string) string {
+	t.Helper()
+	cert, err := f.config.GetCertificate(&tls.ClientHelloInfo{ServerName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cert == nil {
+		return "none"
+	}
+	return cert.Leaf.SerialNumber.String()
+}
+
+func TestTheServerNameChoosesTheCertificate(t *testing.T) {
+	t.Parallel()
+	certA, keyA := pairFor(t, "a.test", "www.a.test")
+	certB, keyB := pairFor(t, "*.b.test", "b.test")
+	f := openFiles(t, Options{CertFiles: []string{certA, certB}, KeyFiles: []string{keyA, keyB}})
+	a, b := f.pairs[0].cert.Leaf.SerialNumber.String(), f.pairs[1].cert.Leaf.SerialNumber.String()
+	for name, want := range map[string]string{
+		"a.test": a, "A.Test.": a, "www.a.test": a, "": a, "b.test": b, "x.b.test": b, "x.y.b.test": "none", "c.test": "none", "test": "none", "*.b.test": b,
+	} {
+		if got := serial(t, f, name); got != want {
+			t.Errorf("%q got %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestOnlyABetterPairIsTakenUp(t *testing.T) {
+	t.Parallel()
+	cert, key := pairFor(t, "a.test")
+	f := openFiles(t, Options{CertFiles: []string{cert}, KeyFiles: []string{key}, Domains: []string{"a.test"}})
+	first := serial(t, f, "a.test")
+	goodCert, goodKey := read(t, cert), read(t, key)
+	nextCertFile, nextKeyFile := pairFor(t, "a.test")
+	nextCert, nextKey := read(t, nextCertFile), read(t, nextKeyFile)
+	otherCertFile, otherKeyFile := pairFor(t, "other.test")
+
+	for _, bad := range []struct {
+		name      string
+		cert, key []byte
+		problem   string
+	}{
+		{"mismatched", nextCert, goodKey, "belongs to another certificate"},
+		{"half a leaf", nextCert[:200], nextKey, "cut off"},
+		{"half a chain", nextCert[:len(nextCert)-40], nextKey, "cut off"},
+		{"empty", nil, nil, "no PEM certificate"},
+		{"no key", nextCert, nil, "no PEM private key"},
+		{"for another host", read(t, otherCertFile), read(t, otherKeyFile), "not for a.test"},
+	} {
+		write(t, cert, bad.cert)
+		write(t, key, bad.key)
+		f.look(true)
+		if got := serial(t, f, "a.test"); got != first {
+			t.Errorf("%s: the old certificate is gone", bad.name)
+		}
+		if got := f.Status()[0].Error; !strings.Contains(got, bad.problem) {
+			t.Errorf("%s: the status says %q, want %q", bad.name, got, bad.problem)
+		}
+	}
+
+	write(t, cert, goodCert)
+	write(t, key, goodKey)
+	f.look(false)
+	if got := f.Status()[0].Error; got != "" {
+		t.Errorf("the good pair is back and the status says %q", got)
+	}
+	write(t, cert, nextCert)
+	write(t, key, nextKey)
+	f.look(false)
+	if serial(t, f, "a.test") != first {
+		t.Error("taken up at the first look, when it could still be in the writing")
+	}
+	f.look(false)
+	if serial(t, f, "a.test") == first {
+		t.Error("not taken up at the second equal look")
+	}
+}
+
+func TestRunEndsAndReloadDoesNotWait(t *testing.T) {
+	t.Parallel()
+	cert, key := pairFor(t, "a.test")
+	f := openFiles(t, Options{CertFiles: []string{cert}, KeyFiles: []string{key}})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- f.Run(ctx) }()
+	first := serial(t, f, "a.test")
+	nextCert, nextKey := pairFor(t, "a.test")
+	write(t, cert, read(t, nextCert))
+	write(t, key, read(t, nextKey))
+	f.Reload()
+	for start := time.Now(); serial(t, f, "a.test") == first; time.Sleep(time.Millisecond) {
+		if time.Since(start) > filesPoll-500*time.Millisecond {
+			t.Fatal("a reload waited for the clock")
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzPEM(f *testing.F) {
+	cert, key := pairFor(f, "a.test")
+	f.Add(read(f, cert), read(f, key))
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\n"), []byte("-----BEGIN PRIVATE KEY-----\n"))
+	dir := f.TempDir()
+	p := &pair{certFile: filepath.Join(dir, "c"), keyFile: filepath.Join(dir, "k")}
+	f.Fuzz(func(t *testing.T, c, k []byte) {
+		write(t, p.certFile, c)
+		write(t, p.keyFile, k)
+		if cert, _, err := p.read(); err == nil && (cert.Leaf == nil || cert.PrivateKey == nil) {
+			t.Error("half a pair was taken for a whole one")
+		}
+	})
+}
+
+// BenchmarkGetCertificate is the part of a handshake that is ours.
+func BenchmarkGetCertificate(b *testing.B) {
+	cert, key := pairFor(b, "a.test", "*.b.test")
+	f := openFiles(b, Options{CertFiles: []string{cert}, KeyFiles: []string{key}})
+	for _, name := range []string{"a.test", "x.b.test", "unknown.test", ""} {
+		b.Run("sni="+name, func(b *testing.B) {
+			hello := &tls.ClientHelloInfo{ServerName: name}
+			b.ReportAllocs()
+			for b.Loop() {
+				f.config.GetCertificate(hello)
+			}
+		})
+	}
+}
