@@ -1,22 +1,48 @@
-# Every target works on a fresh clone with Go, git and make alone; e2e says what more it needs.
-# nomsgpack leaves out a codec that gin links and this project has no use for: half the binary.
+# Every target works on a fresh clone with Go, git and make; e2e says what more it needs.
+#
+# nomsgpack leaves out a codec that gin links and nothing here uses: half the binary.
 TAGS := -tags nomsgpack
-# The race detector needs a C compiler on some systems; without one the tests run all the same.
-RACE := $(shell go env CGO_ENABLED | grep -q 1 && echo -race)
-BIN  := bin/$(notdir $(shell go list -m))
-GOOS_EXE := $(shell go env GOEXE)
+# The race detector needs a C compiler on some systems; where there is none, tests run without it.
+RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && echo -race)
+BIN  := bin/$(notdir $(shell go list -m))$(shell go env GOEXE)
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help dev test e2e lint build trust untrust clean
+.PHONY: help dev test e2e bench lint build trust untrust clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 dev: ## build and serve https://localhost:8443; the first run makes its certificate
-	@go build $(TAGS) -o $(BIN)$(GOOS_EXE) ./app
-	@exec ./$(BIN)$(GOOS_EXE)
+	@go build $(TAGS) -o $(BIN) ./app
+	@exec ./$(BIN)
+
+test: ## run every test that needs Go alone, a real ACME server among them
+	go test $(TAGS) $(RACE) -shuffle=on ./...
+	go -C .ci/e2e test $(RACE) -shuffle=on ./rig/... ./acme/...
+
+e2e: ## run the tests with real browsers and proxies: needs chromium, nginx, apache2, libnss3-tools
+	go -C .ci/e2e test -count=1 ./peers/...
+
+bench: ## measure: the chain against bare gin, then each part of it
+	go test $(TAGS) -run '^$$' -bench Chain -benchtime 15x ./app
+	go test $(TAGS) -run '^$$' -bench 'Router|Middleware|GetCertificate|Ensure' -benchmem ./...
+
+lint: ## vet for Linux, macOS and Windows, staticcheck, formatting
+	@test -z "$$(gofmt -l .)" || { echo "gofmt these:"; gofmt -l .; exit 1; }
+	GOOS=linux go vet $(TAGS) ./...
+	GOOS=darwin go vet $(TAGS) ./...
+	GOOS=windows go vet $(TAGS) ./...
+	$(STATICCHECK) $(TAGS) ./...
+	cd .ci/e2e && go vet ./... && $(STATICCHECK) ./...
 
 build: ## build the one binary to deploy
-	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags='-s -w' -o $(BIN)$(GOOS_EXE) ./app
+	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags='-s -w' -o $(BIN) ./app
+
+trust: ## let the browsers of this user trust the local CA; SYSTEM=1: the system's tools too
+	@go run ./scripts/trust $(if $(SYSTEM),-system)
+
+untrust: ## take that back, from every store
+	@go run ./scripts/trust -remove
 
 clean: ## remove what was built; certificates stay (remove certs/ yourself)
 	rm -rf bin .ci/e2e/artifacts

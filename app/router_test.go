@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/handlers"
 )
 
 // faulty routes do what handlers should not.
@@ -26,6 +28,7 @@ func faulty(r *gin.Engine) {
 		c.String(200, "half")
 		c.Error(errors.New("too late"))
 	})
+	r.GET("/no-order", func(c *gin.Context) { c.Error(fmt.Errorf("looking: %w", handlers.Status(410, "that order is gone"))) })
 	r.GET("/error", func(c *gin.Context) { c.Error(errors.New("secret cause")) })
 	r.GET("/template", func(c *gin.Context) { c.HTML(200, "home", 42) }) // 42 has no field Scheme
 	r.POST("/echo", func(c *gin.Context) {
@@ -184,6 +187,9 @@ func TestAPanicBeforeTheFirstByteIsACleanError(t *testing.T) {
 		if resp.StatusCode != 500 || resp.Header.Get("Content-Type") != "application/problem+json" || strings.Contains(body, "secret") {
 			t.Errorf("%s: got %d %s %s, want a problem that says nothing of the inside", path, resp.StatusCode, resp.Header.Get("Content-Type"), body)
 		}
+	}
+	if resp, body := s.do("GET", "https://shop.test/no-order", ""); resp.StatusCode != 410 || !strings.Contains(body, "that order is gone") {
+		t.Errorf("an error with a status got %d %s, want 410 and its text", resp.StatusCode, body)
 	}
 	entry := s.logged("request failed", "error", "panic: secret inside")
 	if !strings.Contains(fmt.Sprint(entry["stack"]), "router_test.go") || entry["request_id"] == nil {

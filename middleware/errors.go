@@ -13,15 +13,21 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Error is an error that knows its status. Err is for visitors when the status is below 500, and for the log
-// otherwise.
-type Error struct {
-	Status int
-	Err    error
+// StatusCoder is an error that knows its HTTP status. Its text is for visitors when the status is below 500, and for
+// the log alone otherwise. Errors finds one anywhere in a chain of wrapped errors.
+type StatusCoder interface {
+	error
+	StatusCode() int
 }
 
-func (e *Error) Error() string { return e.Err.Error() }
-func (e *Error) Unwrap() error { return e.Err }
+// statusError is this package's own StatusCoder.
+type statusError struct {
+	status int
+	text   string
+}
+
+func (e *statusError) Error() string   { return e.text }
+func (e *statusError) StatusCode() int { return e.status }
 
 // Problem is what a visitor learns of an error, as application/problem+json (RFC 9457) or in the page "error".
 type Problem struct {
@@ -60,9 +66,14 @@ func Errors(log *slog.Logger) gin.HandlerFunc {
 	}
 }
 
+var (
+	errNotFound = &statusError{http.StatusNotFound, "there is nothing at this address"}
+	errMethod   = &statusError{http.StatusMethodNotAllowed, "this address does not take that method"}
+)
+
 // NotFound is for the engine's NoRoute.
 func NotFound(c *gin.Context) {
-	c.Error(&Error{http.StatusNotFound, errors.New("there is nothing at this address")})
+	c.Error(errNotFound)
 }
 
 // MethodNotAllowed is for the engine's NoMethod. gin has set Allow; HEAD comes with every GET.
@@ -71,7 +82,7 @@ func MethodNotAllowed(c *gin.Context) {
 	if allow := header.Get("Allow"); strings.Contains(allow, http.MethodGet) && !strings.Contains(allow, http.MethodHead) {
 		header.Set("Allow", allow+", "+http.MethodHead)
 	}
-	c.Error(&Error{http.StatusMethodNotAllowed, errors.New("this address does not take that method")})
+	c.Error(errMethod)
 }
 
 // answer writes the last error of c, once.
@@ -119,8 +130,11 @@ func answer(c *gin.Context, log *slog.Logger) {
 }
 
 func statusOf(err error) int {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Status
+	if e, ok := errors.AsType[StatusCoder](err); ok {
+		if code := e.StatusCode(); code >= 400 && code <= 599 {
+			return code
+		}
+		return http.StatusInternalServerError
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return http.StatusRequestEntityTooLarge

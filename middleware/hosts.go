@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 
@@ -20,7 +19,7 @@ func Hosts(names, except []string) gin.HandlerFunc {
 	for _, p := range except {
 		skip[p] = true
 	}
-	errHost := &Error{Status: http.StatusMisdirectedRequest, Err: errors.New("this server does not answer for that host")}
+	errHost := &statusError{http.StatusMisdirectedRequest, "this server does not answer for that host"}
 	return func(c *gin.Context) {
 		if len(allowed) == 0 || skip[c.Request.URL.Path] {
 			return

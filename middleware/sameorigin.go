@@ -13,7 +13,7 @@ func SameOrigin() gin.HandlerFunc {
 	protection := http.NewCrossOriginProtection()
 	return func(c *gin.Context) {
 		if err := protection.Check(c.Request); err != nil {
-			c.Error(&Error{http.StatusForbidden, err})
+			c.Error(&statusError{http.StatusForbidden, err.Error()})
 			c.Abort()
 		}
 	}
