@@ -32,6 +32,8 @@ type config struct {
 	acmeDirectory string
 	acmeCAFile    string
 	acmeCache     string
+	acmeProfile   string
+	acmeRehearsal string // directory; empty: none
 	eabKeyID      string
 	eabKey        []byte
 
@@ -96,6 +98,17 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 	if strings.Contains(c.acmeCache, "://") {
 		e.fault("ACME_CACHE", redactURL(c.acmeCache), "is not a directory", "give a directory; this version keeps certificates nowhere else")
 		c.acmeCache = ""
+	}
+	c.acmeProfile = e.text("ACME_PROFILE", "")
+	c.acmeRehearsal = e.text("ACME_REHEARSAL", "auto")
+	switch u, err := url.Parse(c.acmeRehearsal); {
+	case c.acmeRehearsal == "auto":
+		c.acmeRehearsal = pick(c.acmeDirectory == tlsconfig.ProductionDirectory, tlsconfig.StagingDirectory, "")
+	case c.acmeRehearsal == "off":
+		c.acmeRehearsal = ""
+	case err != nil || u.Scheme != "https" || u.Host == "" || c.acmeRehearsal == c.acmeDirectory:
+		e.fault("ACME_REHEARSAL", c.acmeRehearsal, "is not the URL of another directory", "set auto (Let's Encrypt's staging before its production), off, or the https URL of a directory to rehearse at")
+		c.acmeRehearsal = ""
 	}
 	c.eabKeyID = e.text("ACME_EAB_KID", "")
 	eabKey := e.text("ACME_EAB_HMAC_KEY", "")
@@ -176,6 +189,7 @@ func (c config) tlsOptions(log *slog.Logger, say func(string)) tlsconfig.Options
 		Mode: c.mode, Domains: c.domains, CertFiles: c.certFiles, KeyFiles: c.keyFiles, ClientCAFile: c.clientCAFile,
 		LocalNames: localca.Names(c.project, c.domains), LocalCADir: c.localCADir,
 		Email: c.acmeEmail, Directory: c.acmeDirectory, CAFile: c.acmeCAFile, CacheDir: c.acmeCache,
+		Profile: c.acmeProfile, Rehearsal: c.acmeRehearsal, PlainPort: c.httpAddr != "",
 		EABKeyID: c.eabKeyID, EABKey: c.eabKey,
 		Log: log, Say: say,
 	}

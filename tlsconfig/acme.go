@@ -1,20 +1,16 @@
 package tlsconfig
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
-	"errors"
+	"encoding/base64"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
@@ -26,83 +22,52 @@ const (
 	StagingDirectory    = "https://acme-staging-v02.api.letsencrypt.org/directory"
 )
 
-// retryLadder is the wait after each failure in a row, the last rung for ever: what Let's Encrypt asks clients for
-// (letsencrypt.org/docs/integration-guide, "Retrying failures").
-var retryLadder = []time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, 24 * time.Hour}
-
-// acmeRefresh is how often the snapshot takes over what autocert renewed.
-const acmeRefresh = time.Minute
-
-// acmeSource gets certificates from an ACME certificate authority. autocert issues and renews; handshakes are
-// answered from a snapshot and never wait for it.
+// acmeSource gets certificates from an ACME certificate authority. autocert issues them; everything that makes it a
+// patient customer is around it:
+//
+//   - handshakes are answered from a snapshot in memory and wait for nothing (this file);
+//   - each host has its own clock, and a ladder of waits after failures that survives restarts (acme_host.go);
+//   - each issuance is a manager of its own, thrown away afterwards (acme_issue.go);
+//   - what the authority says is read on the way (acme_transport.go), and explained (acme_problem.go);
+//   - what was issued is served first and kept second (acme_store.go).
 type acmeSource struct {
-	options  Options
-	manager  *autocert.Manager
-	config   *tls.Config
-	current  atomic.Pointer[snapshot]
-	allowed  map[string]bool
-	mu       sync.Mutex
-	hosts    []*acmeHost
-	reloaded chan struct{} // closed and replaced by Reload
-}
-
-// acmeHost is what is known of one configured host.
-type acmeHost struct {
-	name   string
-	cert   *tls.Certificate
-	next   string
-	failed error
+	options     Options
+	fingerprint string // of the settings that decide whether an order can succeed
+	config      *tls.Config
+	production  *authority
+	rehearsal   *authority // nil: none is held
+	hosts       []*acmeHost
+	byName      map[string]*acmeHost
+	current     atomic.Pointer[snapshot]
+	refused     refusals
+	publishing  sync.Mutex
 }
 
 func newACME(o Options) (Source, error) {
-	if err := os.MkdirAll(o.CacheDir, 0o700); err != nil {
-		return nil, fmt.Errorf("making ACME_CACHE: %w", err)
-	}
-	client := &http.Client{Timeout: 30 * time.Second}
-	if o.CAFile != "" {
-		pool, err := readPool(o.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("ACME_CA_FILE %s: %w", o.CAFile, err)
-		}
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
-		client.Transport = transport
-	}
-	s := &acmeSource{options: o, allowed: map[string]bool{}, reloaded: make(chan struct{})}
-	for _, d := range o.Domains {
-		s.allowed[d] = true
-		s.hosts = append(s.hosts, &acmeHost{name: d, next: "issued at the start"})
-	}
-	s.manager = &autocert.Manager{
-		Prompt:     autocert.AcceptTOS,
-		Cache:      autocert.DirCache(o.CacheDir),
-		HostPolicy: s.hostPolicy,
-		Email:      o.Email,
-		Client: &acme.Client{
-			DirectoryURL: o.Directory,
-			HTTPClient:   client,
-			UserAgent:    "turnkey",
-			// A CA that says "too many requests" is left alone; the ladder above decides when to ask again.
-			RetryBackoff: func(n int, _ *http.Request, resp *http.Response) time.Duration {
-				if n > 3 || resp.StatusCode == http.StatusTooManyRequests {
-					return 0
-				}
-				return time.Duration(n) * time.Second
-			},
-		},
-	}
-	if o.EABKeyID != "" {
-		s.manager.ExternalAccountBinding = &acme.ExternalAccountBinding{KID: o.EABKeyID, Key: o.EABKey}
-	}
-	s.current.Store(newSnapshot(nil))
+	s := &acmeSource{options: o, byName: map[string]*acmeHost{}}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{o.Directory, o.Rehearsal, o.Email, o.EABKeyID, o.Profile, fmt.Sprint(o.PlainPort)}))
+	s.fingerprint = base64.RawURLEncoding.EncodeToString(sum[:9])
 	var err error
-	s.config, err = serverConfig(o, s.getCertificate)
-	if err != nil {
+	if s.production, err = newAuthority(o, o.Directory); err != nil {
+		return nil, err
+	}
+	if o.Rehearsal != "" {
+		if s.rehearsal, err = newAuthority(o, o.Rehearsal); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range o.Domains {
+		h := newACMEHost(s, name)
+		s.hosts = append(s.hosts, h)
+		s.byName[name] = h
+	}
+	s.publish()
+	if s.config, err = serverConfig(o, s.getCertificate); err != nil {
 		return nil, err
 	}
 	s.config.NextProtos = append(s.config.NextProtos, acme.ALPNProto)
 	if s.config.ClientAuth != tls.NoClientCert {
-		// The CA's own tls-alpn-01 connection has no client certificate, and gets no page either.
+		// The authority's own tls-alpn-01 connection has no client certificate, and gets no page either.
 		challenge := s.config.Clone()
 		challenge.ClientAuth, challenge.ClientCAs = tls.NoClientCert, nil
 		challenge.NextProtos = []string{acme.ALPNProto}
@@ -118,200 +83,150 @@ func newACME(o Options) (Source, error) {
 
 func (s *acmeSource) TLSConfig() *tls.Config { return s.config.Clone() }
 
-func (s *acmeSource) HTTPHandler(next http.Handler) http.Handler { return s.manager.HTTPHandler(next) }
-
-// Run keeps every host supplied until ctx is done. It does not wait for an order under way, which autocert offers
-// no way to end.
+// Run keeps every host supplied until ctx is done, and returns when the last of them has let go.
 func (s *acmeSource) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
 	for _, h := range s.hosts {
-		go s.keep(ctx, h)
+		wg.Go(func() { h.run(ctx) })
 	}
-	<-ctx.Done()
+	wg.Wait()
 	return nil
 }
 
-// Reload tries hosts that are waiting after a failure again at once.
+// Reload forgets past failures and tries hosts that are waiting again at once.
 func (s *acmeSource) Reload() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(s.reloaded)
-	s.reloaded = make(chan struct{})
+	for _, h := range s.hosts {
+		h.wake()
+	}
 }
 
 func (s *acmeSource) Status() []Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var out []Status
 	for _, h := range s.hosts {
-		st := Status{Names: []string{h.name}, Next: h.next}
-		if h.cert != nil {
-			st.Issuer, st.NotAfter = h.cert.Leaf.Issuer.CommonName, h.cert.Leaf.NotAfter
-		}
-		if h.failed != nil {
-			st.Error = h.failed.Error()
-		}
-		out = append(out, st)
+		out = append(out, h.status())
 	}
 	return out
 }
 
-// keep is the life of one host: get its certificate, then take over each renewal.
-func (s *acmeSource) keep(ctx context.Context, h *acmeHost) {
-	log := s.options.Log.With("host", h.name)
-	failures := 0
-	for {
-		s.mu.Lock()
-		reloaded := s.reloaded
-		s.mu.Unlock()
+// Refused counts handshakes that got no certificate, by reason.
+func (s *acmeSource) Refused() map[string]uint64 { return s.refused.counts() }
 
-		started := time.Now()
-		cert, err := s.manager.GetCertificate(completeHello(h.name))
-		var wait time.Duration
-		if err != nil {
-			wait = retryLadder[min(failures, len(retryLadder)-1)]
-			failures++
-			log.Error("no certificate", "error", err, "directory", s.options.Directory, "took", time.Since(started), "again_in", wait)
-		} else {
-			wait, failures = acmeRefresh, 0
+// publish makes what the hosts hold now the snapshot that handshakes see.
+func (s *acmeSource) publish() {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	next := &snapshot{byName: map[string][]*tls.Certificate{}}
+	for i, h := range s.hosts {
+		cert := h.certificate()
+		if cert == nil {
+			continue
 		}
-		if s.record(h, cert, err, wait) {
-			log.Info("certificate obtained", "issuer", cert.Leaf.Issuer.CommonName, "not_after", cert.Leaf.NotAfter, "took", time.Since(started))
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		case <-reloaded:
-			timer.Stop()
+		next.byName[h.name] = []*tls.Certificate{cert}
+		if i == 0 {
+			next.first = cert // the canonical host's, for clients without a server name
 		}
 	}
-}
-
-// record notes an outcome and publishes a certificate that is new; the one in hand outlives failures.
-func (s *acmeSource) record(h *acmeHost, cert *tls.Certificate, err error, wait time.Duration) (isNew bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h.failed = err
-	if err != nil {
-		h.next = "tried again at " + time.Now().Add(wait).UTC().Format(time.RFC3339)
-		return false
-	}
-	h.next = "renewed when a third of its life is left"
-	if h.cert != nil && slices.Equal(h.cert.Certificate[0], cert.Certificate[0]) {
-		return false
-	}
-	h.cert = cert
-	var certs []*tls.Certificate
-	for _, h := range s.hosts {
-		if h.cert != nil {
-			certs = append(certs, h.cert)
-		}
-	}
-	next := newSnapshot(certs)
-	next.first = s.hosts[0].cert // the canonical host's own, or none
 	s.current.Store(next)
-	return true
 }
 
-// getCertificate answers challenges through autocert, and everybody else from memory.
+// getCertificate answers challenges from the order under way, and everybody else from memory.
 func (s *acmeSource) getCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if isChallenge(hello) {
-		if !s.allowed[normalName(hello.ServerName)] {
-			return nil, nil
+		if h := s.byName[normalName(hello.ServerName)]; h != nil {
+			if a := h.attempt.Load(); a != nil {
+				return a.manager.GetCertificate(hello)
+			}
 		}
-		return s.manager.GetCertificate(hello)
+		s.refused.challenge.Add(1)
+		return nil, nil
 	}
-	return s.current.Load().lookup(hello)
+	cert, _ := s.current.Load().lookup(hello)
+	if cert == nil {
+		if hello.ServerName == "" || s.byName[normalName(hello.ServerName)] != nil {
+			s.refused.notYet.Add(1)
+		} else {
+			s.refused.unknown.Add(1)
+		}
+	}
+	return cert, nil
 }
 
-// hostPolicy lets autocert issue for the configured hosts only. It sees http-01 Host headers as clients write them.
-func (s *acmeSource) hostPolicy(_ context.Context, host string) error {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	if s.allowed[normalName(host)] {
-		return nil
-	}
-	return errors.New("not a configured host")
+const challengePath = "/.well-known/acme-challenge/"
+
+// HTTPHandler answers http-01 challenges of orders under way. Any other request below that path is a 404 here: a
+// redirect would lead the authority astray.
+func (s *acmeSource) HTTPHandler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, challengePath) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		name := r.Host
+		if i := strings.LastIndexByte(name, ':'); i >= 0 {
+			name = name[:i]
+		}
+		if h := s.byName[normalName(name)]; h != nil {
+			if a := h.attempt.Load(); a != nil {
+				r.Host = h.name // autocert knows the name in this spelling only
+				a.http01.ServeHTTP(w, r)
+				return
+			}
+		}
+		http.NotFound(w, r)
+	})
 }
 
-// isChallenge recognises the CA's tls-alpn-01 connection (RFC 8737 §4).
+// isChallenge recognises the authority's tls-alpn-01 connection (RFC 8737 §4).
 func isChallenge(hello *tls.ClientHelloInfo) bool {
 	return len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == acme.ALPNProto
 }
 
-// completeHello is a hello from which autocert can tell that the client understands ECDSA. From an emptier one it
-// concludes the contrary and orders an RSA certificate (golang/go#50522).
-func completeHello(host string) *tls.ClientHelloInfo {
-	return &tls.ClientHelloInfo{
-		ServerName:        host,
-		SupportedVersions: []uint16{tls.VersionTLS13, tls.VersionTLS12},
-		CipherSuites:      []uint16{tls.TLS_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
-		SupportedCurves:   []tls.CurveID{tls.X25519, tls.CurveP256},
-		SupportedPoints:   []uint8{0},
-		SignatureSchemes:  []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
-		SupportedProtos:   []string{"h2", "http/1.1"},
-	}
+// refusals counts handshakes without a certificate.
+type refusals struct{ unknown, notYet, challenge atomic.Uint64 }
+
+func (r *refusals) counts() map[string]uint64 {
+	return map[string]uint64{"unknown_name": r.unknown.Load(), "no_certificate_yet": r.notYet.Load(), "challenge_not_expected": r.challenge.Load()}
 }
 
-// checkACME looks at everything an order needs that can be known without placing one.
-func checkACME(o Options) []Fault {
-	var faults []Fault
-	add := func(setting, value, problem, fix string) {
-		faults = append(faults, Fault{setting, value, problem, fix})
-	}
-	if len(o.Domains) == 0 {
-		add("DOMAINS", "", "required by TLS_MODE=acme", "list the host names to get certificates for, the main one first, e.g. DOMAINS=example.com,www.example.com")
-	}
-	for _, d := range o.Domains {
-		switch {
-		case strings.HasPrefix(d, "*."):
-			add("DOMAINS", d, "automatic certificates cannot be for a wildcard", "list each host, or set TLS_MODE=files with a wildcard certificate of your own")
-		case net.ParseIP(d) != nil:
-			add("DOMAINS", d, "automatic certificates are for names, not addresses", "list host names")
-		case !strings.Contains(d, ".") || strings.HasSuffix(d, ".localhost"):
-			add("DOMAINS", d, "no certificate authority can vouch for a local name", "list a public host name, or set ENV=dev")
-		}
-	}
-	if u, err := url.Parse(o.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
-		add("ACME_DIRECTORY", o.Directory, "is not an https URL", "give production, staging, or the directory URL that your CA documents")
-	}
-	if o.CAFile != "" {
-		if _, err := readPool(o.CAFile); err != nil {
-			add("ACME_CA_FILE", o.CAFile, err.Error(), "give a PEM file with the root that signed the ACME server's own certificate")
-		}
-	}
-	if err := writable(o.CacheDir); err != nil {
-		add("ACME_CACHE", o.CacheDir, err.Error(), "give a directory that this user can write and that outlives a deployment; without it every start orders anew")
-	}
-	return faults
+// authority is one directory with an account of its own and a corner of the store of its own, so that the state of
+// two never mixes.
+type authority struct {
+	directory string
+	store     *corner
+	transport http.RoundTripper
+	account   accountKey
+	eab       *acme.ExternalAccountBinding
+	email     string
+	profile   string
+	plainPort bool
+	orders    atomic.Uint64 // that were placed
 }
 
-// writable tries to put a file where the certificates will be kept, or where their directory would be made.
-func writable(dir string) error {
-	for {
-		info, err := os.Stat(dir)
-		if err == nil && !info.IsDir() {
-			return fmt.Errorf("%s is not a directory", dir)
-		}
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, os.ErrNotExist) {
-			return plainError(err)
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return plainError(err)
-		}
-		dir = parent
-	}
-	f, err := os.CreateTemp(dir, ".writable-*")
+func newAuthority(o Options, directory string) (*authority, error) {
+	transport, err := acmeHTTP(o.CAFile)
 	if err != nil {
-		return fmt.Errorf("cannot be written: %w", plainError(err))
+		return nil, err
 	}
-	f.Close()
-	return os.Remove(f.Name())
+	st, err := openStore(o.CacheDir)
+	if err != nil {
+		return nil, err
+	}
+	a := &authority{directory: directory, store: &corner{st, slug(directory)}, transport: transport, email: o.Email,
+		profile: o.Profile, plainPort: o.PlainPort}
+	if o.EABKeyID != "" && directory == o.Directory {
+		a.eab = &acme.ExternalAccountBinding{KID: o.EABKeyID, Key: o.EABKey}
+	}
+	return a, nil
+}
+
+// slug is a directory's name in the store: readable, and one directory's alone.
+func slug(directory string) string {
+	_, rest, _ := strings.Cut(directory, "://")
+	out := []byte(strings.ToLower(rest))
+	for i, b := range out {
+		if !('a' <= b && b <= 'z' || '0' <= b && b <= '9' || b == '.' || b == '-') {
+			out[i] = '-'
+		}
+	}
+	return cmp.Or(strings.Trim(string(out), "-."), "directory")
 }

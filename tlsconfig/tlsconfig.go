@@ -48,8 +48,12 @@ type Status struct {
 	Names    []string  // that it is for
 	Issuer   string    // common name of who signed it; empty while there is none
 	NotAfter time.Time // end of its life; zero while there is none
+	RenewAt  time.Time // when it is renewed; zero where somebody else does that
 	Next     string    // what happens next, and when
 	Error    string    // what went wrong last; empty after a success
+	Advice   string    // what to do about it, where that is known
+	Failures int       // attempts in a row that came to nothing
+	Orders   uint64    // placed by this process
 }
 
 // Usable says whether a browser could still accept the certificate's dates.
@@ -75,11 +79,47 @@ type Options struct {
 	Directory string // URL of the CA's directory; required
 	CAFile    string // PEM roots to trust for the directory's own HTTPS; empty: the system's
 	CacheDir  string // where account key and certificates are kept; required
+	Rehearsal string // directory at which a first order, and one after a failure, is tried beforehand; empty: none
+	Profile   string // of the certificate, from those the directory lists; empty: the authority's default
+	PlainPort bool   // port 80 is open, for http-01
 	EABKeyID  string // external account binding (RFC 8555 §7.3.4); empty: none
 	EABKey    []byte
 
 	Log *slog.Logger      // nil: slog.Default()
 	Say func(line string) // gets what a developer should read at the start; nil: it is logged
+
+	Notify func(Event) // is told of certificates obtained, renewed and failed, in goroutines of its own; nil: nobody is
+}
+
+// EventKind says what happened to a certificate.
+type EventKind string
+
+const (
+	Obtained EventKind = "obtained"
+	Renewed  EventKind = "renewed"
+	Failed   EventKind = "failed"
+)
+
+// Event is one thing that happened to one certificate, for alarms: authorities no longer send mail before one expires.
+type Event struct {
+	Kind   EventKind
+	Status Status // afterwards
+	Err    error  // of a failure; a *Problem inside it is the authority's own
+}
+
+// notify does not let a slow or broken listener hold up certificates.
+func (o Options) notify(e Event) {
+	if o.Notify == nil {
+		return
+	}
+	go func() {
+		defer func() {
+			if v := recover(); v != nil {
+				o.Log.Error("the listener to certificate events panicked", "panic", v)
+			}
+		}()
+		o.Notify(e)
+	}()
 }
 
 func (o Options) say(line string) {

@@ -1,0 +1,77 @@
+package tlsconfig
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// checkACME looks at everything an order needs that can be known without placing one.
+func checkACME(o Options) []Fault {
+	var faults []Fault
+	add := func(setting, value, problem, fix string) {
+		faults = append(faults, Fault{setting, value, problem, fix})
+	}
+	if len(o.Domains) == 0 {
+		add("DOMAINS", "", "required by TLS_MODE=acme", "list the host names to get certificates for, the main one first, e.g. DOMAINS=example.com,www.example.com")
+	}
+	for _, d := range o.Domains {
+		switch {
+		case strings.HasPrefix(d, "*."):
+			add("DOMAINS", d, "automatic certificates cannot be for a wildcard", "list each host, or set TLS_MODE=files with a wildcard certificate of your own")
+		case net.ParseIP(d) != nil:
+			add("DOMAINS", d, "automatic certificates are for names, not addresses", "list host names")
+		case !strings.Contains(d, ".") || strings.HasSuffix(d, ".localhost"):
+			add("DOMAINS", d, "no certificate authority can vouch for a local name", "list a public host name, or set ENV=dev")
+		}
+	}
+	if u, err := url.Parse(o.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
+		add("ACME_DIRECTORY", o.Directory, "is not an https URL", "give production, staging, or the directory URL that your CA documents")
+	}
+	if o.CAFile != "" {
+		if _, err := readPool(o.CAFile); err != nil {
+			add("ACME_CA_FILE", o.CAFile, err.Error(), "give a PEM file with the root that signed the ACME server's own certificate")
+		}
+	}
+	if o.CacheDir != "" { // else it is reported already
+		if err := writable(o.CacheDir); err != nil {
+			add("ACME_CACHE", o.CacheDir, err.Error(), "give a directory that this user can write and that outlives a deployment; without it every start orders anew")
+		}
+	}
+	return faults
+}
+
+// writable tries to put a file where the certificates will be kept, or where their directory would be made.
+func writable(dir string) error {
+	for {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			return fmt.Errorf("%s is not a directory", dir)
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return plainError(err)
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return plainError(err)
+		}
+		dir = parent
+	}
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("cannot be written: %w", plainError(err))
+	}
+	// An empty file fits on a full disk; a certificate does not.
+	_, err = f.Write(make([]byte, 16<<10))
+	if err = errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name())); err != nil {
+		return fmt.Errorf("cannot be written: %w", plainError(err))
+	}
+	return nil
+}

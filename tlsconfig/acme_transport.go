@@ -1,0 +1,184 @@
+package tlsconfig
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxAnswer is more than any answer of an ACME server but a certificate has reason to be, in bytes.
+const maxAnswer = 1 << 20
+
+// acmeHTTP is how ACME servers are reached: with roots from caFile, or the system's.
+func acmeHTTP(caFile string) (http.RoundTripper, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ResponseHeaderTimeout = 30 * time.Second
+	if caFile != "" {
+		pool, err := readPool(caFile)
+		if err != nil {
+			return nil, fmt.Errorf("ACME_CA_FILE %s: %w", caFile, err)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+	}
+	return transport, nil
+}
+
+// listener is one attempt's way to the authority. It ends with the attempt, reads what the authority says, which
+// autocert drops (golang/go#19800), and lets through no more orders than there are challenges to try, where autocert
+// would place one more to find that none is left.
+type listener struct {
+	authority *authority
+	ctx       context.Context // of the attempt
+	maxOrders int
+	amend     func(payload map[string]any) error // of a new order; nil: none
+	sign      func(protected, payload string) (string, error)
+
+	mu       sync.Mutex
+	newOrder string // URL
+	orders   int
+	problems []Problem
+	closed   bool
+}
+
+var (
+	errAttemptOver = errors.New("the attempt is over")
+	errNoMore      = "every way to prove control of the name was tried"
+)
+
+func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.mu.Lock()
+	closed := l.closed
+	isOrder := r.Method == http.MethodPost && l.newOrder != "" && r.URL.String() == l.newOrder
+	full := isOrder && l.orders >= l.maxOrders
+	l.mu.Unlock()
+	switch {
+	case closed:
+		return nil, errAttemptOver
+	case full:
+		return synthetic(r, http.StatusForbidden, errNoMore), nil
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, time.Minute)
+	defer cancel()
+	r = r.WithContext(ctx)
+	if isOrder && l.amend != nil {
+		if err := l.amendOrder(r); err != nil {
+			return nil, err
+		}
+	}
+	resp, err := l.authority.transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	// The answer is read whole, here, where its time is bounded.
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	resp.Body.Close()
+	if err == nil && len(body) > maxAnswer {
+		err = fmt.Errorf("%s answered with more than %d bytes", r.URL.Host, maxAnswer)
+	}
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	l.note(r, resp, body, isOrder)
+	return resp, nil
+}
+
+// note learns from an answer.
+func (l *listener) note(r *http.Request, resp *http.Response, body []byte, isOrder bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if isOrder && resp.StatusCode == http.StatusCreated {
+		l.orders++
+		l.authority.orders.Add(1)
+	}
+	contentType := resp.Header.Get("Content-Type")
+	if strings.HasPrefix(contentType, "application/problem+json") || resp.StatusCode >= 400 {
+		p := Problem{Type: "about:blank", Detail: resp.Status}
+		json.Unmarshal(body, &p) // what is no problem document keeps the status line
+		p.Status, p.RetryAfter = resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"), time.Now())
+		if !strings.HasSuffix(p.Type, ":badNonce") { // the client tries again by itself
+			l.problems = append(l.problems, p)
+		}
+		return
+	}
+	if !strings.HasPrefix(contentType, "application/json") {
+		return
+	}
+	var answer struct {
+		NewOrder   string
+		Identifier struct{ Value string }
+		Challenges []struct {
+			Type  string
+			Error *Problem
+		}
+		Error *Problem
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return
+	}
+	if r.Method == http.MethodGet && answer.NewOrder != "" {
+		l.newOrder = answer.NewOrder
+	}
+	if answer.Error != nil {
+		l.problems = append(l.problems, *answer.Error)
+	}
+	for _, c := range answer.Challenges {
+		if c.Error != nil {
+			p := *c.Error
+			p.Challenge, p.Identifier = c.Type, answer.Identifier.Value
+			l.problems = append(l.problems, p)
+		}
+	}
+}
+
+// close lets nothing more through: whatever autocert's timers do later stays here.
+func (l *listener) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+}
+
+// placed is how many orders the authority took.
+func (l *listener) placed() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.orders
+}
+
+// said is what the authority complained of.
+func (l *listener) said() []Problem {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.problems
+}
+
+// retryAfter reads the header's two forms (RFC 9110 §10.2.3); 0 for none that makes sense. A week bounds what a
+// mistaken authority can do.
+func retryAfter(v string, now time.Time) time.Duration {
+	d := time.Duration(0)
+	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
+		d = time.Duration(s) * time.Second
+	} else if t, err := http.ParseTime(v); err == nil {
+		d = t.Sub(now)
+	}
+	return min(max(d, 0), 7*24*time.Hour)
+}
+
+// synthetic is an answer that never left this machine.
+func synthetic(r *http.Request, status int, detail string) *http.Response {
+	body, _ := json.Marshal(Problem{Type: "urn:ietf:params:acme:error:unauthorized", Detail: detail})
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/problem+json"}}, Request: r,
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}
+}
