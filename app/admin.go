@@ -5,9 +5,10 @@ import (
 	"net/http/pprof"
 )
 
-// newAdmin is for the operator on this machine: profiles under /debug/pprof/.
+// newAdmin is for the operator on this machine: /metrics in Prometheus' text format, profiles under /debug/pprof/.
 func (s *server) newAdmin() *http.Server {
 	mux := http.NewServeMux()
+	mux.Handle("/metrics", newMetrics(s.source))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -12,13 +12,14 @@ import (
 
 // check reports every fault that can be known without serving, or what would be served.
 func check(cfg config, faults []fault, out io.Writer) error {
-	faults = append(faults, tlsconfig.Check(cfg.tlsOptions(slog.Default(), nil))...)
+	options := cfg.tlsOptions(slog.Default(), nil)
+	faults = append(faults, tlsconfig.Check(options)...)
 	listeners, listenFaults := listenAll(cfg)
 	listeners.close()
 	if faults = append(faults, listenFaults...); len(faults) > 0 {
 		return faultList(faults)
 	}
-	for _, w := range cfg.warnings {
+	for _, w := range append(cfg.warnings, tlsconfig.Notes(options)...) {
 		fmt.Fprintln(out, "note:", w)
 	}
 	cfg.print(out)

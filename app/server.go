@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -240,7 +241,7 @@ func (s *server) ready() error {
 		return errors.New("stopping")
 	}
 	if status := s.source.Status(); len(status) > 0 && !status[0].Usable(time.Now()) {
-		return fmt.Errorf("no valid certificate for %s", status[0].Names[0])
+		return fmt.Errorf("no valid certificate for %s: %s", status[0].Names[0], cmp.Or(status[0].Error, status[0].Next))
 	}
 	return nil
 }

@@ -153,8 +153,7 @@ func (s *acmeSource) getCertificate(hello *tls.ClientHelloInfo) (*tls.Certificat
 
 const challengePath = "/.well-known/acme-challenge/"
 
-// HTTPHandler answers http-01 challenges of orders under way. Any other request below that path is a 404 here: a
-// redirect would lead the authority astray.
+// HTTPHandler answers http-01 challenges of orders under way. Any other request below that path is next's, as all are.
 func (s *acmeSource) HTTPHandler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, challengePath) {
@@ -172,7 +171,7 @@ func (s *acmeSource) HTTPHandler(next http.Handler) http.Handler {
 				return
 			}
 		}
-		http.NotFound(w, r)
+		next.ServeHTTP(w, r)
 	})
 }
 

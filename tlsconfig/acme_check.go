@@ -1,6 +1,7 @@
 package tlsconfig
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // checkACME looks at everything an order needs that can be known without placing one.
@@ -43,6 +45,27 @@ func checkACME(o Options) []Fault {
 		}
 	}
 	return faults
+}
+
+// Notes tells what earlier runs left behind that an operator should know, without changing anything.
+func Notes(o Options) []string {
+	if o.Mode != ACME || o.CacheDir == "" {
+		return nil
+	}
+	var notes []string
+	for _, host := range o.Domains {
+		data, err := os.ReadFile(filepath.Join(o.CacheDir, slug(o.Directory), host+".json"))
+		var rec record
+		if err != nil || json.Unmarshal(data, &rec) != nil || rec.Problem == nil {
+			continue
+		}
+		note := fmt.Sprintf("%s: the last attempt to get a certificate failed (%d in a row): %v", host, rec.Failures, rec.Problem)
+		if advice := rec.Problem.Advice(host); advice != "" {
+			note += "\n      → " + advice
+		}
+		notes = append(notes, note+"\n      → the server tries again at "+rec.Next.UTC().Format(time.RFC3339)+", or at once on SIGHUP")
+	}
+	return notes
 }
 
 // writable tries to put a file where the certificates will be kept, or where their directory would be made.
