@@ -21,6 +21,7 @@ test: ## run every test that needs Go alone, a real ACME server among them
 	go -C .ci/e2e test $(RACE) -shuffle=on ./rig/... ./acme/...
 
 e2e: ## run the tests with real browsers and proxies: needs chromium, nginx, apache2, libnss3-tools
+	go -C .ci/e2e test -count=1 $(RACE) ./storm/...
 	go -C .ci/e2e test -count=1 ./peers/...
 
 bench: ## measure: the chain against bare gin, then each part of it
@@ -41,8 +42,8 @@ build: ## build the one binary to deploy
 trust: ## let the browsers of this user trust the local CA; SYSTEM=1: the system's tools too
 	@go run ./scripts/trust $(if $(SYSTEM),-system)
 
-untrust: ## take that back, from every store
-	@go run ./scripts/trust -remove
+untrust: ## take that back, to the byte where possible; SYSTEM=1: from the system's tools too
+	@go run ./scripts/trust -remove $(if $(SYSTEM),-system)
 
 clean: ## remove what was built; certificates stay (remove certs/ yourself)
 	rm -rf bin .ci/e2e/artifacts

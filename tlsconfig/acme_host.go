@@ -20,7 +20,7 @@ var ladder = []time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, 2
 const (
 	attemptTimeout = 5 * time.Minute
 	longestNap     = time.Hour        // clocks are set, machines sleep: look again after this
-	saveAgain      = 30 * time.Second // after a certificate could not be kept
+	saveAgain      = 5 * time.Second // after a certificate could not be kept
 )
 
 // acmeHost is the life of one configured host: its certificate, and the clock by which it is renewed.

@@ -1,0 +1,65 @@
+package rig
+
+import (
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const pebbleModule = "github.com/letsencrypt/pebble/v2/cmd/"
+
+// buildProduct builds the product once a run: with the race detector when the tests have it.
+var buildProduct = sync.OnceValues(func() (string, error) {
+	bin := filepath.Join(tools, "turnkey"+exe())
+	args := []string{"build", "-tags", "nomsgpack", "-o", bin}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	return bin, goCommand(root, append(args, "./app")...)
+})
+
+// buildPebble builds the ACME server and its DNS once a run, in the versions of go.mod.
+var buildPebble = sync.OnceValues(func() (string, error) {
+	return tools, goCommand("..", "build", "-o", tools+string(filepath.Separator), pebbleModule+"pebble", pebbleModule+"pebble-challtestsrv")
+})
+
+// Binary is the product's, built if it is not yet.
+func Binary(t testing.TB) string {
+	t.Helper()
+	bin, err := buildProduct()
+	if err != nil {
+		t.Fatalf("building the product: %v", err)
+	}
+	return bin
+}
+
+// Project is the product's name: the last element of its module's path, as its owner chose it.
+func Project(t testing.TB) string {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-m")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("reading the product's module path: %v", err)
+	}
+	return path.Base(strings.TrimSpace(string(out)))
+}
+
+func goCommand(dir string, args ...string) error {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = dir
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	return cmd.Run()
+}
+
+func exe() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}

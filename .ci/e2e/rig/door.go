@@ -1,0 +1,154 @@
+package rig
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Door stands in front of an ACME server. It counts who comes and what they were answered, and can keep them
+// waiting or send them away.
+type Door struct {
+	Addr string
+
+	mu        sync.Mutex
+	hook      Hook
+	exchanges []Exchange
+	newOrder  string // path
+}
+
+// Hook sees each request before the ACME server does. It may wait, and it may answer, which it then reports.
+type Hook func(w http.ResponseWriter, r *http.Request) (answered bool)
+
+// Exchange is a request and its answer, whose status is 0 until it is there.
+type Exchange struct {
+	Time   time.Time // of the request
+	Method string
+	Path   string
+	Status int
+}
+
+// Intercept puts a hook in place; nil takes it away.
+func (d *Door) Intercept(h Hook) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hook = h
+}
+
+// IsNewOrder says whether a request asks for a certificate.
+func (d *Door) IsNewOrder(r *http.Request) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return r.Method == http.MethodPost && r.URL.Path == d.newOrder
+}
+
+// Exchanges are all so far.
+func (d *Door) Exchanges() []Exchange {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]Exchange{}, d.exchanges...)
+}
+
+// OrdersAsked is how many orders were asked for, in vain or not.
+func (d *Door) OrdersAsked() int {
+	return d.count(func(e Exchange) bool { return e.Path == d.newOrder })
+}
+
+// Orders is how many orders were made.
+func (d *Door) Orders() int {
+	return d.count(func(e Exchange) bool { return e.Path == d.newOrder && e.Status == http.StatusCreated })
+}
+
+// Fetched is how many certificates were fetched.
+func (d *Door) Fetched() int {
+	return d.count(func(e Exchange) bool { return strings.HasPrefix(e.Path, certificatePath) && e.Status == http.StatusOK })
+}
+
+// certificatePath is where Pebble keeps certificates, which no directory tells.
+const certificatePath = "/certZ/"
+
+func (d *Door) count(ok func(Exchange) bool) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.exchanges {
+		if e.Method == http.MethodPost && ok(e) {
+			n++
+		}
+	}
+	return n
+}
+
+// RateLimited is how Let's Encrypt says "not now" (RFC 8555 §6.6).
+func RateLimited(w http.ResponseWriter, detail string, retryAfter time.Duration) {
+	w.Header().Set("Retry-After", fmt.Sprint(int(retryAfter.Seconds())))
+	Problem(w, http.StatusTooManyRequests, "rateLimited", detail)
+}
+
+// Problem answers an ACME error (RFC 8555 §6.7).
+func Problem(w http.ResponseWriter, status int, kind, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"type":"urn:ietf:params:acme:error:%s","detail":%q,"status":%d}`, kind, detail, status)
+}
+
+// openDoor listens with cert and passes requests on to target as they are. The ACME server builds its URLs from
+// their Host, so that clients come back here.
+func openDoor(t testing.TB, target string, cert tls.Certificate, roots *x509.CertPool) *Door {
+	t.Helper()
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "https", Host: target})
+			r.Out.Host = r.In.Host
+		},
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
+		ErrorLog:  log.New(io.Discard, "", 0), // clients that hang up
+	}
+	d := &Door{}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Addr = ln.Addr().String()
+	server := &http.Server{
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}},
+		ErrorLog:  log.New(io.Discard, "", 0),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+			d.mu.Lock()
+			hook, i := d.hook, len(d.exchanges)
+			d.exchanges = append(d.exchanges, Exchange{Time: time.Now(), Method: r.Method, Path: r.URL.Path})
+			d.mu.Unlock()
+			if hook == nil || !hook(seen, r) {
+				proxy.ServeHTTP(seen, r)
+			}
+			d.mu.Lock()
+			d.exchanges[i].Status = seen.status
+			d.mu.Unlock()
+		}),
+	}
+	go server.ServeTLS(ln, "", "")
+	t.Cleanup(func() { server.Close() })
+	return d
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,18 @@
+package rig
+
+import "syscall"
+
+// User is somebody else to run a program as, which only root can.
+type User struct{ UID, GID uint32 }
+
+// attributes let no program outlive the tests, however these end.
+func attributes(c Command) *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if c.Master {
+		a.Pdeathsig = syscall.SIGTERM
+	}
+	if c.As != nil {
+		a.Credential = &syscall.Credential{Uid: c.As.UID, Gid: c.As.GID}
+	}
+	return a
+}

@@ -1,0 +1,95 @@
+package rig
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Env is the product's environment: what a test gives, PATH, and a HOME that is empty unless the test names one.
+type Env map[string]string
+
+// With is e and more; a later value wins.
+func (e Env) With(more Env) Env {
+	out := Env{}
+	for _, from := range []Env{e, more} {
+		for name, value := range from {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+func (e Env) list(t testing.TB) []string {
+	out := []string{"PATH=" + os.Getenv("PATH")}
+	if raceEnabled {
+		out = append(out, "GORACE=atexit_sleep_ms=0") // a second's wait at each end otherwise
+	}
+	if _, given := e["HOME"]; !given {
+		out = append(out, "HOME="+t.TempDir())
+	}
+	for name, value := range e {
+		out = append(out, name+"="+value)
+	}
+	return out
+}
+
+// Product is the product, serving.
+type Product struct {
+	*Process
+	Dir string // its working directory
+	env Env
+}
+
+// Start serves in dir, and returns once every port in env is open.
+func Start(t testing.TB, dir string, env Env) *Product {
+	t.Helper()
+	p := &Product{Spawn(t, Command{Path: Binary(t), Dir: dir, Env: env.list(t)}), dir, env}
+	t.Cleanup(func() { p.inspect(t) })
+	for _, addr := range []string{env["HTTPS_ADDR"], env["HTTP_ADDR"]} {
+		if addr != "" && addr != "off" {
+			p.WaitForPort(t, addr)
+		}
+	}
+	return p
+}
+
+// Run runs the product with args to its end, which must come by itself.
+func Run(t testing.TB, dir string, env Env, args ...string) Result {
+	t.Helper()
+	return RunAs(t, nil, dir, env, args...)
+}
+
+// RunAs is Run as somebody else.
+func RunAs(t testing.TB, as *User, dir string, env Env, args ...string) Result {
+	t.Helper()
+	p := Spawn(t, Command{Path: Binary(t), Args: args, Dir: dir, Env: env.list(t), As: as})
+	return p.Finish(t, 10*time.Second)
+}
+
+// inspect looks for what no run of the product may write.
+func (p *Product) inspect(t testing.TB) {
+	output := p.Stdout() + p.Stderr()
+	for _, never := range []string{"PRIVATE KEY", "WARNING: DATA RACE", "panic:", "fatal error:"} {
+		if strings.Contains(output, never) {
+			t.Errorf("the product wrote %q:\n%s", never, output)
+		}
+	}
+	if key := p.env["ACME_EAB_HMAC_KEY"]; key != "" && strings.Contains(output, key) {
+		t.Errorf("the product wrote its EAB key:\n%s", output)
+	}
+}
+
+// Logged returns the JSON log lines so far that keep returns true for.
+func (p *Product) Logged(keep func(line map[string]any) bool) []map[string]any {
+	var out []map[string]any
+	for text := range strings.Lines(p.Stdout()) {
+		var line map[string]any
+		if json.Unmarshal([]byte(text), &line) == nil && keep(line) {
+			out = append(out, line)
+		}
+	}
+	return out
+}

@@ -1,0 +1,140 @@
+package truststore
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// family is what its browsers have in common.
+type family struct {
+	name string // to say which one to restart
+	page string // where a person imports a certificate
+}
+
+var (
+	chromium = family{"the browser", "chrome://certificate-manager (Custom, Installed by you, Import)"}
+	firefox  = family{"Firefox", "about:preferences#privacy (View Certificates, Authorities, Import)"}
+)
+
+// chromiums lists who reads which database of certificates. A browser uses the first of its directories that
+// exists and ignores the rest, so all that exist get the root. Where none does, all are made: then trust is there
+// when the browser starts for the first time. A place of a new browser is one line here.
+var chromiums = []struct {
+	name string
+	home string // the browser is installed if it exists
+	dirs []string
+}{
+	{"Chrome, Chromium, Edge, Brave", "$HOME", []string{".pki/nssdb", "$XDG_DATA_HOME/pki/nssdb"}}, // the second since Chromium 146
+	{"Chromium (snap)", "$HOME/snap/chromium/current", []string{".pki/nssdb", ".local/share/pki/nssdb"}},
+	{"Chrome (flatpak)", "$HOME/.var/app/com.google.Chrome", []string{".pki/nssdb", "data/pki/nssdb"}},
+	{"Chromium (flatpak)", "$HOME/.var/app/org.chromium.Chromium", []string{".pki/nssdb", "data/pki/nssdb"}},
+	{"Brave (flatpak)", "$HOME/.var/app/com.brave.Browser", []string{".pki/nssdb", "data/pki/nssdb"}},
+	{"Edge (flatpak)", "$HOME/.var/app/com.microsoft.Edge", []string{".pki/nssdb", "data/pki/nssdb"}},
+}
+
+// firefoxes lists the directories that hold profiles.ini and, mostly, the profiles.
+var firefoxes = []struct{ name, root string }{
+	{"Firefox", "$HOME/.mozilla/firefox"},
+	{"Firefox", "$XDG_CONFIG_HOME/mozilla/firefox"}, // since Firefox 147
+	{"Firefox (snap)", "$HOME/snap/firefox/common/.mozilla/firefox"},
+	{"Firefox (flatpak)", "$HOME/.var/app/org.mozilla.firefox/.mozilla/firefox"},
+	{"Firefox (flatpak)", "$HOME/.var/app/org.mozilla.firefox/config/mozilla/firefox"},
+}
+
+// database is a directory with an NSS database, and who reads it.
+type database struct {
+	browser, dir string
+	family       family
+}
+
+// databases finds all that are there, and those that should be made.
+func (h *Host) databases() []database {
+	var found []database
+	for _, c := range chromiums {
+		home := h.expand(c.home)
+		if !exists(home) {
+			continue
+		}
+		var all, there []database
+		for _, dir := range c.dirs {
+			if dir = h.expand(dir); !filepath.IsAbs(dir) {
+				dir = filepath.Join(home, dir)
+			}
+			all = append(all, database{c.name, dir, chromium})
+			if exists(dir) {
+				there = append(there, all[len(all)-1])
+			}
+		}
+		if len(there) == 0 {
+			there = all
+		}
+		found = append(found, there...)
+	}
+	for _, f := range firefoxes {
+		for _, dir := range profiles(h.expand(f.root)) {
+			found = append(found, database{f.name + " " + filepath.Base(dir), dir, firefox})
+		}
+	}
+	return unique(found)
+}
+
+// unique drops directories that are another one by way of a symbolic link.
+func unique(in []database) (out []database) {
+	seen := map[string]bool{}
+	for _, db := range in {
+		real, err := filepath.EvalSymlinks(db.dir)
+		if err != nil {
+			real = db.dir
+		}
+		if !seen[real] {
+			seen[real] = true
+			out = append(out, db)
+		}
+	}
+	return out
+}
+
+// profiles are the directories below root that have a database, and those that profiles.ini names: these may lie
+// anywhere, and one without any database was made but never started, so an empty one is what Firefox would make
+// there itself. Databases of an old format are left for Firefox to convert first.
+func profiles(root string) []string {
+	var dirs []string
+	entries, _ := os.ReadDir(root) // in order of names
+	for _, e := range entries {
+		if dir := filepath.Join(root, e.Name()); exists(filepath.Join(dir, "cert9.db")) {
+			dirs = append(dirs, dir)
+		}
+	}
+	for _, dir := range listed(root) {
+		empty := exists(dir) && !exists(filepath.Join(dir, "key3.db")) && !exists(filepath.Join(dir, "key4.db"))
+		if exists(filepath.Join(dir, "cert9.db")) || empty {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// listed reads the profiles of a profiles.ini.
+func listed(root string) (dirs []string) {
+	f, err := os.Open(filepath.Join(root, "profiles.ini"))
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	section := ""
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		line := strings.TrimSpace(lines.Text())
+		if strings.HasPrefix(line, "[") {
+			section = line
+		}
+		if path, ok := strings.CutPrefix(line, "Path="); ok && strings.HasPrefix(section, "[Profile") {
+			if !filepath.IsAbs(path) { // IsRelative says the same
+				path = filepath.Join(root, path)
+			}
+			dirs = append(dirs, path)
+		}
+	}
+	return dirs
+}
