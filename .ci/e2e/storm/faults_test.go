@@ -66,6 +66,10 @@ func TestAnIssuedCertificateIsNeverLost(t *testing.T) {
 func TestACrashLoopOrdersTwiceAtMost(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{HTTPPort: rig.Port(t), TLSPort: rig.Port(t)}, nil)
+	s.pebble.Intercept(func(http.ResponseWriter, *http.Request) bool {
+		time.Sleep(100 * time.Millisecond) // so that the first life ends with an order under way
+		return false
+	})
 	for i := range 10 {
 		p := s.start()
 		if i%2 == 0 {
