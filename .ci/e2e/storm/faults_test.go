@@ -72,10 +72,10 @@ func TestACrashLoopOrdersTwiceAtMost(t *testing.T) {
 	})
 	for i := range 10 {
 		p := s.start()
-		if i%2 == 0 {
-			time.Sleep(300 * time.Millisecond) // in the middle of the order
+		if i == 0 {
+			rig.Eventually(t, patience, "the first order", func() bool { return s.pebble.OrdersAsked() > 0 })
 		} else {
-			time.Sleep(time.Second)
+			time.Sleep(500 * time.Millisecond)
 		}
 		p.Signal(t, syscall.SIGKILL)
 		p.ExitCode(t, patience)
