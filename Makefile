@@ -7,7 +7,7 @@ RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && echo -race)
 BIN  := bin/$(notdir $(shell go list -m))$(shell go env GOEXE)
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help dev test e2e bench lint build trust untrust clean
+.PHONY: help dev test e2e drill bench lint build trust untrust clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,10 @@ test: ## run every test that needs Go alone, a real ACME server among them
 e2e: ## run the tests with real browsers and proxies: needs chromium, nginx, apache2, libnss3-tools
 	go -C .ci/e2e test -count=1 $(RACE) ./storm/...
 	go -C .ci/e2e test -count=1 ./peers/...
+
+drill: ## five minutes of renewals under load against a real ACME server, and what came of it as a table
+	go -C .ci/e2e test -count=1 -timeout 20m -run TestAYearInAMinute ./storm -drill=5m
+	@cat .ci/e2e/artifacts/drill.txt
 
 bench: ## measure: the chain against bare gin, then each part of it
 	go test $(TAGS) -run '^$$' -bench Chain -benchtime 15x ./app
