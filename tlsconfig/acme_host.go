@@ -19,7 +19,7 @@ var ladder = []time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, 2
 
 const (
 	attemptTimeout = 5 * time.Minute
-	longestNap     = time.Hour        // clocks are set, machines sleep: look again after this
+	longestNap     = time.Hour       // clocks are set, machines sleep: look again after this
 	saveAgain      = 5 * time.Second // after a certificate could not be kept
 )
 
@@ -39,6 +39,10 @@ type acmeHost struct {
 	trouble string // with the store
 	unsaved bool
 	orders  uint64
+
+	ariNext     time.Time // not asked before
+	ariWindow   window    // the last answer
+	replaceable bool      // the authority takes "replaces" in an order
 }
 
 // record is what has to outlive the process, or a crash in a loop could exhaust the authority's limits. It is kept
@@ -84,7 +88,7 @@ func (h *acmeHost) run(ctx context.Context) {
 		case <-h.poke:
 			timer.Stop()
 			h.mu.Lock()
-			h.record.Failures, h.record.Next = 0, time.Time{}
+			h.record.Failures, h.record.Next, h.ariNext = 0, time.Time{}, time.Time{}
 			h.mu.Unlock()
 		}
 	}
@@ -163,6 +167,7 @@ func (h *acmeHost) step(ctx context.Context) time.Duration {
 	if err := h.source.production.account.keep(ctx, h.source.production.store); err != nil {
 		h.log.Error("the account key cannot be kept in ACME_CACHE", "error", err)
 	}
+	h.listen(ctx)
 	now := time.Now()
 	h.mu.Lock()
 	cert, renewAt, next, unsaved := h.cert, h.renewAt, h.record.Next, h.unsaved
@@ -189,7 +194,7 @@ func (h *acmeHost) obtain(ctx context.Context) {
 	h.mu.Lock()
 	old := h.cert
 	rehearse := h.source.rehearsal != nil && (old == nil || h.record.Failures > 0)
-	failures := h.record.Failures
+	failures, replaceable := h.record.Failures, h.replaceable
 	h.record.Settings = h.source.fingerprint
 	h.record.Failures = failures + 1
 	h.record.Next = time.Now().Add(rung(failures))
@@ -202,13 +207,18 @@ func (h *acmeHost) obtain(ctx context.Context) {
 
 	started := time.Now()
 	if rehearse {
-		if _, err := h.try(ctx, h.source.rehearsal); err != nil {
+		if _, err := h.try(ctx, h.source.rehearsal, order{host: h.name}); err != nil {
 			h.failed(fmt.Errorf("rehearsal at %s: %w", h.source.rehearsal.directory, err), failures, started)
 			return
 		}
 		h.log.Info("rehearsal passed", "directory", h.source.rehearsal.directory, "took", time.Since(started))
 	}
-	cert, err := h.try(ctx, h.source.production)
+	o := order{host: h.name}
+	if old != nil && failures == 0 && replaceable {
+		// It exempts the order from limits. One that was refused is tried without.
+		o.replaces, _ = ariID(old.Leaf)
+	}
+	cert, err := h.try(ctx, h.source.production, o)
 	if err == nil {
 		err = fresh(cert, time.Now())
 	}
@@ -222,6 +232,7 @@ func (h *acmeHost) obtain(ctx context.Context) {
 	h.cert, h.unsaved = cert, true
 	h.record = record{Settings: h.source.fingerprint, Obtained: now}
 	h.renewAt = renewalTime(cert, now)
+	h.ariNext, h.ariWindow = time.Time{}, window{}
 	h.mu.Unlock()
 	h.source.publish() // served first, kept second
 	kind, msg := Obtained, "certificate obtained"
@@ -234,10 +245,10 @@ func (h *acmeHost) obtain(ctx context.Context) {
 }
 
 // try makes one attempt at one authority.
-func (h *acmeHost) try(ctx context.Context, a *authority) (*tls.Certificate, error) {
+func (h *acmeHost) try(ctx context.Context, a *authority, o order) (*tls.Certificate, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	t, err := newAttempt(ctx, a, order{host: h.name})
+	t, err := newAttempt(ctx, a, o)
 	if err != nil {
 		return nil, err
 	}

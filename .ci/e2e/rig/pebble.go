@@ -1,9 +1,12 @@
 package rig
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -116,4 +119,27 @@ func (p *Pebble) managed(t testing.TB, path string) []byte {
 		t.Fatalf("%s: %s", url, answer.Status)
 	}
 	return []byte(answer.Body)
+}
+
+// SuggestRenewal makes Pebble say that it would like a certificate renewed between start and end (RFC 9773).
+func (p *Pebble) SuggestRenewal(t testing.TB, leaf *x509.Certificate, start, end time.Time) {
+	t.Helper()
+	window, err := json.Marshal(map[string]any{"suggestedWindow": map[string]time.Time{"start": start, "end": end}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(map[string]string{
+		"certificate": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})), "ariResponse": string(window)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := p.client.Post(fmt.Sprintf("https://%s/set-renewal-info/", p.manage), "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		answer, _ := io.ReadAll(resp.Body)
+		t.Fatalf("suggesting a renewal: %s %s", resp.Status, answer)
+	}
 }

@@ -42,6 +42,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	tools = dir
+	if _, err := buildProduct(); err != nil { // said once, not by each test
+		fmt.Fprintln(os.Stderr, "building the product:", err)
+		return 1
+	}
 	return m.Run()
 }
 

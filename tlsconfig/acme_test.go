@@ -1,0 +1,121 @@
+package tlsconfig
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The identifier of RFC 9773 §4.1's example.
+func TestARIIdentifier(t *testing.T) {
+	t.Parallel()
+	leaf := &x509.Certificate{
+		AuthorityKeyId: []byte{0x69, 0x88, 0x5b, 0x6b, 0x87, 0x46, 0x40, 0x41, 0xe1, 0xb3, 0x7b, 0x84, 0x7b, 0xa0, 0xae, 0x2c, 0xde, 0x01, 0xc8, 0xd4},
+		SerialNumber:   new(big.Int).SetBytes([]byte{0x87, 0x65, 0x43, 0x21}),
+	}
+	if got, err := ariID(leaf); err != nil || got != "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE" {
+		t.Errorf("got %q %v", got, err)
+	}
+}
+
+func lived(life time.Duration) *tls.Certificate {
+	now := time.Now()
+	return &tls.Certificate{Leaf: &x509.Certificate{NotBefore: now, NotAfter: now.Add(life)}}
+}
+
+func TestRenewalTime(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for life, want := range map[time.Duration]time.Duration{ // what is left, at least and at most a tenth or an hour more
+		90 * day: 30 * day, 45 * day: 15 * day, 160 * time.Hour: 80 * time.Hour, 2 * time.Minute: time.Minute, 10 * day: 10 * day / 3,
+	} {
+		for range 100 {
+			cert := lived(life)
+			left := cert.Leaf.NotAfter.Sub(renewalTime(cert, time.Time{}))
+			if slack := left - want; slack < 0 || slack > min(want/10, time.Hour)+time.Second {
+				t.Fatalf("a certificate of %s is renewed with %s left, want %s and a little more", life, left, want)
+			}
+		}
+	}
+	// A certificate that is due from the first moment must not be a loop.
+	old := lived(time.Hour)
+	old.Leaf.NotBefore = time.Now().Add(-1000 * time.Hour)
+	if wait := time.Until(renewalTime(old, time.Now())); wait < 19*time.Minute {
+		t.Errorf("a certificate born old is renewed after %s", wait)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	for v, want := range map[string]time.Duration{
+		"": 0, "120": 2 * time.Minute, "-1": 0, "soon": 0, "Mon, 23 Nov 2026 01:00:00 GMT": time.Hour, "Sun, 22 Nov 2026 01:00:00 GMT": 0, "999999999": 7 * 24 * time.Hour,
+	} {
+		if got := retryAfter(v, now); got != want {
+			t.Errorf("%q: got %s, want %s", v, got, want)
+		}
+	}
+}
+
+func TestEveryCommonProblemHasAdvice(t *testing.T) {
+	t.Parallel()
+	for kind, words := range map[string]string{
+		"dns": "A or AAAA", "connection": "ports 80 and 443", "caa": "CAA", "rateLimited": "staging", "externalAccountRequired": "ACME_EAB_KID", "rejectedIdentifier": "public name",
+	} {
+		if got := (Problem{Type: "urn:ietf:params:acme:error:" + kind}).Advice("shop.test"); !strings.Contains(got, words) {
+			t.Errorf("%s: %q does not say %q", kind, got, words)
+		}
+	}
+}
+
+func TestStagingAndProductionHaveCornersOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	if a, b := slug(ProductionDirectory), slug(StagingDirectory); a == b || strings.ContainsAny(a+b, "/:") {
+		t.Errorf("the store's corners are %q and %q", a, b)
+	}
+}
+
+// FuzzAnswer feeds whatever an authority may answer to what reads it.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, "application/json", `{"newOrder":"https://ca.test/order","challenges":[{"type":"http-01","error":{"type":"x","detail":"y"}}]}`)
+	f.Add(429, "application/problem+json", `{"type":"urn:ietf:params:acme:error:rateLimited","subproblems":[{}]}`)
+	f.Add(500, "text/html", "<html>")
+	f.Fuzz(func(t *testing.T, status int, contentType, body string) {
+		l := &listener{authority: &authority{}}
+		r, _ := http.NewRequest("GET", "https://ca.test/dir", nil)
+		l.note(r, &http.Response{StatusCode: status, Status: "status", Header: http.Header{"Content-Type": {contentType}, "Retry-After": {body}}}, []byte(body), false)
+		if p := worst(l.said()); p != nil {
+			_ = p.Error() + p.Advice("shop.test")
+			if p.RetryAfter < 0 || p.RetryAfter > 7*24*time.Hour {
+				t.Errorf("retry after %s", p.RetryAfter)
+			}
+		}
+	})
+}
+
+// BenchmarkACMEGetCertificate is what a handshake asks of an ACME source.
+func BenchmarkACMEGetCertificate(b *testing.B) {
+	source, err := newACME(Options{Mode: ACME, Domains: []string{"a.test"}, Directory: "https://ca.test/dir", CacheDir: b.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := source.(*acmeSource)
+	s.hosts[0].cert = lived(time.Hour)
+	s.publish()
+	for name, hello := range map[string]*tls.ClientHelloInfo{
+		"known": {ServerName: "a.test"}, "unknown": {ServerName: "b.test"}, "absent": {},
+		"challenge": {ServerName: "a.test", SupportedProtos: []string{"acme-tls/1"}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s.getCertificate(hello)
+			}
+		})
+	}
+}
