@@ -7,13 +7,19 @@ RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && echo -race)
 BIN  := bin/$(notdir $(shell go list -m))$(shell go env GOEXE)
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help dev test e2e drill bench lint build trust untrust clean
+# Whether there is nothing to ask before serving: nobody is there, or the answer is newer than the CA. It costs no
+# start of a program; one directory for each of the systems that localca.Dir knows.
+CA_DIRS = "$${XDG_DATA_HOME:-$$HOME/.local/share}/turnkey" "$$HOME/Library/Application Support/turnkey" "$$LOCALAPPDATA/turnkey"
+ASKED   = test -n "$$CI" || ! test -t 0 || ! test -t 1 || for d in $(CA_DIRS); do test "$$d/asked" -nt "$$d/issuer.pem" && exit; done
+
+.PHONY: help dev doctor phone test e2e drill bench lint build trust untrust clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-dev: ## build and serve https://localhost:8443; the first run makes its certificate
+dev: ## build and serve https://localhost:8443; the first run makes its certificate and asks about trust
 	@go build $(TAGS) -o $(BIN) ./app
+	@$(ASKED) || go run ./scripts/trust -ask || true
 	@exec ./$(BIN)
 
 test: ## run every test that needs Go alone, a real ACME server among them
@@ -48,6 +54,12 @@ trust: ## let the browsers of this user trust the local CA; SYSTEM=1: the system
 
 untrust: ## take that back, to the byte where possible; SYSTEM=1: from the system's tools too
 	@go run ./scripts/trust -remove $(if $(SYSTEM),-system)
+
+doctor: ## find what is wrong with local HTTPS, and the fix; JSON=1: for a report
+	@go run ./scripts/doctor $(if $(JSON),-json)
+
+phone: ## serve on the local network too, and hand the local CA to a phone, until Ctrl-C
+	@go run ./scripts/phone
 
 clean: ## remove what was built; certificates stay (remove certs/ yourself)
 	rm -rf bin .ci/e2e/artifacts

@@ -27,6 +27,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/handlers"
+	"example.com/turnkey/middleware"
 	"example.com/turnkey/tlsconfig"
 	"example.com/turnkey/tlsconfig/localca"
 	"example.com/turnkey/web"
@@ -91,7 +92,7 @@ func serveBench(kind string) {
 		out := newLogWriter(os.Stdout)
 		files, _ := web.FS("")
 		siteRoutes := func(r *gin.Engine) { handlers.Routes(r, func() error { return nil }) }
-		router, err := newRouter(cfg, files, false, ports{}, siteRoutes, newLogger(cfg, out))
+		router, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, siteRoutes, newLogger(cfg, out))
 		check(err)
 		source, err := tlsconfig.New(cfg.tlsOptions(slog.Default(), nil))
 		check(err)

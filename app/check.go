@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,13 +14,13 @@ import (
 // check reports every fault that can be known without serving, or what would be served.
 func check(cfg config, faults []fault, out io.Writer) error {
 	options := cfg.tlsOptions(slog.Default(), nil)
-	faults = append(faults, tlsconfig.Check(options)...)
-	listeners, listenFaults := listenAll(cfg)
+	faults = andThen(faults, tlsconfig.Check(options))
+	listeners, moved, listenFaults := listenAll(cfg)
 	listeners.close()
 	if faults = append(faults, listenFaults...); len(faults) > 0 {
 		return faultList(faults)
 	}
-	for _, w := range append(cfg.warnings, tlsconfig.Notes(options)...) {
+	for _, w := range slices.Concat(cfg.warnings, moved, tlsconfig.Notes(options)) {
 		fmt.Fprintln(out, "note:", w)
 	}
 	cfg.print(out)
@@ -38,7 +39,7 @@ func (c config) print(w io.Writer) {
 	switch c.mode {
 	case tlsconfig.ACME:
 		row("directory", c.acmeDirectory)
-		row("cache", c.acmeCache)
+		row("cache", tlsconfig.Redacted(c.acmeCache))
 	case tlsconfig.Files, tlsconfig.Local:
 		row("certificate", strings.Join(c.certFiles, ", "))
 	}

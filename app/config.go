@@ -48,10 +48,16 @@ type config struct {
 	adminAddr     string
 	shutdownGrace time.Duration
 
+	devCAConstraints bool // off: the development CA may sign for any name
+
 	// Not settings of their own: what follows from them and from this machine.
 	project    string
 	localCADir string
-	hosts      []string // answered for; empty: any (proxy mode without DOMAINS)
+	localOwner *localca.Owner
+	names      func() []string // of a development site, as this machine's addresses are now
+	hosts      []string        // answered for; empty: any (proxy mode without DOMAINS). In development: what names gave
+	httpsMoves bool            // to the next free port, when its own is busy
+	httpMoves  bool
 	warnings   []string
 }
 
@@ -64,7 +70,7 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 	c.prod = e.oneOf("ENV", "dev", "dev", "prod") == "prod"
 	c.domains = e.domains("DOMAINS")
 	c.mode = tlsconfig.Mode(e.oneOf("TLS_MODE", pick(c.prod, "acme", "local"), "local", "acme", "files", "proxy"))
-	local, acme, proxy := c.mode == tlsconfig.Local, c.mode == tlsconfig.ACME, c.mode == tlsconfig.Proxy
+	local, proxy := c.mode == tlsconfig.Local, c.mode == tlsconfig.Proxy
 
 	c.httpsAddr = e.addr("HTTPS_ADDR", pick(c.prod, ":443", "localhost:8443"), proxy)
 	c.httpAddr = e.addr("HTTP_ADDR", pick(proxy, "localhost:3000", pick(c.prod, ":80", "localhost:8080")), !proxy)
@@ -95,8 +101,8 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 			c.acmeCache, _, _ = strings.Cut(dir, ":")
 		}
 	}
-	if strings.Contains(c.acmeCache, "://") {
-		e.fault("ACME_CACHE", redactURL(c.acmeCache), "is not a directory", "give a directory; this version keeps certificates nowhere else")
+	if strings.Contains(c.acmeCache, "://") && !strings.HasPrefix(c.acmeCache, "redis://") && !strings.HasPrefix(c.acmeCache, "rediss://") {
+		e.fault("ACME_CACHE", redactURL(c.acmeCache), "is neither a directory nor the URL of a Redis server", "give a directory, or redis://host:6379/0, or rediss:// for TLS")
 		c.acmeCache = ""
 	}
 	c.acmeProfile = e.text("ACME_PROFILE", "")
@@ -142,6 +148,8 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 	}
 	c.shutdownGrace = e.duration("SHUTDOWN_GRACE", pick(c.prod, 20*time.Second, 5*time.Second))
 
+	c.devCAConstraints = e.oneOf("DEV_CA_CONSTRAINTS", "on", "on", "off") == "on"
+
 	// What only holds for some settings together.
 	if c.prod && local {
 		e.fault("TLS_MODE", "local", "a development certificate cannot serve in production", "set acme, files or proxy, or set ENV=dev")
@@ -162,23 +170,34 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 		e.fault("DOMAINS", c.domains[0], "the first name is the canonical one and cannot be a wildcard", "put a full host name first")
 	}
 
-	names := localca.Names(project, c.domains)
+	if c.prod && !c.devCAConstraints {
+		e.fault("DEV_CA_CONSTRAINTS", "off", "is for development only", "take DEV_CA_CONSTRAINTS out, or set ENV=dev")
+	}
+
 	if local {
-		dir, err := localca.Dir(func(k string) string { v, _ := lookup(k); return v })
-		if err == nil {
-			c.localCADir = dir
-		} else {
+		getenv := func(k string) string { v, _ := lookup(k); return v }
+		var err error
+		if c.localCADir, err = localca.Dir(getenv); err != nil {
 			c.localCADir = filepath.Join("certs", "ca") // nowhere to share it between projects
+			if !c.devCAConstraints {
+				c.localCADir = localca.Unconstrained(c.localCADir)
+			}
+		}
+		c.localOwner = localca.Invoker(getenv)
+		if !c.devCAConstraints {
+			c.warnings = append(c.warnings, "DEV_CA_CONSTRAINTS=off: whoever gets the key in "+c.localCADir+" can pose as any site to browsers that trust this CA; when done, take the setting out and run: DEV_CA_CONSTRAINTS=off make untrust")
 		}
 	}
+	// A default is nobody's decision, so it may give way; a proxy in front, though, knows one port alone.
+	unset := func(name string) bool { v, _ := lookup(name); return strings.TrimSpace(v) == "" }
+	c.httpsMoves = !c.prod && !proxy && unset("HTTPS_ADDR")
+	c.httpMoves = !c.prod && !proxy && unset("HTTP_ADDR")
 	c.hosts = c.domains
 	if !c.prod {
-		c.hosts = names
+		c.names = func() []string { return localca.Names(project, c.domains) }
+		c.hosts = c.names()
 	} else if c.mode == tlsconfig.Files && len(c.domains) == 0 {
 		c.hosts = tlsconfig.CertNames(c.certFiles, c.keyFiles)
-	}
-	if acme && !c.prod && len(c.domains) == 0 {
-		c.domains = nil // reported by tlsconfig.Check
 	}
 	return c, e.names, e.faults
 }
@@ -186,8 +205,8 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 // tlsOptions is the part of the settings that makes certificates.
 func (c config) tlsOptions(log *slog.Logger, say func(string)) tlsconfig.Options {
 	return tlsconfig.Options{
-		Mode: c.mode, Domains: c.domains, CertFiles: c.certFiles, KeyFiles: c.keyFiles, ClientCAFile: c.clientCAFile,
-		LocalNames: localca.Names(c.project, c.domains), LocalCADir: c.localCADir,
+		Mode: c.mode, Domains: c.domains, CertFiles: c.certFiles, KeyFiles: c.keyFiles, ClientCAFile: c.clientCAFile, Prod: c.prod,
+		LocalNames: c.names, LocalCADir: c.localCADir, LocalOwner: c.localOwner,
 		Email: c.acmeEmail, Directory: c.acmeDirectory, CAFile: c.acmeCAFile, CacheDir: c.acmeCache,
 		Profile: c.acmeProfile, Rehearsal: c.acmeRehearsal, PlainPort: c.httpAddr != "",
 		EABKeyID: c.eabKeyID, EABKey: c.eabKey,

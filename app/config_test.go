@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/turnkey/tlsconfig/localca"
 )
 
 // checkWith runs `turnkey check` and returns its exit status and everything it printed.
@@ -42,6 +44,9 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 	}
 	defer busy.Close()
 	expired, expiredKey := expiredPair(t)
+	dev := t.TempDir()
+	issueAs(t, dev, localca.Organization, "shop.test")
+	devCert, devKey := filepath.Join(dev, "certs", "cert.pem"), filepath.Join(dev, "certs", "key.pem")
 	notDir := filepath.Join(dir, "certs", "cert.pem")
 
 	acme := func(pairs ...string) map[string]string {
@@ -83,8 +88,12 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 		{"half an EAB", acme("ACME_EAB_KID", "kid"), []string{"ACME_EAB_HMAC_KEY: is missing"}},
 		{"an EAB key", acme("ACME_EAB_KID", "kid", "ACME_EAB_HMAC_KEY", "sec!ret"), []string{"ACME_EAB_HMAC_KEY: is not base64"}},
 		{"a cache that is a file", acme("ACME_CACHE", notDir), []string{"ACME_CACHE", "not a directory"}},
-		{"a cache elsewhere", acme("ACME_CACHE", "redis://user:secret@host/0"), []string{"ACME_CACHE"}},
+		{"a cache elsewhere", acme("ACME_CACHE", "s3://user:secret@bucket"), []string{"ACME_CACHE"}},
+		{"a Redis server without a host", acme("ACME_CACHE", "redis://:secret@"), []string{"ACME_CACHE", "redis://host:6379"}},
 		{"an open admin port", acme("ADMIN_ADDR", ":6060"), []string{`ADMIN_ADDR=":6060"`, "loopback"}},
+		{"the CA without limits in prod", acme("DEV_CA_CONSTRAINTS", "off"), []string{`DEV_CA_CONSTRAINTS="off"`, "development only"}},
+		{"the CA's limits", with(nil, "DEV_CA_CONSTRAINTS", "no"), []string{`DEV_CA_CONSTRAINTS="no"`, "on, off"}},
+		{"a development certificate in prod", files("TLS_CERT_FILE", devCert, "TLS_KEY_FILE", devKey), []string{"TLS_CERT_FILE", "cannot serve in production", "TLS_MODE=acme"}},
 		{"files without a file", files("TLS_CERT_FILE", "", "TLS_KEY_FILE", ""), []string{"TLS_CERT_FILE: required"}},
 		{"a missing file", files("TLS_CERT_FILE", "/nowhere/cert.pem"), []string{`TLS_CERT_FILE="/nowhere/cert.pem"`, "no such file"}},
 		{"a missing key", files("TLS_KEY_FILE", "/nowhere/key.pem"), []string{"/nowhere/key.pem", "no such file"}},
@@ -222,6 +231,7 @@ func TestDotenv(t *testing.T) {
 		"A=1\nthis is no setting hush\nB=hush\n": "line 2",
 		"A=1\nB=\"hush\nC=hush\n":                "line 2",
 		"=hush\n":                                "line 1",
+		"A=-----BEGIN X-----\nhush-and-more\n":   "line 2",
 	} {
 		f := write(text).faults(known)
 		if len(f) != 1 || !strings.Contains(f[0].Error(), want) || strings.Contains(f[0].Error(), "hush") {
@@ -285,7 +295,7 @@ func FuzzDotenv(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if line, begins := brokenLine(text); line < 0 || line > strings.Count(text, "\n")+1 || strings.ContainsAny(begins, "= \t\n") {
+		if line, begins := brokenLine(text); line < 0 || line > strings.Count(text, "\n")+1 || strings.ContainsAny(begins, "=\t\n") {
 			t.Errorf("got line %d, %q", line, begins)
 		}
 	})

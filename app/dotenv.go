@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -30,8 +31,9 @@ func loadDotenv(file string) dotenv {
 		d.broken = &fault{Setting: file, Problem: "cannot be read: " + err.Error(), Fix: "make it readable for this user, or remove it"}
 		return d
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which some editors put before the first line
 	if line, begins := brokenLine(string(data)); line > 0 {
-		d.broken = &fault{Setting: file, Problem: fmt.Sprintf("line %d is not NAME=value, or opens a quote that is never closed (it begins with %q)", line, begins),
+		d.broken = &fault{Setting: file, Problem: fmt.Sprintf("line %d%s is not NAME=value, or opens a quote that is never closed", line, begins),
 			Fix: "write NAME=value, with quotes around a value that holds spaces or #"}
 		return d
 	}
@@ -53,7 +55,7 @@ func loadDotenv(file string) dotenv {
 var assignment = regexp.MustCompile(`^\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_.]*\s*[=:]\s*(.*)$`)
 
 // brokenLine finds the first line that assigns nothing, which godotenv takes for a part of the next; 0 if there is
-// none. What it begins with is never a value.
+// none. The name that it begins with is told where one stands before a =; anything else may be a secret.
 func brokenLine(data string) (number int, begins string) {
 	quote, opened := byte(0), 0
 	lines := strings.Split(data, "\n")
@@ -92,12 +94,14 @@ func closes(s string, quote byte) bool {
 }
 
 func firstWord(line string) string {
-	word := strings.TrimSpace(line)
-	if i := strings.IndexAny(word, "=: \t"); i >= 0 {
-		word = word[:i]
+	name, _, ok := strings.Cut(strings.TrimSpace(line), "=")
+	if name = strings.TrimSpace(name); !ok || !plainName.MatchString(name) {
+		return ""
 	}
-	return word[:min(len(word), 40)]
+	return " (" + name + ")"
 }
+
+var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]{0,63}$`)
 
 // faults reports the file itself, and every variable in it that is nearly one of ours: a misspelt setting would
 // otherwise be a setting that silently does nothing. Variables of the site's own are let be.

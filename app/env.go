@@ -124,7 +124,8 @@ func normalDomain(v string) (host, fix string) {
 	return star + strings.ToLower(ascii), ""
 }
 
-// addr accepts what net.Listen does ("host:port", ":port"), and "off" where off is allowed, as an empty result.
+// addr accepts what net.Listen does ("host:port", ":port"), and "off" where off is allowed, as an empty result. What
+// is not understood is empty too: nobody asked for the default's port to be tried.
 func (e *env) addr(name, def string, mayBeOff bool) string {
 	v := e.text(name, def)
 	if v == "off" {
@@ -132,7 +133,7 @@ func (e *env) addr(name, def string, mayBeOff bool) string {
 			return ""
 		}
 		e.fault(name, v, "cannot be closed", "set an address such as "+def)
-		return def
+		return ""
 	}
 	i := strings.LastIndexByte(v, ':')
 	if i >= 0 {
@@ -141,7 +142,7 @@ func (e *env) addr(name, def string, mayBeOff bool) string {
 		}
 	}
 	e.fault(name, v, "is not an address", "write host:port or :port, such as "+cmp.Or(strings.TrimPrefix(def, "off"), "localhost:6060"))
-	return def
+	return ""
 }
 
 func validHost(h string) bool {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -32,4 +33,15 @@ func (l faultList) print(w io.Writer) {
 		fmt.Fprintf(w, "  %s: %s\n      → %s\n", name, f.Problem, f.Fix)
 	}
 	fmt.Fprintln(w)
+}
+
+// andThen adds what later checks found, save that a setting is missing whose value was refused before.
+func andThen(faults, later []fault) []fault {
+	out := slices.Clone(faults)
+	for _, f := range later {
+		if f.Value != "" || !slices.ContainsFunc(faults, func(g fault) bool { return g.Setting == f.Setting }) {
+			out = append(out, f)
+		}
+	}
+	return out
 }

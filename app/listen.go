@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 )
 
@@ -17,26 +17,62 @@ type listeners struct {
 	https, http, admin []net.Listener
 }
 
-// listenAll opens every configured port, or reports each that cannot be had.
-func listenAll(cfg config) (l listeners, faults []fault) {
+// nextPorts is how many ports after a busy one are tried, where none was asked for.
+const nextPorts = 10
+
+// listenAll opens every configured port, or reports each that cannot be had. The notes tell of ports that had to move.
+func listenAll(cfg config) (l listeners, notes []string, faults []fault) {
 	for _, port := range []struct {
 		setting, addr string
+		moves         bool
 		into          *[]net.Listener
 	}{
-		{"HTTPS_ADDR", cfg.httpsAddr, &l.https},
-		{"HTTP_ADDR", cfg.httpAddr, &l.http},
-		{"ADMIN_ADDR", cfg.adminAddr, &l.admin},
+		{"HTTPS_ADDR", cfg.httpsAddr, cfg.httpsMoves, &l.https},
+		{"HTTP_ADDR", cfg.httpAddr, cfg.httpMoves, &l.http},
+		{"ADMIN_ADDR", cfg.adminAddr, false, &l.admin},
 	} {
 		if port.addr == "" {
 			continue
 		}
 		opened, err := listen(port.addr)
+		if port.moves && inUse(err) {
+			var note string
+			if opened, note = listenNext(port.setting, port.addr); note != "" {
+				notes, err = append(notes, note), nil
+			}
+		}
 		if err != nil {
 			faults = append(faults, listenFault(port.setting, port.addr, err))
 		}
 		*port.into = opened
 	}
-	return l, faults
+	return l, notes, faults
+}
+
+// listenNext opens the first port after addr's that is free.
+func listenNext(setting, addr string) (opened []net.Listener, note string) {
+	host, port := hostAndPort(addr)
+	for next := port + 1; next <= port+nextPorts; next++ {
+		opened, err := listen(net.JoinHostPort(host, strconv.Itoa(next)))
+		if err == nil {
+			return opened, fmt.Sprintf("port %d is in use by %s, so this is on port %d; to choose another, set %s", port, owner(port), next, setting)
+		}
+	}
+	return nil, ""
+}
+
+func hostAndPort(addr string) (host string, port int) {
+	host, text, _ := net.SplitHostPort(addr)
+	port, _ = strconv.Atoi(text)
+	return host, port
+}
+
+func owner(port int) string { return cmp.Or(portOwner(port), "another program") }
+
+// inUse knows Windows' own numbers, too: an address in use, and a port that the system keeps for itself.
+func inUse(err error) bool {
+	return errors.Is(err, syscall.EADDRINUSE) ||
+		runtime.GOOS == "windows" && (errors.Is(err, syscall.Errno(10048)) || errors.Is(err, syscall.Errno(10013)))
 }
 
 func (l listeners) close() {
@@ -70,7 +106,7 @@ func listen(addr string) ([]net.Listener, error) {
 		if err == nil {
 			return []net.Listener{v4, v6}, nil
 		}
-		if !errors.Is(err, syscall.EADDRINUSE) {
+		if !inUse(err) {
 			return []net.Listener{v4}, nil
 		}
 		v4.Close()
@@ -98,14 +134,15 @@ func executable() string {
 func listenFault(setting, addr string, err error) fault {
 	f := fault{Setting: setting, Value: addr, Problem: err.Error(), Fix: "give an address of this machine"}
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		f.Problem = "the port is in use by another program"
+	case inUse(err):
+		_, port := hostAndPort(addr)
+		f.Problem = "the port is in use by " + owner(port)
 		f.Fix = "stop that program, or set " + setting + " to another port"
 		if setting == "HTTP_ADDR" {
 			f.Fix += " or to off"
 		}
-		if runtime.GOOS != "windows" {
-			f.Fix += fmt.Sprintf("; `lsof -i :%s` names it", addr[strings.LastIndexByte(addr, ':')+1:])
+		if runtime.GOOS != "windows" && portOwner(port) == "" {
+			f.Fix += fmt.Sprintf("; `lsof -i :%d` names it", port)
 		}
 	case errors.Is(err, fs.ErrPermission):
 		f.Problem = "this user may not open a port below 1024"

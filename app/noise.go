@@ -15,8 +15,10 @@ const noiseEvery = time.Minute
 // line a minute. Everything else is passed on.
 type noise struct {
 	log    *slog.Logger
+	hints  bool // the certificate is a development CA's: whoever refuses it is told of, with what to do
 	mu     sync.Mutex
 	counts map[string]int
+	hinted map[string]time.Time // by kind of client
 }
 
 // handshakeReasons are found in crypto/tls's messages, the first match counting.
@@ -39,18 +41,21 @@ var handshakeReasons = []struct{ text, reason string }{
 	{"broken pipe", "gave_up"},
 }
 
-func newNoise(log *slog.Logger) *noise {
-	return &noise{log: log, counts: map[string]int{}}
+func newNoise(log *slog.Logger, hints bool) *noise {
+	return &noise{log: log, hints: hints, counts: map[string]int{}, hinted: map[string]time.Time{}}
 }
 
 // Write takes one line of net/http's.
 func (n *noise) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	_, handshake, isHandshake := strings.Cut(text, "TLS handshake error from ")
+	isPreface := strings.HasPrefix(text, "http2: server: error reading preface")
 	switch {
+	case isHandshake && strings.HasSuffix(text, errPlainAnswered.Error()):
+	case (isHandshake || isPreface) && n.hints && n.hint(text):
 	case isHandshake:
 		n.count(reasonOf(handshake))
-	case strings.HasPrefix(text, "http2: server: error reading preface"):
+	case isPreface:
 		n.count("gave_up")
 	default:
 		n.log.Warn("net/http", "message", text)

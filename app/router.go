@@ -19,7 +19,7 @@ const bodyLimit = 1 << 20 // bytes; routes that need more say so in handlers.Bod
 var probes = []string{"/healthz", "/readyz"}
 
 // newRouter is the whole of what happens to a request, from top to bottom.
-func newRouter(cfg config, files fs.FS, live bool, ports ports, routes func(*gin.Engine), log *slog.Logger) (http.Handler, error) {
+func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, ports ports, routes func(*gin.Engine), log *slog.Logger) (http.Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	// gin's defaults are for a server behind a proxy; this one faces the internet.
@@ -52,7 +52,7 @@ func newRouter(cfg config, files fs.FS, live bool, ports ports, routes func(*gin
 		middleware.AccessLog(log, probes...),
 		middleware.HSTS(cfg.hsts), // before anything that can answer
 		middleware.Errors(log),    // what is below answers errors through here
-		middleware.Hosts(cfg.hosts, probes),
+		middleware.Hosts(hosts, probes),
 		middleware.HTTPS(middleware.Redirect{
 			Status:    pick(cfg.prod, http.StatusPermanentRedirect, http.StatusTemporaryRedirect),
 			PlainPort: ports.http, TLSPort: ports.https,

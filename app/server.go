@@ -10,12 +10,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/middleware"
 	"example.com/turnkey/tlsconfig"
 	"example.com/turnkey/web"
 )
@@ -35,6 +37,7 @@ type server struct {
 	cfg       config
 	log       *slog.Logger
 	source    tlsconfig.Source
+	hosts     *middleware.HostSet
 	listeners listeners
 	noise     *noise
 	draining  atomic.Bool
@@ -60,13 +63,14 @@ func serve(ctx context.Context, cfg config, faults []fault, p program) error {
 // open has everything ready to serve: settings without fault, ports, certificates, routes.
 func open(cfg config, faults []fault, p program, logger *slog.Logger, banner *banner) (*server, error) {
 	options := cfg.tlsOptions(logger, banner.say)
-	faults = append(faults, tlsconfig.Check(options)...)
-	lns, listenFaults := listenAll(cfg)
+	options.Alarm = alarm(logger, p.stderr)
+	faults = andThen(faults, tlsconfig.Check(options))
+	lns, moved, listenFaults := listenAll(cfg)
 	if faults = append(faults, listenFaults...); len(faults) > 0 {
 		lns.close()
 		return nil, faultList(faults)
 	}
-	for _, w := range cfg.warnings {
+	for _, w := range slices.Concat(cfg.warnings, moved) {
 		logger.Warn(w)
 	}
 	source, err := tlsconfig.New(options)
@@ -74,7 +78,7 @@ func open(cfg config, faults []fault, p program, logger *slog.Logger, banner *ba
 		lns.close()
 		return nil, err
 	}
-	s := &server{cfg: cfg, log: logger, source: source, listeners: lns, noise: newNoise(logger)}
+	s := &server{cfg: cfg, log: logger, source: source, hosts: middleware.NewHostSet(cfg.hosts), listeners: lns, noise: newNoise(logger, cfg.mode == tlsconfig.Local)}
 	if err := s.build(p.routes); err != nil {
 		lns.close()
 		return nil, err
@@ -92,7 +96,7 @@ func (s *server) build(routes func(*gin.Engine, func() error)) error {
 	if !s.cfg.prod && !live {
 		s.log.Info("there is no folder web here: pages come from the binary, and edits do not show")
 	}
-	router, err := newRouter(s.cfg, files, live, s.ports(), func(r *gin.Engine) { routes(r, s.ready) }, s.log)
+	router, err := newRouter(s.cfg, s.hosts, files, live, s.ports(), func(r *gin.Engine) { routes(r, s.ready) }, s.log)
 	if err != nil {
 		return err
 	}
@@ -144,7 +148,12 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 		srv := s.servers[i]
 		serve := srv.Serve
 		if srv.TLSConfig != nil {
-			serve = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
+			serve = func(ln net.Listener) error {
+				if !s.cfg.prod {
+					ln = plainOnTLS{ln, s.hosts}
+				}
+				return srv.ServeTLS(ln, "", "")
+			}
 		}
 		i++
 		for _, ln := range group {
@@ -158,6 +167,9 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { s.noise.run(background) })
+	if !s.cfg.prod {
+		wg.Go(func() { s.followNames(background) })
+	}
 	wg.Go(func() {
 		if err := s.source.Run(background); err != nil {
 			failed <- fmt.Errorf("keeping certificates: %w", err)
@@ -174,6 +186,9 @@ wait:
 			break wait
 		case <-reload:
 			s.log.Info("SIGHUP: certificates are looked at again")
+			if !s.cfg.prod {
+				s.hosts.Set(s.cfg.names())
+			}
 			s.source.Reload()
 		}
 	}
@@ -181,6 +196,23 @@ wait:
 	stop()
 	wg.Wait()
 	return errors.Join(cause, err)
+}
+
+// namesEvery is how often a development machine's names and addresses are looked at.
+const namesEvery = 5 * time.Second
+
+// followNames answers for the addresses that a laptop has now, and for no other.
+func (s *server) followNames(ctx context.Context) {
+	ticker := time.NewTicker(namesEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.hosts.Set(s.cfg.names())
+		}
+	}
 }
 
 // drain ends without losing a request: readiness falls, load balancers get a moment to see it, the listeners close,

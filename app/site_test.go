@@ -3,11 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"maps"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -92,26 +98,55 @@ func start(t *testing.T, settings map[string]string, routes ...func(*gin.Engine)
 	return s
 }
 
-// issue puts a certificate for names where start expects one.
-func issue(t *testing.T, dir string, names ...string) {
+// issue puts a certificate for names where start expects one. Its authority is an ordinary one, not the development CA,
+// which production refuses.
+func issue(t testing.TB, dir string, names ...string) {
 	t.Helper()
-	ca, _, err := localca.Open(filepath.Join(dir, "ca"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	chain, key, err := ca.Issue(names)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certs := filepath.Join(dir, "certs")
-	if err := os.MkdirAll(certs, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, data := range map[string][]byte{"key.pem": key, "cert.pem": chain, "ca.pem": ca.RootPEM()} {
-		if err := localca.WriteFile(filepath.Join(certs, name), data, 0o600); err != nil {
+	issueAs(t, dir, "An ordinary authority", names...)
+}
+
+// issueAs is issue by an authority of that organization.
+func issueAs(t testing.TB, dir, organization string, names ...string) {
+	t.Helper()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(err)
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	check(err)
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{Organization: []string{organization}},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	leaf := &x509.Certificate{SerialNumber: serial, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			leaf.IPAddresses = append(leaf.IPAddresses, ip)
+		} else {
+			leaf.DNSNames = append(leaf.DNSNames, name)
+		}
+	}
+	root, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
+	check(err)
+	cert, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
+	check(err)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	check(err)
+	certs := filepath.Join(dir, "certs")
+	check(os.MkdirAll(certs, 0o700))
+	for name, block := range map[string]*pem.Block{"key.pem": {Type: "PRIVATE KEY", Bytes: keyDER}, "cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "ca.pem": {Type: "CERTIFICATE", Bytes: root}} {
+		check(localca.WriteFile(filepath.Join(certs, name), pem.EncodeToMemory(block), 0o600)) // whole, for a server may be reading
+	}
+}
+
+// roots are those that the site's client trusts.
+func (s *site) roots() *x509.CertPool {
+	return s.client.Transport.(*http.Transport).TLSClientConfig.RootCAs
 }
 
 // do sends a request and returns the response with its body read. Headers come in pairs; Host is one of them.

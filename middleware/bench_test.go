@@ -33,7 +33,7 @@ func BenchmarkMiddleware(b *testing.B) {
 		{"AccessLog", []gin.HandlerFunc{AccessLog(logger)}},
 		{"HSTS", []gin.HandlerFunc{Forwarded(nil, true), HSTS("max-age=31536000")}},
 		{"Errors", []gin.HandlerFunc{Errors(logger)}},
-		{"Hosts", []gin.HandlerFunc{Hosts([]string{"shop.test"}, []string{"/healthz"})}},
+		{"Hosts", []gin.HandlerFunc{Hosts(NewHostSet([]string{"shop.test"}), []string{"/healthz"})}},
 		{"HTTPS", []gin.HandlerFunc{Forwarded(nil, true), HTTPS(Redirect{Status: 308})}},
 		{"SameOrigin", []gin.HandlerFunc{SameOrigin()}},
 		{"BodyLimit", []gin.HandlerFunc{BodyLimit(1<<20, nil)}},
@@ -56,7 +56,7 @@ func BenchmarkMiddleware(b *testing.B) {
 // TestOnlyIdentityAndLogAllocate keeps the rest of the chain free of garbage.
 func TestOnlyIdentityAndLogAllocate(t *testing.T) {
 	r := gin.New()
-	r.Use(Forwarded(nil, true), HSTS("max-age=31536000"), Errors(slog.New(slog.DiscardHandler)), Hosts([]string{"shop.test"}, nil),
+	r.Use(Forwarded(nil, true), HSTS("max-age=31536000"), Errors(slog.New(slog.DiscardHandler)), Hosts(NewHostSet([]string{"shop.test"}), nil),
 		HTTPS(Redirect{Status: 308}), SameOrigin(), BodyLimit(1<<20, nil))
 	r.GET("/", func(c *gin.Context) { c.Status(http.StatusNoContent) })
 	req := httptest.NewRequest("GET", "https://shop.test/", nil)

@@ -67,8 +67,8 @@ func Errors(log *slog.Logger) gin.HandlerFunc {
 }
 
 var (
-	errNotFound = &statusError{http.StatusNotFound, "there is nothing at this address"}
-	errMethod   = &statusError{http.StatusMethodNotAllowed, "this address does not take that method"}
+	errNotFound = &statusError{http.StatusNotFound, "There is nothing at this address"}
+	errMethod   = &statusError{http.StatusMethodNotAllowed, "This address does not take that method"}
 )
 
 // NotFound is for the engine's NoRoute.

@@ -3,32 +3,58 @@ package middleware
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 )
 
-// Hosts answers 421 Misdirected Request (RFC 9110 §15.5.20) to every Host but the configured ones. A name may be a
-// wildcard, "*.example.com". Without names every host is let through. The except paths are answered under any host:
-// load balancers probe by address.
-func Hosts(names, except []string) gin.HandlerFunc {
-	allowed := map[string]bool{}
+// HostSet is the names that a site answers for. It may be changed while requests are checked against it, and
+// checking takes no lock.
+type HostSet struct {
+	names atomic.Pointer[map[string]bool]
+}
+
+// NewHostSet makes a set; see Set.
+func NewHostSet(names []string) *HostSet {
+	s := &HostSet{}
+	s.Set(names)
+	return s
+}
+
+// Set replaces the names: lower case, without a final dot. One may be a wildcard, "*.example.com". Without names
+// every host is allowed.
+func (s *HostSet) Set(names []string) {
+	allowed := make(map[string]bool, len(names))
 	for _, n := range names {
 		allowed[n] = true
 	}
+	s.names.Store(&allowed)
+}
+
+// Allows says whether a Host header, with a port or without, names one of the set.
+func (s *HostSet) Allows(hostport string) bool {
+	allowed := *s.names.Load()
+	if len(allowed) == 0 {
+		return true
+	}
+	host, _ := splitHost(hostport)
+	if allowed[host] {
+		return true
+	}
+	dot := strings.IndexByte(host, '.')
+	return dot > 0 && allowed["*"+host[dot:]]
+}
+
+// Hosts answers 421 Misdirected Request (RFC 9110 §15.5.20) to every Host but those of the set. The except paths are
+// answered under any host: load balancers probe by address.
+func Hosts(set *HostSet, except []string) gin.HandlerFunc {
 	skip := map[string]bool{}
 	for _, p := range except {
 		skip[p] = true
 	}
-	errHost := &statusError{http.StatusMisdirectedRequest, "this server does not answer for that host"}
+	errHost := &statusError{http.StatusMisdirectedRequest, "This server does not answer for that host"}
 	return func(c *gin.Context) {
-		if len(allowed) == 0 || skip[c.Request.URL.Path] {
-			return
-		}
-		host, _ := splitHost(c.Request.Host)
-		if allowed[host] {
-			return
-		}
-		if dot := strings.IndexByte(host, '.'); dot > 0 && allowed["*"+host[dot:]] {
+		if skip[c.Request.URL.Path] || set.Allows(c.Request.Host) {
 			return
 		}
 		c.Error(errHost)

@@ -1,6 +1,7 @@
 package tlsconfig
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,13 @@ func checkACME(o Options) []Fault {
 			add("ACME_CA_FILE", o.CAFile, err.Error(), "give a PEM file with the root that signed the ACME server's own certificate")
 		}
 	}
-	if o.CacheDir != "" { // else it is reported already
+	switch {
+	case o.CacheDir == "": // reported already
+	case isRedis(o.CacheDir):
+		if u, err := url.Parse(o.CacheDir); err != nil || u.Host == "" {
+			add("ACME_CACHE", redactedCache(o.CacheDir), "is not the URL of a Redis server", "write redis://host:6379/0, or rediss:// with TLS, with user:password@ before the host where it asks for them")
+		}
+	default:
 		if err := writable(o.CacheDir); err != nil {
 			add("ACME_CACHE", o.CacheDir, err.Error(), "give a directory that this user can write and that outlives a deployment; without it every start orders anew")
 		}
@@ -53,9 +60,16 @@ func Notes(o Options) []string {
 		return nil
 	}
 	var notes []string
+	st := corner{directory(o.CacheDir), slug(o.Directory)}
+	if isRedis(o.CacheDir) {
+		st.store = redis{o.CacheDir}
+	}
 	for _, host := range o.Domains {
-		data, err := os.ReadFile(filepath.Join(o.CacheDir, slug(o.Directory), host+".json"))
+		data, err := st.get(context.Background(), host+".json")
 		var rec record
+		if err != nil && !isMissing(err) {
+			return append(notes, fmt.Sprintf("ACME_CACHE cannot be read: %v\n      → the server starts all the same, and orders nothing before it can", err))
+		}
 		if err != nil || json.Unmarshal(data, &rec) != nil || rec.Problem == nil {
 			continue
 		}

@@ -130,6 +130,10 @@ func (h *acmeHost) tryLoad(ctx context.Context) error {
 	if err != nil && !isMissing(err) {
 		return err
 	}
+	// The account's key too, so that a renewal does not need the store.
+	if _, err := h.source.production.account.load(ctx, store); err != nil {
+		return err
+	}
 	var cert *tls.Certificate
 	if err == nil {
 		if cert, err = parseCertificate(data, h.name); err != nil {
@@ -184,9 +188,36 @@ func (h *acmeHost) step(ctx context.Context) time.Duration {
 		h.setNext("tried again at", next)
 		return next.Sub(now)
 	}
+	if h.adopt(ctx) {
+		return 0
+	}
 	h.setNext("ordered now", time.Time{})
 	h.obtain(ctx)
 	return 0
+}
+
+// adopt takes over what another process that shares the store has renewed meanwhile.
+func (h *acmeHost) adopt(ctx context.Context) bool {
+	old := h.certificate()
+	if old == nil {
+		return false // load has just looked
+	}
+	data, err := h.source.production.store.get(ctx, h.name+".pem")
+	if err != nil {
+		return false
+	}
+	cert, err := parseCertificate(data, h.name)
+	if err != nil || !cert.Leaf.NotAfter.After(old.Leaf.NotAfter) {
+		return false
+	}
+	h.mu.Lock()
+	h.cert, h.renewAt, h.unsaved = cert, renewalTime(cert, time.Now()), false
+	h.ariNext, h.ariWindow = time.Time{}, window{}
+	h.record = record{Settings: h.source.fingerprint, Obtained: time.Now()}
+	h.mu.Unlock()
+	h.source.publish()
+	h.log.Info("certificate taken over from ACME_CACHE, where another process put it", "not_after", cert.Leaf.NotAfter)
+	return true
 }
 
 // obtain makes one attempt, after a rehearsal where one is due, and notes how it went.

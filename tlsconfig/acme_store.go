@@ -13,7 +13,7 @@ import (
 )
 
 // storeTimeout bounds every call to a store: one that hangs must not hold up anything but itself.
-const storeTimeout = 10 * time.Second
+const storeTimeout = 5 * time.Second
 
 // store keeps small files. A missing one is fs.ErrNotExist. Calls may block; nobody who serves visitors makes them.
 type store interface {
@@ -23,6 +23,9 @@ type store interface {
 }
 
 func openStore(where string) (store, error) {
+	if isRedis(where) {
+		return redis{where}, nil // which may come up later than we do
+	}
 	if err := os.MkdirAll(where, 0o700); err != nil {
 		return nil, fmt.Errorf("making ACME_CACHE: %w", err)
 	}

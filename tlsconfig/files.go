@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"example.com/turnkey/tlsconfig/localca"
 )
 
 const (
@@ -163,6 +165,9 @@ func (f *files) better(p *pair, cert *tls.Certificate) error {
 	if err := fresh(cert, time.Now()); err != nil {
 		return err
 	}
+	if f.options.Prod && developed(cert) {
+		return errDeveloped
+	}
 	old, with := newSnapshot([]*tls.Certificate{p.cert}), newSnapshot([]*tls.Certificate{cert})
 	for _, domain := range f.options.Domains {
 		if old.covers(domain) && !with.covers(domain) {
@@ -256,6 +261,13 @@ func fresh(cert *tls.Certificate, now time.Time) error {
 	return nil
 }
 
+var errDeveloped = errors.New("a development certificate cannot serve in production: no visitor's browser trusts it")
+
+// developed says whether the development CA made a certificate.
+func developed(cert *tls.Certificate) bool {
+	return slices.Contains(cert.Leaf.Issuer.Organization, localca.Organization)
+}
+
 // checkFiles looks at every pair, then whether together they are for every domain.
 func checkFiles(o Options) []Fault {
 	if len(o.CertFiles) == 0 {
@@ -273,6 +285,10 @@ func checkFiles(o Options) []Fault {
 		if err == nil {
 			err = fresh(cert, time.Now())
 			certs = append(certs, cert)
+		}
+		if err == nil && o.Prod && developed(cert) {
+			faults = append(faults, Fault{"TLS_CERT_FILE", file, errDeveloped.Error(),
+				"point TLS_CERT_FILE and TLS_KEY_FILE at a certificate of a public authority, set TLS_MODE=acme to get one, or set ENV=dev"})
 		}
 		if err != nil {
 			faults = append(faults, Fault{"TLS_CERT_FILE", file, err.Error(), "point TLS_CERT_FILE and TLS_KEY_FILE at a current certificate chain and its own key"})

@@ -16,6 +16,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"example.com/turnkey/tlsconfig/localca"
 )
 
 // Mode says where certificates come from.
@@ -67,26 +69,32 @@ type Options struct {
 	// PEM pairs for Files, one for Local. Equal in number.
 	CertFiles, KeyFiles []string
 
+	// Prod refuses a development certificate. Files only.
+	Prod bool
+
 	// ClientCAFile makes client certificates required and names the CAs that may sign them. Empty: none asked for.
 	ClientCAFile string
 
-	// LocalNames are those of the development certificate, and LocalCADir is where its CA is kept. Local only.
-	LocalNames []string
+	// LocalNames are those of the development certificate; it is asked every few seconds, since a laptop's addresses
+	// change. LocalCADir is where its CA is kept. LocalOwner owns what is made; nil: whoever runs this. Local only.
+	LocalNames func() []string
 	LocalCADir string
+	LocalOwner *localca.Owner
 
 	// ACME only.
 	Email     string // contact of the account; empty: none
 	Directory string // URL of the CA's directory; required
 	CAFile    string // PEM roots to trust for the directory's own HTTPS; empty: the system's
-	CacheDir  string // where account key and certificates are kept; required
+	CacheDir  string // where account key and certificates are kept: a directory, or a redis:// or rediss:// URL; required
 	Rehearsal string // directory at which a first order, and one after a failure, is tried beforehand; empty: none
 	Profile   string // of the certificate, from those the directory lists; empty: the authority's default
 	PlainPort bool   // port 80 is open, for http-01
 	EABKeyID  string // external account binding (RFC 8555 §7.3.4); empty: none
 	EABKey    []byte
 
-	Log *slog.Logger      // nil: slog.Default()
-	Say func(line string) // gets what a developer should read at the start; nil: it is logged
+	Log   *slog.Logger      // nil: slog.Default()
+	Say   func(line string) // gets what a developer should read at the start; nil: it is logged
+	Alarm func(line string) // gets what a developer must not overlook, at any time; nil: it is logged as a warning
 
 	Notify func(Event) // is told of certificates obtained, renewed and failed, in goroutines of its own; nil: nobody is
 }
@@ -128,6 +136,14 @@ func (o Options) say(line string) {
 		return
 	}
 	o.Say(line)
+}
+
+func (o Options) alarm(line string) {
+	if o.Alarm == nil {
+		o.Log.Warn(line)
+		return
+	}
+	o.Alarm(line)
 }
 
 // Fault is one thing wrong with a setting, and what to do about it.
@@ -236,6 +252,9 @@ func plainError(err error) error {
 	}
 	return err
 }
+
+// Redacted is a value of ACME_CACHE as it may be shown: without a password.
+func Redacted(cache string) string { return redactedCache(cache) }
 
 // normalName is a server name as it is looked up: lower case, without the root's dot. It allocates only for names
 // that are not so already.

@@ -1,10 +1,14 @@
 // Command trust makes the browsers of this user trust the development CA, or undoes that.
 //
 //	go run ./scripts/trust [-system] [-remove] [-dry-run] [-json]
+//	go run ./scripts/trust -ask
 //
 // Every store of the user is tried, whatever happens to another one; the system's own store is changed only with
 // -system, by sudo. The exit status is 1 only when something failed that should not have. A store that stays as it is
 // for a reason that is in its row (certutil is not installed, a dialog was declined, …) is no failure.
+//
+// With -ask a person is asked first, once a machine, and only at a terminal, outside CI and containers; nobody else
+// notices it, and nothing is read from standard input.
 package main
 
 import (
@@ -18,6 +22,7 @@ import (
 	"os/signal"
 	"slices"
 
+	"example.com/turnkey/scripts/internal/settings"
 	"example.com/turnkey/scripts/internal/truststore"
 	"example.com/turnkey/tlsconfig/localca"
 )
@@ -28,7 +33,7 @@ func main() {
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
-		err = run(ctx, host, os.Args[1:], os.Stdout, os.Stderr)
+		err = run(ctx, host, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr, terminal(os.Stdin, os.Stdout) && !container("/")})
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -39,62 +44,93 @@ func main() {
 	}
 }
 
+// console is where a person may be.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	person   bool // in and out are a terminal on a machine with browsers
+}
+
+type options struct{ system, remove, dryRun, json bool }
+
 var errFailed = errors.New("not every store could be changed; each row above has the next command")
 
-func run(ctx context.Context, host *truststore.Host, args []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, host *truststore.Host, args []string, c console) error {
 	flags := flag.NewFlagSet("trust", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	system := flags.Bool("system", false, "also change the system's store, which asks for an administrator's password")
-	remove := flags.Bool("remove", false, "remove the CA from the stores")
-	dryRun := flags.Bool("dry-run", false, "change nothing; print the commands that would be run")
-	asJSON := flags.Bool("json", false, "print the result as JSON")
+	flags.SetOutput(c.err)
+	var o options
+	flags.BoolVar(&o.system, "system", false, "also change the system's store, which asks for an administrator's password")
+	flags.BoolVar(&o.remove, "remove", false, "remove the CA from the stores")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; print the commands that would be run")
+	flags.BoolVar(&o.json, "json", false, "print the result as JSON")
+	first := flags.Bool("ask", false, "ask a person at a terminal first, once a machine")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; run: go run ./scripts/trust -h", flags.Arg(0))
 	}
+	if *first && !settings.Load(host.Getenv, ".env").Local {
+		return nil // the site serves no certificate of the development CA
+	}
 	if user := cmp.Or(host.Getenv("SUDO_USER"), host.Getenv("DOAS_USER")); host.UID == 0 && user != "" && user != "root" {
 		command := "make trust"
-		if *remove {
+		if o.remove {
 			command = "make untrust"
 		}
-		if *system {
+		if o.system {
 			command += " SYSTEM=1" // calls sudo itself
 		}
 		return fmt.Errorf("run by sudo it would make a second CA, which only root trusts; run it as %s, without sudo: %s", user, command)
 	}
 
-	host.DryRun = *dryRun
-	host.Say = func(line string) { fmt.Fprintln(stdout, "  $ "+line) }
-	if *asJSON {
-		host.Say = func(line string) { fmt.Fprintln(stderr, "  $ "+line) }
-	}
 	dir, err := localca.Dir(host.Getenv)
-	if err != nil {
+	switch {
+	case err != nil && *first:
+		return nil // the server says so, and serves from memory
+	case err != nil:
 		return fmt.Errorf("%w; set it, and try again", err)
+	case *first:
+		return ask(ctx, host, dir, c)
 	}
-	report := report{Removed: *remove, DryRun: *dryRun}
 	var root *truststore.Root
-	if !*remove {
-		if root, err = truststore.OpenRoot(dir, *dryRun); err != nil {
+	if !o.remove {
+		if root, err = truststore.OpenRoot(dir, o.dryRun); err != nil {
 			return err
 		}
+	}
+	return apply(ctx, host, dir, root, c, o)
+}
+
+// apply changes the stores and says what became of each. Whoever calls for it has answered the question of -ask.
+func apply(ctx context.Context, host *truststore.Host, dir string, root *truststore.Root, c console, o options) error {
+	host.DryRun = o.dryRun
+	host.Say = func(line string) { fmt.Fprintln(c.out, "  $ "+line) }
+	if o.json {
+		host.Say = func(line string) { fmt.Fprintln(c.err, "  $ "+line) }
+	}
+	report := report{Removed: o.remove, DryRun: o.dryRun}
+	if root != nil {
 		report.describe(host, root)
 	}
 	stores, err := truststore.Detect(ctx, host, dir, root)
 	if err != nil {
 		return err
 	}
-	if *remove {
-		report.Stores = truststore.Untrust(ctx, host, stores, *system)
+	answer := truststore.Yes
+	if o.remove {
+		answer = truststore.No
+		report.Stores = truststore.Untrust(ctx, host, stores, o.system)
 	} else {
-		report.Stores = truststore.Trust(ctx, host, stores, *system)
+		report.Stores = truststore.Trust(ctx, host, stores, o.system)
 	}
-	if *asJSON {
-		err = report.json(stdout)
+	if _, missing := os.Stat(dir); !o.dryRun && missing == nil {
+		err = truststore.SaveAnswer(dir, answer, root)
+	}
+	if o.json {
+		err = errors.Join(err, report.json(c.out))
 	} else {
-		err = report.text(stdout)
+		err = errors.Join(err, report.text(c.out))
 	}
 	if err == nil && slices.ContainsFunc(report.Stores, func(r truststore.Row) bool { return r.Status == truststore.Failed }) {
 		err = errFailed

@@ -27,7 +27,7 @@ func trust(t *testing.T, env map[string]string, uid int, args ...string) (stdout
 	}
 	host := &truststore.Host{OS: "linux", UID: uid, Executable: exe, Getenv: func(name string) string { return env[name] }}
 	var out, errOut bytes.Buffer
-	err = run(t.Context(), host, args, &out, &errOut)
+	err = run(t.Context(), host, args, console{strings.NewReader("never read"), &out, &errOut, false})
 	return out.String(), err
 }
 

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,8 +26,7 @@ type rootInfo struct {
 }
 
 func (r *report) describe(host *truststore.Host, root *truststore.Root) {
-	sum := sha256.Sum256(root.Cert.Raw)
-	r.Root = &rootInfo{root.Name(), root.File, hex.EncodeToString(sum[:]), root.Cert.NotAfter}
+	r.Root = &rootInfo{root.Name(), root.File, root.SHA256(), root.Cert.NotAfter}
 	r.Hints = truststore.Hints(host, root)
 }
 

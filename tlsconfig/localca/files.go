@@ -28,6 +28,18 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 	return os.Rename(f.Name(), path)
 }
 
+// protect closes a key file to others.
+func protect(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm() == 0o600 {
+		return err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return fmt.Errorf("protecting the key: %w", err)
+	}
+	return nil
+}
+
 // writeOnce writes only what is not there already.
 func writeOnce(path string, data []byte, mode os.FileMode) error {
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, data) {

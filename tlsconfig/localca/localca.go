@@ -43,6 +43,10 @@ const (
 	caLifetime   = 5 * 365 * 24 * time.Hour
 	leafLifetime = 90 * 24 * time.Hour
 
+	// unconstrainedSuffix ends the name of a directory whose CA is limited to nothing. The name alone decides, so that
+	// neither kind of CA is ever taken for the other.
+	unconstrainedSuffix = "-unconstrained"
+
 	// backdate forgives clocks that lag: virtual machines after sleep, phones, WSL.
 	backdate = 24 * time.Hour
 )
@@ -62,50 +66,123 @@ type CA struct {
 }
 
 // Dir is where a user's CA lives: one for all projects that began from this template, so that trust is asked for
-// once. getenv is usually os.Getenv. The error says that there is no home directory.
-func Dir(getenv func(string) string) (string, error) { return userDataDir(getenv, "turnkey") }
+// once. getenv is usually os.Getenv. With DEV_CA_CONSTRAINTS=off it is the one of a CA without name constraints; see
+// Unconstrained. By sudo it is the invoking user's. The error says that there is no home directory.
+func Dir(getenv func(string) string) (string, error) {
+	home := getenv
+	if by := Invoker(getenv); by != nil {
+		home = func(name string) string { return map[string]string{"HOME": by.home}[name] }
+	}
+	dir, err := userDataDir(home, "turnkey")
+	if err == nil && strings.TrimSpace(getenv("DEV_CA_CONSTRAINTS")) == "off" {
+		dir = Unconstrained(dir)
+	}
+	return dir, err
+}
+
+// Unconstrained is the directory, beside dir, of a CA that may sign for any name, for those who must develop under
+// public names. Whoever trusts such a CA is at the mercy of its key.
+func Unconstrained(dir string) string { return filepath.Clean(dir) + unconstrainedSuffix }
+
+func isUnconstrained(dir string) bool {
+	return strings.HasSuffix(filepath.Clean(dir), unconstrainedSuffix)
+}
 
 // Open loads the CA in dir, or makes it there (0700) when there is none, or none that can still be used; made
-// tells which. Two processes that make it at once end with the same one.
+// tells which. Two processes that make it at once end with the same one. The CA is name-constrained unless dir is
+// what Unconstrained gave.
 func Open(dir string) (ca *CA, made bool, err error) {
-	path := filepath.Join(dir, issuerFile)
+	ca, why, err := open(dir, ".")
+	return ca, why != "", err
+}
+
+// OpenAnyway is Open that ends with a CA in memory, of the same kind, where none can be kept; saved tells which.
+func OpenAnyway(dir string) (ca *CA, saved bool, err error) {
+	if ca, _, err = Open(dir); err == nil {
+		return ca, true, nil
+	}
+	ca, err = newCA(isUnconstrained(dir))
+	return ca, false, err
+}
+
+const caFirst = "there was none"
+
+// open says why a CA was made; nothing for one that was there.
+func open(dir, project string) (ca *CA, why string, err error) {
+	if ca, err := load(dir, project); err == nil { // without a lock: a CA that is there may be in a folder that is not ours to write
+		return ca, "", nil
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, false, fmt.Errorf("making the directory of the development CA: %w", err)
+		return nil, "", fmt.Errorf("making the directory of the development CA: %w", err)
 	}
 	unlock, err := lock(filepath.Join(dir, ".lock"))
 	if err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
 	defer unlock()
 
-	data, err := os.ReadFile(path)
-	switch {
+	path := filepath.Join(dir, issuerFile)
+	ca, err = load(dir, project)
+	switch unusable, _ := errors.AsType[errUnusable](err); {
 	case err == nil:
-		if ca, err = parse(data); err == nil {
-			// The public copy is only for people and trust stores; a missing one is put back.
-			return ca, false, errors.Join(os.Chmod(path, 0o600), writeOnce(filepath.Join(dir, RootFile), ca.RootPEM(), 0o644))
-		}
+		return ca, "", nil
+	case unusable != "":
 		if err := os.Rename(path, path+".bad"); err != nil {
-			return nil, false, fmt.Errorf("setting the unusable development CA aside: %w", err)
+			return nil, "", fmt.Errorf("setting the unusable development CA aside: %w", err)
 		}
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, false, fmt.Errorf("reading the development CA: %w", err)
+		why = "the old one " + string(unusable) + " and is kept as " + issuerFile + ".bad"
+	case errors.Is(err, os.ErrNotExist):
+		why = caFirst
+	default:
+		return nil, "", err
 	}
 
-	if ca, err = New(); err != nil {
-		return nil, false, err
+	if ca, err = newCA(isUnconstrained(dir)); err != nil {
+		return nil, "", err
 	}
-	if data, err = ca.marshal(); err != nil {
-		return nil, false, err
+	data, err := ca.marshal()
+	if err != nil {
+		return nil, "", err
 	}
 	if err := errors.Join(WriteFile(path, data, 0o600), WriteFile(filepath.Join(dir, RootFile), ca.RootPEM(), 0o644)); err != nil {
-		return nil, false, fmt.Errorf("keeping the development CA: %w", err)
+		return nil, "", fmt.Errorf("keeping the development CA: %w", err)
 	}
-	return ca, true, nil
+	return ca, why, nil
+}
+
+// errUnusable says why a CA that is there cannot go on: "is …", "has …".
+type errUnusable string
+
+func (e errUnusable) Error() string { return "the development CA " + string(e) }
+
+// load reads the CA in dir. project is where to look for files that tell whether the clock is right.
+func load(dir, project string) (*CA, error) {
+	path := filepath.Join(dir, issuerFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the development CA: %w", err)
+	}
+	ca, err := parse(data)
+	if err != nil {
+		return nil, errUnusable("was corrupt")
+	}
+	now := time.Now()
+	switch {
+	case ca.constrained() == isUnconstrained(dir):
+		return nil, errUnusable("was not limited as this directory's must be")
+	case ca.issuer.NotAfter.Sub(now) < leafLifetime:
+		return nil, errUnusable("was near its end") // it would expire before the leaves it signs
+	case ca.fromFuture(now) && clockBehind(now, project) == "":
+		return nil, errUnusable("was from the future") // made when the clock was ahead
+	}
+	// The public copy is only for people and trust stores; a missing one is put back.
+	return ca, errors.Join(protect(path), writeOnce(filepath.Join(dir, RootFile), ca.RootPEM(), 0o644))
 }
 
 // New makes a CA in memory. Its root key is gone when New returns.
-func New() (*CA, error) {
+func New() (*CA, error) { return newCA(false) }
+
+func newCA(unconstrained bool) (*CA, error) {
 	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -114,11 +191,11 @@ func New() (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := sign(caTemplate("root", rootKey, 1), nil, rootKey.Public(), rootKey)
+	root, err := sign(caTemplate("root", rootKey, 1, unconstrained), nil, rootKey.Public(), rootKey)
 	if err != nil {
 		return nil, fmt.Errorf("signing the development root: %w", err)
 	}
-	issuer, err := sign(caTemplate("intermediate", key, 0), root, key.Public(), rootKey)
+	issuer, err := sign(caTemplate("intermediate", key, 0, unconstrained), root, key.Public(), rootKey)
 	if err != nil {
 		return nil, fmt.Errorf("signing the development intermediate: %w", err)
 	}
@@ -134,6 +211,9 @@ func (ca *CA) RootPEM() []byte { return certPEM(ca.root) }
 // Permits says whether the CA may sign for a DNS name or IP address. One name outside the constraints makes
 // clients refuse a whole certificate, so ask before you issue.
 func (ca *CA) Permits(name string) bool {
+	if !ca.constrained() {
+		return true
+	}
 	if ip := net.ParseIP(name); ip != nil {
 		return slices.ContainsFunc(ca.issuer.PermittedIPRanges, func(n *net.IPNet) bool { return n.Contains(ip) })
 	}
@@ -180,31 +260,45 @@ func (ca *CA) Issue(names []string) (chainPEM, keyPEM []byte, err error) {
 	return append(certPEM(leaf), certPEM(ca.issuer)...), keyPEM, nil
 }
 
+func (ca *CA) constrained() bool {
+	return len(ca.root.PermittedDNSDomains) > 0 && len(ca.root.PermittedIPRanges) > 0 &&
+		len(ca.issuer.PermittedDNSDomains) > 0 && len(ca.issuer.PermittedIPRanges) > 0
+}
+
+func (ca *CA) fromFuture(now time.Time) bool { return now.Before(ca.issuer.NotBefore) }
+
 // Issued says whether this CA signed the leaf.
 func (ca *CA) Issued(leaf *x509.Certificate) bool { return leaf.CheckSignatureFrom(ca.issuer) == nil }
 
-func caTemplate(tier string, key *ecdsa.PrivateKey, pathLen int) *x509.Certificate {
+func caTemplate(tier string, key *ecdsa.PrivateKey, pathLen int, unconstrained bool) *x509.Certificate {
 	now := time.Now()
-	return &x509.Certificate{
+	kind := "dev"
+	if unconstrained {
+		kind = "dev unconstrained" // who looks through a trust store should see it
+	}
+	template := &x509.Certificate{
 		SerialNumber: serial(),
 		// The key's fingerprint keeps names apart: two CAs of one name and different keys confuse browsers,
 		// and iOS lists only roots that have a common name.
 		Subject: pkix.Name{
 			Organization: []string{Organization},
-			CommonName:   fmt.Sprintf("Turnkey dev %s %s %s %s", tier, hostname(), now.Format("2006-01-02"), fingerprint(key)),
+			CommonName:   fmt.Sprintf("Turnkey %s %s %s %s %s", kind, tier, hostname(), now.Format("2006-01-02"), fingerprint(key)),
 		},
-		NotBefore:                   now.Add(-backdate),
-		NotAfter:                    now.Add(caLifetime),
-		KeyUsage:                    x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-		ExtKeyUsage:                 []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IsCA:                        true,
-		BasicConstraintsValid:       true,
-		MaxPathLen:                  pathLen,
-		MaxPathLenZero:              pathLen == 0,
-		PermittedDNSDomainsCritical: true,
-		PermittedDNSDomains:         append(slices.Clone(permittedDNS), ownName()...),
-		PermittedIPRanges:           permittedIP,
+		NotBefore:             now.Add(-backdate),
+		NotAfter:              now.Add(caLifetime),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		MaxPathLen:            pathLen,
+		MaxPathLenZero:        pathLen == 0,
 	}
+	if !unconstrained {
+		template.PermittedDNSDomainsCritical = true
+		template.PermittedDNSDomains = append(slices.Clone(permittedDNS), ownName()...)
+		template.PermittedIPRanges = permittedIP
+	}
+	return template
 }
 
 // ownName is this machine's name when it has a single label: such a name is never public, and people type it.
@@ -234,7 +328,7 @@ func (ca *CA) marshal() ([]byte, error) {
 	return slices.Concat(certPEM(ca.root), certPEM(ca.issuer), key), nil
 }
 
-// parse is marshal's inverse. A CA that would expire before the leaves it signs counts as unusable.
+// parse is marshal's inverse.
 func parse(data []byte) (*CA, error) {
 	var certs []*x509.Certificate
 	var key *ecdsa.PrivateKey
@@ -259,9 +353,6 @@ func parse(data []byte) (*CA, error) {
 	}
 	if err := certs[1].CheckSignatureFrom(certs[0]); err != nil {
 		return nil, err
-	}
-	if time.Until(certs[1].NotAfter) < leafLifetime || time.Now().Before(certs[1].NotBefore) {
-		return nil, errors.New("out of date")
 	}
 	return &CA{root: certs[0], issuer: certs[1], key: key}, nil
 }

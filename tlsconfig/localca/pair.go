@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -18,11 +17,12 @@ import (
 // renewBefore is how much life a development certificate must have left to be used again.
 const renewBefore = 30 * 24 * time.Hour
 
-// Request says which pair a project needs. Every field but Names is required.
+// Request says which pair a project needs. The files and CADir are required.
 type Request struct {
 	CertFile, KeyFile string   // where the pair lives; the root is copied beside CertFile as ca.pem
 	CADir             string   // see Dir
 	Names             []string // beside the ones every development certificate has; see Names
+	Owner             *Owner   // of all that is made; nil: whoever runs this. See Invoker
 }
 
 // Result is what Ensure found or did.
@@ -31,32 +31,36 @@ type Result struct {
 	MadeCA  bool   // a new CA was made, which nobody trusts yet
 	Leaf    *x509.Certificate
 	Skipped []string // names asked for that the CA may not sign
+	Alarms  []string // what nobody should overlook, each with what to do
+
+	whyCA string
 }
 
 // ErrForeign says that the files at the pair's place were made by somebody else, and were left alone.
 var ErrForeign = errors.New("not made by this program")
 
 // Ensure leaves a usable pair at the request's place: the one there, or a new one when it is missing, near expiry,
-// corrupt, mismatched, for other names or of another CA. Unreadable files are kept as *.bad; somebody else's are
-// never touched (ErrForeign). Processes that run it at once take turns.
+// corrupt, mismatched, for other names, of another CA, or its key known to git. Unreadable files are kept as *.bad;
+// somebody else's are never touched (ErrForeign). Processes that run it at once take turns.
 func Ensure(req Request) (Result, error) {
-	var res Result
-	ca, madeCA, err := Open(req.CADir)
-	if err != nil {
-		return res, err
+	certs := filepath.Dir(req.CertFile)
+	made := missing(req.CADir, certs, filepath.Dir(req.KeyFile))
+	res, err := prepare(req)
+	files := []string{filepath.Join(req.CADir, issuerFile), filepath.Join(req.CADir, RootFile), req.CertFile, req.KeyFile, filepath.Join(certs, "ca.pem")}
+	for _, file := range files {
+		made = append(made, file, file+".bad")
 	}
-	res.MadeCA = madeCA
-	for _, dir := range []string{filepath.Dir(req.CertFile), filepath.Dir(req.KeyFile)} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return res, fmt.Errorf("making the directory of the certificate: %w", err)
-		}
-	}
-	unlock, err := lock(filepath.Join(filepath.Dir(req.CertFile), ".lock"))
-	if err != nil {
-		return res, err
-	}
-	defer unlock()
+	return res, errors.Join(err, req.Owner.take(made))
+}
 
+func prepare(req Request) (res Result, err error) {
+	certs := filepath.Dir(req.CertFile)
+	project := filepath.Dir(certs)
+	ca, whyCA, err := open(req.CADir, project)
+	if err != nil {
+		return res, err
+	}
+	res.MadeCA, res.whyCA = whyCA != "", whyCA
 	var names []string
 	for _, name := range req.Names {
 		if ca.Permits(name) {
@@ -65,9 +69,47 @@ func Ensure(req Request) (Result, error) {
 			res.Skipped = append(res.Skipped, name)
 		}
 	}
-	res.Leaf, res.Why, err = inspect(req, ca, names)
-	if err != nil || res.Why == "" {
+	for _, dir := range []string{certs, filepath.Dir(req.KeyFile)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return res, fmt.Errorf("making the directory of the certificate: %w", err)
+		}
+	}
+	unlock, err := lock(filepath.Join(certs, ".lock"))
+	if err != nil {
+		// A good pair serves from a folder that cannot be written, too.
+		if found, _ := inspect(req, ca, names); found.why == "" && found.leaf != nil && protect(req.KeyFile) == nil {
+			res.Leaf = found.leaf
+			return res, nil
+		}
 		return res, err
+	}
+	defer unlock()
+
+	found, err := inspect(req, ca, names)
+	if err != nil {
+		return res, err
+	}
+	for _, file := range found.aside {
+		if err := os.Rename(file, file+".bad"); err != nil {
+			return res, err
+		}
+	}
+	now := time.Now()
+	if ca.fromFuture(now) || found.leaf != nil && now.Before(found.leaf.NotBefore) {
+		if behind := clockBehind(now, project); behind != "" {
+			res.Alarms = append(res.Alarms, behind)
+		}
+	}
+	kept, same := inGit(req.KeyFile)
+	if kept {
+		res.Alarms = append(res.Alarms, req.KeyFile+" is tracked by git, so everybody with the repository has the key; run: git rm --cached "+req.KeyFile)
+		if same && found.why == "" {
+			found.why = "git has its key"
+		}
+	}
+	res.Leaf, res.Why = found.leaf, found.why
+	if res.Why == "" {
+		return res, protect(req.KeyFile)
 	}
 	chain, key, err := ca.Issue(names)
 	if err != nil {
@@ -75,7 +117,7 @@ func Ensure(req Request) (Result, error) {
 	}
 	// The key first: whoever reads between the two writes sees a mismatch, and knows to wait.
 	err = errors.Join(WriteFile(req.KeyFile, key, 0o600), WriteFile(req.CertFile, chain, 0o644),
-		WriteFile(filepath.Join(filepath.Dir(req.CertFile), "ca.pem"), ca.RootPEM(), 0o644))
+		WriteFile(filepath.Join(certs, "ca.pem"), ca.RootPEM(), 0o644))
 	if err != nil {
 		return res, fmt.Errorf("keeping the development certificate: %w", err)
 	}
@@ -87,56 +129,50 @@ func Ensure(req Request) (Result, error) {
 	return res, nil
 }
 
-// inspect says why the pair at the request's place cannot serve, with an empty why when it can.
-func inspect(req Request, ca *CA, names []string) (leaf *x509.Certificate, why string, err error) {
+// finding is what is at the request's place.
+type finding struct {
+	leaf  *x509.Certificate // nil when it cannot be read
+	why   string            // the pair cannot serve; empty when it can
+	aside []string          // unusable files to keep out of the way
+}
+
+// inspect changes nothing.
+func inspect(req Request, ca *CA, names []string) (finding, error) {
 	certData, certErr := os.ReadFile(req.CertFile)
 	keyData, keyErr := os.ReadFile(req.KeyFile)
 	if errors.Is(certErr, os.ErrNotExist) && errors.Is(keyErr, os.ErrNotExist) {
-		return nil, "there was none", nil
+		return finding{why: "there was none"}, nil
 	}
 	for _, err := range []error{certErr, keyErr} {
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, "", fmt.Errorf("reading the development certificate: %w", err)
+			return finding{}, fmt.Errorf("reading the development certificate: %w", err)
 		}
 	}
 	if certErr == nil && Foreign(certData) {
-		return nil, "", fmt.Errorf("%s: %w", req.CertFile, ErrForeign)
+		return finding{}, fmt.Errorf("%s: %w", req.CertFile, ErrForeign)
 	}
-	if certErr != nil || keyErr != nil {
-		return nil, "half of it was missing", setAside(req, certErr == nil, keyErr == nil)
+	if certErr != nil {
+		return finding{why: "half of it was missing", aside: []string{req.KeyFile}}, nil
+	}
+	if keyErr != nil {
+		return finding{why: "half of it was missing", aside: []string{req.CertFile}}, nil
 	}
 	pair, err := tls.X509KeyPair(certData, keyData)
 	if err != nil {
-		return nil, "it was corrupt or mismatched (kept as *.bad)", setAside(req, true, true)
+		return finding{why: "it was corrupt or mismatched (kept as *.bad)", aside: []string{req.CertFile, req.KeyFile}}, nil
 	}
-	leaf = pair.Leaf
+	leaf := pair.Leaf
 	switch {
 	case !ca.Issued(leaf):
-		return leaf, "the development CA is another one now", nil
+		return finding{leaf: leaf, why: "the development CA is another one now"}, nil
 	case time.Until(leaf.NotAfter) < renewBefore:
-		return leaf, fmt.Sprintf("it expires on %s", leaf.NotAfter.Format(time.DateOnly)), nil
+		return finding{leaf: leaf, why: fmt.Sprintf("it expires on %s", leaf.NotAfter.Format(time.DateOnly))}, nil
 	case time.Now().Before(leaf.NotBefore):
-		return leaf, "it is from the future", nil
+		return finding{leaf: leaf, why: "it is from the future"}, nil
 	case !slices.Equal(sorted(names), sorted(certNames(leaf))):
-		return leaf, "the names changed", nil
+		return finding{leaf: leaf, why: "the names changed"}, nil
 	}
-	if runtime.GOOS != "windows" {
-		if err := os.Chmod(req.KeyFile, 0o600); err != nil {
-			return nil, "", fmt.Errorf("protecting the key: %w", err)
-		}
-	}
-	return leaf, "", nil
-}
-
-func setAside(req Request, cert, key bool) error {
-	var errs []error
-	if cert {
-		errs = append(errs, os.Rename(req.CertFile, req.CertFile+".bad"))
-	}
-	if key {
-		errs = append(errs, os.Rename(req.KeyFile, req.KeyFile+".bad"))
-	}
-	return errors.Join(errs...)
+	return finding{leaf: leaf}, nil
 }
 
 // Foreign says whether a PEM file's leaf is somebody else's work. What cannot be parsed is nobody's.
@@ -149,10 +185,14 @@ func Foreign(data []byte) bool {
 func (r Result) Lines(req Request) []string {
 	var lines []string
 	if r.MadeCA {
-		lines = append(lines,
-			"local CA     made in "+req.CADir,
-			"             it can vouch for private names only (localhost, *.test, *.local, LAN addresses), and its root key is gone",
-		)
+		limits := "it can vouch for private names only (localhost, *.test, *.local, LAN addresses), and its root key is gone"
+		if isUnconstrained(req.CADir) {
+			limits = "it can vouch for any site on the internet; its root key is gone, its issuing key is not"
+		}
+		lines = append(lines, "local CA     made in "+req.CADir, "             "+limits)
+		if r.whyCA != caFirst {
+			lines = append(lines, "             "+r.whyCA+"; for browsers to trust the new one: make trust")
+		}
 	}
 	until := "until " + r.Leaf.NotAfter.Format(time.DateOnly) + ", renewed by itself"
 	if r.Why != "" {

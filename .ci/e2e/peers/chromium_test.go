@@ -1,0 +1,171 @@
+package peers
+
+import (
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/turnkey/e2e/rig"
+)
+
+// artifacts keeps what a person may want to look at.
+var artifacts = filepath.Join("..", "artifacts")
+
+// What a developer sees in the browser: nothing of the page before the local CA is trusted, and the page after.
+func TestChromium(t *testing.T) {
+	t.Parallel()
+	need(t, "chromium", "chromium")
+	need(t, "certutil", "libnss3-tools")
+	dir := t.TempDir()
+	https, http := rig.Port(t), rig.Port(t)
+	rig.Start(t, dir, rig.Env{"HTTPS_ADDR": fmt.Sprintf("localhost:%d", https), "HTTP_ADDR": fmt.Sprintf("localhost:%d", http)})
+	home := fmt.Sprintf("https://localhost:%d/", https)
+	caFile := filepath.Join(dir, "certs", "ca.pem")
+	rig.Eventually(t, 5*time.Second, caFile, func() bool { _, err := os.Stat(caFile); return err == nil })
+
+	t.Run("without trust there is no page", func(t *testing.T) {
+		t.Parallel()
+		got := newBrowser(t).run(t, "--dump-dom", home)
+		if strings.Contains(got.Stdout, "<h1>") {
+			t.Errorf("the page is shown:\n%s", got.Stdout)
+		}
+		if want := "ERR_CERT_AUTHORITY_INVALID"; !strings.Contains(got.Stdout+got.Stderr, want) {
+			t.Errorf("Chromium does not say %s:\n%s", want, got.Stderr)
+		}
+	})
+
+	t.Run("with trust the page is private", func(t *testing.T) {
+		t.Parallel()
+		b := newBrowser(t)
+		b.trust(t, caFile)
+		for _, url := range []string{
+			home,
+			fmt.Sprintf("http://localhost:%d/?by=redirect", http),
+			fmt.Sprintf("https://127.0.0.1:%d/", https),
+			fmt.Sprintf("https://%s.localhost:%d/", rig.Project(t), https),
+		} {
+			got := b.run(t, "--enable-logging=stderr", "--dump-dom", url)
+			for _, want := range []string{"This connection is private.", "TLS 1.3", "HTTP/2.0"} {
+				if !strings.Contains(got.Stdout, want) {
+					t.Errorf("%s does not show %q:\n%s", url, want, got.Stdout)
+				}
+			}
+			if strings.Contains(got.Stderr, "CONSOLE") {
+				t.Errorf("%s has something on the console:\n%s", url, got.Stderr)
+			}
+		}
+	})
+
+	t.Run("screenshots", func(t *testing.T) {
+		t.Parallel()
+		if err := os.MkdirAll(artifacts, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		b := newBrowser(t)
+		b.trust(t, caFile)
+		for _, page := range []struct{ name, url string }{{"home", home}, {"missing", home + "nothing-here"}} {
+			for _, look := range []struct {
+				name          string
+				width, height int
+				dark          bool
+			}{
+				{"light", 1280, 900, false},
+				{"dark", 1280, 900, true},
+				{"phone", 390, 844, false},
+				{"phone-dark", 390, 844, true},
+			} {
+				file, err := filepath.Abs(filepath.Join(artifacts, page.name+"-"+look.name+".png"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				scheme := 1
+				if look.dark {
+					scheme = 0
+				}
+				b.run(t, fmt.Sprintf("--blink-settings=preferredColorScheme=%d", scheme), "--hide-scrollbars",
+					fmt.Sprintf("--window-size=%d,%d", look.width, look.height), "--screenshot="+file, page.url)
+				checkPicture(t, file, look.width, look.height, look.dark)
+			}
+		}
+	})
+}
+
+// Helpers
+
+// browser is Chromium for one user who has never used it before.
+type browser struct {
+	path, home string
+}
+
+func newBrowser(t *testing.T) browser {
+	t.Helper()
+	return browser{need(t, "chromium", "chromium"), t.TempDir()}
+}
+
+func (b browser) env() []string { return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.home} }
+
+// run visits a page with an empty profile and no network of Chromium's own.
+func (b browser) run(t *testing.T, args ...string) rig.Result {
+	t.Helper()
+	return rig.Spawn(t, rig.Command{Path: b.path, Env: b.env(), Args: append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
+		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
+	}, args...)}).Finish(t, time.Minute)
+}
+
+// trust puts a root where Chromium on Linux looks for the user's own.
+func (b browser) trust(t *testing.T, caFile string) {
+	t.Helper()
+	certutil := need(t, "certutil", "libnss3-tools")
+	db := filepath.Join(b.home, ".pki", "nssdb")
+	if err := os.MkdirAll(db, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"-N", "--empty-password", "-d", "sql:" + db},
+		{"-A", "-d", "sql:" + db, "-t", "C,,", "-n", "development root", "-i", caFile},
+	} {
+		if got := rig.Spawn(t, rig.Command{Path: certutil, Args: args, Env: b.env()}).Finish(t, 20*time.Second); got.ExitCode != 0 {
+			t.Fatalf("certutil: %s", got.Stderr)
+		}
+	}
+}
+
+// checkPicture looks whether there is something on it, on paper of the right shade.
+func checkPicture(t *testing.T, file string, width, height int, dark bool) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer f.Close()
+	picture, err := png.Decode(f)
+	if err != nil {
+		t.Errorf("%s: %v", file, err)
+		return
+	}
+	if got, want := picture.Bounds(), image.Rect(0, 0, width, height); got != want {
+		t.Errorf("%s is %v, want %v", file, got, want)
+	}
+	r, g, b, _ := picture.At(2, 2).RGBA()
+	if paper := (r + g + b) / 3 >> 8; dark && paper > 64 || !dark && paper < 192 {
+		t.Errorf("the paper of %s has brightness %d of 255; dark: %v", file, paper, dark)
+	}
+	colours := map[[3]uint32]bool{}
+	for y := range height {
+		for x := range width {
+			r, g, b, _ := picture.At(x, y).RGBA()
+			colours[[3]uint32{r, g, b}] = true
+		}
+	}
+	if len(colours) < 10 {
+		t.Errorf("%s is blank", file)
+	}
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"strings"
+	"time"
+)
+
+// hintEvery is how long a kind of client that refuses the development certificate is not mentioned again.
+const hintEvery = time.Hour
+
+// refusals are how clients say that they do not trust a certificate's CA, the first match counting. Which client sends
+// which alert was seen with those named; OpenSSL's, over TLS 1.3, arrives under a key that Go no longer expects it
+// under. Node says nothing and hangs up, as any scanner does.
+var refusals = []struct{ text, client, fix string }{
+	{"remote error: tls: unknown certificate authority", "curl, wget, Python, Node or another OpenSSL client, over TLS 1.2", toolFix},
+	{"local error: tls: bad record MAC", "curl, wget, Python or another OpenSSL client", toolFix},
+	{"remote error: tls: unknown certificate", "Chrome, Edge or another Chromium, or Java", browserFix},
+	{"remote error: tls: bad certificate", "Firefox, or a program in Go", browserFix},
+}
+
+const (
+	browserFix = "make trust (or: go run ./scripts/trust), then restart the browser once"
+	toolFix    = "make trust SYSTEM=1, or give the tool certs/ca.pem, as in: curl --cacert certs/ca.pem"
+)
+
+// hint tells once an hour which kind of client refuses the development certificate. It says whether the line was such
+// a refusal.
+func (n *noise) hint(line string) bool {
+	for _, r := range refusals {
+		if !strings.HasSuffix(line, r.text) {
+			continue
+		}
+		n.mu.Lock()
+		due := time.Since(n.hinted[r.client]) >= hintEvery
+		if due {
+			n.hinted[r.client] = time.Now()
+		}
+		n.mu.Unlock()
+		if due {
+			n.log.Warn("a client does not trust the development certificate", "likely", r.client, "fix", r.fix)
+		}
+		return true
+	}
+	return false
+}

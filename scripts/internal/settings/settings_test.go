@@ -1,0 +1,50 @@
+package settings
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+)
+
+func TestLoad(t *testing.T) {
+	dotenv := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(dotenv, []byte("DOMAINS=Shop.test, shop.test\nHTTPS_ADDR=:1\nHTTP_ADDR=off\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"HTTPS_ADDR": ":2"}
+	got := Load(func(name string) string { return env[name] }, dotenv)
+	got.Project = ""
+	want := Settings{Local: true, Domains: []string{"shop.test"}, HTTPSAddr: ":2",
+		CertFile: filepath.Join("certs", "cert.pem"), KeyFile: filepath.Join("certs", "key.pem")}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	for _, env := range []map[string]string{{"ENV": "prod"}, {"TLS_MODE": "files"}} {
+		if Load(func(name string) string { return env[name] }, "").Local {
+			t.Errorf("%v has a local CA", env)
+		}
+	}
+}
+
+func TestDial(t *testing.T) {
+	for addr, want := range map[string]string{":8443": "localhost:8443", "0.0.0.0:1": "localhost:1", "[::]:1": "localhost:1",
+		"localhost:8443": "localhost:8443", "10.0.0.1:1": "10.0.0.1:1"} {
+		if got := Dial(addr); got != want {
+			t.Errorf("%s: got %s, want %s", addr, got, want)
+		}
+	}
+}
+
+func TestTilde(t *testing.T) {
+	for _, test := range []struct{ text, home, want string }{
+		{"in /home/ann/a and /home/ann/b", "/home/ann", "in ~/a and ~/b"},
+		{"/home/anna/a", "/home/ann", "/home/anna/a"},
+		{"/etc", "/", "/etc"},
+		{"/etc", "", "/etc"},
+	} {
+		if got := Tilde(test.text, test.home); got != test.want {
+			t.Errorf("%q at home in %q: got %q, want %q", test.text, test.home, got, test.want)
+		}
+	}
+}
