@@ -15,7 +15,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// nginxConf has at its heart the block that is in every guide.
+// nginxConf has at its heart the README's block, which is the one in every guide.
 const nginxConf = `
 %[1]s
 worker_processes 1;
@@ -35,17 +35,12 @@ http {
 		server_name shop.example.test;
 		ssl_certificate %[2]s/cert.pem;
 		ssl_certificate_key %[2]s/key.pem;
-		location / {
-			proxy_pass http://localhost:%[6]d;
-			proxy_set_header Host $host;
-			proxy_set_header X-Real-IP $remote_addr;
-			proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-			proxy_set_header X-Forwarded-Proto $scheme;
-		}
+		%[6]s
 	}
 }
 `
 
+// apacheConf has the README's lines for the whole server.
 const apacheConf = `
 %[1]s
 ServerRoot %[2]s
@@ -57,17 +52,13 @@ ErrorLog /dev/stderr
 %[7]s
 Listen %[3]s:%[4]d
 Listen %[3]s:%[5]d
-ProxyPreserveHost On
-ProxyPass / http://localhost:%[6]d/
-ProxyPassReverse / http://localhost:%[6]d/
+%[6]s
 <VirtualHost %[3]s:%[4]d>
 	SSLEngine on
 	SSLCertificateFile %[2]s/cert.pem
 	SSLCertificateKeyFile %[2]s/key.pem
-	RequestHeader set X-Forwarded-Proto https
 </VirtualHost>
 <VirtualHost %[3]s:%[5]d>
-	RequestHeader set X-Forwarded-Proto http
 </VirtualHost>
 `
 
@@ -83,7 +74,7 @@ func TestBehindNginx(t *testing.T) {
 			user = "user root;"
 		}
 		conf := filepath.Join(f.dir, "nginx.conf")
-		rig.Write(t, conf, fmt.Appendf(nil, nginxConf, user, f.dir, f.ip, f.https, f.http, f.product), 0o644)
+		rig.Write(t, conf, fmt.Appendf(nil, nginxConf, user, f.dir, f.ip, f.https, f.http, readme(t, "nginx", f.product)), 0o644)
 		return rig.Command{Master: true, Path: nginx, Args: []string{"-p", f.dir, "-e", "stderr", "-c", conf, "-g", "daemon off;"}}
 	})
 }
@@ -101,9 +92,21 @@ func TestBehindApache(t *testing.T) {
 			modules = append(modules, fmt.Sprintf("<IfModule !%[1]s_module>\nLoadModule %[1]s_module /usr/lib/apache2/modules/mod_%[1]s.so\n</IfModule>", m))
 		}
 		conf := filepath.Join(f.dir, "apache.conf")
-		rig.Write(t, conf, fmt.Appendf(nil, apacheConf, user, f.dir, f.ip, f.https, f.http, f.product, strings.Join(modules, "\n")), 0o644)
+		rig.Write(t, conf, fmt.Appendf(nil, apacheConf, user, f.dir, f.ip, f.https, f.http, readme(t, "apache", f.product), strings.Join(modules, "\n")), 0o644)
 		return rig.Command{Master: true, Path: apache, Args: []string{"-d", f.dir, "-f", conf, "-DFOREGROUND"}}
 	})
+}
+
+// readme is the block that the README tells people to copy, for the product on port.
+func readme(t *testing.T, language string, port int) string {
+	t.Helper()
+	text := string(rig.Read(t, filepath.Join("..", "..", "..", "README.md")))
+	_, rest, found := strings.Cut(text, "\n```"+language+"\n")
+	block, _, closed := strings.Cut(rest, "\n```")
+	if !found || !closed || !strings.Contains(block, "localhost:3000") {
+		t.Fatalf("the README has no %s block that leads to localhost:3000", language)
+	}
+	return strings.ReplaceAll(block, "localhost:3000", fmt.Sprintf("localhost:%d", port))
 }
 
 // front is a proxy's place: where it listens, and where the product does.
