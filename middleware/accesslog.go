@@ -32,13 +32,14 @@ func AccessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
 				return
 			}
 			// The record is made by hand: log.LogAttrs would walk the stack for a source line that says nothing.
-			record := slog.NewRecord(time.Now(), level, "request", 0)
+			now := time.Now()
+			record := slog.NewRecord(now, level, "request", 0)
 			record.AddAttrs(
 				slog.String("method", method(r)),
 				slog.String("path", r.URL.Path),
 				slog.Int("status", c.Writer.Status()),
 				slog.Int("bytes", max(0, c.Writer.Size())),
-				slog.Duration("duration", time.Since(start)),
+				slog.Duration("duration", now.Sub(start)),
 				slog.String("client", clientIP(c)),
 				slog.String("proto", r.Proto),
 				slog.String("request_id", id),

@@ -1,11 +1,13 @@
 package tlsconfig
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"math/big"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -117,5 +119,51 @@ func BenchmarkACMEGetCertificate(b *testing.B) {
 				s.getCertificate(hello)
 			}
 		})
+	}
+}
+
+// An authority that nobody reaches: the owner is told, and when the source ends, nothing of it stays.
+func TestRunEndsCleanAndFailuresAreTold(t *testing.T) {
+	events := make(chan Event, 8)
+	before := runtime.NumGoroutine()
+	source, err := newACME(Options{Mode: ACME, Domains: []string{"a.example.test", "b.example.test"}, Directory: "https://127.0.0.1:1/directory",
+		CacheDir: t.TempDir(), Log: slog.New(slog.DiscardHandler), Notify: func(e Event) { events <- e }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- source.Run(ctx) }()
+	for range 2 {
+		select {
+		case e := <-events:
+			if e.Kind != Failed || e.Err == nil || !strings.Contains(e.Status.Error, "connection refused") || e.Status.Failures != 1 {
+				t.Errorf("got %+v", e)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("nobody was told")
+		}
+	}
+	// An operator's SIGHUP is another attempt at once.
+	source.Reload()
+	select {
+	case <-events:
+	case <-time.After(10 * time.Second):
+		t.Fatal("a reload did not try again")
+	}
+	cancel()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("Run does not end")
+	}
+	for start := time.Now(); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
+		if time.Since(start) > 5*time.Second {
+			buf := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines before and %d after:\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
+		}
 	}
 }

@@ -286,6 +286,33 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
+// Whatever authorities give, now and when lifetimes shrink, is one order and then patience.
+func TestNoLifetimeIsALoop(t *testing.T) {
+	for name, life := range map[string]time.Duration{"90 days": 90 * 24 * time.Hour, "45 days": 45 * 24 * time.Hour, "160 hours": 160 * time.Hour, "2 minutes": 2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			admin := rig.Port(t)
+			s := newScene(t, rig.PebbleOptions{Profiles: map[string]time.Duration{"default": life}}, rig.Env{"ADMIN_ADDR": rig.Loopback(admin)})
+			s.start()
+			leaf := s.served(shop)
+			time.Sleep(5 * time.Second)
+			s.wantOrders(1)
+			metrics := rig.Get(t, http.DefaultClient, fmt.Sprintf("http://%s/metrics", rig.Loopback(admin))).Body
+			_, value, _ := strings.Cut(metrics, `certificate_renewal_timestamp_seconds{host="`+shop+`"} `)
+			var at float64
+			fmt.Sscan(value, &at)
+			left := leaf.NotAfter.Sub(time.Unix(int64(at), 0))
+			least, most := life/4, life*3/5
+			if life >= 10*24*time.Hour {
+				least, most = life/4, life*2/5
+			}
+			if left < least || left > most {
+				t.Errorf("renewed with %s of %s left", left, life)
+			}
+		})
+	}
+}
+
 // One authority hangs, one host's place in the store hangs, and the visitors of the other host notice nothing.
 func TestNoVisitorWaits(t *testing.T) {
 	t.Parallel()
