@@ -26,9 +26,9 @@ test: ## run every test that needs Go alone, a real ACME server among them
 	go test $(TAGS) $(RACE) -shuffle=on ./...
 	go -C .ci/e2e test $(RACE) -shuffle=on ./rig/... ./acme/...
 
-e2e: ## run the tests with real browsers and proxies: needs chromium, nginx, apache2, libnss3-tools
+e2e: ## run the tests with real browsers and proxies: needs chromium, firefox-esr, nginx, apache2, redis-server, libnss3-tools
 	go -C .ci/e2e test -count=1 $(RACE) ./storm/...
-	go -C .ci/e2e test -count=1 ./peers/...
+	go -C .ci/e2e test -count=1 ./peers/... ./readme/...
 
 drill: ## five minutes of renewals under load against a real ACME server, and what came of it as a table
 	go -C .ci/e2e test -count=1 -timeout 20m -run TestAYearInAMinute ./storm -drill=5m
@@ -59,7 +59,8 @@ doctor: ## find what is wrong with local HTTPS, and the fix; JSON=1: for a repor
 	@go run ./scripts/doctor $(if $(JSON),-json)
 
 phone: ## serve on the local network too, and hand the local CA to a phone, until Ctrl-C
-	@go run ./scripts/phone
+	@go build -o bin/scripts/ ./scripts/phone
+	@exec ./bin/scripts/phone
 
 clean: ## remove what was built; certificates stay (remove certs/ yourself)
 	rm -rf bin .ci/e2e/artifacts

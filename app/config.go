@@ -202,6 +202,23 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 	return c, e.names, e.faults
 }
 
+// namesWith are the names of a development site that follow the file's DOMAINS while it runs. Words that are no host
+// names leave the old ones in force.
+func (c config) namesWith(d dotenv) func() []string {
+	if c.names == nil {
+		return nil
+	}
+	return func() []string {
+		if v, ok := d.edited("DOMAINS"); ok {
+			e := env{lookup: func(string) (string, bool) { return v, true }}
+			if domains := e.domains("DOMAINS"); len(e.faults) == 0 {
+				return localca.Names(c.project, domains)
+			}
+		}
+		return c.names()
+	}
+}
+
 // tlsOptions is the part of the settings that makes certificates.
 func (c config) tlsOptions(log *slog.Logger, say func(string)) tlsconfig.Options {
 	return tlsconfig.Options{

@@ -17,39 +17,58 @@ type dotenv struct {
 	file   string
 	names  []string // variables in it
 	broken *fault   // why it could not be read
+
+	real map[string]bool // variables of the real environment, which win over the file
 }
 
 // loadDotenv puts the file's variables into the process's environment, where the real ones win. A missing file is
 // fine; a malformed one is a fault, and then none of it is used.
 func loadDotenv(file string) dotenv {
-	d := dotenv{file: file}
-	data, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return d
+	d := dotenv{file: file, real: map[string]bool{}}
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		d.real[name] = true
 	}
-	if err != nil {
-		d.broken = &fault{Setting: file, Problem: "cannot be read: " + err.Error(), Fix: "make it readable for this user, or remove it"}
-		return d
-	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which some editors put before the first line
-	if line, begins := brokenLine(string(data)); line > 0 {
-		d.broken = &fault{Setting: file, Problem: fmt.Sprintf("line %d%s is not NAME=value, or opens a quote that is never closed", line, begins),
-			Fix: "write NAME=value, with quotes around a value that holds spaces or #"}
-		return d
-	}
-	values, err := godotenv.UnmarshalBytes(data)
-	if err != nil { // whose message quotes the rest of the file, secrets and all
-		d.broken = &fault{Setting: file, Problem: "cannot be understood", Fix: "write one NAME=value a line, with quotes around a value that holds spaces or #"}
-		return d
-	}
+	var values map[string]string
+	values, d.broken = readDotenv(file)
 	for name, value := range values {
 		d.names = append(d.names, name)
-		if _, set := os.LookupEnv(name); !set {
+		if !d.real[name] {
 			os.Setenv(name, value)
 		}
 	}
 	slices.Sort(d.names)
 	return d
+}
+
+// edited is a variable as the file has it now. ok is false where the file does not decide: the real environment has the
+// variable, or the file cannot be understood just now.
+func (d dotenv) edited(name string) (value string, ok bool) {
+	if d.file == "" || d.real[name] {
+		return "", false
+	}
+	values, broken := readDotenv(d.file)
+	return values[name], broken == nil
+}
+
+func readDotenv(file string) (values map[string]string, broken *fault) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &fault{Setting: file, Problem: "cannot be read: " + err.Error(), Fix: "make it readable for this user, or remove it"}
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which some editors put before the first line
+	if line, begins := brokenLine(string(data)); line > 0 {
+		return nil, &fault{Setting: file, Problem: fmt.Sprintf("line %d%s is not NAME=value, or opens a quote that is never closed", line, begins),
+			Fix: "write NAME=value, with quotes around a value that holds spaces or #"}
+	}
+	values, err = godotenv.UnmarshalBytes(data)
+	if err != nil { // whose message quotes the rest of the file, secrets and all
+		return nil, &fault{Setting: file, Problem: "cannot be understood", Fix: "write one NAME=value a line, with quotes around a value that holds spaces or #"}
+	}
+	return values, nil
 }
 
 var assignment = regexp.MustCompile(`^\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_.]*\s*[=:]\s*(.*)$`)

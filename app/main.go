@@ -70,6 +70,7 @@ func run(ctx context.Context, p program) int {
 	}
 
 	cfg, names, faults := loadConfig(p.lookup, project())
+	cfg.names = cfg.namesWith(p.dotenv)
 	faults = append(p.dotenv.faults(names), faults...)
 	var err error
 	switch command {

@@ -52,9 +52,9 @@ func TestRefusalsAreHintedOncePerHourAndOnlyInDevelopment(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ line, client string }{
 		{"http: TLS handshake error from 127.0.0.1:1: remote error: tls: unknown certificate", "Chrome"},
-		{"http: TLS handshake error from 127.0.0.1:1: remote error: tls: bad certificate", "Firefox"},
-		{"http2: server: error reading preface from client 127.0.0.1:1: remote error: tls: bad certificate", "Firefox"}, // over TLS 1.2
-		{"http: TLS handshake error from 127.0.0.1:1: remote error: tls: unknown certificate authority", "curl"},
+		{"http: TLS handshake error from 127.0.0.1:1: remote error: tls: bad certificate", "Go"},
+		{"http2: server: error reading preface from client 127.0.0.1:1: remote error: tls: bad certificate", "Go"}, // over TLS 1.2
+		{"http: TLS handshake error from 127.0.0.1:1: remote error: tls: unknown certificate authority", "Firefox"},
 		{"http: TLS handshake error from 127.0.0.1:1: local error: tls: bad record MAC", "curl"},
 	} {
 		var out syncBuffer

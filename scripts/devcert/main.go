@@ -26,7 +26,7 @@ func main() {
 func run(names []string) error {
 	dir, err := localca.Dir(os.Getenv)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; set it, and try again", err)
 	}
 	project := "turnkey"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
@@ -34,9 +34,12 @@ func run(names []string) error {
 	}
 	req := localca.Request{
 		CertFile: filepath.Join("certs", "cert.pem"), KeyFile: filepath.Join("certs", "key.pem"),
-		CADir: dir, Names: localca.Names(project, names),
+		CADir: dir, Names: localca.Names(project, names), Owner: localca.Invoker(os.Getenv),
 	}
 	result, err := localca.Ensure(req)
+	for _, line := range result.Alarms {
+		fmt.Fprintln(os.Stderr, "devcert:", line)
+	}
 	if err != nil {
 		return err
 	}

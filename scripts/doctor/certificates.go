@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -10,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -30,7 +27,7 @@ const (
 func (d *doctor) authority() {
 	dir, err := localca.Dir(d.host.Getenv)
 	if err != nil {
-		d.wrong("ca", err.Error()+", so there is nowhere to keep a development CA, and certificates change with each start", "set it")
+		d.wrong("ca", err.Error()+", so each project has a CA of its own, in certs/ca, which no browser trusts", "set it")
 		return
 	}
 	d.caDir = dir
@@ -69,6 +66,9 @@ func (d *doctor) authority() {
 		d.ca = nil
 		d.wrong("ca", err.Error(), "make that directory yours to write")
 		return
+	}
+	if d.ca.Permits("example.com") {
+		d.note("ca", "DEV_CA_CONSTRAINTS=off: whoever gets its key can pose as any site to browsers that trust it", "when done: make untrust, then take the setting out")
 	}
 	d.ok("ca", fmt.Sprintf("%s, for %d more days, in %s", chain[0].Subject.CommonName, d.days(chain[1].NotAfter), dir))
 }
@@ -122,45 +122,9 @@ func (d *doctor) certificate() {
 	}
 }
 
-func (d *doctor) key() {
-	mode, open := readable(d.site.KeyFile)
-	switch {
-	case open:
-		d.wrong("key", fmt.Sprintf("others on this machine can read %s (mode %04o)", d.site.KeyFile, mode), "chmod 600 "+d.site.KeyFile)
-	case mode != 0:
-		d.ok("key", d.site.KeyFile+" is readable by you alone")
-	}
-}
-
-// git looks whether the key is on its way to others.
-func (d *doctor) git(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "git", "ls-files", "--", d.site.KeyFile).Output()
-	if err != nil {
-		return // no git, or no repository: nothing is tracked
-	}
-	if len(bytes.TrimSpace(out)) > 0 {
-		d.wrong("git", "git tracks "+d.site.KeyFile+": whoever gets the repository gets the key",
-			fmt.Sprintf("git rm --cached %s && git commit -m 'Untrack the key' && rm %s %s; then: make dev", d.site.KeyFile, d.site.KeyFile, d.site.CertFile))
-		return
-	}
-	d.ok("git", "git does not track the key")
-}
-
 func (d *doctor) days(end time.Time) int { return int(end.Sub(d.now).Hours() / 24) }
 
 func day(t time.Time) string { return t.Format(time.DateOnly) }
-
-// readable says whether others than the owner can read a file, where files have such modes.
-func readable(file string) (mode fs.FileMode, open bool) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return 0, false
-	}
-	mode = info.Mode().Perm()
-	return mode, filepath.Separator == '/' && mode&0o077 != 0
-}
 
 // certificates reads those of a PEM file, whatever else is in it.
 func certificates(file string) (certs []*x509.Certificate, err error) {

@@ -67,10 +67,14 @@ func (d *doctor) machine(ctx context.Context) {
 	if d.wsl() {
 		d.note("wsl", "browsers are Windows programs, with Windows' own store and clock", "make trust reaches that store from here")
 	}
+	var set []string
 	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} {
-		if value := d.host.Getenv(name); value != "" {
-			d.note("environment", name+"="+value+": programs started here read that for trusted roots", "")
+		if d.host.Getenv(name) != "" {
+			set = append(set, name)
 		}
+	}
+	if len(set) > 0 {
+		d.note("environment", "programs started here take trusted roots from what these name: "+strings.Join(set, ", "), "")
 	}
 	d.note("hsts", "a browser that another project told to use HTTPS only on localhost refuses plain http there, on every port",
 		"Chrome, Edge: chrome://net-internals/#hsts, delete localhost; Firefox: History, Forget About This Site")

@@ -37,6 +37,7 @@ func main() {
 	serveHandshake(os.Args)
 	host, err := truststore.NewHost()
 	if err == nil {
+		host.Getenv = settings.Over(host.Getenv, ".env")
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
 		err = run(ctx, host, os.Args[1:], os.Stdout, os.Stderr)
@@ -65,7 +66,7 @@ func run(ctx context.Context, host *truststore.Host, args []string, stdout, stde
 		return fmt.Errorf("unexpected argument %q; run: go run ./scripts/doctor -h", flags.Arg(0))
 	}
 	d := &doctor{
-		host: host, site: settings.Load(host.Getenv, ".env"), now: time.Now(),
+		host: host, site: settings.Load(host.Getenv), now: time.Now(),
 		lookup: net.DefaultResolver.LookupHost,
 	}
 	d.examine(ctx)

@@ -142,6 +142,36 @@ func TestServer(t *testing.T) {
 	}
 }
 
+// A port that nobody asked for stands in nobody's way.
+func TestMovedServer(t *testing.T) {
+	c := newClone(t)
+	c.ensure(t)
+	pair, err := tls.LoadX509KeyPair(c.doctor.site.CertFile, c.doctor.site.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.doctor.site.HTTPSMoves, c.doctor.site.HTTPMoves = true, true
+	c.listen(t, c.doctor.site.HTTPSAddr, nil)
+	c.listen(t, c.doctor.site.HTTPAddr, nil)
+	for _, name := range []string{"https", "http"} {
+		if got := c.examine(t, name); got.Status != note || !strings.Contains(got.Found, "takes the next one") {
+			t.Errorf("%+v", got)
+		}
+	}
+	moved := ""
+	for _, addr := range next(c.doctor.site.HTTPSAddr, true) {
+		if ln, err := net.Listen("tcp", addr); err == nil {
+			ln.Close()
+			moved = addr
+			break
+		}
+	}
+	c.listen(t, moved, &tls.Config{Certificates: []tls.Certificate{pair}})
+	if got := c.examine(t, "https"); got.Status != good || !strings.Contains(got.Found, "runs on "+moved) {
+		t.Errorf("%+v", got)
+	}
+}
+
 // Stores that cannot be asked are no fault of theirs, but the missing tool is one.
 func TestStores(t *testing.T) {
 	c := newClone(t)
@@ -226,7 +256,7 @@ func newClone(t *testing.T) *clone {
 	}
 	c.doctor = &doctor{
 		host: &truststore.Host{OS: "linux", UID: 1000, Executable: exe, Getenv: getenv},
-		site: settings.Load(getenv, ".env"), now: time.Now(),
+		site: settings.Load(getenv), now: time.Now(),
 		lookup: func(context.Context, string) ([]string, error) { return []string{"127.0.0.1", "::1"}, nil },
 	}
 	return c

@@ -9,12 +9,16 @@ import (
 	"strings"
 )
 
-// taken reports a port that somebody else has.
-func (d *doctor) taken(check, setting, addr string) {
+// taken reports a port that somebody else has. It stands in the way only where that very port was asked for.
+func (d *doctor) taken(check, setting, addr string, moves bool) {
 	_, port, _ := net.SplitHostPort(addr)
 	who, fix := owner(port), "stop that program"
 	if who == "" {
 		who, fix = "another program", lsof(d.host.OS, addr)+" names it; stop it"
+	}
+	if moves {
+		d.note(check, "port "+port+" is held by "+who+"; make dev takes the next one that is free", "to choose one, set "+setting)
+		return
 	}
 	d.wrong(check, "port "+port+" is held by "+who, fix+", or set "+setting+" to another address, such as localhost:"+other(port))
 }

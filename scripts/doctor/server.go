@@ -5,12 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,41 +18,87 @@ import (
 
 const dialTime = 2 * time.Second
 
+// nextPorts is how many after a taken port the server tries.
+const nextPorts = 10
+
 // server looks at the ports, and at the certificate of whoever answers.
 func (d *doctor) server(ctx context.Context) {
-	addr := settings.Dial(d.site.HTTPSAddr)
-	ours := false
-	switch chain, err := peer(ctx, addr); {
+	wanted := settings.Dial(d.site.HTTPSAddr)
+	at, chain, err := d.running(ctx, wanted)
+	ours := true
+	switch {
 	case refused(err):
-		d.ok("https", addr+" is free; no server runs")
-	case err != nil || !slices.Contains(chain[0].Issuer.Organization, localca.Organization) && d.site.Local:
-		d.taken("https", "HTTPS_ADDR", addr)
-	case !d.site.Local:
-		d.ok("https", "a server runs on "+addr)
-		ours = true
+		d.ok("https", wanted+" is free; no server runs")
+		ours = false
+	case at != wanted:
+		d.ok("https", wanted+" was taken, so the server runs on "+at+", with this certificate")
+	case err == nil && !d.site.Local:
+		d.ok("https", "a server runs on "+at)
+	case err == nil && slices.Contains(chain[0].Issuer.Organization, localca.Organization):
+		d.served(chain, at)
 	default:
-		ours = true
-		d.served(chain, addr)
+		d.taken("https", "HTTPS_ADDR", wanted, d.site.HTTPSMoves)
+		ours = false
 	}
 	if ours && d.site.Local {
-		d.handshake(ctx, addr)
+		d.handshake(ctx, at)
 	}
+	if d.site.HTTPAddr != "" {
+		d.plain(ctx, at, ours)
+	}
+}
 
-	if d.site.HTTPAddr == "" {
-		return
+// running finds the server: whoever sends the certificate that is here, else whoever is where it should be.
+func (d *doctor) running(ctx context.Context, wanted string) (at string, chain []*x509.Certificate, err error) {
+	chain, err = peer(ctx, wanted)
+	disk, diskErr := certificates(d.site.CertFile)
+	if diskErr != nil || err == nil && chain[0].Equal(disk[0]) {
+		return wanted, chain, err
 	}
-	addr = settings.Dial(d.site.HTTPAddr)
-	conn, err := (&net.Dialer{Timeout: dialTime}).DialContext(ctx, "tcp", addr)
+	for _, addr := range next(wanted, d.site.HTTPSMoves) {
+		found, err := peer(ctx, addr)
+		if err == nil && found[0].Equal(disk[0]) {
+			return addr, found, nil
+		}
+		if refused(err) && d.host.OS == "windows" {
+			break // where that takes two seconds each
+		}
+	}
+	return wanted, chain, err
+}
+
+// plain looks at the port for plain http, which leads to the server at secure if it is ours.
+func (d *doctor) plain(ctx context.Context, secure string, ours bool) {
+	wanted := settings.Dial(d.site.HTTPAddr)
+	for _, addr := range append([]string{wanted}, next(wanted, d.site.HTTPMoves)...) {
+		if ours && redirects(ctx, addr, secure) {
+			d.ok("http", addr+" leads to HTTPS")
+			return
+		}
+		if !ours || d.host.OS == "windows" {
+			break
+		}
+	}
+	conn, err := (&net.Dialer{Timeout: dialTime}).DialContext(ctx, "tcp", wanted)
 	if err != nil {
-		d.ok("http", addr+" is free")
+		d.ok("http", wanted+" is free")
 		return
 	}
 	conn.Close()
-	if ours && redirects(ctx, addr, settings.Dial(d.site.HTTPSAddr)) {
-		d.ok("http", addr+" leads to HTTPS")
-		return
+	d.taken("http", "HTTP_ADDR", wanted, d.site.HTTPMoves)
+}
+
+// next are the addresses that the server tries when its own is taken.
+func next(addr string, moves bool) (out []string) {
+	host, port, err := net.SplitHostPort(addr)
+	first, err2 := strconv.Atoi(port)
+	if !moves || err != nil || err2 != nil {
+		return nil
 	}
-	d.taken("http", "HTTP_ADDR", addr)
+	for n := first + 1; n <= first+nextPorts; n++ {
+		out = append(out, net.JoinHostPort(host, strconv.Itoa(n)))
+	}
+	return out
 }
 
 // served compares what the server sends with what is here.
@@ -76,48 +120,6 @@ func (d *doctor) served(chain []*x509.Certificate, addr string) {
 	default:
 		d.ok("https", "the server runs on "+addr+" with this certificate")
 	}
-}
-
-// handshake has a fresh process, which reads the system's roots anew, connect as any program would.
-func (d *doctor) handshake(ctx context.Context, addr string) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, d.host.Executable, handshakeCommand, addr)
-	for _, pair := range os.Environ() {
-		if !strings.HasPrefix(pair, "SSL_CERT_FILE=") && !strings.HasPrefix(pair, "SSL_CERT_DIR=") {
-			cmd.Env = append(cmd.Env, pair)
-		}
-	}
-	out, err := cmd.CombinedOutput()
-	said := strings.Join(strings.Fields(string(out)), " ")
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		d.ok("handshake", "a program that relies on the system's store connects: "+said)
-	case !errors.As(err, &exit):
-		d.wrong("handshake", "no program could be started to try: "+err.Error(), "")
-	case d.host.OS == "darwin" || d.host.OS == "windows":
-		d.wrong("handshake", "a program that relies on the system's store refuses: "+said, "make trust")
-	default:
-		d.note("handshake", "a program that relies on the system's store (curl, Go; no browser) refuses: "+said, "make trust SYSTEM=1, or one program alone: curl --cacert certs/ca.pem https://"+addr)
-	}
-}
-
-const handshakeCommand = "shake-hands-with"
-
-// serveHandshake is the other side of handshake; it belongs at the top of main.
-func serveHandshake(args []string) {
-	if len(args) != 3 || args[1] != handshakeCommand {
-		return
-	}
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: dialTime}, "tcp", args[2], nil)
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(3)
-	}
-	fmt.Println(tls.VersionName(conn.ConnectionState().Version))
-	conn.Close()
-	os.Exit(0)
 }
 
 // peer is the chain that a server sends, believed or not.

@@ -108,6 +108,7 @@ func TestAskNobody(t *testing.T) {
 		{"Kubernetes", map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, true},
 		{"production", map[string]string{"ENV": "prod"}, true},
 		{"another certificate", map[string]string{"TLS_MODE": "files"}, true},
+		{"a CA for every name", map[string]string{"DEV_CA_CONSTRAINTS": "off"}, true},
 		{"no home", map[string]string{"HOME": "", "LocalAppData": ""}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -31,6 +31,7 @@ func main() {
 	truststore.ServeVerify(os.Args, os.Stdin)
 	host, err := truststore.NewHost()
 	if err == nil {
+		host.Getenv = settings.Over(host.Getenv, ".env")
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
 		err = run(ctx, host, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr, terminal(os.Stdin, os.Stdout) && !container("/")})
@@ -70,7 +71,7 @@ func run(ctx context.Context, host *truststore.Host, args []string, c console) e
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; run: go run ./scripts/trust -h", flags.Arg(0))
 	}
-	if *first && !settings.Load(host.Getenv, ".env").Local {
+	if *first && !settings.Load(host.Getenv).Local {
 		return nil // the site serves no certificate of the development CA
 	}
 	if user := cmp.Or(host.Getenv("SUDO_USER"), host.Getenv("DOAS_USER")); host.UID == 0 && user != "" && user != "root" {

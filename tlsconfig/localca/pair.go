@@ -102,7 +102,7 @@ func prepare(req Request) (res Result, err error) {
 	}
 	kept, same := inGit(req.KeyFile)
 	if kept {
-		res.Alarms = append(res.Alarms, req.KeyFile+" is tracked by git, so everybody with the repository has the key; run: git rm --cached "+req.KeyFile)
+		res.Alarms = append(res.Alarms, req.KeyFile+" is tracked by git, so everybody with the repository has the key; run: git rm --cached -f "+req.KeyFile)
 		if same && found.why == "" {
 			found.why = "git has its key"
 		}

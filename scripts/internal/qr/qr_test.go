@@ -45,7 +45,7 @@ func TestDraw(t *testing.T) {
 	}
 }
 
-// The example of the standard's annex on error correction, as most tutorials have it.
+// HELLO WORLD in version 1-M, the example of most tutorials.
 func TestCorrection(t *testing.T) {
 	data := []byte{32, 91, 11, 120, 209, 114, 220, 77, 67, 64, 236, 17, 236, 17, 236, 17}
 	want := []byte{196, 35, 39, 119, 235, 215, 231, 226, 93, 23}

@@ -21,18 +21,23 @@ type Settings struct {
 	Local               bool   // the development CA makes its certificate
 	Domains             []string
 	HTTPSAddr, HTTPAddr string // HTTPAddr is empty when the plain port is off
+	HTTPSMoves          bool   // to one of the next ports, when its own is taken: nobody asked for that one
+	HTTPMoves           bool
 	CertFile, KeyFile   string
 }
 
-// Load reads the environment through getenv, and dotenv beneath it; a file that is missing or broken counts as empty.
-func Load(getenv func(string) string, dotenv string) Settings {
+// Over is getenv with the variables of a file beneath it; one that is missing or broken counts as empty.
+func Over(getenv func(string) string, dotenv string) func(string) string {
 	file, err := godotenv.Read(dotenv)
 	if err != nil {
 		file = nil
 	}
-	get := func(name, otherwise string) string {
-		return cmp.Or(strings.TrimSpace(getenv(name)), strings.TrimSpace(file[name]), otherwise)
-	}
+	return func(name string) string { return cmp.Or(getenv(name), file[name]) }
+}
+
+// Load reads the settings through getenv.
+func Load(getenv func(string) string) Settings {
+	get := func(name, otherwise string) string { return cmp.Or(strings.TrimSpace(getenv(name)), otherwise) }
 	s := Settings{
 		Project:   project(),
 		Local:     get("ENV", "dev") == "dev" && get("TLS_MODE", "local") == "local",
@@ -41,6 +46,7 @@ func Load(getenv func(string) string, dotenv string) Settings {
 		CertFile:  get("TLS_CERT_FILE", filepath.Join("certs", "cert.pem")),
 		KeyFile:   get("TLS_KEY_FILE", filepath.Join("certs", "key.pem")),
 	}
+	s.HTTPSMoves, s.HTTPMoves = s.Local && get("HTTPS_ADDR", "") == "", s.Local && get("HTTP_ADDR", "") == ""
 	if s.HTTPAddr == "off" {
 		s.HTTPAddr = ""
 	}

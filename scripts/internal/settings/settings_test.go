@@ -13,15 +13,18 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := map[string]string{"HTTPS_ADDR": ":2"}
-	got := Load(func(name string) string { return env[name] }, dotenv)
+	got := Load(Over(func(name string) string { return env[name] }, dotenv))
 	got.Project = ""
 	want := Settings{Local: true, Domains: []string{"shop.test"}, HTTPSAddr: ":2",
 		CertFile: filepath.Join("certs", "cert.pem"), KeyFile: filepath.Join("certs", "key.pem")}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
+	if s := Load(Over(func(string) string { return "" }, "missing")); !s.HTTPSMoves || !s.HTTPMoves {
+		t.Errorf("ports that nobody asked for do not move: %+v", s)
+	}
 	for _, env := range []map[string]string{{"ENV": "prod"}, {"TLS_MODE": "files"}} {
-		if Load(func(name string) string { return env[name] }, "").Local {
+		if Load(func(name string) string { return env[name] }).Local {
 			t.Errorf("%v has a local CA", env)
 		}
 	}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"example.com/turnkey/tlsconfig/localca"
+)
+
+// address is one that this machine has.
+type address struct {
+	device string
+	ip     net.IP
+}
+
+// ownAddress is where a phone finds this machine, and where else it might. chosen wins if the CA may sign it.
+func ownAddress(chosen string, ca *localca.CA) (addr string, others []string, err error) {
+	if chosen != "" {
+		if net.ParseIP(chosen) == nil || !ca.Permits(chosen) {
+			return "", nil, fmt.Errorf("%q is no private address, and the development CA signs no other; leave -host out to see what there is", chosen)
+		}
+		return chosen, nil, nil
+	}
+	devices, err := net.Interfaces()
+	if err != nil {
+		return "", nil, err
+	}
+	var have []address
+	for _, d := range devices {
+		if d.Flags&net.FlagUp == 0 || d.Flags&(net.FlagLoopback|net.FlagPointToPoint) != 0 {
+			continue
+		}
+		addrs, _ := d.Addrs()
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok {
+				have = append(have, address{d.Name, n.IP})
+			}
+		}
+	}
+	ranked := rank(have)
+	if len(ranked) == 0 {
+		return "", nil, errors.New("this machine has no private address, so no phone can reach it; connect it to your Wi-Fi and try again")
+	}
+	return ranked[0], ranked[1:], nil
+}
+
+// virtual begin the names of devices behind which there are containers and virtual machines, but no phone.
+var virtual = []string{"docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "bridge", "podman", "cni", "lxc", "tailscale", "utun", "tun", "tap", "wg", "zt", "vEthernet"}
+
+// rank puts the address first that a phone most likely reaches: of a real device, and IPv4. The certificate is for
+// private ones only (localca.Names).
+func rank(have []address) (out []string) {
+	have = slices.DeleteFunc(slices.Clone(have), func(a address) bool { return !a.ip.IsPrivate() })
+	score := func(a address) (n int) {
+		if slices.ContainsFunc(virtual, func(prefix string) bool { return strings.HasPrefix(a.device, prefix) }) {
+			n += 2
+		}
+		if a.ip.To4() == nil {
+			n++
+		}
+		return n
+	}
+	slices.SortStableFunc(have, func(a, b address) int { return score(a) - score(b) })
+	for _, a := range have {
+		out = append(out, a.ip.String())
+	}
+	return out
+}

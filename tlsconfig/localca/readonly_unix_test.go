@@ -1,0 +1,67 @@
+//go:build unix
+
+package localca
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// What is good in folders that cannot be written serves from there: images of containers, checkouts of somebody else.
+// Root writes anywhere, so the look is taken by a process of another user's.
+func TestAGoodPairServesFromFoldersThatCannotBeWritten(t *testing.T) {
+	const helper = "TURNKEY_TEST_READ_ONLY_IN"
+	if dir := os.Getenv(helper); dir != "" {
+		req := request(dir)
+		for _, folder := range []string{req.CADir, filepath.Dir(req.CertFile)} {
+			if os.WriteFile(filepath.Join(folder, "x"), nil, 0o600) == nil {
+				t.Fatalf("%s can be written, so this would prove nothing", folder)
+			}
+		}
+		res := ensure(t, req)
+		fmt.Printf("leaf %s made %v ca %v\n", res.Leaf.SerialNumber, res.Why != "", res.MadeCA)
+		return
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	req := request(dir)
+	leaf := ensure(t, req).Leaf
+
+	program, err := os.ReadFile(os.Args[0]) // go test's own folder is closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(dir, "localca.test")
+	if err := os.WriteFile(binary, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "-test.run=^"+t.Name()+"$")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), helper+"="+dir)
+	if os.Getuid() == 0 {
+		const nobody = 65534
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error { return os.Chown(path, nobody, nobody) })
+		for _, parent := range []string{dir, filepath.Dir(dir)} {
+			if err := os.Chmod(parent, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, folder := range []string{req.CADir, filepath.Dir(req.CertFile)} {
+		if err := os.Chmod(folder, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Chmod(folder, 0o700) })
+	}
+	out, err := cmd.CombinedOutput()
+	var serial string
+	var made, madeCA bool
+	fmt.Sscanf(string(out), "leaf %s made %t ca %t", &serial, &made, &madeCA)
+	if err != nil || serial != leaf.SerialNumber.String() || made || madeCA {
+		t.Errorf("got %v and %q, want the certificate that is there, %s", err, out, leaf.SerialNumber)
+	}
+}
