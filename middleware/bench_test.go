@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -53,16 +54,29 @@ func BenchmarkMiddleware(b *testing.B) {
 	}
 }
 
-// TestOnlyIdentityAndLogAllocate keeps the rest of the chain free of garbage.
+// TestOnlyIdentityAndLogAllocate keeps the rest of the chain free of garbage. It compares with gin alone, whose pool
+// the race detector empties at random.
 func TestOnlyIdentityAndLogAllocate(t *testing.T) {
-	r := gin.New()
-	r.Use(Forwarded(nil, true), HSTS("max-age=31536000"), Errors(slog.New(slog.DiscardHandler)), Hosts(NewHostSet([]string{"shop.test"}), nil),
+	allocations := func(h ...gin.HandlerFunc) float64 {
+		r := gin.New()
+		r.Use(h...)
+		r.GET("/", func(c *gin.Context) { c.Status(http.StatusNoContent) })
+		req := httptest.NewRequest("GET", "https://shop.test/", nil)
+		req.TLS = &tls.ConnectionState{}
+		w := &discard{http.Header{}}
+		const n = 5000
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range n {
+			r.ServeHTTP(w, req)
+		}
+		runtime.ReadMemStats(&after)
+		return float64(after.Mallocs-before.Mallocs) / n
+	}
+	bare := allocations()
+	chain := allocations(Forwarded(nil, true), HSTS("max-age=31536000"), Errors(slog.New(slog.DiscardHandler)), Hosts(NewHostSet([]string{"shop.test"}), nil),
 		HTTPS(Redirect{Status: 308}), SameOrigin(), BodyLimit(1<<20, nil))
-	r.GET("/", func(c *gin.Context) { c.Status(http.StatusNoContent) })
-	req := httptest.NewRequest("GET", "https://shop.test/", nil)
-	req.TLS = &tls.ConnectionState{}
-	w := &discard{http.Header{}}
-	if got := testing.AllocsPerRun(100, func() { r.ServeHTTP(w, req) }); got > 0 {
-		t.Errorf("%v allocations a request, want none", got)
+	if chain-bare > 0.3 {
+		t.Errorf("%.2f allocations a request, and %.2f in gin alone", chain, bare)
 	}
 }

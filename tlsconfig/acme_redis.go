@@ -39,12 +39,12 @@ func redactedCache(where string) string {
 func (r redis) do(ctx context.Context, command string, args ...any) (any, error) {
 	conn, err := redigo.DialURLContext(ctx, r.url, redigo.DialConnectTimeout(5*time.Second))
 	if err != nil {
-		return nil, fmt.Errorf("Redis: %w", err)
+		return nil, fmt.Errorf("redis: %w", err)
 	}
 	defer conn.Close()
 	reply, err := redigo.DoContext(conn, ctx, command, args...)
 	if err != nil {
-		return nil, fmt.Errorf("Redis: %w", err)
+		return nil, fmt.Errorf("redis: %w", err)
 	}
 	return reply, nil
 }
