@@ -1,0 +1,176 @@
+package localca
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What a thief of the intermediate's key would sign is refused by everything that may trust the root, in a real
+// handshake; and what the CA signs itself is accepted, or the refusals would prove nothing.
+func TestEveryVerifierRefusesRogueNames(t *testing.T) {
+	t.Parallel()
+	ca, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	root := filepath.Join(dir, "root.pem")
+	if err := os.WriteFile(root, ca.RootPEM(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, visit := range map[string]func(t *testing.T, dir, root, host string, port int) (ok bool, out string){
+		"curl": visitCurl, "python": visitPython, "node": visitNode, "java": visitJava, "nss": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, host := range []string{"shop.test", "localhost", "bank.example.com", "google.com"} {
+				rogue := strings.HasSuffix(host, ".com")
+				chain, key, err := ca.Issue([]string{"shop.test", "localhost"})
+				if rogue {
+					chain, key, err = forgeChain(ca, host)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				var ok bool
+				var out string
+				if name == "nss" {
+					ok, out = visitNSS(t, ca, chain)
+				} else {
+					ok, out = visit(t, t.TempDir(), root, host, serveChain(t, chain, key))
+				}
+				if ok == rogue {
+					t.Errorf("%s: accepted %v, want %v:\n%s", host, ok, !rogue, out)
+				}
+			}
+		})
+	}
+}
+
+func forgeChain(ca *CA, host string) (chain, key []byte, err error) {
+	free := *ca
+	issuer := *ca.issuer
+	issuer.PermittedDNSDomains = []string{host}
+	free.issuer = &issuer
+	return free.Issue([]string{host})
+}
+
+// serveChain answers 200 over TLS on a port of its own.
+func serveChain(t *testing.T, chain, key []byte) int {
+	t.Helper()
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "fine") }), ErrorLog: log.New(io.Discard, "", 0)}
+	go srv.Serve(ln)
+	t.Cleanup(func() { srv.Close() })
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+// tool finds a program, or skips.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not here", name)
+	}
+	return path
+}
+
+func outcome(cmd *exec.Cmd) (bool, string) {
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	return err == nil && strings.Contains(string(out), "fine"), string(out)
+}
+
+func visitCurl(t *testing.T, _, root, host string, port int) (bool, string) {
+	return outcome(exec.Command(tool(t, "curl"), "-sS", "--max-time", "20", "--cacert", root, "--resolve", fmt.Sprintf("%s:%d:127.0.0.1", host, port), fmt.Sprintf("https://%s:%d/", host, port)))
+}
+
+func visitPython(t *testing.T, _, root, host string, port int) (bool, string) {
+	return outcome(exec.Command(tool(t, "python3"), "-c", fmt.Sprintf(`
+import socket, ssl
+c = ssl.create_default_context(cafile=%q)
+with c.wrap_socket(socket.create_connection(("127.0.0.1", %d), 20), server_hostname=%q) as s:
+    print("fine")`, root, port, host)))
+}
+
+func visitNode(t *testing.T, _, root, host string, port int) (bool, string) {
+	return outcome(exec.Command(tool(t, "node"), "-e", fmt.Sprintf(`
+const s = require("tls").connect({host: "127.0.0.1", port: %d, servername: %q, ca: require("fs").readFileSync(%q)},
+  () => { console.log("fine"); s.destroy() });
+s.on("error", e => { console.error(e.message); process.exit(1) })`, port, host, root)))
+}
+
+func visitJava(t *testing.T, dir, root, host string, port int) (bool, string) {
+	java, keytool := tool(t, "java"), tool(t, "keytool")
+	if err := exec.Command(java, "--list-modules").Run(); err != nil {
+		t.Skip("java does not run here")
+	}
+	store := filepath.Join(dir, "trust.p12")
+	if out, err := exec.Command(keytool, "-importcert", "-noprompt", "-alias", "root", "-file", root, "-keystore", store, "-storepass", "changeit").CombinedOutput(); err != nil {
+		t.Fatalf("keytool: %v\n%s", err, out)
+	}
+	source := filepath.Join(dir, "Visit.java")
+	if err := os.WriteFile(source, fmt.Appendf(nil, `
+import javax.net.ssl.*;
+public class Visit {
+  public static void main(String[] a) throws Exception {
+    java.net.Socket plain = new java.net.Socket("127.0.0.1", %d);
+    SSLSocket s = (SSLSocket) ((SSLSocketFactory) SSLSocketFactory.getDefault()).createSocket(plain, %q, %d, true);
+    SSLParameters p = s.getSSLParameters();
+    p.setEndpointIdentificationAlgorithm("HTTPS");
+    s.setSSLParameters(p);
+    s.startHandshake();
+    System.out.println("fine");
+  }
+}`, port, host, port), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return outcome(exec.Command(java, "-Djavax.net.ssl.trustStore="+store, "-Djavax.net.ssl.trustStorePassword=changeit", source))
+}
+
+// visitNSS asks the verifier of Chromium's and Firefox's certificate databases.
+func visitNSS(t *testing.T, ca *CA, chain []byte) (bool, string) {
+	certutil, dir := tool(t, "certutil"), t.TempDir()
+	leaf, err := parseLeaf(chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) (string, error) {
+		out, err := exec.Command(certutil, append(args, "-d", "sql:"+dir)...).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run("-N", "--empty-password"); err != nil {
+		t.Fatal(out)
+	}
+	for name, add := range map[string]struct {
+		trust string
+		pem   []byte
+	}{"root": {"C,,", ca.RootPEM()}, "middle": {",,", certPEM(ca.issuer)}, "leaf": {",,", certPEM(leaf)}} {
+		file := filepath.Join(dir, name+".pem")
+		if err := os.WriteFile(file, add.pem, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := run("-A", "-n", name, "-t", add.trust, "-i", file); err != nil {
+			t.Fatal(out)
+		}
+	}
+	out, err := run("-V", "-n", "leaf", "-u", "V", "-e")
+	return err == nil, out
+}
