@@ -17,11 +17,12 @@ func check(cfg config, faults []fault, out io.Writer) error {
 	faults = andThen(faults, tlsconfig.Check(options))
 	listeners, moved, listenFaults := listenAll(cfg)
 	listeners.close()
-	if faults = append(faults, listenFaults...); len(faults) > 0 {
-		return faultList(faults)
-	}
+	// Notes come first: beside a server that runs, its ports are taken, and what it was told is what one looks for.
 	for _, w := range slices.Concat(cfg.warnings, moved, tlsconfig.Notes(options)) {
 		fmt.Fprintln(out, "note:", w)
+	}
+	if faults = append(faults, listenFaults...); len(faults) > 0 {
+		return faultList(faults)
 	}
 	cfg.print(out)
 	fmt.Fprintln(out, "everything is in order")

@@ -93,10 +93,13 @@ func (l *logWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Close writes what is left. Lines that come later are lost.
+// Close writes what is left, if whoever reads the log lets it. Lines that come later are lost.
 func (l *logWriter) Close() {
 	close(l.closing)
-	<-l.closed
+	select {
+	case <-l.closed:
+	case <-time.After(time.Second):
+	}
 }
 
 func (l *logWriter) run() {

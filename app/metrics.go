@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,9 +44,12 @@ func (c certificates) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	seen := map[string]bool{}
-	for _, s := range c.source.Status() {
+	status := c.source.Status()
+	// Of an RSA and an ECDSA certificate for one host, the one that ends first is the one to watch.
+	slices.SortStableFunc(status, func(a, b tlsconfig.Status) int { return a.NotAfter.Compare(b.NotAfter) })
+	for _, s := range status {
 		name := s.Names[0]
-		if seen[name] { // an RSA and an ECDSA certificate for one host
+		if seen[name] {
 			continue
 		}
 		seen[name] = true

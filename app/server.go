@@ -125,6 +125,8 @@ func (s *server) newServer(h http.Handler) *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(s.noise, "", 0),
+		// net/http would answer OPTIONS * by itself, for any host.
+		DisableGeneralOptionsHandler: true,
 	}
 }
 
@@ -167,9 +169,7 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { s.noise.run(background) })
-	if !s.cfg.prod {
-		wg.Go(func() { s.followNames(background) })
-	}
+	wg.Go(func() { s.followNames(background) })
 	wg.Go(func() {
 		if err := s.source.Run(background); err != nil {
 			failed <- fmt.Errorf("keeping certificates: %w", err)
@@ -186,22 +186,29 @@ wait:
 			break wait
 		case <-reload:
 			s.log.Info("SIGHUP: certificates are looked at again")
-			if !s.cfg.prod {
-				s.hosts.Set(s.cfg.names())
-			}
+			s.lookAtNames()
 			s.source.Reload()
 		}
 	}
 	err := s.drain()
 	stop()
-	wg.Wait()
+	ended := make(chan struct{})
+	go func() { wg.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(backgroundGrace): // a disk that hangs
+		s.log.Warn("stopping without waiting any longer for certificates to be put away")
+	}
 	return errors.Join(cause, err)
 }
 
-// namesEvery is how often a development machine's names and addresses are looked at.
+// backgroundGrace is enough for an order's last moment and a slow store.
+const backgroundGrace = 10 * time.Second
+
+// namesEvery is how often names that may change are looked at.
 const namesEvery = 5 * time.Second
 
-// followNames answers for the addresses that a laptop has now, and for no other.
+// followNames keeps answering for the right hosts where those may change.
 func (s *server) followNames(ctx context.Context) {
 	ticker := time.NewTicker(namesEvery)
 	defer ticker.Stop()
@@ -210,8 +217,23 @@ func (s *server) followNames(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			s.hosts.Set(s.cfg.names())
+			s.lookAtNames()
 		}
+	}
+}
+
+// lookAtNames answers for the addresses that a laptop has now; and, where certificates alone say which hosts a site
+// has, for those in the ones being served.
+func (s *server) lookAtNames() {
+	switch {
+	case s.cfg.names != nil:
+		s.hosts.Set(s.cfg.names())
+	case s.cfg.mode == tlsconfig.Files && len(s.cfg.domains) == 0:
+		var names []string
+		for _, st := range s.source.Status() {
+			names = append(names, st.Names...)
+		}
+		s.hosts.Set(names)
 	}
 }
 

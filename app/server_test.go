@@ -241,7 +241,7 @@ func TestHealthcheck(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
 	ask := func(addr string) int {
-		env := map[string]string{"HTTP_ADDR": "off", "HTTPS_ADDR": addr}
+		env := with(prod, "HTTP_ADDR", "off", "HTTPS_ADDR", addr)
 		return run(t.Context(), program{args: []string{"healthcheck"}, lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok }, stdout: io.Discard, stderr: io.Discard})
 	}
 	if got := ask(s.https); got != 0 {

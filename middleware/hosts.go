@@ -79,6 +79,9 @@ func splitHost(hostport string) (host, port string) {
 	}
 	if i := strings.LastIndexByte(host, ':'); i >= 0 {
 		host, port = host[:i], host[i+1:]
+		if strings.Trim(port, "0123456789") != "" {
+			return "", ""
+		}
 	}
 	return strings.ToLower(strings.TrimSuffix(host, ".")), port
 }

@@ -45,7 +45,7 @@ type acmeSource struct {
 
 func newACME(o Options) (Source, error) {
 	s := &acmeSource{options: o, byName: map[string]*acmeHost{}}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{o.Directory, o.Rehearsal, o.Email, o.EABKeyID, o.Profile, fmt.Sprint(o.PlainPort)}))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{o.Directory, o.Rehearsal, o.CAFile, o.Email, o.EABKeyID, string(o.EABKey), o.Profile, fmt.Sprint(o.PlainPort)}))
 	s.fingerprint = base64.RawURLEncoding.EncodeToString(sum[:9])
 	var err error
 	if s.production, err = newAuthority(o, o.Directory); err != nil {
@@ -153,7 +153,7 @@ func (s *acmeSource) getCertificate(hello *tls.ClientHelloInfo) (*tls.Certificat
 
 const challengePath = "/.well-known/acme-challenge/"
 
-// HTTPHandler answers http-01 challenges of orders under way. Any other request below that path is next's, as all are.
+// HTTPHandler answers http-01 challenges of a host's order under way. Any other request is next's.
 func (s *acmeSource) HTTPHandler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, challengePath) {
@@ -198,7 +198,6 @@ type authority struct {
 	email     string
 	profile   string
 	plainPort bool
-	orders    atomic.Uint64 // that were placed
 }
 
 func newAuthority(o Options, directory string) (*authority, error) {
@@ -210,7 +209,7 @@ func newAuthority(o Options, directory string) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &authority{directory: directory, store: &corner{st, slug(directory)}, transport: transport, email: o.Email,
+	a := &authority{directory: directory, store: &corner{store: st, name: slug(directory)}, transport: transport, email: o.Email,
 		profile: o.Profile, plainPort: o.PlainPort}
 	if o.EABKeyID != "" && directory == o.Directory {
 		a.eab = &acme.ExternalAccountBinding{KID: o.EABKeyID, Key: o.EABKey}

@@ -60,7 +60,7 @@ func Notes(o Options) []string {
 		return nil
 	}
 	var notes []string
-	st := corner{directory(o.CacheDir), slug(o.Directory)}
+	st := corner{store: directory(o.CacheDir), name: slug(o.Directory)}
 	if isRedis(o.CacheDir) {
 		st.store = redis{o.CacheDir}
 	}

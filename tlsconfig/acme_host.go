@@ -19,6 +19,7 @@ var ladder = []time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, 2
 
 const (
 	attemptTimeout = 5 * time.Minute
+	longestWait    = 7 * 24 * time.Hour
 	longestNap     = time.Hour       // clocks are set, machines sleep: look again after this
 	saveAgain      = 5 * time.Second // after a certificate could not be kept
 )
@@ -39,6 +40,8 @@ type acmeHost struct {
 	trouble string // with the store
 	unsaved bool
 	orders  uint64
+
+	saidUnsaved bool // in the log
 
 	ariNext     time.Time // not asked before
 	ariWindow   window    // the last answer
@@ -83,32 +86,48 @@ func (h *acmeHost) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
+			if h.pending() {
+				h.save(ctx) // the last chance
+			}
 			return
 		case <-timer.C:
 		case <-h.poke:
 			timer.Stop()
-			h.mu.Lock()
-			h.record.Failures, h.record.Next, h.ariNext = 0, time.Time{}, time.Time{}
-			h.mu.Unlock()
+			h.forget()
 		}
 	}
+}
+
+// forget lets the next attempt come at once.
+func (h *acmeHost) forget() {
+	h.mu.Lock()
+	h.record.Failures, h.record.Next, h.ariNext = 0, time.Time{}, time.Time{}
+	h.mu.Unlock()
 }
 
 // load reads what earlier runs left. It does not give up: without knowing what is there, ordering could be once too
 // often. False means that ctx is done.
 func (h *acmeHost) load(ctx context.Context) bool {
+	poked := false
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		err := h.tryLoad(ctx)
 		if err == nil {
+			if poked {
+				h.forget()
+			}
 			return true
 		}
-		h.setTrouble(fmt.Sprintf("reading ACME_CACHE: %v", err))
-		h.log.Error("certificates cannot be read; nothing is ordered before they can", "error", err, "again_in", wait)
+		if ctx.Err() != nil {
+			return false
+		}
+		h.setTrouble(fmt.Sprintf("ACME_CACHE: %v", err))
+		h.log.Error("ACME_CACHE does not work; nothing is ordered before it does", "error", err, "again_in", wait)
 		select {
 		case <-ctx.Done():
 			return false
 		case <-time.After(wait):
 		case <-h.poke:
+			poked = true
 		}
 	}
 }
@@ -146,6 +165,10 @@ func (h *acmeHost) tryLoad(ctx context.Context) error {
 	if rec.Settings != h.source.fingerprint {
 		rec.Failures, rec.Next = 0, time.Time{} // what failed under other settings says nothing of these
 	}
+	// A clock that was ahead once must not stop issuance until it is right.
+	if latest := time.Now().Add(longestWait); rec.Next.After(latest) {
+		rec.Next = latest
+	}
 	h.mu.Lock()
 	h.record, h.cert, h.trouble = rec, cert, ""
 	if cert != nil {
@@ -155,6 +178,10 @@ func (h *acmeHost) tryLoad(ctx context.Context) error {
 	if cert != nil {
 		h.source.publish()
 		h.log.Info("certificate read", "issuer", cert.Leaf.Issuer.CommonName, "not_after", cert.Leaf.NotAfter)
+	}
+	// A store that only reads would let every restart order anew.
+	if err := h.saveRecord(ctx); err != nil {
+		return fmt.Errorf("writing: %w", err)
 	}
 	if wait := time.Until(rec.Next); wait > 0 && rec.Failures > 0 {
 		h.log.Warn("earlier attempts failed; the next waits, as the authority counts them. SIGHUP or a changed setting tries at once",
@@ -186,6 +213,9 @@ func (h *acmeHost) step(ctx context.Context) time.Duration {
 		return nap
 	case now.Before(next):
 		h.setNext("tried again at", next)
+		if unsaved {
+			return min(next.Sub(now), saveAgain)
+		}
 		return next.Sub(now)
 	}
 	if h.adopt(ctx) {
@@ -199,15 +229,12 @@ func (h *acmeHost) step(ctx context.Context) time.Duration {
 // adopt takes over what another process that shares the store has renewed meanwhile.
 func (h *acmeHost) adopt(ctx context.Context) bool {
 	old := h.certificate()
-	if old == nil {
-		return false // load has just looked
-	}
 	data, err := h.source.production.store.get(ctx, h.name+".pem")
 	if err != nil {
 		return false
 	}
 	cert, err := parseCertificate(data, h.name)
-	if err != nil || !cert.Leaf.NotAfter.After(old.Leaf.NotAfter) {
+	if err != nil || fresh(cert, time.Now()) != nil || old != nil && !cert.Leaf.NotAfter.After(old.Leaf.NotAfter) {
 		return false
 	}
 	h.mu.Lock()
@@ -230,19 +257,25 @@ func (h *acmeHost) obtain(ctx context.Context) {
 	h.record.Failures = failures + 1
 	h.record.Next = time.Now().Add(rung(failures))
 	h.mu.Unlock()
-	// Where that cannot be written, this process still knows; and a start refuses a store that cannot be written,
-	// so a crash in a loop does not order without end either.
+	// Where that cannot be written any more, this process still knows. It could be when the process started, or
+	// load would not have ended; so a crash in a loop does not order without end either.
 	if err := h.saveRecord(ctx); err != nil {
 		h.log.Error("the attempt cannot be noted in ACME_CACHE", "error", err)
 	}
 
 	started := time.Now()
 	if rehearse {
-		if _, err := h.try(ctx, h.source.rehearsal, order{host: h.name}); err != nil {
+		_, err := h.try(ctx, h.source.rehearsal, order{host: h.name})
+		problem, isProblem := errors.AsType[*Problem](err)
+		switch {
+		case err == nil:
+			h.log.Info("rehearsal passed", "directory", h.source.rehearsal.directory, "took", time.Since(started))
+		case isProblem && problem.isSetup(), errors.Is(err, context.Canceled):
 			h.failed(fmt.Errorf("rehearsal at %s: %w", h.source.rehearsal.directory, err), failures, started)
 			return
+		default: // the stage has a fault of its own, and says nothing of the play
+			h.log.Warn("the rehearsal could not be held", "directory", h.source.rehearsal.directory, "error", err)
 		}
-		h.log.Info("rehearsal passed", "directory", h.source.rehearsal.directory, "took", time.Since(started))
 	}
 	o := order{host: h.name}
 	if old != nil && failures == 0 && replaceable {
@@ -305,6 +338,10 @@ func (h *acmeHost) failed(err error, failures int, started time.Time) {
 	if isProblem {
 		wait = max(wait, problem.RetryAfter)
 	} else {
+		// No order came of it, so nothing was spent: a certificate of a day has not the time for the whole ladder.
+		if old := h.certificate(); old != nil {
+			wait = min(wait, max(ladder[0], time.Until(old.Leaf.NotAfter)/4))
+		}
 		problem = &Problem{Type: "about:blank", Detail: err.Error()}
 	}
 	advice := problem.Advice(h.name)
@@ -342,6 +379,7 @@ func (h *acmeHost) pending() bool {
 
 // save keeps the certificate, or leaves it for the next step: in memory it is safe while the process lives.
 func (h *acmeHost) save(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx) // also when the process stops
 	data, err := marshalCertificate(h.certificate())
 	if err == nil {
 		err = h.source.production.store.put(ctx, h.name+".pem", data)
@@ -350,11 +388,12 @@ func (h *acmeHost) save(ctx context.Context) {
 		err = h.saveRecord(ctx)
 	}
 	h.mu.Lock()
-	before := h.trouble
+	before := h.saidUnsaved
+	h.saidUnsaved = err != nil
 	h.mu.Unlock()
 	if err != nil {
 		h.setTrouble(fmt.Sprintf("the certificate is served but not kept: %v", err))
-		if before == "" {
+		if !before {
 			h.log.Error("the certificate is served but cannot be kept in ACME_CACHE; a restart now would lose it", "error", err, "again_in", saveAgain)
 		}
 		return
@@ -362,7 +401,7 @@ func (h *acmeHost) save(ctx context.Context) {
 	h.mu.Lock()
 	h.unsaved, h.trouble = false, ""
 	h.mu.Unlock()
-	if before != "" {
+	if before {
 		h.log.Info("the certificate is kept in ACME_CACHE now")
 	}
 }

@@ -45,7 +45,8 @@ func newAttempt(ctx context.Context, a *authority, o order) (*attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	way := &listener{authority: a, ctx: ctx, maxOrders: 1}
+	// The way stays open for lastMoment when ctx is done; end closes it.
+	way := &listener{authority: a, ctx: context.WithoutCancel(ctx), maxOrders: 1}
 	if a.profile != "" || o.replaces != "" {
 		way.amend = func(payload map[string]any) error {
 			if a.profile != "" {
@@ -80,26 +81,38 @@ func newAttempt(ctx context.Context, a *authority, o order) (*attempt, error) {
 	return t, nil
 }
 
+// lastMoment is how long an order under way may still come to its end when the process stops.
+const lastMoment = 2 * time.Second
+
 // issue places the order and waits for the certificate. The error is the authority's own words where it said any.
-// When ctx is done it returns at once, and what autocert still waits for ends by itself within minutes.
-func (t *attempt) issue(ctx context.Context, host string) (cert *tls.Certificate, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		cert, err = t.manager.GetCertificate(completeHello(host))
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("ordering: %w", context.Cause(ctx))
+// When ctx is done it returns soon, and what autocert still waits for ends by itself within minutes.
+func (t *attempt) issue(ctx context.Context, host string) (*tls.Certificate, error) {
+	type result struct {
+		cert *tls.Certificate
+		err  error
 	}
-	if err == nil {
-		return cert, nil
+	done := make(chan result, 1)
+	go func() {
+		cert, err := t.manager.GetCertificate(completeHello(host))
+		done <- result{cert, err}
+	}()
+	var r result
+	select {
+	case r = <-done:
+	case <-ctx.Done():
+		select {
+		case r = <-done:
+		case <-time.After(lastMoment):
+			r.err = fmt.Errorf("ordering: %w", context.Cause(ctx))
+		}
+	}
+	if r.err == nil || errors.Is(r.err, context.Canceled) {
+		return r.cert, r.err
 	}
 	if p := worst(t.way.said()); p != nil {
 		return nil, p
 	}
-	return nil, err
+	return nil, r.err
 }
 
 // end discards the attempt: nothing it still does reaches the authority, and its manager's timer lets go of it.
@@ -182,8 +195,10 @@ func (k *accountKey) load(ctx context.Context, store *corner) (*ecdsa.PrivateKey
 	}
 	data, err := store.get(ctx, accountFile)
 	if err == nil {
-		if k.key, err = parseECKey(data); err == nil {
-			return k.key, nil
+		key, err := parseECKey(data)
+		if err == nil {
+			k.key = key
+			return key, nil
 		}
 		if err := store.setAside(ctx, accountFile); err != nil {
 			return nil, fmt.Errorf("setting the unreadable account key aside: %w", err)

@@ -59,11 +59,20 @@ func (p Problem) Advice(host string) string {
 	case kind == "invalidProfile":
 		return "set ACME_PROFILE to one that the authority's directory lists, or leave it out"
 	case kind == "malformed" && strings.Contains(p.Detail, "external"), kind == "unauthorized":
-		return "the authority does not accept this account; check ACME_EAB_KID and ACME_EAB_HMAC_KEY"
+		return "the authority does not accept this account: check ACME_EAB_KID and ACME_EAB_HMAC_KEY if it gave you any, or remove " + accountFile + " from ACME_CACHE to begin a new one"
 	case kind == "serverInternal":
 		return "the authority has a fault of its own; its status page may say more"
 	}
 	return ""
+}
+
+// isSetup says whether a problem is about the host and this machine, so that another authority would have it too.
+func (p Problem) isSetup() bool {
+	switch strings.TrimPrefix(p.Type, "urn:ietf:params:acme:error:") {
+	case "dns", "caa", "rejectedIdentifier":
+		return true
+	}
+	return p.Challenge != ""
 }
 
 // worst picks the problem that explains a failed attempt: a challenge's own before what followed from it. Where each

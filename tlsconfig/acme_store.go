@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"example.com/turnkey/tlsconfig/localca"
@@ -55,38 +56,61 @@ func (d directory) rename(_ context.Context, from, to string) error {
 type corner struct {
 	store
 	name string
+	busy sync.Map // file → chan struct{}, full while a call about it is under way
 }
 
-func (c *corner) get(ctx context.Context, name string) (data []byte, err error) {
-	err = bounded(ctx, func(ctx context.Context) (err error) {
-		data, err = c.store.get(ctx, c.name+"/"+name)
-		return err
-	})
-	return data, err
+func (c *corner) get(ctx context.Context, name string) ([]byte, error) {
+	return c.bounded(ctx, name, func(ctx context.Context) ([]byte, error) { return c.store.get(ctx, c.name+"/"+name) })
 }
 
 func (c *corner) put(ctx context.Context, name string, data []byte) error {
-	return bounded(ctx, func(ctx context.Context) error { return c.store.put(ctx, c.name+"/"+name, data) })
+	_, err := c.bounded(ctx, name, func(ctx context.Context) ([]byte, error) { return nil, c.store.put(ctx, c.name+"/"+name, data) })
+	return err
 }
 
 // setAside keeps what could not be read, as *.bad.
 func (c *corner) setAside(ctx context.Context, name string) error {
-	return bounded(ctx, func(ctx context.Context) error { return c.store.rename(ctx, c.name+"/"+name, c.name+"/"+name+".bad") })
+	_, err := c.bounded(ctx, name, func(ctx context.Context) ([]byte, error) {
+		return nil, c.store.rename(ctx, c.name+"/"+name, c.name+"/"+name+".bad")
+	})
+	return err
 }
 
-func bounded(ctx context.Context, call func(context.Context) error) error {
+// bounded gives a call storeTimeout. One that still hangs goes on by itself, and the next about the same file waits for
+// it: a late write must not overtake a newer one, and retries must not pile up.
+func (c *corner) bounded(ctx context.Context, name string, call func(context.Context) ([]byte, error)) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- call(ctx) }()
+	v, _ := c.busy.LoadOrStore(name, make(chan struct{}, 1))
+	busy := v.(chan struct{})
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
 	select {
-	case err := <-done:
-		return err
+	case busy <- struct{}{}:
+		go func() {
+			defer cancel()
+			data, err := call(ctx)
+			<-busy
+			done <- result{data, err}
+		}()
 	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return fmt.Errorf("ACME_CACHE did not answer within %s", storeTimeout)
+		cancel()
+	}
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		select {
+		case r := <-done: // it ended just so
+			return r.data, r.err
+		default:
 		}
-		return ctx.Err()
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, fmt.Errorf("ACME_CACHE did not answer within %s", storeTimeout)
+		}
+		return nil, ctx.Err()
 	}
 }
 

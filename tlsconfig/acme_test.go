@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net/http"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -164,6 +165,93 @@ func TestRunEndsCleanAndFailuresAreTold(t *testing.T) {
 		if time.Since(start) > 5*time.Second {
 			buf := make([]byte, 1<<16)
 			t.Fatalf("%d goroutines before and %d after:\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
+		}
+	}
+}
+
+// A store that reads and does not write: each life of a crash loop would order anew.
+func TestNothingIsOrderedBeforeTheStoreCanBeWritten(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	// A file where the authority's corner should be: its parent can be written, and it cannot.
+	directoryURL := "https://127.0.0.1:1/directory"
+	write(t, filepath.Join(dir, slug(directoryURL)), nil)
+	events := make(chan Event, 8)
+	source, err := newACME(Options{Mode: ACME, Domains: []string{"a.example.test"}, Directory: directoryURL,
+		CacheDir: dir, Log: slog.New(slog.DiscardHandler), Notify: func(e Event) { events <- e }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+	defer cancel()
+	if err := source.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	if len(events) > 0 {
+		t.Errorf("an order was tried: %+v", <-events)
+	}
+	if got := source.Status()[0].Error; !strings.Contains(got, "ACME_CACHE") {
+		t.Errorf("the status says %q, want what is wrong with ACME_CACHE", got)
+	}
+}
+
+// A clock that was years ahead wrote a wait of years.
+func TestARecordedWaitIsBounded(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := Options{Mode: ACME, Domains: []string{"a.example.test"}, Directory: "https://127.0.0.1:1/directory", CacheDir: dir, Log: slog.New(slog.DiscardHandler)}
+	source, err := newACME(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := source.(*acmeSource).hosts[0]
+	h.record = record{Settings: h.source.fingerprint, Failures: 3, Next: time.Now().AddDate(10, 0, 0)}
+	if err := h.saveRecord(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.tryLoad(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if wait := time.Until(h.record.Next); wait > longestWait {
+		t.Errorf("waits %s", wait)
+	}
+}
+
+// The process stops in the moment a certificate arrives: there is nobody to try again.
+func TestACertificateIsKeptWhenTheProcessStops(t *testing.T) {
+	t.Parallel()
+	source, err := newACME(Options{Mode: ACME, Domains: []string{"localhost"}, Directory: "https://127.0.0.1:1/directory", CacheDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := source.(*acmeSource).hosts[0]
+	certFile, keyFile := pairFor(t, "localhost")
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.cert, h.unsaved = &cert, true
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	h.save(ctx)
+	if data, err := h.source.production.store.get(t.Context(), "localhost.pem"); err != nil {
+		t.Error(err)
+	} else if _, err := parseCertificate(data, "localhost"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Let's Encrypt's staging is down: its production need not wait for it.
+func TestARehearsalThatCannotBeHeldStopsNothing(t *testing.T) {
+	t.Parallel()
+	for _, p := range []Problem{{Type: "urn:ietf:params:acme:error:serverInternal"}, {Type: "urn:ietf:params:acme:error:rateLimited"}, {Type: "about:blank"}} {
+		if p.isSetup() {
+			t.Errorf("%s counts as a fault of the set-up", p.Type)
+		}
+	}
+	for _, p := range []Problem{{Type: "urn:ietf:params:acme:error:dns"}, {Type: "urn:ietf:params:acme:error:connection", Challenge: "http-01"}} {
+		if !p.isSetup() {
+			t.Errorf("%s does not count as a fault of the set-up", p.Type)
 		}
 	}
 }

@@ -18,6 +18,9 @@ import (
 // maxAnswer is more than any answer of an ACME server but a certificate has reason to be, in bytes.
 const maxAnswer = 1 << 20
 
+// maxSkew is how far this machine's clock may be off. Authorities date certificates back by an hour.
+const maxSkew = 30 * time.Minute
+
 // acmeHTTP is how ACME servers are reached: with roots from caFile, or the system's.
 func acmeHTTP(caFile string) (http.RoundTripper, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -43,7 +46,8 @@ type listener struct {
 	sign      func(protected, payload string) (string, error)
 
 	mu       sync.Mutex
-	newOrder string // URL
+	newOrder string        // URL
+	skew     time.Duration // of this machine's clock against the authority's
 	orders   int
 	problems []Problem
 	closed   bool
@@ -59,10 +63,14 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	closed := l.closed
 	isOrder := r.Method == http.MethodPost && l.newOrder != "" && r.URL.String() == l.newOrder
 	full := isOrder && l.orders >= l.maxOrders
+	skew := l.skew
 	l.mu.Unlock()
 	switch {
 	case closed:
 		return nil, errAttemptOver
+	case isOrder && skew.Abs() > maxSkew:
+		// autocert would throw away what is issued as not valid yet, or expired.
+		return nil, fmt.Errorf("this machine's clock is %s off the authority's; set it, and nothing was ordered", skew.Round(time.Second))
 	case full:
 		return synthetic(r, http.StatusForbidden, errNoMore), nil
 	}
@@ -98,7 +106,6 @@ func (l *listener) note(r *http.Request, resp *http.Response, body []byte, isOrd
 	defer l.mu.Unlock()
 	if isOrder && resp.StatusCode == http.StatusCreated {
 		l.orders++
-		l.authority.orders.Add(1)
 	}
 	contentType := resp.Header.Get("Content-Type")
 	if strings.HasPrefix(contentType, "application/problem+json") || resp.StatusCode >= 400 {
@@ -127,14 +134,18 @@ func (l *listener) note(r *http.Request, resp *http.Response, body []byte, isOrd
 	}
 	if r.Method == http.MethodGet && answer.NewOrder != "" {
 		l.newOrder = answer.NewOrder
+		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+			l.skew = time.Since(date)
+		}
 	}
 	if answer.Error != nil {
+		answer.Error.RetryAfter = 0 // a header's to say, and bounded there
 		l.problems = append(l.problems, *answer.Error)
 	}
 	for _, c := range answer.Challenges {
 		if c.Error != nil {
 			p := *c.Error
-			p.Challenge, p.Identifier = c.Type, answer.Identifier.Value
+			p.Challenge, p.Identifier, p.RetryAfter = c.Type, answer.Identifier.Value, 0
 			l.problems = append(l.problems, p)
 		}
 	}

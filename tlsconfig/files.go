@@ -117,11 +117,16 @@ func (f *files) Status() []Status {
 
 // look reads every pair and publishes what changed. now skips the wait for a second equal look.
 func (f *files) look(now bool) {
+	// Without the lock: a disk that hangs must not hold up Status, and with it /readyz.
+	contents := make([]content, len(f.pairs))
+	for i, p := range f.pairs {
+		contents[i].cert, contents[i].sum, contents[i].err = p.read()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	changed := false
-	for _, p := range f.pairs {
-		changed = f.lookAt(p, now) || changed
+	for i, p := range f.pairs {
+		changed = f.lookAt(p, contents[i], now) || changed
 		f.remind(p)
 	}
 	if changed {
@@ -129,9 +134,16 @@ func (f *files) look(now bool) {
 	}
 }
 
-func (f *files) lookAt(p *pair, now bool) (changed bool) {
+// content is what was read of a pair's files.
+type content struct {
+	cert *tls.Certificate
+	sum  [32]byte
+	err  error
+}
+
+func (f *files) lookAt(p *pair, c content, now bool) (changed bool) {
 	log := f.options.Log.With("file", p.certFile)
-	cert, sum, err := p.read()
+	cert, sum, err := c.cert, c.sum, c.err
 	stable := sum == p.seen
 	p.seen = sum
 	if err == nil && sum == p.served {
@@ -253,9 +265,11 @@ func readable(err error, keyFile string) error {
 	return err
 }
 
-// fresh refuses what no browser would accept by its dates.
+// fresh refuses what no browser would accept, by its dates or because it names nobody.
 func fresh(cert *tls.Certificate, now time.Time) error {
 	switch leaf := cert.Leaf; {
+	case len(leaf.DNSNames)+len(leaf.IPAddresses) == 0:
+		return errors.New("it names no host (subject alternative names), so no browser accepts it")
 	case now.After(leaf.NotAfter):
 		return fmt.Errorf("it expired on %s", leaf.NotAfter.UTC().Format(time.RFC3339))
 	case now.Before(leaf.NotBefore):
