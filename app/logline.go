@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,13 +13,13 @@ func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 	ok = true
 	if json {
 		buf = append(buf, `{"time":"`...)
-		buf = r.Time.AppendFormat(buf, time.RFC3339Nano)
+		buf = appendTime(buf, r.Time)
 		buf = append(buf, `","level":"`...)
 		buf = append(buf, r.Level.String()...)
 		buf = append(buf, `","msg":`...)
 	} else {
 		buf = append(buf, "time="...)
-		buf = r.Time.AppendFormat(buf, "2006-01-02T15:04:05.000Z07:00")
+		buf = appendTime(buf, r.Time)
 		buf = append(buf, " level="...)
 		buf = append(buf, r.Level.String()...)
 		buf = append(buf, " msg="...)
@@ -74,4 +75,26 @@ func appendText(buf []byte, s string, json bool) ([]byte, bool) {
 		return append(buf, '"', '"'), true
 	}
 	return append(buf, s...), true
+}
+
+// second is how the current second reads, and the zone behind its fraction.
+type second struct {
+	unix int64
+	text string
+	zone string
+}
+
+var thisSecond atomic.Pointer[second]
+
+// appendTime is RFC 3339 with milliseconds. All but those stays the same for a second of lines.
+func appendTime(buf []byte, t time.Time) []byte {
+	s := thisSecond.Load()
+	if unix := t.Unix(); s == nil || s.unix != unix {
+		s = &second{unix, t.Format("2006-01-02T15:04:05"), t.Format("Z07:00")}
+		thisSecond.Store(s)
+	}
+	ms := t.Nanosecond() / 1e6
+	buf = append(buf, s.text...)
+	buf = append(buf, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+	return append(buf, s.zone...)
 }

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -23,10 +24,12 @@ func AccessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
 			if isQuiet[r.URL.Path] {
 				level = slog.LevelDebug
 			}
-			ctx := r.Context()
-			id := RequestIDFrom(ctx)
+			ctx, id, verb := r.Context(), "", r.Method
 			if rc, ok := ctx.(*requestContext); ok {
-				ctx = rc.Context // a handler that adds the id to every line has it here already
+				ctx, id = rc.Context, rc.id // a handler that adds the id to every line has it here already
+				if rc.isHead {
+					verb = http.MethodHead
+				}
 			}
 			if !log.Enabled(ctx, level) {
 				return
@@ -35,7 +38,7 @@ func AccessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
 			now := time.Now()
 			record := slog.NewRecord(now, level, "request", 0)
 			record.AddAttrs(
-				slog.String("method", method(r)),
+				slog.String("method", verb),
 				slog.String("path", r.URL.Path),
 				slog.Int("status", c.Writer.Status()),
 				slog.Int("bytes", max(0, c.Writer.Size())),
