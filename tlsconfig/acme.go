@@ -26,10 +26,11 @@ const (
 // patient customer is around it:
 //
 //   - handshakes are answered from a snapshot in memory and wait for nothing (this file);
-//   - each host has its own clock, and a ladder of waits after failures that survives restarts (acme_host.go);
-//   - each issuance is a manager of its own, thrown away afterwards (acme_issue.go);
+//   - each host has its own clock, and a ladder of waits after failures (acme_host.go, acme_clock.go);
+//   - what must outlive a crash is written down before each attempt (acme_record.go, acme_store.go);
+//   - each attempt is a manager of its own, thrown away afterwards (acme_obtain.go, acme_issue.go);
 //   - what the authority says is read on the way (acme_transport.go), and explained (acme_problem.go);
-//   - what was issued is served first and kept second (acme_store.go).
+//   - the authority may say when to renew, and orders say more than autocert can (acme_ari.go, acme_amend.go).
 type acmeSource struct {
 	options     Options
 	fingerprint string // of the settings that decide whether an order can succeed

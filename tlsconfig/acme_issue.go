@@ -2,21 +2,11 @@ package tlsconfig
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -176,129 +166,4 @@ func completeHello(host string) *tls.ClientHelloInfo {
 		SignatureSchemes:  []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
 		SupportedProtos:   []string{"h2", "http/1.1"},
 	}
-}
-
-// accountKey is an authority's account: read once, or made once.
-type accountKey struct {
-	mu      sync.Mutex
-	key     *ecdsa.PrivateKey
-	unsaved []byte // PEM; nil when kept
-}
-
-const accountFile = "account.key"
-
-func (k *accountKey) load(ctx context.Context, store *corner) (*ecdsa.PrivateKey, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.key != nil {
-		return k.key, nil
-	}
-	data, err := store.get(ctx, accountFile)
-	if err == nil {
-		key, err := parseECKey(data)
-		if err == nil {
-			k.key = key
-			return key, nil
-		}
-		if err := store.setAside(ctx, accountFile); err != nil {
-			return nil, fmt.Errorf("setting the unreadable account key aside: %w", err)
-		}
-	} else if !isMissing(err) {
-		return nil, fmt.Errorf("reading the account key: %w", err)
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	k.key, k.unsaved = key, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
-	if err := store.put(ctx, accountFile, k.unsaved); err == nil {
-		k.unsaved = nil
-	}
-	return key, nil
-}
-
-// keep writes a key that could not be written when it was made.
-func (k *accountKey) keep(ctx context.Context, store *corner) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.unsaved == nil {
-		return nil
-	}
-	err := store.put(ctx, accountFile, k.unsaved)
-	if err == nil {
-		k.unsaved = nil
-	}
-	return err
-}
-
-func parseECKey(data []byte) (*ecdsa.PrivateKey, error) {
-	block, _ := pem.Decode(data)
-	if block == nil {
-		return nil, errors.New("no PEM block")
-	}
-	key, err := x509.ParseECPrivateKey(block.Bytes)
-	if err == nil && key.Curve != elliptic.P256() {
-		err = errors.New("not a P-256 key")
-	}
-	return key, err
-}
-
-// amendOrder rewrites a signed newOrder request (RFC 8555 §6.2, RFC 7515 §7.2.2) with the fields that autocert has
-// no setting for. The protected header, nonce and all, stays as it is.
-func (l *listener) amendOrder(r *http.Request) error {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
-	r.Body.Close()
-	if err != nil {
-		return err
-	}
-	var jws struct {
-		Protected string `json:"protected"`
-		Payload   string `json:"payload"`
-		Signature string `json:"signature"`
-	}
-	if err := json.Unmarshal(body, &jws); err != nil {
-		return fmt.Errorf("amending an order: %w", err)
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(jws.Payload)
-	if err != nil {
-		return fmt.Errorf("amending an order: %w", err)
-	}
-	payload := map[string]any{}
-	if err := json.Unmarshal(raw, &payload); err != nil {
-		return fmt.Errorf("amending an order: %w", err)
-	}
-	if err := l.amend(payload); err != nil {
-		return err
-	}
-	if raw, err = json.Marshal(payload); err != nil {
-		return err
-	}
-	jws.Payload = base64.RawURLEncoding.EncodeToString(raw)
-	if jws.Signature, err = l.sign(jws.Protected, jws.Payload); err != nil {
-		return err
-	}
-	if body, err = json.Marshal(jws); err != nil {
-		return err
-	}
-	r.Body = io.NopCloser(strings.NewReader(string(body)))
-	r.GetBody = nil
-	r.ContentLength = int64(len(body))
-	return nil
-}
-
-// signES256 is RFC 7518 §3.4: R and S, 32 bytes each.
-func signES256(key *ecdsa.PrivateKey, input string) (string, error) {
-	sum := sha256.Sum256([]byte(input))
-	r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
-	if err != nil {
-		return "", err
-	}
-	sig := make([]byte, 64)
-	r.FillBytes(sig[:32])
-	s.FillBytes(sig[32:])
-	return base64.RawURLEncoding.EncodeToString(sig), nil
 }

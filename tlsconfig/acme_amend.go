@@ -1,0 +1,69 @@
+package tlsconfig
+
+import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// amendOrder rewrites a signed newOrder request (RFC 8555 §6.2, RFC 7515 §7.2.2) with the fields that autocert has
+// no setting for. The protected header, nonce and all, stays as it is.
+func (l *listener) amendOrder(r *http.Request) error {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
+	r.Body.Close()
+	if err != nil {
+		return err
+	}
+	var jws struct {
+		Protected string `json:"protected"`
+		Payload   string `json:"payload"`
+		Signature string `json:"signature"`
+	}
+	if err := json.Unmarshal(body, &jws); err != nil {
+		return fmt.Errorf("amending an order: %w", err)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(jws.Payload)
+	if err != nil {
+		return fmt.Errorf("amending an order: %w", err)
+	}
+	payload := map[string]any{}
+	if err := json.Unmarshal(raw, &payload); err != nil {
+		return fmt.Errorf("amending an order: %w", err)
+	}
+	if err := l.amend(payload); err != nil {
+		return err
+	}
+	if raw, err = json.Marshal(payload); err != nil {
+		return err
+	}
+	jws.Payload = base64.RawURLEncoding.EncodeToString(raw)
+	if jws.Signature, err = l.sign(jws.Protected, jws.Payload); err != nil {
+		return err
+	}
+	if body, err = json.Marshal(jws); err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	r.GetBody = nil
+	r.ContentLength = int64(len(body))
+	return nil
+}
+
+// signES256 is RFC 7518 §3.4: R and S, 32 bytes each.
+func signES256(key *ecdsa.PrivateKey, input string) (string, error) {
+	sum := sha256.Sum256([]byte(input))
+	r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
+	if err != nil {
+		return "", err
+	}
+	sig := make([]byte, 64)
+	r.FillBytes(sig[:32])
+	s.FillBytes(sig[32:])
+	return base64.RawURLEncoding.EncodeToString(sig), nil
+}
