@@ -1,23 +1,14 @@
 package tlsconfig
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"example.com/turnkey/tlsconfig/localca"
 )
 
 const (
@@ -41,16 +32,6 @@ type files struct {
 
 	mu    sync.Mutex // the rest is Run's and Status's
 	pairs []*pair
-}
-
-// pair is one certificate file and one key file.
-type pair struct {
-	certFile, keyFile string
-	cert              *tls.Certificate // being served
-	served            [32]byte         // content of the two files that cert came from
-	seen              [32]byte         // content at the last look
-	problem           string           // why the files' present content is not served
-	warned            time.Time
 }
 
 func newFiles(o Options) (*files, error) {
@@ -214,128 +195,4 @@ func (f *files) publish() {
 	s := newSnapshot(certs)
 	s.lax = f.options.Mode == Local
 	f.current.Store(s)
-}
-
-// read loads the pair and checks that it is whole: certificate and key belong together and no block is cut off.
-// The sum stands for what was read, also when it was not usable.
-func (p *pair) read() (cert *tls.Certificate, sum [32]byte, err error) {
-	certPEM, certErr := os.ReadFile(p.certFile)
-	keyPEM, keyErr := os.ReadFile(p.keyFile)
-	sum = sha256.Sum256(slices.Concat(certPEM, []byte{0}, keyPEM))
-	switch {
-	case certErr != nil:
-		return nil, sum, plainError(certErr)
-	case keyErr != nil:
-		return nil, sum, fmt.Errorf("key %s: %w", p.keyFile, plainError(keyErr))
-	}
-	if err := wholePEM(certPEM); err != nil {
-		return nil, sum, err
-	}
-	loaded, err := tls.X509KeyPair(certPEM, keyPEM)
-	if err != nil {
-		return nil, sum, readable(err, p.keyFile)
-	}
-	return &loaded, sum, nil
-}
-
-// wholePEM finds what pem.Decode skips in silence: a last block that is only half there.
-func wholePEM(data []byte) error {
-	for {
-		block, rest := pem.Decode(data)
-		if block == nil {
-			if bytes.Contains(rest, []byte("-----BEGIN")) {
-				return errors.New("its last PEM block is cut off")
-			}
-			return nil
-		}
-		data = rest
-	}
-}
-
-// readable says in an operator's words what crypto/tls says in a programmer's.
-func readable(err error, keyFile string) error {
-	switch msg := err.Error(); {
-	case strings.Contains(msg, "private key does not match"):
-		return fmt.Errorf("the key in %s belongs to another certificate", keyFile)
-	case strings.Contains(msg, "failed to find any PEM data in certificate"), strings.Contains(msg, "failed to find certificate PEM"):
-		return errors.New("holds no PEM certificate")
-	case strings.Contains(msg, "key input"):
-		return fmt.Errorf("%s holds no PEM private key", keyFile)
-	}
-	return err
-}
-
-// fresh refuses what no browser would accept, by its dates or because it names nobody.
-func fresh(cert *tls.Certificate, now time.Time) error {
-	switch leaf := cert.Leaf; {
-	case len(leaf.DNSNames)+len(leaf.IPAddresses) == 0:
-		return errors.New("it names no host (subject alternative names), so no browser accepts it")
-	case now.After(leaf.NotAfter):
-		return fmt.Errorf("it expired on %s", leaf.NotAfter.UTC().Format(time.RFC3339))
-	case now.Before(leaf.NotBefore):
-		return fmt.Errorf("it is valid only from %s; is the clock right?", leaf.NotBefore.UTC().Format(time.RFC3339))
-	}
-	return nil
-}
-
-var errDeveloped = errors.New("a development certificate cannot serve in production: no visitor's browser trusts it")
-
-// developed says whether the development CA made a certificate.
-func developed(cert *tls.Certificate) bool {
-	return slices.Contains(cert.Leaf.Issuer.Organization, localca.Organization)
-}
-
-// checkFiles looks at every pair, then whether together they are for every domain.
-func checkFiles(o Options) []Fault {
-	if len(o.CertFiles) == 0 {
-		return []Fault{{"TLS_CERT_FILE", "", "required by TLS_MODE=files", "name your certificate chain, e.g. TLS_CERT_FILE=/etc/letsencrypt/live/example.com/fullchain.pem"}}
-	}
-	if len(o.CertFiles) != len(o.KeyFiles) {
-		return []Fault{{"TLS_KEY_FILE", strings.Join(o.KeyFiles, ","),
-			fmt.Sprintf("%d keys for %d certificates", len(o.KeyFiles), len(o.CertFiles)), "name one key for each file of TLS_CERT_FILE, in the same order"}}
-	}
-	var faults []Fault
-	var certs []*tls.Certificate
-	for i, file := range o.CertFiles {
-		p := &pair{certFile: file, keyFile: o.KeyFiles[i]}
-		cert, _, err := p.read()
-		if err == nil {
-			err = fresh(cert, time.Now())
-			certs = append(certs, cert)
-		}
-		if err == nil && o.Prod && developed(cert) {
-			faults = append(faults, Fault{"TLS_CERT_FILE", file, errDeveloped.Error(),
-				"point TLS_CERT_FILE and TLS_KEY_FILE at a certificate of a public authority, set TLS_MODE=acme to get one, or set ENV=dev"})
-		}
-		if err != nil {
-			faults = append(faults, Fault{"TLS_CERT_FILE", file, err.Error(), "point TLS_CERT_FILE and TLS_KEY_FILE at a current certificate chain and its own key"})
-		}
-	}
-	if len(certs) < len(o.CertFiles) {
-		return faults // the missing pair may be the one for a domain below
-	}
-	all := newSnapshot(certs)
-	for _, domain := range o.Domains {
-		if !all.covers(domain) {
-			faults = append(faults, Fault{"TLS_CERT_FILE", strings.Join(o.CertFiles, ","), "no certificate in it is for " + domain,
-				"add the certificate for " + domain + ", or take the name out of DOMAINS"})
-		}
-	}
-	return faults
-}
-
-// CertNames are the names in the leaf certificates of PEM files, in order and each once; unreadable files have none.
-func CertNames(certFiles, keyFiles []string) []string {
-	var names []string
-	for i := range min(len(certFiles), len(keyFiles)) {
-		p := &pair{certFile: certFiles[i], keyFile: keyFiles[i]}
-		if cert, _, err := p.read(); err == nil {
-			for _, n := range leafNames(cert) {
-				if !slices.Contains(names, n) {
-					names = append(names, n)
-				}
-			}
-		}
-	}
-	return names
 }

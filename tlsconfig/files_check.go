@@ -1,0 +1,64 @@
+package tlsconfig
+
+import (
+	"crypto/tls"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// checkFiles looks at every pair, then whether together they are for every domain.
+func checkFiles(o Options) []Fault {
+	if len(o.CertFiles) == 0 {
+		return []Fault{{"TLS_CERT_FILE", "", "required by TLS_MODE=files", "name your certificate chain, e.g. TLS_CERT_FILE=/etc/letsencrypt/live/example.com/fullchain.pem"}}
+	}
+	if len(o.CertFiles) != len(o.KeyFiles) {
+		return []Fault{{"TLS_KEY_FILE", strings.Join(o.KeyFiles, ","),
+			fmt.Sprintf("%d keys for %d certificates", len(o.KeyFiles), len(o.CertFiles)), "name one key for each file of TLS_CERT_FILE, in the same order"}}
+	}
+	var faults []Fault
+	var certs []*tls.Certificate
+	for i, file := range o.CertFiles {
+		p := &pair{certFile: file, keyFile: o.KeyFiles[i]}
+		cert, _, err := p.read()
+		if err == nil {
+			err = fresh(cert, time.Now())
+			certs = append(certs, cert)
+		}
+		if err == nil && o.Prod && developed(cert) {
+			faults = append(faults, Fault{"TLS_CERT_FILE", file, errDeveloped.Error(),
+				"point TLS_CERT_FILE and TLS_KEY_FILE at a certificate of a public authority, set TLS_MODE=acme to get one, or set ENV=dev"})
+		}
+		if err != nil {
+			faults = append(faults, Fault{"TLS_CERT_FILE", file, err.Error(), "point TLS_CERT_FILE and TLS_KEY_FILE at a current certificate chain and its own key"})
+		}
+	}
+	if len(certs) < len(o.CertFiles) {
+		return faults // the missing pair may be the one for a domain below
+	}
+	all := newSnapshot(certs)
+	for _, domain := range o.Domains {
+		if !all.covers(domain) {
+			faults = append(faults, Fault{"TLS_CERT_FILE", strings.Join(o.CertFiles, ","), "no certificate in it is for " + domain,
+				"add the certificate for " + domain + ", or take the name out of DOMAINS"})
+		}
+	}
+	return faults
+}
+
+// CertNames are the names in the leaf certificates of PEM files, in order and each once; unreadable files have none.
+func CertNames(certFiles, keyFiles []string) []string {
+	var names []string
+	for i := range min(len(certFiles), len(keyFiles)) {
+		p := &pair{certFile: certFiles[i], keyFile: keyFiles[i]}
+		if cert, _, err := p.read(); err == nil {
+			for _, n := range leafNames(cert) {
+				if !slices.Contains(names, n) {
+					names = append(names, n)
+				}
+			}
+		}
+	}
+	return names
+}
