@@ -112,10 +112,10 @@ func (h *acmeHost) listen(ctx context.Context) {
 		return
 	}
 	w, again, err := h.source.production.renewalInfo(ctx, cert.Leaf)
-	again = min(max(again, time.Hour), 24*time.Hour)
-	if again == time.Hour {
+	if again == 0 {
 		again = ariEvery
 	}
+	again = min(max(again, time.Hour), 24*time.Hour)
 	again += rand.N(again / 10)
 	h.mu.Lock()
 	defer h.mu.Unlock()

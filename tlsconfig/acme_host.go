@@ -32,6 +32,7 @@ type acmeHost struct {
 	trouble string // with the store
 	unsaved bool
 	orders  uint64
+	spent   int // orders of the last attempt, rehearsed or not
 
 	saidUnsaved bool // in the log
 

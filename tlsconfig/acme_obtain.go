@@ -73,6 +73,9 @@ func (h *acmeHost) obtain(ctx context.Context) {
 func (h *acmeHost) try(ctx context.Context, a *authority, o order) (*tls.Certificate, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
+	h.mu.Lock()
+	h.spent = 0
+	h.mu.Unlock()
 	t, err := newAttempt(ctx, a, o)
 	if err != nil {
 		return nil, err
@@ -82,8 +85,9 @@ func (h *acmeHost) try(ctx context.Context, a *authority, o order) (*tls.Certifi
 	h.attempt.Store(nil)
 	t.end()
 	h.mu.Lock()
+	h.spent = t.way.placed()
 	if a == h.source.production {
-		h.orders += uint64(t.way.placed())
+		h.orders += uint64(h.spent)
 	}
 	h.mu.Unlock()
 	return cert, err
@@ -99,8 +103,11 @@ func (h *acmeHost) failed(err error, failures int, started time.Time) {
 	if isProblem {
 		wait = max(wait, problem.RetryAfter)
 	} else {
-		// No order came of it, so nothing was spent: a certificate of a day has not the time for the whole ladder.
-		if old := h.certificate(); old != nil {
+		// Where no order was placed nothing was spent, and a certificate of a day has not the time for the whole ladder.
+		h.mu.Lock()
+		old, spent := h.cert, h.spent
+		h.mu.Unlock()
+		if old != nil && spent == 0 {
 			wait = min(wait, max(ladder[0], time.Until(old.Leaf.NotAfter)/4))
 		}
 		problem = &Problem{Type: "about:blank", Detail: err.Error()}

@@ -121,6 +121,9 @@ func (h *acmeHost) adopt(ctx context.Context) bool {
 	h.mu.Unlock()
 	h.source.publish()
 	h.log.Info("certificate taken over from ACME_CACHE, where another process put it", "not_after", cert.Leaf.NotAfter)
+	if err := h.saveRecord(ctx); err != nil {
+		h.log.Warn("that the certificate was taken over cannot be noted in ACME_CACHE", "error", err)
+	}
 	return true
 }
 

@@ -255,3 +255,55 @@ func TestARehearsalThatCannotBeHeldStopsNothing(t *testing.T) {
 		}
 	}
 }
+
+// autocert throws away what is issued to a clock that is hours off; so nothing may be ordered by one.
+func TestNothingIsOrderedByAWrongClock(t *testing.T) {
+	t.Parallel()
+	l := &listener{authority: &authority{}, ctx: t.Context(), maxOrders: 2}
+	directory, _ := http.NewRequest("GET", "https://ca.test/dir", nil)
+	l.note(directory, &http.Response{StatusCode: 200, Header: http.Header{
+		"Content-Type": {"application/json"}, "Date": {time.Now().Add(2 * time.Hour).UTC().Format(http.TimeFormat)},
+	}}, []byte(`{"newOrder":"https://ca.test/order"}`), false)
+	order, _ := http.NewRequest("POST", "https://ca.test/order", strings.NewReader("{}"))
+	if _, err := l.RoundTrip(order); err == nil || !strings.Contains(err.Error(), "2h0m0s behind the authority's") {
+		t.Errorf("got %v, want that the clock is off", err)
+	}
+}
+
+// Another process that shares the store has what this one is about to order.
+func TestARenewalOfAnotherProcessIsTakenOver(t *testing.T) {
+	t.Parallel()
+	source, err := newACME(Options{Mode: ACME, Domains: []string{"localhost"}, Directory: "https://127.0.0.1:1/directory", CacheDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := source.(*acmeSource).hosts[0]
+	if h.adopt(t.Context()) {
+		t.Error("took over what is not there")
+	}
+	certFile, keyFile := pairFor(t, "localhost")
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := marshalCertificate(&cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.source.production.store.put(t.Context(), "localhost.pem", data); err != nil {
+		t.Fatal(err)
+	}
+	h.record = record{Settings: h.source.fingerprint, Failures: 3, Problem: &Problem{Detail: "an old one"}}
+	if err := h.saveRecord(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !h.adopt(t.Context()) || h.certificate() == nil {
+		t.Error("a good certificate in the store was not taken over")
+	}
+	if h.adopt(t.Context()) {
+		t.Error("took over what it has already")
+	}
+	if err := h.tryLoad(t.Context()); err != nil || h.record.Failures != 0 || h.record.Problem != nil {
+		t.Errorf("the record still says %+v (%v)", h.record, err)
+	}
+}

@@ -70,7 +70,11 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errAttemptOver
 	case isOrder && skew.Abs() > maxSkew:
 		// autocert would throw away what is issued as not valid yet, or expired.
-		return nil, fmt.Errorf("this machine's clock is %s off the authority's; set it, and nothing was ordered", skew.Round(time.Second))
+		side := "ahead of"
+		if skew < 0 {
+			side = "behind"
+		}
+		return nil, fmt.Errorf("this machine's clock is %s %s the authority's, and nothing was ordered: set the clock", skew.Abs().Round(time.Second), side)
 	case full:
 		return synthetic(r, http.StatusForbidden, errNoMore), nil
 	}

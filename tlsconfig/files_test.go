@@ -3,6 +3,7 @@ package tlsconfig
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -133,6 +134,15 @@ func TestOnlyABetterPairIsTakenUp(t *testing.T) {
 	f.look(false)
 	if serial(t, f, "a.test") == first {
 		t.Error("not taken up at the second equal look")
+	}
+}
+
+// No browser accepts it, and a site whose hosts it should name would have none.
+func TestACertificateForNobodyIsRefused(t *testing.T) {
+	t.Parallel()
+	nobody := &tls.Certificate{Leaf: &x509.Certificate{NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}}
+	if err := fresh(nobody, time.Now()); err == nil || !strings.Contains(err.Error(), "names no host") {
+		t.Errorf("got %v, want that it names no host", err)
 	}
 }
 

@@ -269,6 +269,23 @@ func TestARehearsalComesFirst(t *testing.T) {
 	}
 }
 
+// The stage burns down; the play need not wait for it.
+func TestARehearsalThatCannotBeHeldStopsNothing(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, rig.PebbleOptions{}, nil)
+	rehearsal := rig.StartPebble(t, rig.PebbleOptions{HTTPPort: s.http, TLSPort: s.https})
+	rehearsal.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		rig.RateLimited(w, "the stage is full", time.Hour)
+		return true
+	})
+	ca := filepath.Join(t.TempDir(), "both.pem")
+	rig.Write(t, ca, append(rig.Read(t, s.pebble.CAFile), rig.Read(t, rehearsal.CAFile)...), 0o600)
+	s.env = s.env.With(rig.Env{"ACME_REHEARSAL": rehearsal.Directory, "ACME_CA_FILE": ca})
+	s.start()
+	s.served(shop)
+	s.wantOrders(1)
+}
+
 func TestProfiles(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{Profiles: map[string]time.Duration{"classic": 90 * 24 * time.Hour, "shortlived": 160 * time.Hour}}, rig.Env{"ACME_PROFILE": "shortlived"})

@@ -1,7 +1,10 @@
 package storm
 
 import (
+	"crypto/tls"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -28,6 +31,24 @@ func startRedis(t *testing.T, password string) (*rig.Process, int) {
 	return p, port
 }
 
+// redisReads is how many GETs the server has answered.
+func redisReads(t *testing.T, port int, password string) (n int) {
+	t.Helper()
+	conn, err := net.Dial("tcp", rig.Loopback(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "AUTH %s\r\nINFO commandstats\r\nQUIT\r\n", password)
+	stats, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(stats), "cmdstat_get:calls=")
+	fmt.Sscan(strings.SplitN(after, ",", 2)[0], &n)
+	return n
+}
+
 // A container without a disk that lasts, and a Redis server that hangs when it matters.
 func TestCertificatesInRedis(t *testing.T) {
 	t.Parallel()
@@ -38,6 +59,16 @@ func TestCertificatesInRedis(t *testing.T) {
 	p := s.start()
 	first := s.served(shop)
 	time.Sleep(500 * time.Millisecond)
+	// Whoever asks for whatever name, nobody reads the store for it.
+	reads := redisReads(t, port, password)
+	for i := range 50 {
+		for _, protocols := range [][]string{{"h2"}, {"acme-tls/1"}} {
+			rig.Handshake(rig.Loopback(s.https), &tls.Config{ServerName: fmt.Sprintf("x%d.example.test", i), InsecureSkipVerify: true, NextProtos: protocols})
+		}
+	}
+	if got := redisReads(t, port, password); got != reads || reads == 0 {
+		t.Errorf("the store was read %d times before 100 scans and %d after", reads, got)
+	}
 	p.Signal(t, syscall.SIGKILL)
 	p.ExitCode(t, patience)
 	p = s.start()
