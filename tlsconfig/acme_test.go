@@ -265,7 +265,7 @@ func TestNothingIsOrderedByAWrongClock(t *testing.T) {
 		"Content-Type": {"application/json"}, "Date": {time.Now().Add(2 * time.Hour).UTC().Format(http.TimeFormat)},
 	}}, []byte(`{"newOrder":"https://ca.test/order"}`), false)
 	order, _ := http.NewRequest("POST", "https://ca.test/order", strings.NewReader("{}"))
-	if _, err := l.RoundTrip(order); err == nil || !strings.Contains(err.Error(), "2h0m0s behind the authority's") {
+	if _, err := l.RoundTrip(order); err == nil || !strings.Contains(err.Error(), " behind the authority's") {
 		t.Errorf("got %v, want that the clock is off", err)
 	}
 }
