@@ -92,7 +92,7 @@ func serveBench(kind string) {
 		}
 		out := newLogWriter(os.Stdout)
 		files, _ := web.FS("")
-		siteRoutes := func(r *gin.Engine) { handlers.Routes(r, func() error { return nil }) }
+		siteRoutes := func(r *gin.Engine) { handlers.Routes(r, handlers.Site{Ready: func() error { return nil }}) }
 		router, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, siteRoutes, newLogger(cfg, out))
 		check(err)
 		source, err := tlsconfig.New(cfg.tlsOptions(slog.Default(), nil))

@@ -20,6 +20,7 @@ func (s *server) drain() error {
 	} else {
 		go s.closeQuiet(ctx)
 	}
+	close(s.stopping)
 
 	var wg sync.WaitGroup
 	var cut atomic.Bool

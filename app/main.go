@@ -50,7 +50,7 @@ type program struct {
 	lookup         func(string) (string, bool)
 	dotenv         dotenv
 	reload         <-chan os.Signal
-	routes         func(r *gin.Engine, ready func() error)
+	routes         func(*gin.Engine, handlers.Site)
 	stdout, stderr io.Writer
 }
 

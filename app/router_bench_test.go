@@ -31,7 +31,7 @@ func BenchmarkRouter(b *testing.B) {
 		return v, v != ""
 	}, "turnkey")
 	files, _ := web.FS("")
-	chain, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, func(r *gin.Engine) { handlers.Routes(r, func() error { return nil }) }, newLogger(cfg, io.Discard))
+	chain, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, func(r *gin.Engine) { handlers.Routes(r, handlers.Site{Ready: func() error { return nil }}) }, newLogger(cfg, io.Discard))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/handlers"
 	"example.com/turnkey/middleware"
 	"example.com/turnkey/tlsconfig"
 	"example.com/turnkey/web"
@@ -41,6 +42,7 @@ type server struct {
 	listeners listeners
 	noise     *noise
 	draining  atomic.Bool
+	stopping  chan struct{} // closed before open requests are waited for
 	active    atomic.Int64 // requests being answered
 	servers   []*http.Server
 }
@@ -79,6 +81,7 @@ func open(cfg config, faults []fault, p program, logger *slog.Logger, banner *ba
 		return nil, err
 	}
 	s := &server{cfg: cfg, log: logger, source: source, hosts: middleware.NewHostSet(cfg.hosts), listeners: lns, noise: newNoise(logger, cfg.mode == tlsconfig.Local)}
+	s.stopping = make(chan struct{})
 	if err := s.build(p.routes); err != nil {
 		lns.close()
 		return nil, err
@@ -87,7 +90,7 @@ func open(cfg config, faults []fault, p program, logger *slog.Logger, banner *ba
 }
 
 // build puts handlers behind the listeners.
-func (s *server) build(routes func(*gin.Engine, func() error)) error {
+func (s *server) build(routes func(*gin.Engine, handlers.Site)) error {
 	disk := ""
 	if !s.cfg.prod {
 		disk = "web"
@@ -96,7 +99,7 @@ func (s *server) build(routes func(*gin.Engine, func() error)) error {
 	if !s.cfg.prod && !live {
 		s.log.Info("there is no folder web here: pages come from the binary, and edits do not show")
 	}
-	router, err := newRouter(s.cfg, s.hosts, files, live, s.ports(), func(r *gin.Engine) { routes(r, s.ready) }, s.log)
+	router, err := newRouter(s.cfg, s.hosts, files, live, s.ports(), func(r *gin.Engine) { routes(r, s.site()) }, s.log)
 	if err != nil {
 		return err
 	}
@@ -114,6 +117,14 @@ func (s *server) build(routes func(*gin.Engine, func() error)) error {
 		s.servers = append(s.servers, s.newAdmin())
 	}
 	return nil
+}
+
+// site is what handlers may ask of the server.
+func (s *server) site() handlers.Site {
+	return handlers.Site{
+		Ready: s.ready, Stopping: s.stopping, TLSMode: string(s.cfg.mode),
+		Handshake: func(*http.Request) *handlers.Handshake { return nil },
+	}
 }
 
 func (s *server) newServer(h http.Handler) *http.Server {

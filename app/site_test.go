@@ -60,8 +60,8 @@ func start(t *testing.T, settings map[string]string, routes ...func(*gin.Engine)
 	go func() {
 		s.exit <- run(ctx, program{
 			lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok },
-			routes: func(r *gin.Engine, ready func() error) {
-				handlers.Routes(r, ready)
+			routes: func(r *gin.Engine, site handlers.Site) {
+				handlers.Routes(r, site)
 				for _, add := range routes {
 					add(r)
 				}
