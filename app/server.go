@@ -43,7 +43,7 @@ type server struct {
 	noise     *noise
 	draining  atomic.Bool
 	stopping  chan struct{} // closed before open requests are waited for
-	active    atomic.Int64 // requests being answered
+	active    atomic.Int64  // requests being answered
 	servers   []*http.Server
 }
 
