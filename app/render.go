@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/gin-gonic/gin/render"
+
+	"example.com/turnkey/middleware"
 )
 
 // renderer renders a page whole before its first byte is sent, so that a template that fails is a clean 500 and not
@@ -26,8 +28,23 @@ func newRenderer(files fs.FS, live bool) (*renderer, error) {
 	return &renderer{files, t}, err
 }
 
+// functions are what templates can call beside those of html/template.
+var functions = template.FuncMap{
+	// {{asset "style.css"}} is where the visitor finds web/static/style.css.
+	"asset": func(name string) string { return "/static/" + name },
+	// {{with invalid .Err "email"}}<p>E-mail {{.}}</p>{{end}} is what c.ShouldBind found wrong with a field.
+	"invalid": func(err error, field string) string {
+		for _, e := range middleware.FieldErrors(err) {
+			if e.Pointer == "#/"+field {
+				return e.Detail
+			}
+		}
+		return ""
+	},
+}
+
 func parseTemplates(files fs.FS) (*template.Template, error) {
-	t, err := template.ParseFS(files, "templates/*.html")
+	t, err := template.New("").Funcs(functions).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parsing templates: %w", err)
 	}

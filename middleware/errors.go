@@ -29,14 +29,6 @@ type statusError struct {
 func (e *statusError) Error() string   { return e.text }
 func (e *statusError) StatusCode() int { return e.status }
 
-// Problem is what a visitor learns of an error, as application/problem+json (RFC 9457) or in the page "error".
-type Problem struct {
-	Title     string `json:"title"`
-	Status    int    `json:"status"`
-	Detail    string `json:"detail,omitempty"`
-	RequestID string `json:"request_id,omitempty"`
-}
-
 // errPanic marks an error that was a panic, with the stack for the log.
 type errPanic struct {
 	value any
