@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/textproto"
 	"reflect"
 	"strconv"
 	"strings"
@@ -125,11 +126,16 @@ func inputError(r *http.Request, err error) (status int, detail string) {
 	switch {
 	case media == "application/json" || strings.HasSuffix(media, "+json"):
 		return jsonError(err)
-	case errors.Is(err, http.ErrNotMultipart), errors.Is(err, http.ErrMissingBoundary),
-		media == "multipart/form-data" && strings.HasPrefix(err.Error(), "multipart: "):
+	case errors.Is(err, http.ErrNotMultipart), errors.Is(err, http.ErrMissingBoundary), media == "multipart/form-data" && isCutForm(err):
 		return http.StatusBadRequest, "The body is not a whole multipart form"
 	}
 	return 0, ""
+}
+
+// isCutForm knows what mime/multipart says of a form that is not whole or not well made.
+func isCutForm(err error) bool {
+	_, header := errors.AsType[textproto.ProtocolError](err)
+	return header || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || strings.HasPrefix(err.Error(), "multipart: ")
 }
 
 func jsonError(err error) (status int, detail string) {
