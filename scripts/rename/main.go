@@ -101,7 +101,7 @@ func run(dir string, args []string, stdout, stderr io.Writer) error {
 		if !repair {
 			again += " " + to
 		}
-		fmt.Fprintf(stdout, "\nnothing was changed; to do it: %s\n", again)
+		fmt.Fprintf(stdout, "nothing was changed; to do it: %s\n", again)
 		return nil
 	}
 	if err := p.apply(dir); err != nil {
