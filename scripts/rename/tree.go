@@ -122,7 +122,8 @@ func (t *tree) ask(command string, args ...string) ([]string, error) {
 	}
 	if err != nil {
 		if first, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n"); first != "" {
-			err = errors.New(strings.TrimPrefix(first, "fatal: "))
+			first, _, _ = strings.Cut(strings.TrimPrefix(first, "fatal: "), " (or any of the parent")
+			err = errors.New(first)
 		}
 		return nil, err
 	}
