@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"go/format"
 	"io"
 	"io/fs"
 	"maps"
@@ -36,6 +37,7 @@ var files = map[string]string{
 
 	"deploy/turnkey.service":        "[Service]\nExecStart=/usr/local/bin/turnkey\nStateDirectory=turnkey\n",
 	"deploy/turnkey/turnkey-svc.md": "X-Turnkey-Id of Turnkey\n",
+	"web/turnkey/turnkey.css":       "",
 }
 
 func TestAPlanChangesNothing(t *testing.T) {
@@ -74,13 +76,16 @@ func TestARename(t *testing.T) {
 
 		"deploy/my-shop.service":        "[Service]\nExecStart=/usr/local/bin/my-shop\nStateDirectory=my-shop\n",
 		"deploy/my-shop/my-shop-svc.md": "X-My-Shop-Id of My Shop\n",
+		"web/my-shop/my-shop.css":       "",
 	}
 	for _, kept := range []string{"LICENSE", ".env", "certs/ca.pem", "bin/turnkey", "web/icon.bin", "scripts/rename/.keep"} {
 		want[kept] = files[kept]
 	}
 	same(t, want, snapshot(t, dir))
-	if info, err := os.Stat(filepath.Join(dir, "deploy", "run.sh")); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o755 {
-		t.Errorf("the script's mode became %v, %v", info.Mode(), err)
+	if info, err := os.Stat(filepath.Join(dir, "deploy", "run.sh")); err != nil {
+		t.Error(err)
+	} else if got := info.Mode().Perm(); got != 0o755 && runtime.GOOS != "windows" {
+		t.Errorf("the script's mode became %v", got)
 	}
 }
 
@@ -88,7 +93,7 @@ func TestARename(t *testing.T) {
 func TestTheSecondRunHasNothingToDo(t *testing.T) {
 	for _, to := range []string{
 		shop, "shop", "example.com/you/turnkey", "example.com/you/turnkey-shop", "github.com/turnkey/shop", "github.com/Turnkey-Inc/my-turnkey",
-		"example.com/turnkey-shop", "example.com/turnkey2",
+		"example.com/turnkey-shop", "example.com/turnkey2", "zoo.example/shop",
 	} {
 		dir := project(t, files)
 		rename(t, dir, "-write", to)
@@ -98,6 +103,9 @@ func TestTheSecondRunHasNothingToDo(t *testing.T) {
 		}
 		if got := before["app/main.go"]; !strings.Contains(got, `"`+to+`/handlers"`) || !strings.Contains(got, `"github.com/acme/turnkey-sdk"`) {
 			t.Errorf("app/main.go is %q", got)
+		}
+		if got := before["app/main.go"]; gofmt(t, got) != got {
+			t.Errorf("app/main.go is not as gofmt would have it: %s", got)
 		}
 		for _, args := range [][]string{{to}, {"-write", to}, {"-write"}, nil} {
 			if out := rename(t, dir, args...); out != "nothing to do: this is "+to+" already\n" {
@@ -121,7 +129,7 @@ func TestWhatGonewLeavesIsRenamed(t *testing.T) {
 
 func TestARunThatWasCutShortIsFinished(t *testing.T) {
 	dir, whole := project(t, files), project(t, files)
-	write(t, dir, "deploy/shop", "in the way of a folder\n")
+	write(t, dir, "web/shop", "in the way of a folder\n")
 	err := run(dir, []string{"-write", shop}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "→ mend that, and run the same again") {
 		t.Fatalf("got %v", err)
@@ -129,7 +137,7 @@ func TestARunThatWasCutShortIsFinished(t *testing.T) {
 	if got := snapshot(t, dir); got["go.mod"] != files["go.mod"] || got["README.md"] == files["README.md"] {
 		t.Fatalf("it was not cut short between the first file and go.mod: %q", got)
 	}
-	if err := os.Remove(filepath.Join(dir, "deploy", "shop")); err != nil {
+	if err := os.Remove(filepath.Join(dir, "web", "shop")); err != nil {
 		t.Fatal(err)
 	}
 	rename(t, dir, "-write", shop)
@@ -242,6 +250,15 @@ func rename(t *testing.T, dir string, args ...string) string {
 		t.Fatalf("rename %q: %v", args, err)
 	}
 	return out.String()
+}
+
+func gofmt(t *testing.T, text string) string {
+	t.Helper()
+	out, err := format.Source([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
 }
 
 func git(t *testing.T, dir string, args ...string) {

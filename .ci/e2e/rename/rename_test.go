@@ -53,7 +53,9 @@ func TestARenamedCloneIsAProjectOfItsOwn(t *testing.T) {
 // One trust serves every project of a machine: what make trust did for one is not asked for the next.
 func TestProjectsShareTheirCA(t *testing.T) {
 	first := clone(t, root(t))
-	first.serves(t)
+	if banner, _ := first.serves(t); !strings.Contains(banner, "made in") {
+		t.Errorf("the first project made no CA:\n%s", banner)
+	}
 	second := clone(t, root(t))
 	second.run(t, "go run ./scripts/rename -write "+shop)
 	for i, v := range second.env {
