@@ -82,6 +82,9 @@ func TestARename(t *testing.T) {
 		want[kept] = files[kept]
 	}
 	same(t, want, snapshot(t, dir))
+	if _, err := os.Stat(filepath.Join(dir, "deploy", "turnkey")); !os.IsNotExist(err) {
+		t.Errorf("the old folder is still there: %v", err)
+	}
 	if info, err := os.Stat(filepath.Join(dir, "deploy", "run.sh")); err != nil {
 		t.Error(err)
 	} else if got := info.Mode().Perm(); got != 0o755 && runtime.GOOS != "windows" {
@@ -113,6 +116,30 @@ func TestTheSecondRunHasNothingToDo(t *testing.T) {
 			}
 		}
 		same(t, before, snapshot(t, dir))
+	}
+}
+
+// Whoever is called as the template is keeps their own address.
+func TestAnOwnerOfTheSameNameKeepsIt(t *testing.T) {
+	dir := project(t, files)
+	rename(t, dir, "-write", "github.com/turnkey/shop")
+	const address = "see https://github.com/turnkey, or github.com/turnkey\n"
+	write(t, dir, "README.md", address)
+	rename(t, dir, "-write", "github.com/turnkey/shop")
+	if got := snapshot(t, dir)["README.md"]; got != address {
+		t.Errorf("the README became %q", got)
+	}
+}
+
+// gonew takes any path, also one that we refuse, and the way out of it is a rename.
+func TestAPathInsideTheTemplatesIsLeft(t *testing.T) {
+	begun := maps.Clone(files)
+	begun["go.mod"] = "module example.com/turnkey/shop\n"
+	begun["app/main.go"] = "package main\n\nimport \"example.com/turnkey/shop/handlers\"\n"
+	dir := project(t, begun)
+	rename(t, dir, "-write", shop)
+	if got, want := snapshot(t, dir)["app/main.go"], "package main\n\nimport \"example.com/you/shop/handlers\"\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
