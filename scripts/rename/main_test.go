@@ -22,7 +22,7 @@ var files = map[string]string{
 	".ci/e2e/go.mod":       "module example.com/turnkey/e2e\n\ngo 1.26.0\n\nreplace example.com/turnkey => ../..\n",
 	"README.md":            "# Turnkey\n\nmade in ~/.local/share/turnkey, git remote add starter https://example.com/turnkey\nbin/turnkey check\n",
 	"LICENSE":              "Copyright (c) 2026 The Turnkey authors\n",
-	"Makefile":             "BIN := bin/$(notdir $(shell go list -m))\nrun:\n\tTURNKEY_DEBUG=1 bin/turnkey\n",
+	"Makefile":             "BIN := bin/$(notdir $(shell go list -m))\nrun:\n\tTURNKEY_DEBUG=1 bin/turnkey # unlike example.com/turnkey-tools and my.example.com/turnkey\n",
 	".env.example":         "#TURNKEY_NAME=turnkey\n",
 	".env":                 "SECRET=turnkey\n",
 	"certs/ca.pem":         "turnkey\n",
@@ -65,7 +65,7 @@ func TestARename(t *testing.T) {
 		"go.mod":         "module example.com/you/my-shop\n\ngo 1.26.0\n\nrequire github.com/acme/turnkey-sdk v1.0.0\n",
 		".ci/e2e/go.mod": "module example.com/you/my-shop/e2e\n\ngo 1.26.0\n\nreplace example.com/you/my-shop => ../..\n",
 		"README.md":      "# My Shop\n\nmade in ~/.local/share/turnkey, git remote add starter https://example.com/turnkey\nbin/my-shop check\n",
-		"Makefile":       "BIN := bin/$(notdir $(shell go list -m))\nrun:\n\tMY_SHOP_DEBUG=1 bin/my-shop\n",
+		"Makefile":       "BIN := bin/$(notdir $(shell go list -m))\nrun:\n\tMY_SHOP_DEBUG=1 bin/my-shop # unlike example.com/turnkey-tools and my.example.com/turnkey\n",
 		".env.example":   "#MY_SHOP_NAME=my-shop\n",
 		"web/home.html":  "<title>My Shop</title><p class=\"my-shop-lead\" data-x=\"my_shop_x\">\n",
 		// gofmt keeps the imports sorted, another module's name is its own, and identifiers are identifiers.
