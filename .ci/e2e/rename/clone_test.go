@@ -127,7 +127,12 @@ func (p *project) serves(t *testing.T, paths ...string) (banner string, bodies [
 			cmd.Wait()
 		}
 	}
-	defer stop(syscall.SIGKILL)
+	defer func() {
+		stop(syscall.SIGKILL)
+		if t.Failed() {
+			t.Logf("make dev printed\n%s", out.String())
+		}
+	}()
 	url := fmt.Sprintf("https://localhost:%d", https)
 	rig.Eventually(t, 2*time.Minute, "make dev to serve "+url, func() bool {
 		visitor, err := p.visitor()
