@@ -34,6 +34,11 @@ type Certificate struct {
 	SelfSigned  bool      `json:"self_signed"` // nobody else vouches for it
 }
 
+// Name is what to call the certificate: its subject, or the first name that it is for.
+func (c Certificate) Name() string {
+	return cmp.Or(c.Subject, strings.Join(c.Names[:min(1, len(c.Names))], ""), "nameless")
+}
+
 // Elapsed is how much of the certificate's life is over, in percent from 0 to 100.
 func (c Certificate) Elapsed() int {
 	life := c.NotAfter.Sub(c.NotBefore)
