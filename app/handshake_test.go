@@ -347,3 +347,51 @@ func TestThePagesNeedNothingInline(t *testing.T) {
 		}
 	}
 }
+
+// A renewal while a connection lives changes what the next one is shown, not what this one was.
+func TestAConnectionRemembersTheCertificateItWasShown(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	ask := func(client *http.Client) (told string, seen string) {
+		resp, err := client.Get("https://shop.test/api/connection")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var got handlers.ConnectionInfo
+		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || len(got.Certificates) == 0 {
+			t.Fatalf("%v: %+v", err, got)
+		}
+		return strings.ToLower(strings.ReplaceAll(got.Certificates[0].Fingerprint, ":", "")), fmt.Sprintf("%x", sha256.Sum256(resp.TLS.PeerCertificates[0].Raw))
+	}
+	fresh := func() *http.Client {
+		transport := s.client.Transport.(*http.Transport).Clone()
+		transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(s.root())
+		t.Cleanup(transport.CloseIdleConnections)
+		return &http.Client{Transport: transport, Timeout: 20 * time.Second}
+	}
+	old := fresh()
+	first, seen := ask(old)
+	if first != seen {
+		t.Fatalf("told %s, shown %s", first, seen)
+	}
+	issue(t, s.dir, "shop.test", "www.shop.test", "127.0.0.1")
+	s.reload <- os.Interrupt
+	s.logged("certificate renewed")
+	if told, seen := ask(fresh()); told != seen || told == first {
+		t.Errorf("after the renewal a connection was shown %s, and is told %s", seen, told)
+	}
+	if told, _ := ask(old); told != first {
+		t.Errorf("the first connection is told %s, and was shown %s", told, first)
+	}
+}
+
+// root is the authority that signed what start, or issue, put in place last.
+func (s *site) root() []byte {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.dir, "certs", "ca.pem"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return data
+}
