@@ -1,20 +1,24 @@
 package handlers
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"html/template"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gin-gonic/gin"
-
-	"example.com/turnkey/tlsconfig/localca"
 )
 
 // A hello as Chromium sends it, and one as an old OpenSSL does.
@@ -52,18 +56,10 @@ func TestAnOfferIsToldInTheRegistrysNames(t *testing.T) {
 
 func TestAChainIsParsedOnceAndForgottenInTheEnd(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	res, err := localca.Ensure(localca.Request{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), CADir: filepath.Join(dir, "ca"), Names: []string{"localhost", "127.0.0.1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	pair := chainOfTwo(t)
 	var c chains
 	first := c.of(&pair)
-	if len(first) != 2 || first[0].DaysLeft != int(time.Until(res.Leaf.NotAfter).Hours()/24) || !slices.Equal(first[0].Names, []string{"localhost", "127.0.0.1"}) || first[0].IsCA || !first[1].IsCA {
+	if len(first) != 2 || first[0].DaysLeft != 3 || first[0].Issuer != "E8, Let's Sign" || !slices.Equal(first[0].Names, []string{"localhost", "127.0.0.1"}) || first[0].IsCA || !first[1].IsCA {
 		t.Fatalf("the chain is %+v", first)
 	}
 	first[0].Key = "scribbled" // into the caller's own copy
@@ -80,6 +76,28 @@ func TestAChainIsParsedOnceAndForgottenInTheEnd(t *testing.T) {
 	if kept := len(*c.last.Load()); kept != chainsKept {
 		t.Errorf("%d chains are kept, want %d", kept, chainsKept)
 	}
+}
+
+// chainOfTwo is a leaf that is valid for three more days, and its CA.
+func chainOfTwo(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "E8", Organization: []string{"Let's Sign"}},
+		NotBefore: now, NotAfter: now.Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: now, NotAfter: now.Add(73 * time.Hour), DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	pair := tls.Certificate{PrivateKey: key}
+	for _, template := range []*x509.Certificate{leaf, ca} {
+		der, err := x509.CreateCertificate(rand.Reader, template, ca, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair.Certificate = append(pair.Certificate, der)
+	}
+	return pair
 }
 
 func TestACertificatesTimeInWords(t *testing.T) {
