@@ -29,9 +29,13 @@ import (
 )
 
 func main() {
-	// SIGHUP is a terminal that closes, SIGPIPE a reader that has seen enough. A second signal ends it at once.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	// SIGHUP is a terminal that closes. A second signal ends it at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
+	// A reader who has seen enough closes the pipe; what follows is written to nobody, but must not die of it.
+	closed := make(chan os.Signal, 1)
+	signal.Notify(closed, syscall.SIGPIPE)
+	go func() { <-closed; stop() }()
 	err := run(ctx, os.Args[1:], settings.Over(os.Getenv, ".env"), os.Stdout, os.Stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -101,7 +105,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err := s.play(ctx); err != nil {
 		return err
 	}
-	say("")
+	fmt.Fprintln(s.out)
 	say("the rehearsal is over: its programs have ended, and their certificates and keys are removed")
 	return nil
 }
