@@ -38,7 +38,7 @@ func TestTheStoryIsTrue(t *testing.T) {
 	first := map[string]*x509.Certificate{}
 	for _, name := range names {
 		first[name] = leaf(t, home.Host, name, roots)
-		told := r.find(regexp.QuoteMeta(name) + `: challenge answered, certificate issued by (.+) until (\S+)`)
+		told := r.find("✓ " + regexp.QuoteMeta(name) + `: challenge answered, certificate issued by (.+) until (\S+)`)
 		if told[1] != first[name].Issuer.CommonName || told[2] != first[name].NotAfter.UTC().Format(time.TimeOnly) {
 			t.Errorf("told of %s: %s; the certificate says %s, %s", name, told[0], first[name].Issuer.CommonName, first[name].NotAfter)
 		}
@@ -74,7 +74,7 @@ func TestTheStoryIsTrue(t *testing.T) {
 	}
 	witnessed := 0
 	for _, name := range names {
-		told := r.find(regexp.QuoteMeta(name) + `: certificate renewed, serial (\S+)… → (\S+)…, until (\S+); (\d+) requests so far, (\S+) dropped`)
+		told := r.find("✓ " + regexp.QuoteMeta(name) + `: certificate renewed, serial (\S+)… → (\S+)…, until (\S+); (\d+) requests so far, (\S+) dropped`)
 		if want := first[name].SerialNumber.Text(16)[:8]; told[1] != want || told[2] == want {
 			t.Errorf("told %q; the first certificate of %s was %s", told[0], name, want)
 		}
