@@ -37,7 +37,7 @@ func TestTheStoryIsTrue(t *testing.T) {
 	}
 	first := map[string]*x509.Certificate{}
 	for _, name := range names {
-		first[name] = leaf(t, home.Host, name, roots)
+		first[name] = leaf(t, home.Port(), name, roots)
 		told := r.find("✓ " + regexp.QuoteMeta(name) + `: challenge answered, certificate issued by (.+) until (\S+)`)
 		if told[1] != first[name].Issuer.CommonName || told[2] != first[name].NotAfter.UTC().Format(time.TimeOnly) {
 			t.Errorf("told of %s: %s; the certificate says %s, %s", name, told[0], first[name].Issuer.CommonName, first[name].NotAfter)
@@ -63,7 +63,7 @@ func TestTheStoryIsTrue(t *testing.T) {
 	seen := map[string]bool{}
 	for !r.ended() {
 		for _, name := range names {
-			if state, err := rig.Handshake(home.Host, &tls.Config{ServerName: name, RootCAs: roots}); err == nil {
+			if state, err := rig.Handshake("127.0.0.1:"+home.Port(), &tls.Config{ServerName: name, RootCAs: roots}); err == nil {
 				seen[state.PeerCertificates[0].SerialNumber.Text(16)[:8]] = true
 			}
 		}
@@ -183,9 +183,8 @@ func refusedName(t *testing.T, clone string) {
 
 // Helpers
 
-func leaf(t *testing.T, host, name string, roots *x509.CertPool) *x509.Certificate {
+func leaf(t *testing.T, port, name string, roots *x509.CertPool) *x509.Certificate {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(host)
 	state, err := rig.Handshake("127.0.0.1:"+port, &tls.Config{ServerName: name, RootCAs: roots})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
