@@ -73,7 +73,9 @@ func TestARenewalIsSeenFromOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.AfterFunc(3*visitEvery, func() { st.serve(2) })
-	if err := st.story.renew(t.Context(), leaves); err != nil {
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	if err := st.story.renew(ctx, leaves); err != nil {
 		t.Fatal(err)
 	}
 	st.told(t, "certificate renewed, serial 1… → 2…", "none dropped")
@@ -93,6 +95,7 @@ func TestAVisitorIsDropped(t *testing.T) {
 		st.status.Store(http.StatusServiceUnavailable)
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(5*visitEvery, func() { st.status.Store(http.StatusOK); st.serve(2) })
+		defer stop()
 		time.AfterFunc(12*visitEvery, stop)
 		err = st.story.renew(ctx, leaves)
 		if once {

@@ -17,7 +17,7 @@ import (
 )
 
 // patience is for a fresh clone's first build and a renewal after a minute, on a machine with other things to do.
-const patience = 5 * time.Minute
+const patience = 3 * time.Minute
 
 // run is one rehearsal, with a directory for temporary files to itself.
 type run struct {
