@@ -79,10 +79,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 			}
 		}
 	}
-	if s.https, err = sitePort("https", *https, httpsPort); err != nil {
+	choosePorts := func() (err error) {
+		if s.https, err = sitePort("https", *https, httpsPort); err == nil {
+			s.plain, err = sitePort("http", *plain, plainPort)
+		}
 		return err
 	}
-	if s.plain, err = sitePort("http", *plain, plainPort); err != nil {
+	if err := choosePorts(); err != nil {
 		return err
 	}
 
@@ -95,6 +98,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	if s.program, err = buildSite(ctx, s.project); err != nil {
+		return err
+	}
+	if err := choosePorts(); err != nil { // building takes its time, and another may have come
 		return err
 	}
 	fmt.Fprintln(s.out)
