@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -24,10 +25,8 @@ const day = 24 * time.Hour
 func (l *look) certificate(ctx context.Context) section {
 	s := section{group: "certificate"}
 	if len(l.https) > 0 && l.served == nil {
-		s.wrong("handshake", "", "")
-		c := &s.checks[0]
 		found, fix := l.explain(l.shakeErr)
-		c.Found, c.Fix = printable(found), printable(fix)
+		s.wrong("handshake", found, fix)
 		return s
 	}
 	if reason := l.absent(); reason != "" {
@@ -303,15 +302,21 @@ func (l *look) staple(s *section, leaf *x509.Certificate) {
 
 // elsewhere asks the other addresses, where an older server may have been forgotten.
 func (l *look) elsewhere(ctx context.Context, s *section, leaf *x509.Certificate) {
-	for _, addr := range l.https[1:] {
-		state, err := l.shake(ctx, addr, nil)
-		if err != nil {
-			found, fix := l.explain(err)
+	others := l.https[1:]
+	states, errs := make([]tls.ConnectionState, len(others)), make([]error, len(others))
+	var wg sync.WaitGroup
+	for i, addr := range others {
+		wg.Go(func() { states[i], errs[i] = l.shake(ctx, addr, nil) })
+	}
+	wg.Wait()
+	for i, addr := range others {
+		if errs[i] != nil {
+			found, fix := l.explain(errs[i])
 			s.wrong("address", addr.String()+": "+found, fix)
 			continue
 		}
-		other := state.PeerCertificates
-		_, err = l.verify(other)
+		other := states[i].PeerCertificates
+		_, err := l.verify(other)
 		switch {
 		case other[0].Equal(leaf):
 			s.ok("address", addr.String()+" sends the same certificate")

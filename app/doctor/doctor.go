@@ -2,7 +2,7 @@
 // is wrong and how to mend it: names, ports, redirects, the certificate, the protocol, the headers of the first page and
 // the way of an ACME challenge. It changes nothing, and all it knows is what anybody can see.
 //
-// It is careful on both sides. The site gets some fifty connections at most, none is made to another host than the one
+// It is careful on both sides. The site gets some sixty connections at most, twenty as a rule, none is made to another host than the one
 // asked for, and no redirect to one is followed. What the site sends is believed in nothing: answers are bounded in time
 // and size, and no control character of theirs reaches a terminal.
 package doctor
