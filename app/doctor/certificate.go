@@ -207,7 +207,7 @@ func selfSigned(c *x509.Certificate) bool {
 // practice says whether the issuer is one of those that no browser is meant to trust.
 func practice(c *x509.Certificate) bool {
 	text := c.Issuer.String()
-	return slices.ContainsFunc([]string{"(STAGING)", "STAGING", "Pebble", "Fake LE", "minica", "mkcert development"}, func(word string) bool {
+	return slices.ContainsFunc([]string{"(STAGING)", "Fake LE ", "Pebble Root", "Pebble Intermediate"}, func(word string) bool {
 		return strings.Contains(text, word)
 	})
 }

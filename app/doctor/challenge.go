@@ -14,8 +14,7 @@ func (l *look) challenge(ctx context.Context) section {
 	const name = "http-01"
 	s := section{group: "challenge"}
 	if len(l.http) == 0 {
-		s.skip(name, choose(l.httpPort == 0, "the port of plain http is not known",
-			fmt.Sprintf("port %d cannot be reached; tls-alpn-01, by port 443, or a DNS challenge may be how the certificate comes", l.httpPort)))
+		s.skip(name, l.unheard()+"; tls-alpn-01, by the port of https, and DNS challenges need no plain http")
 		return s
 	}
 	path := "/.well-known/acme-challenge/turnkey-doctor-" + rand.Text()

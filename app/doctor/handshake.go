@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // meet shakes hands with the first address that will, offering all there is, for what every later group reads.
@@ -66,7 +67,6 @@ func (l *look) shake(ctx context.Context, addr netip.Addr, change func(*tls.Conf
 // explain is a failed handshake in words, with what to do.
 func (l *look) explain(err error) (found, fix string) {
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
 	switch {
 	case errors.As(err, &record) && bytes.HasPrefix(record.RecordHeader[:], []byte("HTTP")):
 		return fmt.Sprintf("port %d speaks plain http, not TLS", l.httpsPort), "let the server itself, or the proxy in front, answer TLS there"
@@ -74,7 +74,7 @@ func (l *look) explain(err error) (found, fix string) {
 		return fmt.Sprintf("what answers on port %d is not TLS", l.httpsPort), "find out which program listens there: it is not the web server"
 	case late(err):
 		return fmt.Sprintf("port %d takes connections, and then does not shake hands in time", l.httpsPort), "look whether the server is overloaded, or waits for something at each handshake"
-	case errors.As(err, &alert):
+	case alerted(err):
 		return fmt.Sprintf("the server refuses the handshake for %s: %s", l.host, part(err.Error())), "look into its log; most often it has no certificate for this name yet: in Turnkey, the name belongs into DOMAINS"
 	case errors.Is(err, io.EOF):
 		return "the server hangs up during the handshake", "look into its log; a firewall on the way can do this too"
@@ -82,13 +82,29 @@ func (l *look) explain(err error) (found, fix string) {
 	return "the handshake fails: " + part(err.Error()), "look into the server's log"
 }
 
+// alerted says whether the other side ended a handshake with an alert, for which crypto/tls has no type.
+func alerted(err error) bool { return strings.Contains(err.Error(), "remote error: tls: ") }
+
 // absent is why nothing can be said of what comes after a handshake.
 func (l *look) absent() string {
 	switch {
+	case len(l.addrs) == 0:
+		return "there is no address to connect to"
 	case len(l.https) == 0:
 		return fmt.Sprintf("port %d cannot be reached", l.httpsPort)
 	case l.served == nil:
 		return "no handshake succeeds"
 	}
 	return ""
+}
+
+// unheard is why nothing can be said of plain http.
+func (l *look) unheard() string {
+	switch {
+	case len(l.addrs) == 0:
+		return "there is no address to connect to"
+	case l.httpPort == 0:
+		return "the port of plain http is not known"
+	}
+	return fmt.Sprintf("port %d cannot be reached", l.httpPort)
 }

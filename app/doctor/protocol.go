@@ -73,8 +73,7 @@ func only(version uint16) func(*tls.Config) {
 
 // declined says whether a handshake ended because the other side wanted it so, politely or not.
 func declined(err error) bool {
-	var alert tls.AlertError
-	return errors.As(err, &alert) || strings.Contains(err.Error(), "remote error: tls:") || strings.Contains(err.Error(), "server selected unsupported protocol version") ||
+	return alerted(err) || strings.Contains(err.Error(), "server selected unsupported protocol version") ||
 		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.Errno(10054)) // WSAECONNRESET
 }
 

@@ -53,7 +53,7 @@ func (l *look) walk(ctx context.Context, start string) (hops []hop, loop bool, e
 func (l *look) redirects(ctx context.Context) section {
 	s := section{group: "redirects"}
 	if len(l.http) == 0 {
-		s.skip("redirect", choose(l.httpPort == 0, "the port of plain http is not known", fmt.Sprintf("port %d cannot be reached", l.httpPort)))
+		s.skip("redirect", l.unheard())
 		return s
 	}
 	hops, loop, err := l.walk(ctx, l.url("http", "/"))
