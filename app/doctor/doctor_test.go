@@ -43,6 +43,11 @@ func TestAGoodSiteHasNothingToMend(t *testing.T) {
 			find(t, r, group, name)
 		}
 	}
+	for _, name := range []string{"no-sni", "other-sni"} {
+		if got := find(t, r, "certificate", name).Found; !strings.Contains(got, "gets this certificate") {
+			t.Errorf("%s = %q", name, got)
+		}
+	}
 	for check, want := range map[string]string{"alpn": "HTTP/2", "exchange": "X25519MLKEM768", "resumption": "is resumed", "tls1.0": "refused", "tls1.2": "accepted"} {
 		if got := find(t, r, "protocol", check).Found; !strings.Contains(got, want) {
 			t.Errorf("%s = %q, want %q", check, got, want)
@@ -347,6 +352,9 @@ func TestALoopOverBothSchemesIsNamed(t *testing.T) {
 	w := newWorld(t)
 	w.secure = http.RedirectHandler("http://"+shop+"/", http.StatusFound)
 	got := find(t, w.look(), "redirects", "redirect")
+	if n := len(w.dials); n > 30 {
+		t.Errorf("%d connections: it went round more than once", n)
+	}
 	if got.State != Wrong || !strings.Contains(got.Found, "http leads to https, and https back") || !strings.Contains(got.Fix, "X-Forwarded-Proto") {
 		t.Errorf("%+v", got)
 	}
@@ -378,6 +386,8 @@ func TestNoProxyOfTheEnvironmentIsUsed(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"} {
 		t.Setenv(name, "http://"+proxy.Addr().String())
 	}
+	t.Setenv("NO_PROXY", "")
+	t.Setenv("no_proxy", "")
 	w := newWorld(t)
 	if r := w.look(); !r.OK {
 		t.Errorf("%+v", r.Checks)
@@ -602,6 +612,16 @@ func TestAnAddressIsTakenInsteadOfDNS(t *testing.T) {
 		if !strings.HasPrefix(address, "203.0.113.99:") {
 			t.Errorf("a connection to %s", address)
 		}
+	}
+}
+
+// A certificate of six days is renewed when others are long overdue.
+func TestAShortLifeIsJudgedByItsLength(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.leaf.NotBefore, w.leaf.NotAfter = time.Now().Add(-80*time.Hour), time.Now().Add(80*time.Hour)
+	if got := find(t, w.look(), "certificate", "validity"); got.State != OK || !strings.Contains(got.Found, "3 days left of 6 days") {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -111,6 +111,7 @@ func (w *world) open() Options {
 	w.t.Helper()
 	secure, plain := w.listen(), w.listen()
 	w.serve(secure, plain)
+	w.dns.serve()
 	closed := w.listen()
 	closed.Close()
 	to := map[string]string{"443": secure.Addr().String(), "80": plain.Addr().String()}
@@ -268,6 +269,8 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 // nameServer answers on UDP and TCP at one loopback port.
 type nameServer struct {
 	addr string
+	udp  net.PacketConn
+	on   net.Listener
 
 	mu       sync.Mutex
 	records  map[string][]dnsmessage.Resource // by name and type
@@ -296,7 +299,13 @@ func newNameServer(t *testing.T) *nameServer {
 		t.Fatal("no port is free for UDP and TCP")
 	}
 	t.Cleanup(func() { udp.Close(); tcp.Close() })
-	s.addr = udp.LocalAddr().String()
+	s.addr, s.udp, s.on = udp.LocalAddr().String(), udp, tcp
+	return s
+}
+
+// serve begins to answer; from then on records may change, and nothing else.
+func (s *nameServer) serve() {
+	udp := s.udp
 	go func() {
 		for buf := make([]byte, 4096); ; {
 			n, from, err := udp.ReadFrom(buf)
@@ -306,12 +315,13 @@ func newNameServer(t *testing.T) *nameServer {
 			if s.forge {
 				forged := s.answer(buf[:n], true)
 				forged[0] ^= 0xff
+				forged[3] |= byte(dnsmessage.RCodeServerFailure)
 				udp.WriteTo(forged, from)
 			}
 			udp.WriteTo(s.answer(buf[:n], true), from)
 		}
 	}()
-	go serveRaw(tcp, func(conn net.Conn) {
+	go serveRaw(s.on, func(conn net.Conn) {
 		var size [2]byte
 		if _, err := io.ReadFull(conn, size[:]); err != nil {
 			return
@@ -326,7 +336,6 @@ func newNameServer(t *testing.T) *nameServer {
 		answer := s.answer(query, false)
 		conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...))
 	})
-	return s
 }
 
 func slot(name string, kind dnsmessage.Type) string { return fmt.Sprint(canonical(name), " ", kind) }
