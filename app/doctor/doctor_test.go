@@ -57,6 +57,7 @@ func TestAGoodSiteHasNothingToMend(t *testing.T) {
 
 // Each of these sites has one thing amiss. The doctor finds it, says how to mend it, and calls nothing else wrong.
 func TestEachFaultIsFoundAlone(t *testing.T) {
+	t.Parallel()
 	const wellKnown = "/.well-known/acme-challenge/"
 	status := func(code int) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(code) })
@@ -375,6 +376,7 @@ func TestNoOtherHostIsAsked(t *testing.T) {
 	}
 }
 
+// net/http reads the environment once a process. As every other test that asks a site is parallel, this one is first.
 func TestNoProxyOfTheEnvironmentIsUsed(t *testing.T) {
 	proxy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -537,6 +539,15 @@ func TestNothingOfASiteReachesTheTerminalUnescaped(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), `\x1b[2J\u202e`) {
 		t.Errorf("what was sent is not shown at all:\n%s", out.String())
+	}
+}
+
+// Whoever forgets to escape one part of a line is saved by the last door.
+func TestEveryCheckIsEscapedOnItsWayOut(t *testing.T) {
+	s := section{}
+	s.wrong("x", "\x1b[2J", "\x1b[2J")
+	if c := s.checks[0]; c.Found != `\x1b[2J` || c.Fix != `\x1b[2J` {
+		t.Errorf("%+v", c)
 	}
 }
 
