@@ -18,7 +18,7 @@ func (l *look) headers(ctx context.Context) section {
 	}
 	hops, loop, err := l.walk(ctx, l.url("https", "/"))
 	if len(hops) == 0 {
-		s.wrong("page", err.Error(), "look into the server's log")
+		s.wrong("page", err.Error(), "look into the server's log, and at what it asks of clients")
 		return s
 	}
 	first, last := hops[0], hops[len(hops)-1]
