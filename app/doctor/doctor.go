@@ -63,6 +63,7 @@ type look struct {
 	http     []netip.Addr
 	served   *tls.ConnectionState // nil: none of https shook hands
 	shakeErr error
+	asked    bool // for a client certificate, in that handshake
 }
 
 // Look examines a site within 20 seconds, or until ctx is done. An error means that the options are of no use, and that

@@ -269,7 +269,7 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 			w.secure = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 		}, "headers/page", Wrong, "502", "log"},
 		{"host that is not known", func(w *world) { w.secure = status(http.StatusMisdirectedRequest) }, "headers/page", Wrong, "421", "DOMAINS"},
-		{"client certificate", func(w *world) { w.tls.ClientAuth = tls.RequireAnyClientCert }, "headers/page", Wrong, "asks for a client certificate", "log"},
+		{"client certificate", func(w *world) { w.tls.ClientAuth = tls.RequireAnyClientCert }, "headers/page", Wrong, "asks visitors for one", "TLS_CLIENT_CA_FILE"},
 		{"page that is cut off", func(w *world) {
 			w.secure = page(func(h http.Header) { h.Set("Content-Length", "100") })
 		}, "headers/page", Wrong, "does not come to its end", "log"},

@@ -137,8 +137,6 @@ func troubled(err error) string {
 	switch {
 	case late(err):
 		return "does not answer in time"
-	case strings.Contains(err.Error(), "tls: certificate required"), strings.Contains(err.Error(), "tls: bad certificate"):
-		return "asks for a client certificate, which visitors do not have"
 	case strings.Contains(err.Error(), "malformed HTTP"):
 		return "answers something that is not HTTP"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

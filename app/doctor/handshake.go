@@ -17,7 +17,12 @@ import (
 func (l *look) meet(ctx context.Context) {
 	for _, addr := range l.https {
 		var state tls.ConnectionState
-		if state, l.shakeErr = l.shake(ctx, addr, nil); l.shakeErr == nil {
+		if state, l.shakeErr = l.shake(ctx, addr, func(c *tls.Config) {
+			c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				l.asked = true
+				return &tls.Certificate{}, nil // none
+			}
+		}); l.shakeErr == nil {
 			l.served = &state
 			// What follows talks to the one that is known to answer.
 			l.https[0], addr = addr, l.https[0]

@@ -17,8 +17,13 @@ func (l *look) headers(ctx context.Context) section {
 		return s
 	}
 	hops, loop, err := l.walk(ctx, l.url("https", "/"))
+	if len(hops) == 0 && l.asked {
+		s.wrong("page", l.url("https", "/")+" is for those with a client certificate, and the server asks visitors for one",
+			"if a proxy in front has it, look at the proxy's host; else do not require it: in Turnkey that is TLS_CLIENT_CA_FILE")
+		return s
+	}
 	if len(hops) == 0 {
-		s.wrong("page", err.Error(), "look into the server's log, and at what it asks of clients")
+		s.wrong("page", err.Error(), "look into the server's log")
 		return s
 	}
 	first, last := hops[0], hops[len(hops)-1]
