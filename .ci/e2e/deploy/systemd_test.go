@@ -84,6 +84,7 @@ func TestTheServiceNeedsNoMoreThanTheUnitGives(t *testing.T) {
 	start := func(setting string, command ...string) *rig.Process {
 		t.Helper()
 		args := append(u.rights(t), u.filter(t)...)
+		args = append(args, "setpriv", "--pdeathsig=KILL") // strace's end would let it go on
 		args = append(args, command...)
 		args = append(args, strings.Fields(u.one(t, setting))...)
 		path, err := rig.Find(args[0])
@@ -99,7 +100,6 @@ func TestTheServiceNeedsNoMoreThanTheUnitGives(t *testing.T) {
 	pidFile := filepath.Join(state, "pid")
 	service := start("ExecStart", "sh", "-c", `echo $$ >pid; exec "$@"`, "sh")
 	service.WaitForPort(t, rig.Loopback(https))
-	t.Cleanup(func() { signal(t, pidFile, syscall.SIGKILL) })
 	visitor := rig.Visitor(ca.Roots(t))
 	url := fmt.Sprintf("https://%s:%d/", shop, https)
 	rig.Eventually(t, 30*time.Second, "a certificate", func() bool {
@@ -198,7 +198,6 @@ func TestAnUpgradeUnderSocketActivationRefusesNobody(t *testing.T) {
 	work := reachable(t)
 	pidFile := filepath.Join(work, "pid")
 	systemd := rig.Spawn(t, rig.Command{Path: path, Args: args, Dir: work, Env: env})
-	t.Cleanup(func() { os.WriteFile(filepath.Join(work, "stop"), nil, 0o644); signal(t, pidFile, syscall.SIGKILL) })
 	systemd.WaitForPort(t, rig.Loopback(https))
 
 	visitor := rig.Visitor(ca.Pool())
@@ -215,7 +214,10 @@ func TestAnUpgradeUnderSocketActivationRefusesNobody(t *testing.T) {
 		last := pid(t, pidFile)
 		upgrade()
 		signal(t, pidFile, syscall.SIGTERM)
-		rig.Eventually(t, 15*time.Second, "the next to begin", func() bool { next, _ := strconv.Atoi(strings.TrimSpace(string(rig.Read(t, pidFile)))); return next != last && next != 0 })
+		rig.Eventually(t, 15*time.Second, "the next to begin", func() bool {
+			next, _ := strconv.Atoi(strings.TrimSpace(string(rig.Read(t, pidFile))))
+			return next != last && next != 0
+		})
 		time.Sleep(500 * time.Millisecond)
 	}
 	if n := end(); n < 100 {
@@ -290,13 +292,10 @@ func pid(t *testing.T, file string) int {
 	return n
 }
 
-// signal sends to the process that wrote its number into file, and to no other.
+// signal sends to the process that wrote its number into file, which must be running.
 func signal(t *testing.T, file string, s syscall.Signal) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return
-	}
-	if n, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && n > 1 {
-		syscall.Kill(n, s)
+	t.Helper()
+	if err := syscall.Kill(pid(t, file), s); err != nil {
+		t.Fatal(err)
 	}
 }
