@@ -84,7 +84,6 @@ func TestTheServiceNeedsNoMoreThanTheUnitGives(t *testing.T) {
 	start := func(setting string, command ...string) *rig.Process {
 		t.Helper()
 		args := append(u.rights(t), u.filter(t)...)
-		args = append(args, "setpriv", "--pdeathsig=KILL") // strace's end would let it go on
 		args = append(args, command...)
 		args = append(args, strings.Fields(u.one(t, setting))...)
 		path, err := rig.Find(args[0])
