@@ -173,8 +173,8 @@ func TestAnUpgradeUnderSocketActivationRefusesNobody(t *testing.T) {
 	if n, _ := strconv.Atoi(uid); os.Chown(key, n, n) != nil {
 		t.Fatal("the key cannot be given to the service")
 	}
-	// Addresses that only systemd could open: were they tried, the start would fail.
-	https, plain := lowPort(t), rig.Port(t)
+	// The settings' ports are privileged: were they tried, the start would fail.
+	https, plain := rig.Port(t), rig.Port(t)
 	env := append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME=/", "STATE_DIRECTORY=" + state, "DOMAINS=" + shop, "TLS_MODE=files",
 		"TLS_CERT_FILE=" + cert, "TLS_KEY_FILE=" + key, "HTTPS_ADDR=127.0.0.1:1", "HTTP_ADDR=127.0.0.1:2", "SHUTDOWN_GRACE=1s"}, u["Environment"]...)
 	check := append(u.rights(t), strings.Fields(u.one(t, "ExecStartPre"))...)
