@@ -30,6 +30,8 @@ func TestTheImageServes(t *testing.T) {
 	b.run(t, "build", "--format=docker", "--pull=never", "--volume=/usr:/usr:ro", "--volume="+goEnv(t, "GOMODCACHE")+":/go/pkg/mod:ro",
 		"--volume="+goEnv(t, "GOCACHE")+":/root/.cache/go-build", "--tag=site", b.context)
 
+	b.sendsNoSecrets(t)
+
 	image := b.inspect(t, "site")
 	c := image.Docker.Config
 	if c.User != "65532:65532" || len(c.Entrypoint) != 1 || len(c.Cmd) != 0 || c.StopSignal != "SIGTERM" {
@@ -122,10 +124,29 @@ func newBuilder(t *testing.T) *builder {
 		}
 		rig.Write(t, filepath.Join(b.context, name), data, 0o644)
 	}
-	for _, secret := range []string{".env", ".env.local", "certs/key.pem", "origin.key", ".git/config"} {
-		rig.Write(t, filepath.Join(b.context, secret), []byte("SECRET"), 0o600)
+	for _, name := range secrets {
+		rig.Write(t, filepath.Join(b.context, name), []byte("SECRET"), 0o600)
 	}
 	return b
+}
+
+var secrets = []string{".env", ".env.local", "handlers/.env", "certs/key.pem", "origin.key", "app/server.pem", ".git/config"}
+
+// sendsNoSecrets looks at everything that a build is given.
+func (b *builder) sendsNoSecrets(t *testing.T) {
+	t.Helper()
+	all := filepath.Join(t.TempDir(), "Dockerfile")
+	rig.Write(t, all, []byte("FROM scratch\nCOPY . /\n"), 0o644)
+	b.run(t, "build", "--file="+all, "--tag=context", b.context)
+	fsroot := strings.TrimSpace(b.run(t, "mount", strings.TrimSpace(b.run(t, "from", "--pull=never", "context"))))
+	if _, err := os.Stat(filepath.Join(fsroot, "go.mod")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range secrets {
+		if _, err := os.Stat(filepath.Join(fsroot, name)); err == nil {
+			t.Errorf("%s is given to the build", name)
+		}
+	}
 }
 
 // run is buildah in a mount namespace of its own: nothing of what it mounts is ever seen, or removed, out here.
