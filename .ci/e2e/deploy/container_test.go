@@ -27,7 +27,8 @@ func TestTheImageServes(t *testing.T) {
 	need(t, "buildah", "unshare", "chroot")
 	b := newBuilder(t)
 	b.golang(t)
-	b.run(t, "build", "--format=docker", "--pull=never", "--volume=/usr:/usr:ro", "--volume="+goEnv(t, "GOMODCACHE")+":/go/pkg/mod:ro",
+	b.run(t, "build", "--format=docker", "--pull=never", "--volume=/usr:/usr:ro", "--volume="+goEnv(t, "GOROOT")+":"+goEnv(t, "GOROOT")+":ro",
+		"--volume="+goEnv(t, "GOMODCACHE")+":/go/pkg/mod:ro",
 		"--volume="+goEnv(t, "GOCACHE")+":/root/.cache/go-build", "--tag=site", b.context)
 
 	b.sendsNoSecrets(t)
