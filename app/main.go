@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/gin-gonic/gin"
@@ -76,7 +77,8 @@ func run(ctx context.Context, p program) int {
 
 	cfg, names, faults := loadConfig(p.lookup, project())
 	cfg.names = cfg.namesWith(p.dotenv)
-	faults = append(p.dotenv.faults(names), faults...)
+	cfg, unfit := cfg.withPassedSockets(p.lookup)
+	faults = slices.Concat(p.dotenv.faults(names), faults, unfit)
 	var err error
 	switch command {
 	case "check":
