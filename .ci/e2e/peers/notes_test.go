@@ -32,6 +32,7 @@ func TestNotesInTwoTabs(t *testing.T) {
 	two.attach(t)
 	two.watchPolicy(t)
 
+	one.call(t, "Page.bringToFront", nil, nil) // nothing is focused by itself in a tab behind
 	one.open(t, page, "Notes")
 	one.write(t, "")
 	one.eventually(t, "document.title", "Not added – Notes")
@@ -40,6 +41,7 @@ func TestNotesInTwoTabs(t *testing.T) {
 	one.write(t, "from one")
 	one.eventually(t, "document.querySelector('#notes').innerText", "from one\n\nDelete")
 
+	two.call(t, "Page.bringToFront", nil, nil)
 	two.open(t, page, "Notes")
 	two.eventually(t, "document.querySelector('#count').innerText", "1 note.")
 	two.evaluate(t, "window.loadedOnce = 'yes', document.querySelector('#delete-1').focus()")
@@ -119,24 +121,26 @@ func (p tab) write(t *testing.T, text string) {
 // pictures keeps the page's looks for a person, and sees that it fits a narrow screen.
 func (p tab) pictures(t *testing.T, name string) {
 	t.Helper()
+	const pictureHeight = 1500
+	p.call(t, "Emulation.setScrollbarsHidden", map[string]any{"hidden": true}, nil)
 	for _, look := range []struct {
 		name   string
 		width  int
 		scheme string
 	}{{"light", 1280, "light"}, {"dark", 1280, "dark"}, {"narrow", 320, "light"}, {"narrow-dark", 320, "dark"}} {
-		p.call(t, "Emulation.setDeviceMetricsOverride", map[string]any{"width": look.width, "height": 900, "deviceScaleFactor": 1, "mobile": false}, nil)
+		p.call(t, "Emulation.setDeviceMetricsOverride", map[string]any{"width": look.width, "height": pictureHeight, "deviceScaleFactor": 1, "mobile": false}, nil)
 		p.call(t, "Emulation.setEmulatedMedia", map[string]any{"features": []any{map[string]any{"name": "prefers-color-scheme", "value": look.scheme}}}, nil)
 		if got, want := p.evaluate(t, "document.documentElement.scrollWidth"), fmt.Sprint(look.width); got != want {
 			t.Errorf("%s-%s: the page is %s pixels wide on a screen of %s", name, look.name, got, want)
 		}
 		var shot struct{ Data string }
-		p.call(t, "Page.captureScreenshot", map[string]any{"captureBeyondViewport": true}, &shot)
+		p.call(t, "Page.captureScreenshot", nil, &shot)
 		data, err := base64.StdEncoding.DecodeString(shot.Data)
 		if err != nil {
 			t.Fatal(err)
 		}
 		file := filepath.Join(artifacts, name+"-"+look.name+".png")
 		rig.Write(t, file, data, 0o644)
-		checkPicture(t, file, look.width, 900, look.scheme == "dark")
+		checkPicture(t, file, look.width, pictureHeight, look.scheme == "dark")
 	}
 }
