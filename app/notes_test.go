@@ -9,6 +9,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/handlers"
 )
 
 const notesForm = "application/x-www-form-urlencoded"
@@ -236,6 +240,52 @@ func TestANoteAppearsInTheVisitorsOtherTabs(t *testing.T) {
 		if one != other || one == last {
 			t.Errorf("after a change the tabs know %q and %q, want the same and not %q", one, other, last)
 		}
+		if resp, _ := s.do("DELETE", "https://shop.test/api/notes/1", "", "Cookie", cookie); resp.StatusCode == 204 {
+			if got := next(t, lines, "data: "); got == one {
+				t.Errorf("after a note was deleted the version is still %q", got)
+			}
+		} else if !http1 {
+			t.Errorf("deleting got %d", resp.StatusCode)
+		}
+	}
+}
+
+// The server of this test gives a request 200 ms.
+func TestAStreamOfNotesOutlivesTheServersTimeouts(t *testing.T) {
+	t.Parallel()
+	srv := expressServer(t, func(r *gin.Engine) { handlers.Routes(r, handlers.Site{}) })
+	h2 := srv.Client().Transport.(*http.Transport)
+	for name, transport := range map[string]*http.Transport{"h2": h2, "http/1.1": onlyHTTP1(h2)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			do := func(method, path, cookie string) *http.Response {
+				req, err := http.NewRequestWithContext(t.Context(), method, srv.URL+path, strings.NewReader(pick(method == "POST", "text=hello", "")))
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Host = "example.com"
+				req.Header.Set("Content-Type", notesForm)
+				req.Header.Set("Cookie", cookie)
+				resp, err := transport.RoundTrip(req) // follows no redirect
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { resp.Body.Close() })
+				return resp
+			}
+			cookie := do("POST", "/notes", "").Cookies()[0].String()
+			stream := bufio.NewReader(do("GET", "/notes/events", cookie).Body)
+			for range 2 {
+				for line := ""; !strings.HasPrefix(line, "data: "); {
+					var err error
+					if line, err = stream.ReadString('\n'); err != nil {
+						t.Fatalf("the stream ended: %v", err)
+					}
+				}
+				time.Sleep(500 * time.Millisecond)
+				do("POST", "/notes", cookie)
+			}
+		})
 	}
 }
 

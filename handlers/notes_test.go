@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 )
@@ -83,6 +82,8 @@ func TestNotesHaveAnEnd(t *testing.T) {
 func TestNotesAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	n := &notebooks{visitors: 5, each: 20, streams: 3}
+	tabs := &notebooks{visitors: 5, each: 20, streams: 3}
+	_, shared, _ := tabs.add("", "first")
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -93,11 +94,18 @@ func TestNotesAtTheSameTime(t *testing.T) {
 				if ok, _ := n.watch(visitor); ok {
 					defer n.unwatch(visitor)
 				}
-				for _, have := range n.of(visitor).Notes {
-					_ = strings.Clone(have.Text)
-				}
 				if err != nil || i%3 == 0 {
 					n.delete(visitor, made.ID)
+				}
+			}
+		})
+	}
+	for range 4 { // tabs of one visitor
+		wg.Go(func() {
+			for range 50 {
+				tabs.add(shared, "more")
+				for _, have := range tabs.of(shared).Notes {
+					tabs.delete(shared, have.ID)
 				}
 			}
 		})
