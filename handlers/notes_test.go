@@ -26,6 +26,11 @@ func TestNotesAreAVisitorsOwn(t *testing.T) {
 	if n.delete(bob, n.of(ada).Notes[0].ID+1) || n.delete("", 1) || n.delete("nobody", 1) {
 		t.Error("what is not there was deleted")
 	}
+	n.add(ada, "second")
+	had := n.of(ada).Notes
+	if !n.delete(ada, had[0].ID) || had[0].Text != "second" || had[1].Text != "Ada's" {
+		t.Errorf("what was handed out changed with the notebook: %v", had)
+	}
 	for _, unknown := range []string{"", "an id of my own choice"} {
 		if got := n.of(unknown); got.Notes == nil || len(got.Notes) != 0 || got.Version != "" {
 			t.Errorf("%q has %+v, want an empty notebook", unknown, got)
