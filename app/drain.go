@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -26,24 +25,34 @@ func (s *server) drain() error {
 	s.newcomers.wait(ctx)
 
 	var wg sync.WaitGroup
-	var cut atomic.Bool
 	for _, srv := range s.servers {
-		wg.Go(func() {
-			if err := srv.Shutdown(ctx); err != nil {
-				cut.Store(true)
-			}
-		})
+		wg.Go(func() { srv.Shutdown(ctx) }) // its error is that ctx ended, which the count tells better
 	}
 	wg.Wait()
+	s.waitForHijacked(ctx)
 	open := s.active.Load()
 	for _, srv := range s.servers {
 		srv.Close() // nothing is left to close unless the grace ran out
 	}
-	if cut.Load() && open > 0 {
+	if open > 0 {
 		return fmt.Errorf("%d %s still open after SHUTDOWN_GRACE=%s and cut off", open, pick(open == 1, "request was", "requests were"), s.cfg.shutdownGrace)
 	}
 	s.log.Info("stopped")
 	return nil
+}
+
+// waitForHijacked gives connections that a handler took over, such as WebSockets, the rest of the grace: Shutdown knows
+// nothing of them.
+func (s *server) waitForHijacked(ctx context.Context) {
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for s.active.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		}
+	}
 }
 
 // closeQuiet spares a developer the wait for connections on which nothing was ever asked, which browsers open in

@@ -33,7 +33,11 @@ func (n *newcomers) watch(srv *http.Server) {
 			}
 		}
 	}
+	connContext := srv.ConnContext
 	srv.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		if connContext != nil {
+			ctx = connContext(ctx, conn)
+		}
 		c, _ := n.conns.Load(conn)
 		return context.WithValue(ctx, newcomerKey{}, c)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -154,6 +155,37 @@ func TestHeadOnGetRoutes(t *testing.T) {
 		t.Errorf("HEAD got %d with %d bytes announced and %d sent, want those of GET (%d) and none", head.StatusCode, head.ContentLength, len(none), get.ContentLength)
 	}
 	s.logged("request", "method", "HEAD", "path", "/static/style.css")
+}
+
+// Nobody would see what a stream says to HEAD, and over HTTP/1.1 the connection would be of no more use.
+func TestHeadEndsAStream(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{}, 1)
+	s := start(t, prod, func(r *gin.Engine) {
+		r.GET("/stream", func(c *gin.Context) {
+			c.SSEvent("hello", "first")
+			c.Writer.Flush()
+			<-c.Request.Context().Done()
+			ended <- struct{}{}
+		})
+	})
+	client := *s.client
+	client.Transport = onlyHTTP1(s.client.Transport.(*http.Transport))
+	for range 2 { // the second over the same connection
+		resp, err := client.Head("https://shop.test/stream")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || got != "text/event-stream;charset=utf-8" {
+			t.Errorf("got %d %s, want the stream's own header", resp.StatusCode, got)
+		}
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second):
+			t.Fatal("the handler does not end")
+		}
+	}
 }
 
 // gin's own redirect of /x/ to /x runs no middleware: no HSTS, no log line (gin-gonic/gin#1985).

@@ -110,7 +110,6 @@ func (s *server) build(routes func(*gin.Engine, handlers.Site)) error {
 	if len(s.listeners.https) > 0 {
 		srv := s.newServer(handler)
 		srv.TLSConfig = remember(s.source.TLSConfig())
-		srv.ConnContext = withHandshake
 		s.servers = append(s.servers, srv)
 	}
 	if len(s.listeners.http) > 0 {
@@ -138,6 +137,7 @@ func (s *server) newServer(h http.Handler) *http.Server {
 		WriteTimeout:      bodyTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       withHandshake,
 		ErrorLog:          log.New(s.noise, "", 0),
 		// net/http would answer OPTIONS * by itself, for any host.
 		DisableGeneralOptionsHandler: true,

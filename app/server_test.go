@@ -113,6 +113,89 @@ func TestWhatOutlastsTheGraceIsCutAndSaid(t *testing.T) {
 	}
 }
 
+// A WebSocket is one: net/http knows nothing of a connection that a handler took over.
+func TestAStopWaitsForConnectionsTakenOver(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		takes time.Duration
+		code  int
+	}{{"one that ends within the grace", 300 * time.Millisecond, 0}, {"one that does not", time.Hour, 1}} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			entered, release := make(chan struct{}), make(chan struct{})
+			t.Cleanup(func() { close(release) })
+			s := start(t, map[string]string{"SHUTDOWN_GRACE": "1s"}, func(r *gin.Engine) {
+				r.GET("/takes-over", func(c *gin.Context) {
+					conn, _, err := c.Writer.Hijack()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer conn.Close()
+					close(entered)
+					select {
+					case <-time.After(test.takes):
+						io.WriteString(conn, "last words")
+					case <-release:
+					}
+				})
+			})
+			conn, err := tls.Dial("tcp", s.https, &tls.Config{RootCAs: s.roots(), ServerName: "localhost", NextProtos: []string{"http/1.1"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			io.WriteString(conn, "GET /takes-over HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			<-entered
+			s.stop()
+			if code := s.wait(); code != test.code {
+				t.Errorf("exit status %d, want %d: %s", code, test.code, s.errout)
+			}
+			if test.code == 0 {
+				if said, _ := io.ReadAll(conn); string(said) != "last words" {
+					t.Errorf("the client read %q", said)
+				}
+			} else if !strings.Contains(s.errout.String(), "1 request was still open") {
+				t.Errorf("the end is explained with %q", s.errout)
+			}
+		})
+	}
+}
+
+// Only who was never heard may hold up a stop; else each would last until those visitors go.
+func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	issue(t, dir, "shop.test", "www.shop.test")
+	env := with(prod, "HTTPS_ADDR", "127.0.0.1:0", "HTTP_ADDR", "127.0.0.1:0", "TLS_CERT_FILE", filepath.Join(dir, "certs", "cert.pem"), "TLS_KEY_FILE", filepath.Join(dir, "certs", "key.pem"))
+	cfg, _, faults := loadConfig(func(k string) (string, bool) { v, ok := env[k]; return v, ok }, "turnkey")
+	s, err := open(cfg, faults, program{routes: handlers.Routes}, slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.run(ctx, nil) }()
+	for _, protocol := range []string{"h2", "http/1.1", "plain"} {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "shop.test", NextProtos: []string{protocol}}, ForceAttemptHTTP2: protocol == "h2"}
+		defer transport.CloseIdleConnections() // they stay open until then
+		addr := pick(protocol == "plain", "http://"+s.listeners.http[0].Addr().String(), "https://"+s.listeners.https[0].Addr().String())
+		resp, err := (&http.Client{Transport: transport}).Get(addr + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if n := s.newcomers.count.Load(); n != 0 {
+			t.Errorf("after an answer over %s (%s), %d connections count as not heard", protocol, resp.Proto, n)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // A browser opens connections in advance; Shutdown alone would wait five seconds for them.
 func TestCtrlCIsQuickInDevelopment(t *testing.T) {
 	t.Parallel()

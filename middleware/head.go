@@ -14,11 +14,27 @@ func Head(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
 			// A copy: the server still has to see HEAD in the original.
-			r = r.WithContext(context.WithValue(r.Context(), headKey{}, true))
+			ctx, cancel := context.WithCancel(context.WithValue(r.Context(), headKey{}, true))
+			defer cancel()
+			r = r.WithContext(ctx)
 			r.Method = http.MethodGet
+			w = &headWriter{w, cancel}
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// headWriter ends a request whose answer begins to stream: its header is out, and of the rest nobody would see a byte.
+type headWriter struct {
+	http.ResponseWriter
+	end context.CancelFunc
+}
+
+func (w *headWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *headWriter) Flush() {
+	http.NewResponseController(w.ResponseWriter).Flush()
+	w.end()
 }
 
 func isHead(r *http.Request) bool {
