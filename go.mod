@@ -3,6 +3,7 @@ module example.com/turnkey
 go 1.26.0
 
 require (
+	github.com/fsnotify/fsnotify v1.10.1
 	github.com/gin-gonic/gin v1.12.0
 	github.com/gomodule/redigo v1.9.3
 	github.com/joho/godotenv v1.5.1
