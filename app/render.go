@@ -16,6 +16,7 @@ import (
 type renderer struct {
 	files     fs.FS
 	templates *template.Template // nil: parsed anew for each page
+	dev       *devPages          // nil outside `make dev`
 }
 
 func newRenderer(files fs.FS, live bool) (*renderer, error) {
@@ -23,7 +24,7 @@ func newRenderer(files fs.FS, live bool) (*renderer, error) {
 		return &renderer{files: files}, nil // a template that does not parse should not stop the server
 	}
 	t, err := parseTemplates(files)
-	return &renderer{files, t}, err
+	return &renderer{files: files, templates: t}, err
 }
 
 func parseTemplates(files fs.FS) (*template.Template, error) {
@@ -48,10 +49,14 @@ type page struct {
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 func (p page) Render(w http.ResponseWriter) error {
+	at := p.dev.present()
 	t := p.templates
 	if t == nil {
 		var err error
 		if t, err = parseTemplates(p.files); err != nil {
+			if p.dev != nil && p.name == "error" {
+				return p.dev.broken(w, err)
+			}
 			return err
 		}
 	}
@@ -61,6 +66,7 @@ func (p page) Render(w http.ResponseWriter) error {
 	if err := t.ExecuteTemplate(buf, p.name, p.data); err != nil {
 		return fmt.Errorf("rendering %s: %w", p.name, err)
 	}
+	p.dev.inject(buf, at)
 	p.WriteContentType(w)
 	_, err := w.Write(buf.Bytes())
 	return err
