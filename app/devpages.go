@@ -52,10 +52,11 @@ func newDevPages() *devPages {
 }
 
 // mount puts the script, its events, and what adds it to pages in place.
-func (d *dev) mount(r *gin.Engine, renderer *renderer) {
+func (d *dev) mount(r *gin.Engine) {
 	if d == nil || d.pages == nil {
 		return
 	}
+	renderer := r.HTMLRender.(*renderer)
 	renderer.dev = d.pages
 	d.pages.mu.Lock() // scripts/dev may have something to tell already
 	defer d.pages.mu.Unlock()
@@ -63,7 +64,7 @@ func (d *dev) mount(r *gin.Engine, renderer *renderer) {
 		if renderer.templates != nil {
 			return nil
 		}
-		_, err := parseTemplates(renderer.files)
+		_, err := renderer.parse()
 		return err
 	}
 	r.GET(devScriptPath, d.pages.script)
