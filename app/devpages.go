@@ -147,11 +147,6 @@ func (p *devPages) events(c *gin.Context) {
 	}
 	c.Header("Content-Type", "text/event-stream")
 	c.Header("Cache-Control", "no-store")
-	select {
-	case <-p.stopping:
-		c.Header("Connection", "close") // the next one answers on another connection; HTTP/2 is told by GOAWAY
-	default:
-	}
 	for {
 		state, woken := p.now()
 		if state.Problem != nil && !isOwnMachine(c) {

@@ -29,6 +29,9 @@ func (s *server) drain(replaced bool) error {
 	s.listeners.close()
 	s.accepting.Wait() // nobody else comes
 	s.newcomers.wait(ctx)
+	if replaced {
+		time.Sleep(settleTime)
+	}
 
 	var wg sync.WaitGroup
 	var cut atomic.Bool
@@ -50,6 +53,10 @@ func (s *server) drain(replaced bool) error {
 	s.log.Log(context.Background(), level, "stopped")
 	return nil
 }
+
+// settleTime is how long connections that are in use have to be sent elsewhere by counted. Shutdown hangs up on those that
+// are idle as it looks, also on HTTP/2 with a request under way.
+const settleTime = 300 * time.Millisecond
 
 // closeQuiet spares a developer the wait for connections on which nothing was ever asked, which browsers open in
 // advance and Shutdown gives five seconds.

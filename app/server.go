@@ -147,11 +147,15 @@ func (s *server) newServer(h http.Handler) *http.Server {
 	return srv
 }
 
-// counted keeps count of open requests, for the drain.
+// counted keeps count of open requests, for the drain. Once that has begun, each answer asks for another connection;
+// net/http says so on HTTP/2 by GOAWAY, which loses no request.
 func (s *server) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.active.Add(1)
 		defer s.active.Add(-1)
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		next.ServeHTTP(w, r)
 	})
 }
