@@ -3,6 +3,7 @@
 //	turnkey              serve
 //	turnkey check        check settings and certificates, then exit: 0 or 1
 //	turnkey healthcheck  ask the server that runs with these settings whether it is ready: 0 or 1
+//	turnkey doctor       look at a deployed site as its visitors do: doctor [--json] https://host[:port]; 0, 1 or 2
 //	turnkey version      print the version
 package main
 
@@ -20,6 +21,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/doctor"
 	"example.com/turnkey/handlers"
 )
 
@@ -32,7 +34,7 @@ func main() {
 		<-signals
 		stop()
 		second := <-signals
-		fmt.Fprintln(os.Stderr, "turnkey: stopped at once by a second signal")
+		fmt.Fprintf(os.Stderr, "%s: stopped at once by a second signal\n", project())
 		os.Exit(128 + int(second.(syscall.Signal)))
 	}()
 	reload := make(chan os.Signal, 1)
@@ -65,8 +67,11 @@ func run(ctx context.Context, p program) int {
 		fmt.Fprintln(p.stdout, version())
 		return 0
 	}
+	if command == "doctor" {
+		return doctor.Command(ctx, project(), p.args[1:], p.lookup, p.stdout, p.stderr)
+	}
 	if len(p.args) > 1 || command != "serve" && command != "check" && command != "healthcheck" {
-		fmt.Fprintf(p.stderr, "usage: %s [serve | check | healthcheck | version]\n", project())
+		fmt.Fprintf(p.stderr, "usage: %s [serve | check | healthcheck | doctor https://host | version]\n", project())
 		return 2
 	}
 

@@ -44,7 +44,7 @@ func TestNobodyIsLeftWhenTheWatcherIsKilled(t *testing.T) {
 // Somebody who stops the server by its own id means all of it.
 func TestStoppingTheServerEndsTheWatcher(t *testing.T) {
 	w := serve(t, "")
-	pids := w.processes()["bin/turnkey"]
+	pids := w.processes()["bin/"+rig.Project(t)]
 	if len(pids) != 1 {
 		t.Fatalf("the server's processes are %v", w.processes())
 	}
