@@ -14,32 +14,30 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-const home, layout, styles = "web/templates/home.html", "web/templates/layout.html", "web/static/style.css"
-
 func TestEditedPagesAreToldAtOnceHoweverTheyAreSaved(t *testing.T) {
 	w := serve(t, "")
-	page := w.stream()
-	st, _ := page.now()
+	open := w.stream()
+	st, _ := open.now()
 	for _, save := range []struct {
 		name string
 		do   func()
 		css  bool
 	}{
-		{"a template", func() { w.edit(home, "<dl>", "<dl><!--first-->") }, false},
+		{"a template", func() { w.edit(template, "<h1>", "<h1><!--first-->") }, false},
 		{"a template, saved by rename", func() {
-			w.write("web/templates/.home.html.new", string(rig.Read(t, w.path(home)))+" ")
-			if err := os.Rename(w.path("web/templates/.home.html.new"), w.path(home)); err != nil {
+			w.write("web/templates/.bench.html.new", string(rig.Read(t, w.path(template)))+" ")
+			if err := os.Rename(w.path("web/templates/.bench.html.new"), w.path(template)); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
 		{"a template, the old one kept beside it", func() {
-			text := string(rig.Read(t, w.path(home)))
-			if err := os.Rename(w.path(home), w.path(home+"~")); err != nil {
+			text := string(rig.Read(t, w.path(template)))
+			if err := os.Rename(w.path(template), w.path(template+"~")); err != nil {
 				t.Fatal(err)
 			}
-			w.write(home, text+" ")
+			w.write(template, text+" ")
 		}, false},
-		{"a style sheet", func() { w.edit(styles, "margin: 0;", "margin: 1px;") }, true},
+		{"a style sheet", func() { w.edit(styles, "body {", "body { margin: 1px;") }, true},
 		{"a script in a new directory of a new directory", func() { w.write("web/static/js/more/app.js", "1") }, false},
 		{"that script", func() { w.write("web/static/js/more/app.js", "22") }, false},
 		{"a removed script", func() {
@@ -49,19 +47,19 @@ func TestEditedPagesAreToldAtOnceHoweverTheyAreSaved(t *testing.T) {
 		}, false},
 	} {
 		save.do()
-		next := page.await(save.name, func(next state) bool { return next.Version > st.Version })
+		next := open.await(save.name, func(next state) bool { return next.Version > st.Version })
 		if reload := next.Reload > st.Version; reload == save.css {
 			t.Errorf("%s: a new page is asked for: %v", save.name, reload)
 		}
 		time.Sleep(300 * time.Millisecond) // an edit is told once
-		st, _ = page.now()
+		st, _ = open.now()
 		if st.Version != next.Version {
 			t.Errorf("%s is told as version %d and as %d", save.name, next.Version, st.Version)
 		}
 	}
 
-	_, before := page.now()
-	for _, file := range []string{"web/templates/4913", "web/templates/#home.html#", "bin/x.go", ".git/x.go", "handlers/x_test.go", "web/static/.hidden.css"} {
+	_, before := open.now()
+	for _, file := range []string{"web/templates/4913", "web/templates/#bench.html#", "bin/x.go", ".git/x.go", "handlers/x_test.go", "web/static/.hidden.css"} {
 		w.write(file, "package nothing") // what editors and tools write beside
 		if file == "web/templates/4913" {
 			if err := os.Remove(w.path(file)); err != nil {
@@ -69,51 +67,51 @@ func TestEditedPagesAreToldAtOnceHoweverTheyAreSaved(t *testing.T) {
 			}
 		}
 	}
-	if err := os.Chmod(w.path(home), 0o600); err != nil {
+	if err := os.Chmod(w.path(template), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Second)
-	if _, after := page.now(); after != before || strings.Contains(w.out.String(), "rebuilt") {
+	if _, after := open.now(); after != before || strings.Contains(w.out.String(), "rebuilt") {
 		t.Errorf("%d events for edits of nothing; printed:\n%s", after-before, &w.out)
 	}
 }
 
 func TestABrokenTemplateIsShownAndComesBack(t *testing.T) {
 	w := serve(t, "")
-	page := w.stream()
-	w.edit(home, "{{end}}", "{{end}}{{if}}")
-	st := page.await("the template's error", func(st state) bool { return st.Problem.Title != "" })
-	if !strings.Contains(st.Problem.Text, "home.html:") {
+	open := w.stream()
+	w.edit(template, "{{end}}", "{{end}}{{if}}")
+	st := open.await("the template's error", func(st state) bool { return st.Problem.Title != "" })
+	if !strings.Contains(st.Problem.Text, "bench.html:") {
 		t.Errorf("the problem is %+v, want the template's file and line", st.Problem)
 	}
-	status, body := w.get("/")
+	status, body := w.get(page)
 	if status != 500 || !strings.Contains(body, "/_dev/reload.js") {
 		t.Errorf("a page asked for meanwhile got %d and no script that brings it back:\n%s", status, body)
 	}
 	if late := w.stream().await("its state", func(state) bool { return true }); late.Problem != st.Problem {
 		t.Errorf("a page opened meanwhile is told of %+v", late.Problem)
 	}
-	w.edit(home, "{{if}}", "")
-	page.await("a state without the problem", func(next state) bool { return next.Problem.Title == "" && next.Reload > st.Version })
-	if status, _ := w.get("/"); status != 200 {
+	w.edit(template, "{{if}}", "")
+	open.await("a state without the problem", func(next state) bool { return next.Problem.Title == "" && next.Reload > st.Version })
+	if status, _ := w.get(page); status != 200 {
 		t.Errorf("the mended page got %d", status)
 	}
 
 	// One that parses and fails as it is filled in is a page of errors, which follows edits as any other does.
-	w.edit(home, "{{.Protocol}}", "{{.Protocoll}}")
+	w.edit(template, "{{.Code}}", "{{.Code.Colour}}")
 	w.eventually("an error page that is followed", func() bool {
-		status, body := w.get("/")
+		status, body := w.get(page)
 		return status == 500 && strings.Contains(body, "/_dev/reload.js")
 	})
 }
 
 func TestABrokenBuildIsShownWhileTheOldServerServes(t *testing.T) {
 	w := serve(t, "")
-	page := w.stream()
-	before, _ := page.now()
-	w.edit("handlers/home.go", "func Home(c *gin.Context) {", "func Home(c *gin.Context) {\n\tundefined()")
-	st := page.await("the compiler's words", func(st state) bool { return st.Problem.Title == "The build failed" })
-	if !strings.Contains(st.Problem.Text, "handlers/home.go:") || !strings.Contains(st.Problem.Text, "undefined: undefined") {
+	open := w.stream()
+	before, _ := open.now()
+	w.edit(code, "func bench(c *gin.Context) {", "func bench(c *gin.Context) {\n\tundefined()")
+	st := open.await("the compiler's words", func(st state) bool { return st.Problem.Title == "The build failed" })
+	if !strings.Contains(st.Problem.Text, code+":") || !strings.Contains(st.Problem.Text, "undefined: undefined") {
 		t.Errorf("the problem is %q, want file, line and reason", st.Problem.Text)
 	}
 	if out := w.out.String(); !strings.Contains(out, "undefined: undefined") || !strings.Contains(out, "keeps serving") {
@@ -122,7 +120,7 @@ func TestABrokenBuildIsShownWhileTheOldServerServes(t *testing.T) {
 	if st.Process != before.Process {
 		t.Error("another process serves")
 	}
-	if status, body := w.get("/"); status != 200 || !strings.Contains(body, before.Process) {
+	if status, body := w.get(page); status != 200 || !strings.Contains(body, before.Process) {
 		t.Errorf("the old server answered %d:\n%s", status, body)
 	}
 	if late := w.stream().await("its state", func(state) bool { return true }); late.Problem != st.Problem {
@@ -130,17 +128,17 @@ func TestABrokenBuildIsShownWhileTheOldServerServes(t *testing.T) {
 	}
 
 	// Taken back, it is what it was; mended otherwise, it is something new.
-	w.edit("handlers/home.go", "\n\tundefined()", "")
-	same := page.await("a state without the problem", func(st state) bool { return st.Problem.Title == "" })
+	w.edit(code, "\n\tundefined()", "")
+	same := open.await("a state without the problem", func(st state) bool { return st.Problem.Title == "" })
 	if same.Process != before.Process {
 		t.Error("an edit that was taken back started another process")
 	}
-	w.edit("handlers/home.go", "func Home(c *gin.Context) {", "func Home(c *gin.Context) {\n\tundefined()")
-	page.await("the problem again", func(st state) bool { return st.Problem.Title != "" })
-	w.edit("handlers/home.go", "undefined()", `c.Header("X-Mended", "yes")`)
-	page.await("another process", func(st state) bool { return st.Process != before.Process && st.Problem.Title == "" })
+	w.edit(code, "func bench(c *gin.Context) {", "func bench(c *gin.Context) {\n\tundefined()")
+	open.await("the problem again", func(st state) bool { return st.Problem.Title != "" })
+	w.edit(code, "undefined()", `c.Header("X-Mended", "yes")`)
+	open.await("another process", func(st state) bool { return st.Process != before.Process && st.Problem.Title == "" })
 	w.eventually("the mended answer", func() bool {
-		resp, _, err := w.ask("/")
+		resp, _, err := w.ask(page)
 		return err == nil && resp.Header.Get("X-Mended") == "yes"
 	})
 	if n := strings.Count(w.out.String(), "  ➜"); n != 2 {
@@ -154,9 +152,9 @@ func TestABrokenBuildIsShownWhileTheOldServerServes(t *testing.T) {
 // A development server may be open to a network, for a phone or a colleague; what the compiler says is not for them.
 func TestOthersAreToldThatSomethingIsWrongAndNotWhat(t *testing.T) {
 	w := serve(t, "TRUSTED_PROXIES=127.0.0.1,::1\n")
-	page := w.stream()
-	w.edit("handlers/home.go", "func Home(c *gin.Context) {", "func Home(c *gin.Context) {\n\tundefined()")
-	page.await("the compiler's words", func(st state) bool { return strings.Contains(st.Problem.Text, "undefined") })
+	open := w.stream()
+	w.edit(code, "func bench(c *gin.Context) {", "func bench(c *gin.Context) {\n\tundefined()")
+	open.await("the compiler's words", func(st state) bool { return strings.Contains(st.Problem.Text, "undefined") })
 	for from, own := range map[string]bool{"192.0.2.7": false, "2001:db8::7": false, "127.0.0.1": true} {
 		req, err := http.NewRequestWithContext(t.Context(), "GET", w.url("/_dev/events"), nil)
 		if err != nil {
@@ -178,20 +176,20 @@ func TestOthersAreToldThatSomethingIsWrongAndNotWhat(t *testing.T) {
 
 func TestEditedSettingsStartAnotherProcess(t *testing.T) {
 	w := serve(t, "HSTS=max-age=0\n")
-	page := w.stream()
-	before, _ := page.now()
+	open := w.stream()
+	before, _ := open.now()
 	w.edit(".env", "HSTS=max-age=0", "HSTS=soon")
-	st := page.await("the fault", func(st state) bool { return st.Problem.Title == "The server did not start" })
+	st := open.await("the fault", func(st state) bool { return st.Problem.Title == "The server did not start" })
 	if !strings.Contains(st.Problem.Text, `HSTS="soon"`) || !strings.Contains(st.Problem.Text, "→") || st.Process != before.Process {
 		t.Errorf("got %+v, want the setting and its fix, from the old process", st)
 	}
-	if status, _ := w.get("/"); status != 200 {
+	if status, _ := w.get(page); status != 200 {
 		t.Errorf("the old server answered %d", status)
 	}
 	w.edit(".env", "HSTS=soon", "HSTS=max-age=7")
-	page.await("another process", func(st state) bool { return st.Process != before.Process && st.Problem.Title == "" })
+	open.await("another process", func(st state) bool { return st.Process != before.Process && st.Problem.Title == "" })
 	w.eventually("the new setting", func() bool {
-		resp, _, err := w.ask("/")
+		resp, _, err := w.ask(page)
 		return err == nil && resp.Header.Get("Strict-Transport-Security") == "max-age=7"
 	})
 
@@ -199,7 +197,7 @@ func TestEditedSettingsStartAnotherProcess(t *testing.T) {
 	old, moved := w.https, rig.Port(t)
 	w.edit(".env", portText(old), portText(moved))
 	w.https = moved
-	w.eventually("a page on the new port", func() bool { status, _ := w.get("/"); return status == 200 })
+	w.eventually("a page on the new port", func() bool { status, _ := w.get(page); return status == 200 })
 	w.https = old
 	w.eventually("the old port closed", func() bool { return !w.listening() })
 	w.https = moved
@@ -210,22 +208,19 @@ func TestEditedSettingsStartAnotherProcess(t *testing.T) {
 
 func TestACrashIsShownAndServingGoesOn(t *testing.T) {
 	w := serve(t, "")
-	page := w.stream()
-	before, _ := page.now()
-	w.edit("handlers/routes.go", `r.GET("/", Home)`, `r.GET("/", Home)
-	r.GET("/crash", func(*gin.Context) { go panic("no milk today") })`)
-	st := page.await("another process", func(st state) bool { return st.Process != before.Process })
+	open := w.stream()
+	st, _ := open.now()
 	time.Sleep(1100 * time.Millisecond) // one that crashes as it starts would not be started again
 	w.get("/crash")
-	st = page.await("the crash", func(next state) bool { return next.Process != st.Process && next.Problem.Title != "" })
-	if !strings.Contains(st.Problem.Text, "no milk today") || !strings.Contains(st.Problem.Text, "handlers/routes.go:") {
+	st = open.await("the crash", func(next state) bool { return next.Process != st.Process && next.Problem.Title != "" })
+	if !strings.Contains(st.Problem.Text, "no milk today") || !strings.Contains(st.Problem.Text, code+":") {
 		t.Errorf("the problem is %+v, want the panic and its place", st.Problem)
 	}
-	if status, _ := w.get("/"); status != 200 {
+	if status, _ := w.get(page); status != 200 {
 		t.Errorf("after the crash a page got %d", status)
 	}
-	w.edit(home, "<dl>", "<dl><!--edited-->")
-	page.await("the next edit", func(next state) bool { return next.Problem.Title == "" && next.Version > st.Version })
+	w.edit(template, "<h1>", "<h1><!--edited-->")
+	open.await("the next edit", func(next state) bool { return next.Problem.Title == "" && next.Version > st.Version })
 }
 
 func portText(port int) string { return "HTTPS_ADDR=localhost:" + strconv.Itoa(port) }

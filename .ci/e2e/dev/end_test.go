@@ -67,7 +67,7 @@ func TestAFirstStartThatFailsEndsWithItsStatus(t *testing.T) {
 	}{
 		{"a fault in .env", "LOG_LEVEL=loud\n", `LOG_LEVEL="loud"`, func(*workshop) {}},
 		{"a broken .go file", "", "undefined: nothing", func(w *workshop) {
-			w.edit("handlers/home.go", "func Home(c *gin.Context) {", "func Home(c *gin.Context) {\n\tnothing()")
+			w.edit(code, "func bench(c *gin.Context) {", "func bench(c *gin.Context) {\n\tnothing()")
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -46,11 +46,36 @@ type workshop struct {
 	once    *http.Client // a new connection each time
 }
 
+// The page that is worked on. It is the tests' own, so that the site's may become anything.
+const (
+	page, template, code, styles = "/bench", "web/templates/bench.html", "handlers/bench.go", "web/static/style.css"
+
+	benchTemplate = `{{define "bench"}}{{template "header" "Bench"}}
+<h1>At the bench</h1>
+<p><input id="typed" aria-label="typed"> <b id="mark">mark 0</b> <b id="code">{{.Code}}</b></p>
+{{template "footer"}}{{end}}
+`
+	benchCode = `package handlers
+
+import "github.com/gin-gonic/gin"
+
+func bench(c *gin.Context) {
+	c.HTML(200, "bench", gin.H{"Code": "code 0"})
+}
+
+func crash(c *gin.Context) { go panic("no milk today") }
+`
+	benchRoutes = "func Routes(r *gin.Engine, site Site) {\n"
+)
+
 // open clones, prepares, and starts make dev with settings in .env beside two free ports.
 func open(t *testing.T, settings string, prepare ...func(*workshop)) *workshop {
 	t.Helper()
 	w := &workshop{t: t, command: []string{"make", "dev"}, dir: clone(t), https: rig.Port(t), http: rig.Port(t), ended: make(chan struct{}), once: client(true)}
 	w.write(".env", fmt.Sprintf("HTTPS_ADDR=localhost:%d\nHTTP_ADDR=localhost:%d\n%s", w.https, w.http, settings))
+	w.write(template, benchTemplate)
+	w.write(code, benchCode)
+	w.edit("handlers/routes.go", benchRoutes, benchRoutes+"\tr.GET(\""+page+"\", bench)\n\tr.GET(\"/crash\", crash)\n")
 	for _, do := range prepare {
 		do(w)
 	}
@@ -87,7 +112,7 @@ func open(t *testing.T, settings string, prepare ...func(*workshop)) *workshop {
 func serve(t *testing.T, settings string) *workshop {
 	t.Helper()
 	w := open(t, settings)
-	w.eventually("a page", func() bool { status, body := w.get("/"); return status == 200 && strings.Contains(body, "</html>") })
+	w.eventually("a page", func() bool { status, body := w.get(page); return status == 200 && strings.Contains(body, "</html>") })
 	return w
 }
 
