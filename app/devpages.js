@@ -101,7 +101,7 @@
     const dialog = make("dialog");
     dialog.setAttribute("role", "alert");
     dialog.setAttribute("aria-labelledby", "title");
-    dialog.setAttribute("autofocus", ""); // and not its button
+    dialog.tabIndex = -1;
     const heading = make("h1", title);
     heading.id = "title";
     const button = make("button", "Hide");
@@ -119,6 +119,7 @@
     root.append(dialog);
     document.documentElement.append(host);
     dialog.showModal();
+    dialog.focus(); // and not its button
   }
 
   function hide() {
