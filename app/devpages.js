@@ -4,7 +4,7 @@
   const [process, version] = new URL(document.currentScript.src).search.slice(1).split(".");
   let shown = Number(version); // the version of the files that this page shows
   let stream, retry, silence;
-  let delay = 50; // milliseconds, until the next try
+  let delay = 10; // milliseconds, until the next try
 
   function connect() {
     if (stream || document.visibilityState === "hidden") return;
@@ -13,7 +13,7 @@
     stream.onmessage = (event) => {
       clearTimeout(silence);
       silence = undefined;
-      delay = 50;
+      delay = 10;
       update(JSON.parse(event.data));
     };
     stream.onerror = () => { // the server is replaced, or gone
