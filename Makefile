@@ -21,11 +21,11 @@ ASKED   = test -n "$$CI" || ! test -t 0 || ! test -t 1 || for d in $(CA_DIRS); d
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
+# -w spares the linker a third of its time at each edit, and only a debugger misses it: dlv debug ./app builds its own.
 dev: $(DEV) ## serve https://localhost:8443 and follow every edit; the first run makes its certificate and asks about trust
 	@$(ASKED) || go run ./scripts/trust -ask || true
 	@exec ./$(DEV) $(TAGS) -ldflags=-w
 
-# -w spares the linker a third of its time at each edit, and only a debugger misses it: dlv debug ./app builds its own.
 # Built by its dates, since asking the go command each time takes as long as the rest of a start.
 $(DEV): go.mod $(wildcard scripts/dev/*.go)
 	@go build -o $@ ./scripts/dev
