@@ -3,6 +3,7 @@ module example.com/turnkey
 go 1.26.0
 
 require (
+	github.com/fsnotify/fsnotify v1.10.1
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-playground/validator/v10 v10.30.1
 	github.com/gomodule/redigo v1.9.3

@@ -60,6 +60,7 @@ type config struct {
 	httpsMoves bool            // to the next free port, when its own is busy
 	httpMoves  bool
 	passed     listeners // opened by whoever started this program
+	dev        *dev      // nil unless `make dev` started this process
 	warnings   []string
 }
 

@@ -3,26 +3,34 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 )
 
 // drain ends without losing a request: readiness falls, load balancers get a moment to see it, the listeners close,
-// who has come in is heard, and what is open may finish.
-func (s *server) drain() error {
+// who has come in is heard, and what is open may finish. A process that is replaced does so in silence: another one
+// answers already, on the same ports.
+func (s *server) drain(replaced bool) error {
 	s.draining.Store(true)
-	s.log.Info("stopping", "open_requests", s.active.Load(), "grace", s.cfg.shutdownGrace)
+	level := pick(replaced, slog.LevelDebug, slog.LevelInfo)
+	s.log.Log(context.Background(), level, "stopping", "open_requests", s.active.Load(), "grace", s.cfg.shutdownGrace)
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.shutdownGrace)
 	defer cancel()
-	if s.cfg.prod {
+	switch {
+	case replaced: // nobody waits for this end
+	case s.cfg.prod:
 		time.Sleep(s.cfg.shutdownGrace / 10)
-	} else {
+	default:
 		go s.closeQuiet(ctx)
 	}
 	close(s.stopping)
 	s.listeners.close()
 	s.accepting.Wait() // nobody else comes
 	s.newcomers.wait(ctx)
+	if replaced {
+		time.Sleep(settleTime)
+	}
 
 	var wg sync.WaitGroup
 	for _, srv := range s.servers {
@@ -37,7 +45,7 @@ func (s *server) drain() error {
 	if open > 0 {
 		return fmt.Errorf("%d %s still open after SHUTDOWN_GRACE=%s and cut off", open, pick(open == 1, "request was", "requests were"), s.cfg.shutdownGrace)
 	}
-	s.log.Info("stopped")
+	s.log.Log(context.Background(), level, "stopped")
 	return nil
 }
 
@@ -54,6 +62,10 @@ func (s *server) waitForHijacked(ctx context.Context) {
 		}
 	}
 }
+
+// settleTime is how long connections that are in use have to be sent elsewhere by counted. Shutdown hangs up on those that
+// are idle as it looks, also on HTTP/2 with a request under way.
+const settleTime = 300 * time.Millisecond
 
 // closeQuiet spares a developer the wait for connections on which nothing was ever asked, which browsers open in
 // advance and Shutdown gives five seconds.

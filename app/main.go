@@ -77,6 +77,7 @@ func run(ctx context.Context, p program) int {
 
 	cfg, names, faults := loadConfig(p.lookup, project())
 	cfg.names = cfg.namesWith(p.dotenv)
+	ctx = joinDev(ctx, &cfg, p.lookup)
 	cfg, unfit := cfg.withPassedSockets(p.lookup)
 	faults = slices.Concat(p.dotenv.faults(names), faults, unfit)
 	var err error

@@ -22,6 +22,7 @@ type renderer struct {
 	files     fs.FS
 	functions template.FuncMap
 	templates *template.Template // nil: parsed anew for each page
+	dev       *devPages          // nil outside `make dev`
 }
 
 func newRenderer(files fs.FS, assets *assets, live bool) (r *renderer, err error) {
@@ -71,10 +72,14 @@ type page struct {
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 func (p page) Render(w http.ResponseWriter) error {
+	at := p.dev.present()
 	t := p.templates
 	if t == nil {
 		var err error
 		if t, err = p.parse(); err != nil {
+			if p.dev != nil && p.name == "error" {
+				return p.dev.broken(w, err)
+			}
 			return located(err)
 		}
 	}
@@ -84,6 +89,7 @@ func (p page) Render(w http.ResponseWriter) error {
 	if err := t.ExecuteTemplate(buf, p.name, p.data); err != nil {
 		return located(fmt.Errorf("rendering %s: %w", p.name, err))
 	}
+	p.dev.inject(buf, at)
 	p.WriteContentType(w)
 	_, err := w.Write(buf.Bytes())
 	return err

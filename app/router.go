@@ -47,7 +47,7 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 	r.Use(
 		middleware.Forwarded(cfg.trustedProxies, cfg.httpsAddr != ""), // first: what follows reads no stranger's word
 		middleware.RequestID(),
-		middleware.AccessLog(log, probes...),
+		middleware.AccessLog(log, cfg.dev.quiet(probes)...),
 		middleware.HSTS(cfg.hsts), // before anything that can answer
 		middleware.Secure(),
 		middleware.Errors(log, !cfg.prod), // what is below answers errors through here
@@ -70,6 +70,7 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 	r.NoRoute(middleware.NotFound)
 	r.NoMethod(middleware.MethodNotAllowed)
 	r.GET("/static/*file", assets.serve)
+	cfg.dev.mount(r)
 	if err := register(r, routes); err != nil {
 		return nil, err
 	}

@@ -50,7 +50,8 @@ type server struct {
 }
 
 // serve runs the site until ctx is done, or reports every reason why it cannot.
-func serve(ctx context.Context, cfg config, faults []fault, p program) error {
+func serve(ctx context.Context, cfg config, faults []fault, p program) (err error) {
+	defer func() { cfg.dev.failed(err) }()
 	out := newLogWriter(p.stdout)
 	defer out.Close()
 	logger := newLogger(cfg, out)
@@ -60,7 +61,7 @@ func serve(ctx context.Context, cfg config, faults []fault, p program) error {
 	if err != nil {
 		return err
 	}
-	banner.print(s)
+	cfg.dev.announce(banner, s)
 	return s.run(ctx, p.reload)
 }
 
@@ -84,6 +85,7 @@ func open(cfg config, faults []fault, p program, logger *slog.Logger, banner *ba
 	}
 	s := &server{cfg: cfg, log: logger, source: source, hosts: middleware.NewHostSet(cfg.hosts), listeners: lns, noise: newNoise(logger, cfg.mode == tlsconfig.Local)}
 	s.stopping = make(chan struct{})
+	cfg.dev.stopWith(s.stopping)
 	if err := s.build(p.routes); err != nil {
 		lns.close()
 		return nil, err
@@ -146,11 +148,15 @@ func (s *server) newServer(h http.Handler) *http.Server {
 	return srv
 }
 
-// counted keeps count of open requests, for the drain.
+// counted keeps count of open requests, for the drain. Once that has begun, each answer asks for another connection;
+// net/http says so on HTTP/2 by GOAWAY, which loses no request.
 func (s *server) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.active.Add(1)
 		defer s.active.Add(-1)
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -206,7 +212,7 @@ wait:
 			s.source.Reload()
 		}
 	}
-	err := s.drain()
+	err := s.drain(errors.Is(context.Cause(ctx), errReplaced))
 	stop()
 	ended := make(chan struct{})
 	go func() { wg.Wait(); close(ended) }()

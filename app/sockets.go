@@ -28,7 +28,7 @@ const (
 // them no address is opened instead: whoever passed the sockets is probably listening on it.
 func (c config) withPassedSockets(lookup func(string) (string, bool)) (config, []fault) {
 	sockets, faults := passedSockets(lookup)
-	c, unfit := c.withSockets(sockets)
+	c, unfit := c.withSockets(c.dev.wanted(sockets))
 	if faults = append(faults, unfit...); len(faults) > 0 {
 		c.httpsAddr, c.httpAddr, c.adminAddr = "", "", ""
 	}

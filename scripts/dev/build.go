@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// build is a finished go build.
+type build struct {
+	err error
+	out string // what the compiler said
+	sum string // of the binary
+}
+
+// goBuild builds binary, and says meanwhile to w what go does.
+func goBuild(ctx context.Context, flags []string, binary string, w io.Writer) build {
+	args := append(append([]string{"build"}, flags...), "-o", binary, "./app")
+	cmd := exec.CommandContext(ctx, "go", args...)
+	var out bytes.Buffer
+	cmd.Stdout = io.MultiWriter(&out, w)
+	cmd.Stderr = cmd.Stdout
+	cmd.WaitDelay = time.Second // compilers that are still at it
+	err := cmd.Run()
+	b := build{err: err, out: strings.TrimSpace(out.String())}
+	if err == nil {
+		b.sum, b.err = sum(binary)
+	} else if b.out == "" {
+		b.out = err.Error()
+	}
+	return b
+}
+
+// sum tells one binary from another: an edit of a script, or one that is taken back, builds the same.
+func sum(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return string(h.Sum(nil)), err
+}

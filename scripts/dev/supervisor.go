@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// steady is how long a server has to have served for a crash to be worth another start without an edit.
+const steady = time.Second
+
+// supervisor builds, starts and replaces the server. One goroutine, that of run, has all of it.
+type supervisor struct {
+	flags  []string
+	binary string
+	person bool // somebody may mend what does not start
+
+	sockets  sockets
+	children map[*child]bool // all that have not ended
+	current  *child          // serves
+	next     *child          // is starting
+	news     chan news
+
+	built     chan build
+	cancel    context.CancelFunc // of the build that runs; nil: none does
+	must      bool               // start a new process, be the binary the same
+	serves    string             // sum of the binary that serves
+	starts    string             // sum of the one that is starting
+	due       bool               // start once the current one has ended; where sockets cannot be passed
+	began     time.Time          // of the edit that is to be shown
+	what      string             // was done for it
+	ready     bool               // some server has been
+	problem   problem            // as the current child knows it
+	crashed   bool               // and it is a crash, which the next edit settles
+	stopping  bool
+	exitState int
+}
+
+func newSupervisor(flags []string, binary string, person bool) *supervisor {
+	return &supervisor{flags: flags, binary: binary, person: person, children: map[*child]bool{}, news: make(chan news), built: make(chan build)}
+}
+
+// run serves until a signal comes, or there is nothing left to do. It returns the exit status.
+func (s *supervisor) run(changes <-chan []string, signals <-chan os.Signal) int {
+	s.rebuild(os.Stderr)
+	for {
+		select {
+		case files := <-changes:
+			if !s.stopping {
+				s.edited(files)
+			}
+		case b := <-s.built:
+			s.cancel = nil
+			if !s.stopping {
+				s.finished(b)
+			}
+		case n := <-s.news:
+			if n.ended {
+				s.ended(n.from)
+			} else {
+				s.serving(n.from, n.ready)
+			}
+		case sig := <-signals:
+			if s.stopping { // a second one: at once
+				for c := range s.children {
+					c.cmd.Process.Kill()
+				}
+				return 128 + int(sig.(syscall.Signal))
+			}
+			s.stop(0)
+		}
+		if s.stopping && len(s.children) == 0 {
+			return s.exitState
+		}
+	}
+}
+
+func (s *supervisor) edited(files []string) {
+	var pages []string
+	most := other
+	for _, f := range files {
+		k := kindOf(f)
+		if most = max(most, k); k == page {
+			pages = append(pages, f)
+		}
+	}
+	if s.crashed {
+		s.trouble(problem{})
+	}
+	if len(pages) > 0 {
+		s.current.send(order{Changed: pages})
+		s.next.send(order{Changed: pages})
+	}
+	down := s.current == nil && s.next == nil
+	if most == page && !down {
+		return
+	}
+	s.began = time.Now()
+	s.must = s.must || most == settings || down
+	if s.what = "rebuilt"; most == settings {
+		s.what = "restarted with the edited .env"
+	}
+	s.rebuild(io.Discard)
+}
+
+// rebuild begins a build, and ends the one that runs.
+func (s *supervisor) rebuild(w io.Writer) {
+	if s.cancel != nil {
+		s.cancel()
+		<-s.built
+	}
+	var ctx context.Context
+	ctx, s.cancel = context.WithCancel(context.Background())
+	go func() { s.built <- goBuild(ctx, s.flags, s.binary, w) }()
+}
+
+func (s *supervisor) finished(b build) {
+	switch {
+	case b.err != nil:
+		if s.ready { // the first build has said so itself
+			fmt.Fprintf(os.Stderr, "\n%s\n\n", b.out)
+		}
+		s.refuse("The build failed", b.out, 1)
+	case b.sum == s.serves && s.current != nil && !s.must:
+		if s.next != nil { // something else that is not wanted any more
+			s.next.send(order{Stop: true})
+			s.next = nil
+		}
+		if s.problem != (problem{}) {
+			fmt.Println("  mended; nothing has changed")
+			s.trouble(problem{})
+		}
+	default:
+		s.starts = b.sum
+		s.start()
+	}
+}
+
+// start starts the next process.
+func (s *supervisor) start() {
+	if s.next != nil { // it would be outdated
+		s.next.send(order{Stop: true})
+		s.next = nil
+	}
+	if !passesSockets && s.current != nil {
+		s.due = true
+		s.current.send(order{Stop: true})
+		return
+	}
+	s.must = false
+	told := problem{}
+	if s.crashed {
+		told = s.problem
+	}
+	c, err := startChild(s.binary, s.sockets, s.ready, told, s.news)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "make dev:", err)
+		s.refuse("The server did not start", err.Error(), 1)
+		return
+	}
+	s.children[c], s.next = true, c
+}
+
+// serving puts a child that is ready in the place of the one before.
+func (s *supervisor) serving(c *child, r *report) {
+	if c != s.next {
+		for _, f := range r.files {
+			f.Close()
+		}
+		return
+	}
+	if s.current != nil {
+		s.current.send(order{Stop: true})
+	}
+	s.current, s.next, s.serves = c, nil, s.starts
+	for _, f := range s.sockets.files {
+		f.Close()
+	}
+	s.sockets = sockets{r.files, r.Sockets, r.Addresses}
+	if !s.crashed {
+		s.problem = problem{}
+	}
+	if s.ready && s.what != "" {
+		fmt.Printf("  %s in %.1f s\n", s.what, time.Since(s.began).Seconds())
+	}
+	s.ready, s.what = true, ""
+}
+
+func (s *supervisor) ended(c *child) {
+	delete(s.children, c)
+	switch {
+	case s.stopping:
+		if s.exitState == 0 {
+			s.exitState = c.status()
+		}
+	case c == s.next:
+		s.next = nil
+		s.must = true // the same binary may start with other settings
+		s.refuse("The server did not start", c.why(), c.status())
+	case c == s.current && s.due:
+		s.current, s.due = nil, false
+		s.start()
+	case c == s.current && c.status() == 0: // it was asked to by somebody else
+		s.current = nil
+		s.stop(0)
+	case c == s.current:
+		s.current = nil
+		s.crashed = true
+		s.problem = problem{"The server crashed", c.why()}
+		if time.Since(c.began) < steady {
+			s.refuse(s.problem.Title, s.problem.Text, c.status())
+			return
+		}
+		s.began, s.what = time.Now(), "crashed; restarted"
+		s.start()
+	}
+}
+
+// refuse tells why an edit does not show. Without anybody to mend it, and without a server, that is the end.
+func (s *supervisor) refuse(title, text string, status int) {
+	switch {
+	case s.current != nil:
+		fmt.Fprintf(os.Stderr, "  %s; the one before keeps serving\n", strings.ToLower(title[:1])+title[1:])
+		s.trouble(problem{title, text})
+	case s.person || s.ready:
+		fmt.Fprintf(os.Stderr, "  %s; waiting for an edit, or Ctrl-C\n", strings.ToLower(title[:1])+title[1:])
+	default:
+		s.stop(status)
+	}
+}
+
+// trouble tells open pages.
+func (s *supervisor) trouble(p problem) {
+	s.problem, s.crashed = p, false
+	s.current.send(order{Problem: &p})
+}
+
+// stop ends everything, with a status if the children have no worse.
+func (s *supervisor) stop(status int) {
+	s.stopping, s.exitState = true, status
+	if s.cancel != nil {
+		s.cancel()
+		go func() { <-s.built }()
+	}
+	for c := range s.children {
+		c.link.part()
+	}
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	quiet   = 15 * time.Millisecond  // after the last of several writes; editors save in steps
+	longest = 200 * time.Millisecond // that a first write waits for its last, as in a checkout of another branch
+)
+
+// watcher tells of edits of the files that matter, however an editor saves them: it looks at directories, not at
+// files, and at what is there once it has become quiet, not at the events on the way.
+type watcher struct {
+	*fsnotify.Watcher
+	root string
+	seen map[string]stamp // every file that matters, by its path from root
+}
+
+// stamp tells a file from itself after an edit.
+type stamp struct {
+	modified time.Time
+	size     int64
+}
+
+func newWatcher(root string) (*watcher, error) {
+	fsw, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, err
+	}
+	w := &watcher{fsw, root, map[string]stamp{}}
+	for _, file := range w.add(".") {
+		w.seen[file], _ = w.stamp(file)
+	}
+	return w, nil
+}
+
+// add watches a directory and those in it, and returns the files that matter there.
+func (w *watcher) add(dir string) (files []string) {
+	filepath.WalkDir(filepath.Join(w.root, dir), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // it went as it came
+		}
+		name, err := filepath.Rel(w.root, path)
+		if err != nil {
+			return err
+		}
+		if !d.IsDir() {
+			if kindOf(name) != other {
+				files = append(files, filepath.ToSlash(name))
+			}
+			return nil
+		}
+		if w.skips(name) {
+			return filepath.SkipDir
+		}
+		if err := w.Add(path); err != nil {
+			fmt.Fprintf(os.Stderr, "make dev: edits in %s do not show: %v\n", path, err)
+		}
+		return nil
+	})
+	return files
+}
+
+// skips says which directories hold nothing of the site: hidden ones, what is made, and modules of their own.
+func (w *watcher) skips(dir string) bool {
+	if dir == "." {
+		return false
+	}
+	if base := filepath.Base(dir); strings.HasPrefix(base, ".") || base == "node_modules" || dir == "bin" || dir == "certs" {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(w.root, dir, "go.mod"))
+	return err == nil
+}
+
+func (w *watcher) stamp(file string) (s stamp, ok bool) {
+	info, err := os.Stat(filepath.Join(w.root, file))
+	if err != nil || info.IsDir() {
+		return stamp{}, false
+	}
+	return stamp{info.ModTime(), info.Size()}, true
+}
+
+// run sends the paths of what was edited, with slashes, until the watcher is closed.
+func (w *watcher) run(changes chan<- []string) {
+	touched := map[string]bool{}
+	var first time.Time
+	settled := time.NewTimer(time.Hour)
+	touch := func(files ...string) {
+		for _, f := range files {
+			touched[f] = true
+		}
+		if len(touched) == 0 {
+			return
+		}
+		if first.IsZero() {
+			first = time.Now()
+		}
+		settled.Reset(min(quiet, time.Until(first.Add(longest))))
+	}
+	for {
+		select {
+		case event, open := <-w.Events:
+			if !open {
+				return
+			}
+			name, err := filepath.Rel(w.root, event.Name)
+			if err != nil {
+				continue
+			}
+			if info, err := os.Lstat(event.Name); err == nil && info.IsDir() {
+				if event.Has(fsnotify.Create) && !w.skips(name) {
+					touch(w.add(name)...) // what was put there meanwhile sent no event
+				}
+			} else if kindOf(name) != other {
+				touch(filepath.ToSlash(name))
+			}
+		case err, open := <-w.Errors:
+			if !open {
+				return
+			}
+			if errors.Is(err, fsnotify.ErrEventOverflow) {
+				touch(w.add(".")...)
+			} else {
+				fmt.Fprintln(os.Stderr, "make dev: watching files:", err)
+			}
+		case <-settled.C:
+			if edited := w.edited(touched); len(edited) > 0 {
+				changes <- edited
+			}
+			clear(touched)
+			first = time.Time{}
+		}
+	}
+}
+
+// edited are those of the touched files that are not what they were: not the ones that an editor made and removed
+// again, nor those whose rights alone have changed.
+func (w *watcher) edited(touched map[string]bool) (files []string) {
+	for file := range touched {
+		now, is := w.stamp(file)
+		before, was := w.seen[file]
+		switch {
+		case is:
+			w.seen[file] = now
+		case was:
+			delete(w.seen, file)
+		}
+		if is != was || is && now != before {
+			files = append(files, file)
+		}
+	}
+	slices.Sort(files)
+	return files
+}
+
+// kind is what an edit of a file asks for.
+type kind int
+
+const (
+	other    kind = iota // nothing
+	page                 // to be told to the server
+	settings             // a new process
+	code                 // a new build
+)
+
+func kindOf(file string) kind {
+	file = filepath.ToSlash(file)
+	base := file[strings.LastIndexByte(file, '/')+1:]
+	switch {
+	case file == ".env":
+		return settings
+	case file == "go.mod" || file == "go.sum" || file == "go.work":
+		return code
+	case strings.HasPrefix(base, ".") || strings.HasPrefix(base, "#") || strings.HasSuffix(base, "~") || strings.HasSuffix(base, "_test.go"):
+		return other
+	case strings.HasSuffix(base, ".go"):
+		return code
+	case strings.HasPrefix(file, "web/"):
+		return page
+	}
+	return other
+}
