@@ -26,7 +26,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"example.com/turnkey/handlers"
 	"example.com/turnkey/middleware"
 	"example.com/turnkey/tlsconfig"
 	"example.com/turnkey/tlsconfig/localca"
@@ -92,8 +91,7 @@ func serveBench(kind string) {
 		}
 		out := newLogWriter(os.Stdout)
 		files, _ := web.FS("")
-		siteRoutes := func(r *gin.Engine) { handlers.Routes(r, handlers.Site{Ready: func() error { return nil }}) }
-		router, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, siteRoutes, newLogger(cfg, out))
+		router, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, benchRoutes, newLogger(cfg, out))
 		check(err)
 		source, err := tlsconfig.New(cfg.tlsOptions(slog.Default(), nil))
 		check(err)
@@ -105,7 +103,7 @@ func serveBench(kind string) {
 			gin.DefaultWriter = os.Stdout
 			r = gin.Default()
 		}
-		r.GET("/api/connection", handlers.Connection)
+		r.GET("/bench", benchAnswer)
 		h = r
 	}
 	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}})
@@ -187,7 +185,7 @@ func (t *benchTarget) load(b *testing.B, d time.Duration) (rate, cpu float64) {
 	end := start.Add(d)
 	for _, c := range conns {
 		wg.Go(func() {
-			request := []byte("GET /api/connection HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: bench\r\n\r\n")
+			request := []byte("GET /bench HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: bench\r\n\r\n")
 			r := bufio.NewReader(c)
 			for time.Now().Before(end) {
 				if _, err := c.Write(request); err != nil {

@@ -40,7 +40,8 @@ type config struct {
 	trustedProxies []netip.Prefix
 	clientIPHeader string
 
-	hsts string
+	hsts        string
+	corsOrigins []string // other sites whose scripts may read answers
 
 	logJSON  bool
 	logLevel slog.Level
@@ -138,6 +139,7 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 	}
 
 	c.hsts = e.hsts("HSTS", pick(c.prod, "max-age=31536000", "max-age=0"))
+	c.corsOrigins = e.origins("CORS_ORIGINS", c.prod)
 
 	c.logJSON = e.oneOf("LOG_FORMAT", pick(c.prod, "json", "text"), "text", "json") == "json"
 	c.logLevel = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[e.oneOf("LOG_LEVEL", "info", "debug", "info", "warn", "error")]

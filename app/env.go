@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/mail"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,6 +165,45 @@ func (e *env) email(name string) string {
 		return ""
 	}
 	return v
+}
+
+// origins reads what browsers send as Origin: scheme, host and port, exactly.
+func (e *env) origins(name string, prod bool) []string {
+	var out []string
+	for _, v := range e.list(name) {
+		switch origin, fix := normalOrigin(v); {
+		case v == "*" || strings.Contains(v, "*."):
+			e.fault(name, v, "would let every site in", "name each origin, such as https://app.example.com")
+		case fix != "":
+			e.fault(name, v, "is not an origin", fix)
+		case prod && !strings.HasPrefix(origin, "https://"):
+			e.fault(name, v, "is not encrypted, so whoever is on its way can use it", "name the https origin")
+		case !slices.Contains(out, origin):
+			out = append(out, origin)
+		}
+	}
+	return out
+}
+
+func normalOrigin(v string) (origin, fix string) {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return "", "write scheme and host, such as https://app.example.com"
+	}
+	if u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", "leave out what comes after the host: " + u.Scheme + "://" + u.Host
+	}
+	host, fix := normalDomain(strings.TrimSuffix(u.Hostname(), "."))
+	if fix != "" {
+		return "", fix
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port := u.Port(); port != "" && (u.Scheme != "https" || port != "443") && (u.Scheme != "http" || port != "80") { // browsers leave these out
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host, ""
 }
 
 // prefixes reads addresses and CIDRs. presets are words for whole lists.

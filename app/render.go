@@ -6,28 +6,51 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"sync"
 
 	"github.com/gin-gonic/gin/render"
+
+	"example.com/turnkey/middleware"
 )
 
 // renderer renders a page whole before its first byte is sent, so that a template that fails is a clean 500 and not
 // half a page (gin's own writes as it goes: gin-gonic/gin#456).
 type renderer struct {
 	files     fs.FS
+	functions template.FuncMap
 	templates *template.Template // nil: parsed anew for each page
 }
 
-func newRenderer(files fs.FS, live bool) (*renderer, error) {
-	if live {
-		return &renderer{files: files}, nil // a template that does not parse should not stop the server
+func newRenderer(files fs.FS, assets *assets, live bool) (r *renderer, err error) {
+	r = &renderer{files: files, functions: functions(assets)}
+	if !live { // there, a template that does not parse should not stop the server
+		r.templates, err = r.parse()
 	}
-	t, err := parseTemplates(files)
-	return &renderer{files, t}, err
+	return r, err
 }
 
-func parseTemplates(files fs.FS) (*template.Template, error) {
-	t, err := template.ParseFS(files, "templates/*.html")
+// functions are what templates can call beside those of html/template.
+func functions(assets *assets) template.FuncMap {
+	return template.FuncMap{
+		// {{asset "style.css"}} is where the visitor finds web/static/style.css.
+		"asset": assets.url,
+		// {{with invalid .Err "email"}}<p>E-mail {{.}}</p>{{end}} is what c.ShouldBind found wrong with a field.
+		"invalid": func(err error, field string) string {
+			for _, e := range middleware.FieldErrors(err) {
+				if e.Pointer == "#/"+field {
+					return e.Detail
+				}
+			}
+			return ""
+		},
+	}
+}
+
+func (r *renderer) parse() (*template.Template, error) {
+	t, err := template.New("").Funcs(r.functions).ParseFS(r.files, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parsing templates: %w", err)
 	}
@@ -51,15 +74,15 @@ func (p page) Render(w http.ResponseWriter) error {
 	t := p.templates
 	if t == nil {
 		var err error
-		if t, err = parseTemplates(p.files); err != nil {
-			return err
+		if t, err = p.parse(); err != nil {
+			return located(err)
 		}
 	}
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
 	buf.Reset()
 	if err := t.ExecuteTemplate(buf, p.name, p.data); err != nil {
-		return fmt.Errorf("rendering %s: %w", p.name, err)
+		return located(fmt.Errorf("rendering %s: %w", p.name, err))
 	}
 	p.WriteContentType(w)
 	_, err := w.Write(buf.Bytes())
@@ -69,3 +92,24 @@ func (p page) Render(w http.ResponseWriter) error {
 var htmlContentType = []string{"text/html; charset=utf-8"}
 
 func (page) WriteContentType(w http.ResponseWriter) { w.Header()["Content-Type"] = htmlContentType }
+
+// templateError is one that names a line of a template.
+type templateError struct {
+	error
+	file string
+	line int
+}
+
+func (e *templateError) Unwrap() error                     { return e.error }
+func (e *templateError) Position() (file string, line int) { return e.file, e.line }
+
+var templateLine = regexp.MustCompile(`template: ([^:/]+\.html):(\d+)`)
+
+func located(err error) error {
+	m := templateLine.FindStringSubmatch(err.Error())
+	if m == nil {
+		return err
+	}
+	line, _ := strconv.Atoi(m[2])
+	return &templateError{err, filepath.Join("web", "templates", m[1]), line}
+}

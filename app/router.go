@@ -35,13 +35,11 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 	if err := r.SetTrustedProxies(trusted); err != nil { // gin's own default is to trust everybody
 		return nil, err
 	}
-	renderer, err := newRenderer(files, live)
+	assets, err := newAssets(files, live)
 	if err != nil {
 		return nil, err
 	}
-	r.HTMLRender = renderer
-	assets, err := newAssets(files, live)
-	if err != nil {
+	if r.HTMLRender, err = newRenderer(files, assets, live); err != nil {
 		return nil, err
 	}
 
@@ -51,7 +49,8 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 		middleware.RequestID(),
 		middleware.AccessLog(log, probes...),
 		middleware.HSTS(cfg.hsts), // before anything that can answer
-		middleware.Errors(log),    // what is below answers errors through here
+		middleware.Secure(),
+		middleware.Errors(log, !cfg.prod), // what is below answers errors through here
 		middleware.Hosts(hosts, probes),
 		middleware.HTTPS(middleware.Redirect{
 			Status:    pick(cfg.prod, http.StatusPermanentRedirect, http.StatusTemporaryRedirect),
@@ -64,7 +63,8 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 				})
 			},
 		}),
-		middleware.SameOrigin(),
+		middleware.CORS(cfg.corsOrigins),
+		middleware.SameOrigin(cfg.corsOrigins...),
 		middleware.BodyLimit(bodyLimit, handlers.BodyLimits),
 	)
 	r.NoRoute(middleware.NotFound)

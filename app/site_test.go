@@ -149,6 +149,14 @@ func (s *site) roots() *x509.CertPool {
 	return s.client.Transport.(*http.Transport).TLSClientConfig.RootCAs
 }
 
+// onlyHTTP1 is a transport that offers no HTTP/2.
+func onlyHTTP1(t *http.Transport) *http.Transport {
+	t = t.Clone()
+	t.ForceAttemptHTTP2, t.TLSNextProto = false, map[string]func(string, *tls.Conn) http.RoundTripper{}
+	t.TLSClientConfig.NextProtos = []string{"http/1.1"}
+	return t
+}
+
 // do sends a request and returns the response with its body read. Headers come in pairs; Host is one of them.
 func (s *site) do(method, url, body string, headers ...string) (*http.Response, string) {
 	s.t.Helper()

@@ -1,6 +1,10 @@
 package handlers
 
-import "github.com/gin-gonic/gin"
+import (
+	"runtime"
+
+	"github.com/gin-gonic/gin"
+)
 
 // E makes a gin handler of a function that returns its error, as in Express 5:
 //
@@ -20,11 +24,22 @@ func E(f func(*gin.Context) error) gin.HandlerFunc {
 type statusError struct {
 	status int
 	text   string
+	caller [1]uintptr
 }
 
 func (e *statusError) Error() string   { return e.text }
 func (e *statusError) StatusCode() int { return e.status }
 
+// Position is where Status was called.
+func (e *statusError) Position() (file string, line int) {
+	frame, _ := runtime.CallersFrames(e.caller[:]).Next()
+	return frame.File, frame.Line
+}
+
 // Status makes an error that is answered with a status: c.Error(Status(404, "no such order")). Visitors read the
 // text when the status is below 500; above, it is for the log. Any other error is answered with 500.
-func Status(code int, text string) error { return &statusError{code, text} }
+func Status(code int, text string) error {
+	e := &statusError{status: code, text: text}
+	runtime.Callers(2, e.caller[:])
+	return e
+}

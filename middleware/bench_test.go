@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 )
@@ -33,7 +34,11 @@ func BenchmarkMiddleware(b *testing.B) {
 		{"RequestID", []gin.HandlerFunc{RequestID()}},
 		{"AccessLog", []gin.HandlerFunc{AccessLog(logger)}},
 		{"HSTS", []gin.HandlerFunc{Forwarded(nil, true), HSTS("max-age=31536000")}},
-		{"Errors", []gin.HandlerFunc{Errors(logger)}},
+		{"Secure", []gin.HandlerFunc{Secure()}},
+		{"CSP", []gin.HandlerFunc{Secure(), CSP("img-src data:")}},
+		{"CORS", []gin.HandlerFunc{CORS([]string{"https://app.test"})}},
+		{"RateLimit", []gin.HandlerFunc{RateLimit(1<<30, time.Second)}},
+		{"Errors", []gin.HandlerFunc{Errors(logger, false)}},
 		{"Hosts", []gin.HandlerFunc{Hosts(NewHostSet([]string{"shop.test"}), []string{"/healthz"})}},
 		{"HTTPS", []gin.HandlerFunc{Forwarded(nil, true), HTTPS(Redirect{Status: 308})}},
 		{"SameOrigin", []gin.HandlerFunc{SameOrigin()}},
@@ -74,7 +79,7 @@ func TestOnlyIdentityAndLogAllocate(t *testing.T) {
 		return float64(after.Mallocs-before.Mallocs) / n
 	}
 	bare := allocations()
-	chain := allocations(Forwarded(nil, true), HSTS("max-age=31536000"), Errors(slog.New(slog.DiscardHandler)), Hosts(NewHostSet([]string{"shop.test"}), nil),
+	chain := allocations(Forwarded(nil, true), HSTS("max-age=31536000"), Secure(), CSP("img-src data:"), CORS(nil), Errors(slog.New(slog.DiscardHandler), false), Hosts(NewHostSet([]string{"shop.test"}), nil),
 		HTTPS(Redirect{Status: 308}), SameOrigin(), BodyLimit(1<<20, nil))
 	if chain-bare > 0.3 {
 		t.Errorf("%.2f allocations a request, and %.2f in gin alone", chain, bare)

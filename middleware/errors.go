@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -29,18 +32,17 @@ type statusError struct {
 func (e *statusError) Error() string   { return e.text }
 func (e *statusError) StatusCode() int { return e.status }
 
-// Problem is what a visitor learns of an error, as application/problem+json (RFC 9457) or in the page "error".
-type Problem struct {
-	Title     string `json:"title"`
-	Status    int    `json:"status"`
-	Detail    string `json:"detail,omitempty"`
-	RequestID string `json:"request_id,omitempty"`
+// Positioner is an error that knows where in the sources it was made, for developers.
+type Positioner interface {
+	error
+	Position() (file string, line int)
 }
 
 // errPanic marks an error that was a panic, with the stack for the log.
 type errPanic struct {
 	value any
 	stack []byte
+	calls []uintptr
 }
 
 func (e *errPanic) Error() string { return fmt.Sprintf("panic: %v", e.value) }
@@ -48,20 +50,25 @@ func (e *errPanic) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 // Errors is the one path of every error: those that a handler passes to c.Error, a panic, a template that fails, 404
 // and 405 all become one clean answer here. When the first byte is out already, the connection is cut instead, so
 // that a broken answer never looks complete (gin's own recovery ends it as a whole 200).
-func Errors(log *slog.Logger) gin.HandlerFunc {
+//
+// With dev, browsers on this machine are told where to look: file, line and excerpt. Without, a visitor learns
+// nothing of the inside.
+func Errors(log *slog.Logger, dev bool) gin.HandlerFunc {
+	nameFields()
 	return func(c *gin.Context) {
 		defer func() {
 			if v := recover(); v != nil {
 				if v == http.ErrAbortHandler { // net/http's own way to say: cut it
 					panic(v)
 				}
-				c.Error(&errPanic{v, debug.Stack()})
-				answer(c, log)
+				calls := make([]uintptr, 64)
+				c.Error(&errPanic{v, debug.Stack(), calls[:runtime.Callers(2, calls)]})
+				answer(c, log, dev)
 			}
 		}()
 		c.Next()
 		if len(c.Errors) > 0 {
-			answer(c, log)
+			answer(c, log, dev)
 		}
 	}
 }
@@ -86,12 +93,20 @@ func MethodNotAllowed(c *gin.Context) {
 }
 
 // answer writes the last error of c, once.
-func answer(c *gin.Context, log *slog.Logger) {
+func answer(c *gin.Context, log *slog.Logger, dev bool) {
 	err := c.Errors.Last().Err
-	status := statusOf(err)
+	status, detail := statusOf(c.Request, err)
 	broken := c.Writer.Written()
+	if status == statusClientGone {
+		log.DebugContext(c.Request.Context(), "the client left before its answer", "error", err)
+		c.AbortWithStatus(status)
+		return
+	}
 	if status >= 500 || broken {
 		attrs := []slog.Attr{slog.String("error", err.Error()), slog.String("method", method(c.Request)), slog.String("path", c.Request.URL.Path)}
+		if p, ok := errors.AsType[Positioner](err); ok {
+			attrs = append(attrs, slog.String("at", at(p.Position())))
+		}
 		if p, ok := errors.AsType[*errPanic](err); ok {
 			attrs = append(attrs, slog.String("stack", string(p.stack)))
 		}
@@ -105,9 +120,12 @@ func answer(c *gin.Context, log *slog.Logger) {
 		panic(http.ErrAbortHandler)
 	}
 
-	p := Problem{Title: http.StatusText(status), Status: status, RequestID: RequestIDFrom(c.Request.Context())}
+	p := Problem{Title: http.StatusText(status), Status: status, Detail: detail, RequestID: RequestIDFrom(c.Request.Context())}
 	if status < 500 {
-		p.Detail = err.Error()
+		p.Errors = FieldErrors(err)
+	}
+	if dev && isOwnMachine(c) {
+		p.Debug = explainTo(c.Errors.Last())
 	}
 	header := c.Writer.Header()
 	for _, stale := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
@@ -129,20 +147,42 @@ func answer(c *gin.Context, log *slog.Logger) {
 	}
 }
 
-func statusOf(err error) int {
+// statusClientGone is nginx's word in the access log for a request whose client left. Nobody reads the answer.
+const statusClientGone = 499
+
+// statusOf is the status to answer an error with, and what visitors may know of it.
+func statusOf(r *http.Request, err error) (status int, detail string) {
 	if e, ok := errors.AsType[StatusCoder](err); ok {
-		if code := e.StatusCode(); code >= 400 && code <= 599 {
-			return code
+		switch code := e.StatusCode(); {
+		case code >= 400 && code < 500:
+			return code, err.Error()
+		case code >= 500 && code <= 599:
+			return code, ""
 		}
-		return http.StatusInternalServerError
+		return http.StatusInternalServerError, ""
 	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return http.StatusRequestEntityTooLarge
+	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return http.StatusRequestEntityTooLarge, fmt.Sprintf("At most %d bytes are taken here", e.Limit)
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return http.StatusServiceUnavailable
+	if status, detail := inputError(r, err); status != 0 {
+		return status, detail
 	}
-	return http.StatusInternalServerError
+	switch {
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+		return statusClientGone, ""
+	case errors.Is(err, context.DeadlineExceeded):
+		return http.StatusServiceUnavailable, ""
+	case errors.Is(err, os.ErrDeadlineExceeded) && ofThisConnection(r, err):
+		return http.StatusRequestTimeout, "The request took too long to arrive"
+	}
+	return http.StatusInternalServerError, ""
+}
+
+// ofThisConnection tells a client that sends too slowly from another server, asked by a handler, that answers too
+// slowly. HTTP/2 names no address.
+func ofThisConnection(r *http.Request, err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return !ok || op.Addr != nil && op.Addr.String() == r.RemoteAddr
 }
 
 // prefersHTML reads an Accept header (RFC 9110 §12.5.1) as far as errors need it: whether the client, by its own

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/handlers"
+	"example.com/turnkey/middleware"
+)
+
+// order is what a client sends.
+type order struct {
+	Email  string  `json:"email" form:"email" binding:"required,email"`
+	Count  int     `json:"count" form:"count" binding:"min=1,max=9"`
+	Guests []guest `json:"guests" binding:"max=3,dive"`
+}
+
+type guest struct {
+	Name string `json:"name" binding:"required,max=5"`
+}
+
+func takeOrder(c *gin.Context) error {
+	var in order
+	if err := c.ShouldBind(&in); err != nil {
+		return err
+	}
+	c.Status(http.StatusCreated)
+	return nil
+}
+
+func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.POST("/orders", handlers.E(takeOrder))
+		r.GET("/orders", handlers.E(func(c *gin.Context) error {
+			var in struct {
+				Page int `form:"page"`
+			}
+			return c.ShouldBindQuery(&in)
+		}))
+		r.POST("/pictures", handlers.E(func(c *gin.Context) error { _, err := c.FormFile("picture"); return err }))
+	})
+	const jsonType, formType = "application/json", "application/x-www-form-urlencoded"
+	for _, test := range []struct {
+		path, contentType, body string
+		status                  int
+		want                    string // in the answer
+	}{
+		{"/orders", jsonType, `{"email":"a@b.test","count":1}`, 201, ""},
+		{"/orders", jsonType, `{"email":"nobody","count":12,"guests":[{"name":"Ada"},{"name":""}]}`, 422,
+			`"errors":[{"pointer":"#/email","detail":"must be an e-mail address"},{"pointer":"#/count","detail":"must be at most 9"},{"pointer":"#/guests/1/name","detail":"is required"}]`},
+		{"/orders", jsonType, `{"email":"a@b.test","count":1,"guests":[{"name":"Bartholomew"}]}`, 422, `{"pointer":"#/guests/0/name","detail":"must be at most 5 characters long"}`},
+		{"/orders", jsonType, `{"email":"a@b.test","count":"one"}`, 400, `"errors":[{"pointer":"#/count","detail":"must be a number, not string"}]`},
+		{"/orders", jsonType, `{"email":`, 400, "ends in the middle"},
+		{"/orders", jsonType, `{"email" 1}`, 400, "is not JSON, as byte 10 shows"},
+		{"/orders", jsonType, ``, 400, "is empty"},
+		{"/orders", formType, "email=a%40b.test&count=0", 422, `{"pointer":"#/count","detail":"must be at least 1"}`},
+		{"/orders", formType, "email=a%40b.test&count=two", 400, `\"two\" is not a number`},
+		{"/orders?page=x", "", "", 400, `\"x\" is not a number`},
+		{"/pictures", "multipart/form-data", "x", 400, "multipart"},
+		{"/pictures", "multipart/form-data; boundary=x", "--x\r\nhalf", 400, "multipart"},
+		{"/pictures", "multipart/form-data; boundary=x", "--x--\r\n", 400, "file is missing"},
+		{"/pictures", formType, "a=b", 400, "multipart"},
+	} {
+		method := pick(test.contentType == "", "GET", "POST")
+		resp, body := s.do(method, "https://shop.test"+test.path, test.body, "Content-Type", test.contentType)
+		if resp.StatusCode != test.status || !strings.Contains(body, test.want) {
+			t.Errorf("%s %s %q: got %d %s, want %d and %s", test.path, test.contentType, test.body, resp.StatusCode, body, test.status, test.want)
+		}
+	}
+	if out := s.out.String(); strings.Contains(out, "request failed") {
+		t.Errorf("a client's fault is in the log as ours:\n%s", out)
+	}
+	// The page lists the fields too.
+	if _, body := s.do("POST", "https://shop.test/orders", "count=0", "Content-Type", formType, "Accept", "text/html"); !strings.Contains(body, "email") || !strings.Contains(body, "is required") {
+		t.Errorf("the page does not list the fields:\n%s", body)
+	}
+}
+
+func TestTimeoutsTakeTheErrorPath(t *testing.T) {
+	t.Parallel()
+	elsewhere, err := net.Listen("tcp", "127.0.0.1:0") // another server, that never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer elsewhere.Close()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.GET("/database", handlers.E(func(c *gin.Context) error {
+			ctx, cancel := context.WithTimeout(c, time.Millisecond)
+			defer cancel()
+			<-ctx.Done()
+			return fmt.Errorf("asking the database: %w", ctx.Err())
+		}))
+		r.GET("/elsewhere", handlers.E(func(c *gin.Context) error {
+			conn, err := net.Dial("tcp", elsewhere.Addr().String())
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+			_, err = conn.Read(make([]byte, 1))
+			return err
+		}))
+		r.POST("/slow", handlers.E(func(c *gin.Context) error {
+			http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+			_, err := io.ReadAll(c.Request.Body)
+			return err
+		}))
+	})
+	if resp, body := s.do("GET", "https://shop.test/database", ""); resp.StatusCode != 503 || strings.Contains(body, "database") {
+		t.Errorf("a deadline got %d %s, want 503 without its cause", resp.StatusCode, body)
+	}
+	if resp, _ := s.do("GET", "https://shop.test/elsewhere", ""); resp.StatusCode != 500 {
+		t.Errorf("another server that does not answer got %d, want 500: the visitor sent everything in time", resp.StatusCode)
+	}
+	for _, http1 := range []bool{false, true} {
+		client := *s.client
+		if http1 {
+			client.Transport = onlyHTTP1(s.client.Transport.(*http.Transport))
+		}
+		body, in := io.Pipe()
+		go func() { in.Write([]byte("half")); time.Sleep(5 * time.Second); in.Close() }()
+		resp, err := client.Post("https://shop.test/slow", "text/plain", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 408 {
+			t.Errorf("%s: a body that does not arrive got %d, want 408", resp.Proto, resp.StatusCode)
+		}
+	}
+}
+
+func TestAClientThatLeavesIsNoError(t *testing.T) {
+	t.Parallel()
+	entered := make(chan struct{})
+	s := start(t, prod, func(r *gin.Engine) {
+		r.GET("/slow", handlers.E(func(c *gin.Context) error {
+			close(entered)
+			<-c.Done()
+			return fmt.Errorf("asking the database: %w", context.Cause(c))
+		}))
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	req, _ := http.NewRequestWithContext(ctx, "GET", "https://shop.test/slow", nil)
+	go func() { <-entered; cancel() }()
+	if _, err := s.client.Do(req); err == nil {
+		t.Fatal("the request was answered")
+	}
+	if entry := s.logged("request", "path", "/slow"); entry["status"] != 499.0 {
+		t.Errorf("the access line says %v, want 499", entry["status"])
+	}
+	if out := s.out.String(); strings.Contains(out, "request failed") {
+		t.Errorf("a client that left is in the log as an error:\n%s", out)
+	}
+}
+
+// brokenRoutes fail in every way that has a place in the sources.
+func brokenRoutes(r *gin.Engine) {
+	r.GET("/panic", func(c *gin.Context) {
+		var order *order
+		c.String(200, order.Email) // here it panics
+	})
+	r.GET("/returned", handlers.E(returned))
+	r.GET("/plain", func(c *gin.Context) { c.Error(errors.New("plain secret")) })
+	r.GET("/status", handlers.E(func(*gin.Context) error {
+		return handlers.Status(502, "the warehouse is closed") // here it is made
+	}))
+	r.GET("/template", func(c *gin.Context) { c.HTML(200, "home", 42) })
+}
+
+func returned(*gin.Context) error { // the function that returns it
+	return errors.New("returned secret")
+}
+
+func TestADeveloperIsShownTheLine(t *testing.T) {
+	t.Parallel()
+	s := start(t, map[string]string{"ENV": "dev"}, brokenRoutes)
+	_, port, _ := net.SplitHostPort(s.https)
+	for path, want := range map[string][]string{
+		"/panic":    {"errors_test.go", "here it panics", "nil pointer dereference", "goroutine"},
+		"/returned": {"errors_test.go", "the function that returns it", "returned secret"},
+		"/plain":    {"plain secret"},
+		"/status":   {"errors_test.go", "here it is made", "the warehouse is closed"},
+		"/template": {"web/templates/home.html", "Scheme"},
+	} {
+		_, page := s.do("GET", "https://localhost:"+port+path, "", "Accept", "text/html")
+		_, body := s.do("GET", "https://localhost:"+port+path, "")
+		var problem middleware.Problem
+		if err := json.Unmarshal([]byte(body), &problem); err != nil || problem.Debug == nil {
+			t.Errorf("%s: got %s, want what went wrong", path, body)
+			continue
+		}
+		for _, w := range want {
+			if !strings.Contains(page, w) {
+				t.Errorf("%s: the page does not show %q:\n%s", path, w, page)
+			}
+		}
+		if w := want[0]; strings.Contains(w, "_test.go") && (problem.Debug.File != w || problem.Debug.Line == 0) {
+			t.Errorf("%s: got %+v, want a line of %s", path, *problem.Debug, w)
+		}
+	}
+	if _, body := s.do("GET", "https://localhost:"+port+"/nowhere", ""); strings.Contains(body, "debug") {
+		t.Errorf("a 404 of the router's own has something to debug: %s", body)
+	}
+}
+
+func TestAStrangerIsShownNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, brokenRoutes)
+	proxied := start(t, map[string]string{"ENV": "dev", "TLS_MODE": "proxy", "HTTPS_ADDR": ""}, brokenRoutes)
+	for _, path := range []string{"/panic", "/returned", "/plain", "/status", "/template"} {
+		for _, accept := range []string{"text/html", "application/json"} {
+			_, inProd := s.do("GET", "https://shop.test"+path, "", "Accept", accept)
+			_, throughProxy := proxied.do("GET", "http://localhost"+path, "", "Accept", accept, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "https")
+			for _, body := range []string{inProd, throughProxy} {
+				for _, inside := range []string{"secret", "_test.go", "goroutine", "warehouse", "nil pointer", "Scheme", "debug"} {
+					if strings.Contains(body, inside) {
+						t.Errorf("%s as %s tells of %q:\n%s", path, accept, inside, body)
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package middleware
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+)
+
+func TestARouteAllowsMoreAndTheRestStaysStrict(t *testing.T) {
+	t.Parallel()
+	r := gin.New()
+	r.Use(Secure())
+	ok := func(c *gin.Context) { c.Status(http.StatusNoContent) }
+	r.GET("/", ok)
+	r.GET("/map", CSP("img-src https://tile.test data:", "worker-src 'self'"), ok)
+	r.GET("/embedded", CSP("frame-ancestors https://partner.test"), ok)
+	shop := r.Group("/shop", CSP("connect-src https://api.test"))
+	shop.GET("/", ok)
+	shop.GET("/map", CSP("img-src https://tile.test"), ok)
+	srv := httptest.NewServer(r)
+	defer srv.Close()
+	directive := func(path, name string) string {
+		resp, err := http.Get(srv.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		for d := range strings.SplitSeq(resp.Header.Get(cspHeader), "; ") {
+			if strings.HasPrefix(d, name+" ") {
+				return strings.TrimPrefix(d, name+" ")
+			}
+		}
+		return ""
+	}
+	for range 2 { // the second time from memory
+		for _, test := range []struct{ path, directive, want string }{
+			{"/", "default-src", "'none'"},
+			{"/", "img-src", "'self'"},
+			{"/", "worker-src", ""},
+			{"/map", "img-src", "'self' https://tile.test data:"},
+			{"/map", "worker-src", "'self'"},
+			{"/map", "script-src", "'self'"},
+			{"/embedded", "frame-ancestors", "https://partner.test"},
+			{"/shop/", "connect-src", "'self' https://api.test"},
+			{"/shop/", "img-src", "'self'"},
+			{"/shop/map", "connect-src", "'self' https://api.test"},
+			{"/shop/map", "img-src", "'self' https://tile.test"},
+		} {
+			if got := directive(test.path, test.directive); got != test.want {
+				t.Errorf("%s has %s %q, want %q", test.path, test.directive, got, test.want)
+			}
+		}
+	}
+}
+
+func TestWhatIsNoDirectiveStopsTheStart(t *testing.T) {
+	t.Parallel()
+	for bad, want := range map[string]string{
+		"":                              "does not begin with a directive",
+		"https://tile.test":             "does not begin with a directive",
+		"img-src a.test; script-src *":  "argument of its own",
+		"img-src a.test, b.test":        "argument of its own",
+		"img-src a.test\r\nX-Evil: yes": "argument of its own",
+		"script-src self":               "needs quotes: 'self'",
+	} {
+		func() {
+			defer func() {
+				if err, _ := recover().(error); err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("CSP(%q) panicked with %v, want %q", bad, err, want)
+				}
+			}()
+			CSP(bad)
+		}()
+	}
+}
