@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -89,8 +90,12 @@ func h2spec(t *testing.T, port int) (total int, failed map[string]string) {
 			} `xml:"testcase"`
 		} `xml:"testsuite"`
 	}
-	if err := xml.Unmarshal(rig.Read(t, report), &suites); err != nil {
-		t.Fatalf("h2spec: %v\n%s", err, got.Stdout)
+	data, err := os.ReadFile(report)
+	if err == nil {
+		err = xml.Unmarshal(data, &suites)
+	}
+	if err != nil {
+		t.Fatalf("h2spec made no report: %v\n%s%s", err, got.Stdout, got.Stderr)
 	}
 	failed = map[string]string{}
 	for _, suite := range suites.Suites {

@@ -12,10 +12,15 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// harmless is what comes of the test and not of the product.
-var harmless = map[string]string{
-	"cert_revocation": "Pebble's certificates name neither CRL nor OCSP; an authority that is trusted names one",
-	"engine_problem":  "the system's OpenSSL knows no GOST ciphers, so they are not asked for",
+// accounted is what testssl.sh may find, and why.
+var accounted = map[string]string{
+	// Of crypto/tls's defaults, which are kept as they are: they follow what is known of ciphers, and a list of ours would not.
+	"LOW cipherlist_AVERAGE": "AES-CBC with SHA-1 comes last, for clients that know nothing better",
+	"LOW LUCKY13":            "the same; crypto/tls has countermeasures for these",
+	"LOW TLS_session_ticket": "tickets hold for a week; the keys that seal them change every day",
+	// Of the test, and not of the product.
+	"HIGH cert_revocation": "Pebble's certificates name neither CRL nor OCSP; an authority that is trusted names one",
+	"WARN engine_problem":  "the system's OpenSSL knows no GOST ciphers, so they are not asked for",
 }
 
 // TLS as testssl.sh sees it: protocols, ciphers, the chain, its headers, every weakness that has a name, and what
@@ -32,25 +37,29 @@ func TestTLSHasNoKnownWeakness(t *testing.T) {
 		},
 	}).Finish(t, 8*time.Minute)
 	var findings []struct{ ID, Severity, Finding string }
-	if err := json.Unmarshal(rig.Read(t, report), &findings); err != nil {
-		t.Fatalf("testssl: %v\n%s%s", err, got.Stdout, got.Stderr)
+	data, err := os.ReadFile(report)
+	if err == nil {
+		err = json.Unmarshal(data, &findings)
 	}
-	ids, count, above := []string{}, map[string]int{}, 0
+	if err != nil {
+		t.Fatalf("testssl made no report: %v\n%s%s", err, got.Stdout, got.Stderr)
+	}
+	ids, good, low, others := []string{}, 0, 0, 0
 	for _, f := range findings {
 		ids = append(ids, f.ID)
-		said := fmt.Sprintf("%s is %s: %s", f.ID, f.Severity, f.Finding)
-		if why := harmless[f.ID]; why != "" {
-			t.Logf("%s (%s)", said, why)
-			continue
-		}
-		count[f.Severity]++
-		switch f.Severity {
-		case "OK", "INFO":
-		case "LOW":
-			t.Log(said)
+		why := accounted[f.Severity+" "+f.ID]
+		switch {
+		case f.Severity == "OK":
+			good++
+		case f.Severity == "INFO":
+		case why == "":
+			others++
+			t.Errorf("%s is %s: %s", f.ID, f.Severity, f.Finding)
 		default:
-			above++
-			t.Error(said)
+			if f.Severity == "LOW" {
+				low++
+			}
+			t.Logf("%s is %s: %s: %s", f.ID, f.Severity, f.Finding, why)
 		}
 	}
 	for _, id := range []string{"TLS1_3", "cert_chain_of_trust", "HSTS_time", "heartbleed", "LUCKY13", "clientsimulation-openssl_303"} {
@@ -58,5 +67,5 @@ func TestTLSHasNoKnownWeakness(t *testing.T) {
 			t.Errorf("%s was not looked at; testssl ended with %d\n%s%s", id, got.ExitCode, got.Stdout, got.Stderr)
 		}
 	}
-	row(t, "testssl.sh", fmt.Sprintf("%d checks good, %d findings low, %d above", count["OK"], count["LOW"], above), "none above low")
+	row(t, "testssl.sh", fmt.Sprintf("%d checks good, %d low findings of crypto/tls's own, %d others", good, low, others), "no others")
 }
