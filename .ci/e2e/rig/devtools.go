@@ -14,10 +14,15 @@ import (
 // Devtools is a Chromium that runs, steered over a pair of pipes: its --screenshot makes no picture of the page that
 // warns. Messages are JSON, and end in a zero byte.
 type Devtools struct {
-	out     *os.File
-	in      *bufio.Reader
-	session string
-	id      int
+	*pipes
+	session string // of the page; empty: the browser's own
+}
+
+// pipes are shared by the pages of a browser.
+type pipes struct {
+	out *os.File
+	in  *bufio.Reader
+	id  int // of the last command
 }
 
 // Steer starts Chromium with an empty page. The test's end closes it.
@@ -30,7 +35,7 @@ func (c Chromium) Steer(t testing.TB) *Devtools {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	d := &Devtools{out: out, in: bufio.NewReader(in)}
+	d := &Devtools{pipes: &pipes{out: out, in: bufio.NewReader(in)}}
 	t.Cleanup(func() {
 		d.Call(t, "Browser.close", nil, nil)
 		kill := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
@@ -39,12 +44,19 @@ func (c Chromium) Steer(t testing.TB) *Devtools {
 	})
 	theirIn.Close()
 	theirOut.Close()
+	return d.Tab(t)
+}
+
+// Tab opens a further page of the same browser, which is steered in turn with the first.
+func (d *Devtools) Tab(t testing.TB) *Devtools {
+	t.Helper()
+	tab := &Devtools{pipes: d.pipes}
 	var target struct{ TargetID string }
-	d.Call(t, "Target.createTarget", map[string]any{"url": "about:blank"}, &target)
+	tab.Call(t, "Target.createTarget", map[string]any{"url": "about:blank"}, &target)
 	var attached struct{ SessionID string }
-	d.Call(t, "Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
-	d.session = attached.SessionID
-	return d
+	tab.Call(t, "Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
+	tab.session = attached.SessionID
+	return tab
 }
 
 // Visit opens a page and waits until all of it is there and it has the title; "" is any but none.
@@ -100,7 +112,7 @@ func (d *Devtools) Call(t testing.TB, method string, params map[string]any, resu
 	if params == nil {
 		delete(message, "params")
 	}
-	if d.session != "" && method != "Browser.close" {
+	if d.session != "" {
 		message["sessionId"] = d.session
 	}
 	data, err := json.Marshal(message)
