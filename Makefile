@@ -65,4 +65,4 @@ phone: ## serve on the local network too, and hand the local CA to a phone, unti
 	@exec ./bin/scripts/phone
 
 clean: ## remove what was built; certificates stay (remove certs/ yourself)
-	rm -rf bin .ci/e2e/artifacts
+	rm -rf bin .ci/e2e/artifacts .ci/e2e/site/node_modules
