@@ -31,7 +31,7 @@ func main() {
 		<-signals
 		stop()
 		second := <-signals
-		fmt.Fprintln(os.Stderr, "turnkey: stopped at once by a second signal")
+		fmt.Fprintf(os.Stderr, "%s: stopped at once by a second signal\n", project())
 		os.Exit(128 + int(second.(syscall.Signal)))
 	}()
 	reload := make(chan os.Signal, 1)

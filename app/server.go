@@ -107,7 +107,8 @@ func (s *server) build(routes func(*gin.Engine, handlers.Site)) error {
 	handler := s.counted(s.source.HTTPHandler(router))
 	if len(s.listeners.https) > 0 {
 		srv := s.newServer(handler)
-		srv.TLSConfig = s.source.TLSConfig()
+		srv.TLSConfig = remember(s.source.TLSConfig())
+		srv.ConnContext = withHandshake
 		s.servers = append(s.servers, srv)
 	}
 	if len(s.listeners.http) > 0 {
@@ -123,7 +124,7 @@ func (s *server) build(routes func(*gin.Engine, handlers.Site)) error {
 func (s *server) site() handlers.Site {
 	return handlers.Site{
 		Ready: s.ready, Stopping: s.stopping, TLSMode: string(s.cfg.mode),
-		Handshake: func(*http.Request) *handlers.Handshake { return nil },
+		Handshake: handshakeOf,
 	}
 }
 
@@ -165,7 +166,7 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 				if !s.cfg.prod {
 					ln = plainOnTLS{ln, s.hosts}
 				}
-				return srv.ServeTLS(ln, "", "")
+				return srv.ServeTLS(remembering{ln}, "", "")
 			}
 		}
 		i++

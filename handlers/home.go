@@ -7,7 +7,10 @@ import (
 )
 
 // Home is the page that a visitor sees first.
-func Home(c *gin.Context) {
-	c.Header("Cache-Control", "no-store") // it is about this very connection
-	c.HTML(http.StatusOK, "home", describe(c))
+func Home(site Site) gin.HandlerFunc {
+	describe := describer(site)
+	return func(c *gin.Context) {
+		c.Header("Cache-Control", "no-store") // it is about this very connection
+		c.HTML(http.StatusOK, "home", describe(c))
+	}
 }

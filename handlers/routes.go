@@ -11,8 +11,8 @@ var BodyLimits = map[string]int64{}
 // Routes puts every route in place. What handlers need (a database, a mailer) becomes a parameter here and in the
 // functions that make them, so that a forgotten one does not compile.
 func Routes(r *gin.Engine, site Site) {
-	r.GET("/", Home)
-	r.GET("/api/connection", Connection)
+	r.GET("/", Home(site))
+	r.GET("/api/connection", Connection(site))
 
 	r.GET("/healthz", Healthz)
 	r.GET("/readyz", Readyz(site.Ready))

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+)
+
+// repository is a project in git, committed, with an empty configuration.
+func repository(t *testing.T) string {
+	t.Helper()
+	dir := project(t, files)
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	write(t, dir, ".gitignore", "/bin/\n/certs/\n.env\n/notes/\n")
+	git(t, dir, "init", "-q")
+	git(t, dir, "add", "-A")
+	git(t, dir, "commit", "-qm", "begin")
+	return dir
+}
+
+func TestADirtyTreeIsRefused(t *testing.T) {
+	for what, soil := range map[string]func(dir string){
+		"README.md":       func(dir string) { write(t, dir, "README.md", "mine\n") },
+		"handlers/new.go": func(dir string) { write(t, dir, "handlers/new.go", "package handlers\n") },
+		"web/home.html": func(dir string) {
+			write(t, dir, "web/home.html", "mine\n")
+			git(t, dir, "add", "-A")
+		},
+	} {
+		dir := repository(t)
+		soil(dir)
+		before := snapshot(t, dir)
+		err := run(dir, []string{"-write", shop}, io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "not committed: "+what+"\n") || !strings.Contains(err.Error(), "→ git add -A && git commit") {
+			t.Errorf("%s: got %v", what, err)
+		}
+		same(t, before, snapshot(t, dir))
+		rename(t, dir, shop) // a plan harms nothing
+		rename(t, dir, "-force", "-write", shop)
+		if got := snapshot(t, dir)["go.mod"]; !strings.HasPrefix(got, "module "+shop) {
+			t.Errorf("-force left %q", got)
+		}
+	}
+}
+
+func TestWhatGitIgnoresIsLeft(t *testing.T) {
+	dir := repository(t)
+	write(t, dir, "notes/turnkey.txt", "turnkey\n")
+	rename(t, dir, shop, "-write") // where people put flags
+	got := snapshot(t, dir)
+	if got["notes/turnkey.txt"] != "turnkey\n" || got[".env"] != files[".env"] {
+		t.Errorf("ignored files were changed: %q", got)
+	}
+	if !strings.HasPrefix(got["go.mod"], "module "+shop) {
+		t.Errorf("go.mod is %q", got["go.mod"])
+	}
+}
+
+// An upgrade puts files into the index; what is written over must still be there.
+func TestARepairTakesWhatAnUpgradeStaged(t *testing.T) {
+	dir := repository(t)
+	rename(t, dir, "-write", shop)
+	git(t, dir, "add", "-A")
+	git(t, dir, "commit", "-qm", "rename")
+
+	write(t, dir, "handlers/x.go", "package handlers // at work\n")
+	write(t, dir, "tlsconfig/a.go", files["tlsconfig/a.go"])
+	if err := run(dir, []string{"-write"}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "not committed: tlsconfig/a.go\n") {
+		t.Errorf("a file that git does not hold: %v", err)
+	}
+	git(t, dir, "add", "tlsconfig")
+	rename(t, dir, "-write")
+	got := snapshot(t, dir)
+	if !strings.Contains(got["tlsconfig/a.go"], `"`+shop) || got["handlers/x.go"] != "package handlers // at work\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A folder in a repository that ignores it, such as a home directory under git, is as good as one without git.
+func TestAFolderThatTheRepositoryAroundItIgnoresIsRenamed(t *testing.T) {
+	dir := repository(t)
+	for name, text := range files {
+		write(t, dir, "notes/"+name, text)
+	}
+	rename(t, dir+"/notes", "-write", shop)
+	got := snapshot(t, dir)
+	if !strings.HasPrefix(got["notes/go.mod"], "module "+shop) || !strings.HasPrefix(got["go.mod"], "module "+template) {
+		t.Errorf("got %q and %q", got["notes/go.mod"], got["go.mod"])
+	}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestPathsThatAreTaken(t *testing.T) {
+	for _, p := range []string{
+		"example.com/you/shop", "github.com/JaneDoe/shop", "example.com/shop", "shop", "shop-2", "example/shop", "test/shop",
+		"git.example.com/~jane/my_group/shop2", "example.com/a.b/c",
+	} {
+		if err := checkPath(p); err != nil {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+}
+
+func TestPathsThatAreRefusedSayWhatToType(t *testing.T) {
+	for p, want := range map[string]string{
+		"":                                       "example.com/you/shop",
+		"https://github.com/you/shop":            "github.com/you/shop",
+		"https://github.com/you/Shop.git":        "github.com/you/shop",
+		"git@github.com:you/shop.git":            "github.com/you/shop",
+		"ssh://git@github.com/you/shop":          "github.com/you/shop",
+		"example.com/you/shop/":                  "example.com/you/shop",
+		"example.com//you/shop":                  "example.com/you/shop",
+		"/example.com/you/shop":                  "example.com/you/shop",
+		"./shop":                                 "shop",
+		`example.com\you\shop`:                   "example.com/you/shop",
+		"Example.com/you/shop":                   "example.com/you/shop",
+		"example.com/you/Shop":                   "example.com/you/shop",
+		"example.com/you/my shop":                "example.com/you/my-shop",
+		"example.com/you/my_shop":                "example.com/you/my-shop",
+		"example.com/you/shop.app":               "example.com/you/shop-app",
+		"example.com/you/-shop":                  "example.com/you/shop",
+		"example.com/you/7wonders":               "example.com/you/site-7wonders",
+		"example.com/you/shop/v2":                "example.com/you/shop",
+		"example.com/you/café":                   "example.com/you/caf",
+		"example.com/y ou/shop":                  "example.com/you/shop", // no guess is right, so the example
+		"example.com/aux/shop":                   "example.com/you/shop",
+		"example.com/LONGNA~1/shop":              "example.com/you/shop",
+		"example.com/.hidden/shop":               "example.com/you/shop",
+		"example.com/you/scripts":                "example.com/you/shop",
+		"example.com":                            "example.com/you/shop",
+		"net":                                    "example.com/you/shop",
+		"net/shop":                               "example.com/you/shop",
+		"std":                                    "example.com/you/shop",
+		"example.com/" + strings.Repeat("x", 64): "example.com/you/shop",
+	} {
+		err := checkPath(p)
+		if err == nil {
+			t.Errorf("%q is taken", p)
+			continue
+		}
+		if _, after, _ := strings.Cut(err.Error(), "→ go run ./scripts/rename "); after != want {
+			t.Errorf("%q is answered with %q, want %s", p, err, want)
+		}
+	}
+}
+
+func TestAPathWithoutADotIsWarnedOf(t *testing.T) {
+	for p, want := range map[string]bool{"shop": true, "you/shop": true, "example.com/you/shop": false, "example/shop": false} {
+		if got := warning(p) != ""; got != want {
+			t.Errorf("%s: %t, want %t", p, got, want)
+		}
+	}
+}
+
+func TestAPathInsideTheOldOneIsRefused(t *testing.T) {
+	dir := project(t, files)
+	err := run(dir, []string{"example.com/turnkey/shop"}, nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "choose a path beside it") {
+		t.Errorf("got %v", err)
+	}
+}
