@@ -14,7 +14,7 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CA_DIRS = "$${XDG_DATA_HOME:-$$HOME/.local/share}/turnkey" "$$HOME/Library/Application Support/turnkey" "$$LOCALAPPDATA/turnkey"
 ASKED   = test -n "$$CI" || ! test -t 0 || ! test -t 1 || for d in $(CA_DIRS); do test "$$d/asked" -nt "$$d/issuer.pem" && exit; done
 
-.PHONY: help dev doctor phone test e2e drill bench lint build trust untrust clean
+.PHONY: help dev doctor phone rehearse test e2e drill bench lint build trust untrust clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -28,9 +28,10 @@ test: ## run every test that needs Go alone, a real ACME server among them
 	go test $(TAGS) $(RACE) -shuffle=on ./...
 	$(if $(E2E),go -C .ci/e2e test $(RACE) -shuffle=on ./rig/... ./acme/...,@echo "not run, as .ci/e2e is not here (gonew leaves it out): the tests with a real ACME server")
 
-e2e: ## run the tests with real browsers and proxies: needs chromium, firefox-esr, nginx, apache2, redis-server, libnss3-tools, npm, testssl.sh
+e2e: ## run the tests with real browsers, proxies and deployments: needs chromium, firefox-esr, nginx, apache2, redis-server, libnss3-tools, npm, testssl.sh; as root also systemd, buildah, strace
 	go -C .ci/e2e test -count=1 $(RACE) ./storm/...
-	go -C .ci/e2e test -count=1 ./peers/... ./readme/... ./rename/...
+	go -C .ci/e2e test -count=1 ./rehearse/...
+	go -C .ci/e2e test -count=1 ./peers/... ./readme/... ./rename/... ./deploy/...
 	@rm -f .ci/e2e/artifacts/site.txt
 	go -C .ci/e2e test -count=1 ./site/...; status=$$?; cat .ci/e2e/artifacts/site.txt; exit $$status
 
@@ -65,6 +66,10 @@ doctor: ## find what is wrong with local HTTPS, and the fix; JSON=1: for a repor
 phone: ## serve on the local network too, and hand the local CA to a phone, until Ctrl-C
 	@go build -o bin/scripts/ ./scripts/phone
 	@exec ./bin/scripts/phone
+
+rehearse: ## play a first deployment here, with a practice authority: certificate, redirect, renewal; DOMAINS=a,b ONCE=1
+	@go build -o bin/scripts/ ./scripts/rehearse
+	@exec ./bin/scripts/rehearse $(if $(ONCE),-once)
 
 clean: ## remove what was built; certificates stay (remove certs/ yourself)
 	rm -rf bin .ci/e2e/artifacts .ci/e2e/site/node_modules

@@ -108,7 +108,7 @@ func contentType(ext string, data []byte) string {
 }
 
 // compress adds the gzip encoding where it saves a tenth. Brotli would save some more (for this site's own
-// stylesheet 300 bytes), but no library for it is worth its weight in the binary.
+// stylesheet 315 bytes of 2142), but no library for it is worth its weight in the binary.
 func (a *asset) compress() {
 	var buf bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&buf, gzip.BestCompression)

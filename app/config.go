@@ -59,6 +59,7 @@ type config struct {
 	hosts      []string        // answered for; empty: any (proxy mode without DOMAINS). In development: what names gave
 	httpsMoves bool            // to the next free port, when its own is busy
 	httpMoves  bool
+	passed     listeners // opened by whoever started this program
 	warnings   []string
 }
 

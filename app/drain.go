@@ -9,7 +9,7 @@ import (
 )
 
 // drain ends without losing a request: readiness falls, load balancers get a moment to see it, the listeners close,
-// and what is open may finish.
+// who has come in is heard, and what is open may finish.
 func (s *server) drain() error {
 	s.draining.Store(true)
 	s.log.Info("stopping", "open_requests", s.active.Load(), "grace", s.cfg.shutdownGrace)
@@ -21,6 +21,9 @@ func (s *server) drain() error {
 		go s.closeQuiet(ctx)
 	}
 	close(s.stopping)
+	s.listeners.close()
+	s.accepting.Wait() // nobody else comes
+	s.newcomers.wait(ctx)
 
 	var wg sync.WaitGroup
 	var cut atomic.Bool

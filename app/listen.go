@@ -20,17 +20,23 @@ type listeners struct {
 // nextPorts is how many ports after a busy one are tried, where none was asked for.
 const nextPorts = 10
 
-// listenAll opens every configured port, or reports each that cannot be had. The notes tell of ports that had to move.
+// listenAll opens every configured port that was not passed open, or reports each that cannot be had. The notes tell of
+// ports that had to move.
 func listenAll(cfg config) (l listeners, notes []string, faults []fault) {
 	for _, port := range []struct {
 		setting, addr string
 		moves         bool
+		passed        []net.Listener
 		into          *[]net.Listener
 	}{
-		{"HTTPS_ADDR", cfg.httpsAddr, cfg.httpsMoves, &l.https},
-		{"HTTP_ADDR", cfg.httpAddr, cfg.httpMoves, &l.http},
-		{"ADMIN_ADDR", cfg.adminAddr, false, &l.admin},
+		{"HTTPS_ADDR", cfg.httpsAddr, cfg.httpsMoves, cfg.passed.https, &l.https},
+		{"HTTP_ADDR", cfg.httpAddr, cfg.httpMoves, cfg.passed.http, &l.http},
+		{"ADMIN_ADDR", cfg.adminAddr, false, cfg.passed.admin, &l.admin},
 	} {
+		if len(port.passed) > 0 {
+			*port.into = port.passed
+			continue
+		}
 		if port.addr == "" {
 			continue
 		}

@@ -3,6 +3,7 @@
 //	turnkey              serve
 //	turnkey check        check settings and certificates, then exit: 0 or 1
 //	turnkey healthcheck  ask the server that runs with these settings whether it is ready: 0 or 1
+//	turnkey doctor       look at a deployed site as its visitors do: doctor [--json] https://host[:port]; 0, 1 or 2
 //	turnkey version      print the version
 package main
 
@@ -15,10 +16,12 @@ import (
 	"os/signal"
 	"path"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/doctor"
 	"example.com/turnkey/handlers"
 )
 
@@ -64,14 +67,18 @@ func run(ctx context.Context, p program) int {
 		fmt.Fprintln(p.stdout, version())
 		return 0
 	}
+	if command == "doctor" {
+		return doctor.Command(ctx, project(), p.args[1:], p.lookup, p.stdout, p.stderr)
+	}
 	if len(p.args) > 1 || command != "serve" && command != "check" && command != "healthcheck" {
-		fmt.Fprintf(p.stderr, "usage: %s [serve | check | healthcheck | version]\n", project())
+		fmt.Fprintf(p.stderr, "usage: %s [serve | check | healthcheck | doctor https://host | version]\n", project())
 		return 2
 	}
 
 	cfg, names, faults := loadConfig(p.lookup, project())
 	cfg.names = cfg.namesWith(p.dotenv)
-	faults = append(p.dotenv.faults(names), faults...)
+	cfg, unfit := cfg.withPassedSockets(p.lookup)
+	faults = slices.Concat(p.dotenv.faults(names), faults, unfit)
 	var err error
 	switch command {
 	case "check":

@@ -23,7 +23,7 @@ type noise struct {
 
 // handshakeReasons are found in crypto/tls's messages, the first match counting.
 var handshakeReasons = []struct{ text, reason string }{
-	{"no certificates configured", "unknown_name"},
+	{"no certificates configured", "no_certificate"},
 	{"first record does not look like a TLS handshake", "not_tls"},
 	{"client sent an HTTP request to an HTTPS server", "not_tls"},
 	{"unknown certificate", "certificate_not_trusted"},

@@ -44,6 +44,8 @@ type server struct {
 	draining  atomic.Bool
 	stopping  chan struct{} // closed before open requests are waited for
 	active    atomic.Int64  // requests being answered
+	newcomers newcomers
+	accepting sync.WaitGroup
 	servers   []*http.Server
 }
 
@@ -129,7 +131,7 @@ func (s *server) site() handlers.Site {
 }
 
 func (s *server) newServer(h http.Handler) *http.Server {
-	return &http.Server{
+	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
@@ -140,6 +142,8 @@ func (s *server) newServer(h http.Handler) *http.Server {
 		// net/http would answer OPTIONS * by itself, for any host.
 		DisableGeneralOptionsHandler: true,
 	}
+	s.newcomers.watch(srv)
+	return srv
 }
 
 // counted keeps count of open requests, for the drain.
@@ -153,7 +157,7 @@ func (s *server) counted(next http.Handler) http.Handler {
 
 // run serves until ctx is done or a listener fails, then drains. Whoever ends first ends the others.
 func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
-	failed := make(chan error, 8)
+	failed := make(chan error, 1+len(s.listeners.https)+len(s.listeners.http)+len(s.listeners.admin))
 	i := 0
 	for _, group := range [][]net.Listener{s.listeners.https, s.listeners.http, s.listeners.admin} {
 		if len(group) == 0 {
@@ -171,11 +175,11 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 		}
 		i++
 		for _, ln := range group {
-			go func() {
-				if err := serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			s.accepting.Go(func() {
+				if err := serve(ln); !s.draining.Load() {
 					failed <- fmt.Errorf("listening on %s: %w", ln.Addr(), err)
 				}
-			}()
+			})
 		}
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))

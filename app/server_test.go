@@ -200,7 +200,7 @@ func TestScannersAreCountedNotLogged(t *testing.T) {
 	s.stop()
 	s.wait()
 	summary := s.logged("handshakes that failed")
-	if summary["not_tls"] != 50.0 || summary["unknown_name"] != 50.0 {
+	if summary["not_tls"] != 50.0 || summary["no_certificate"] != 50.0 {
 		t.Errorf("the summary is %v, want 50 each", summary)
 	}
 	if n := strings.Count(s.out.String(), "\n"); n > 6 {

@@ -1,0 +1,78 @@
+package acme
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"example.com/turnkey/e2e/rig"
+)
+
+// A site of ours in production, seen from outside by its own doctor: what is left to say is that Pebble is no authority
+// for browsers.
+func TestDoctorFindsNothingWrongWithASiteOfOurs(t *testing.T) {
+	t.Parallel()
+	p := newPorts(t)
+	pebble := rig.StartPebble(t, rig.PebbleOptions{TLSPort: p.https, HTTPPort: p.http})
+	rig.Start(t, t.TempDir(), p.env().With(from(pebble, t.TempDir())).With(rig.Env{"DOMAINS": shop}))
+	waitReady(t, p.plain("127.0.0.1", "/readyz"))
+	state, err := rig.Handshake(rig.Loopback(p.https), &tls.Config{ServerName: shop, RootCAs: pebble.Roots(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer := filepath.Join(t.TempDir(), "issuer.pem")
+	rig.Write(t, issuer, pebble.Intermediate(t), 0o644)
+
+	doctor := func(args ...string) (exit int, r report) {
+		args = append([]string{"doctor", "--json", "--address", "127.0.0.1", "--http-port", fmt.Sprint(p.http), p.secure(shop, "")}, args...)
+		result := rig.Run(t, t.TempDir(), rig.Env{}, args...)
+		if err := json.Unmarshal([]byte(result.Stdout), &r); err != nil {
+			t.Fatalf("%v: exit status %d\n%s%s", err, result.ExitCode, result.Stdout, result.Stderr)
+		}
+		return result.ExitCode, r
+	}
+
+	exit, r := doctor("--ca", issuer)
+	if exit != 0 || !r.OK || r.Certificate.Serial != fmt.Sprintf("%x", state.PeerCertificates[0].SerialNumber) {
+		t.Errorf("exit status %d: %+v", exit, r)
+	}
+	for _, want := range []string{"redirects redirect", "certificate names", "certificate validity", "certificate chain", "protocol tls1.3",
+		"protocol tls1.0", "protocol resumption", "headers page", "headers hsts", "challenge http-01"} {
+		if got := r.status(want); got != "ok" {
+			t.Errorf("%s = %q, want ok", want, got)
+		}
+	}
+	// Who does not trust Pebble is told so, and nothing else.
+	if exit, r := doctor(); exit != 1 || r.count("wrong") != 1 || r.status("certificate trust") != "wrong" {
+		t.Errorf("exit status %d: %+v", exit, r)
+	}
+}
+
+// Helpers
+
+// report is what the doctor prints.
+type report struct {
+	OK          bool
+	Certificate struct{ Serial string }
+	Checks      []struct{ Group, Check, Status, Found, Fix string }
+}
+
+func (r report) status(name string) string {
+	for _, c := range r.Checks {
+		if c.Group+" "+c.Check == name {
+			return c.Status
+		}
+	}
+	return ""
+}
+
+func (r report) count(status string) (n int) {
+	for _, c := range r.Checks {
+		if c.Status == status {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,230 @@
+//go:build linux
+
+package deploy
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/turnkey/e2e/rig"
+)
+
+// The image that the Dockerfile makes, built by buildah without a daemon, and run as its own user in its own file
+// system. Only the golang image is a stand-in: this machine's Go, shell and roots at the places that it has them.
+func TestTheImageServes(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	need(t, "buildah", "unshare", "chroot")
+	b := newBuilder(t)
+	b.golang(t)
+	b.run(t, "build", "--format=docker", "--pull=never", "--volume=/usr:/usr:ro", "--volume="+goEnv(t, "GOROOT")+":"+goEnv(t, "GOROOT")+":ro",
+		"--volume="+goEnv(t, "GOMODCACHE")+":/go/pkg/mod:ro",
+		"--volume="+goEnv(t, "GOCACHE")+":/root/.cache/go-build", "--tag=site", b.context)
+
+	b.sendsNoSecrets(t)
+
+	image := b.inspect(t, "site")
+	c := image.Docker.Config
+	if c.User != "65532:65532" || len(c.Entrypoint) != 1 || len(c.Cmd) != 0 || c.StopSignal != "SIGTERM" {
+		t.Errorf("user %q, entrypoint %q, command %q, stop signal %q", c.User, c.Entrypoint, c.Cmd, c.StopSignal)
+	}
+	for _, want := range []string{"ENV=prod", "HTTPS_ADDR=:8443", "HTTP_ADDR=:8080", "ACME_CACHE=/data"} {
+		if !slices.Contains(c.Env, want) {
+			t.Errorf("no %s in %q", want, c.Env)
+		}
+	}
+	if _, ok := c.Volumes["/data"]; !ok || len(c.ExposedPorts) != 2 {
+		t.Errorf("volumes %v and ports %v, want /data, 8443 and 8080", c.Volumes, c.ExposedPorts)
+	}
+	if len(c.Healthcheck.Test) != 3 || c.Healthcheck.Test[0] != "CMD" {
+		t.Fatalf("the health check is %q, want a command without a shell", c.Healthcheck.Test)
+	}
+
+	fsroot := strings.TrimSpace(b.run(t, "mount", strings.TrimSpace(b.run(t, "from", "--pull=never", "site"))))
+	var files []string
+	err := filepath.WalkDir(fsroot, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			files = append(files, strings.TrimPrefix(path, fsroot))
+		}
+		return err
+	})
+	if want := []string{"/etc/ssl/certs/ca-certificates.crt", c.Entrypoint[0]}; err != nil || !slices.Equal(files, want) {
+		t.Errorf("the image holds %q, want %q alone; %v", files, want, err)
+	}
+	if info, err := os.Stat(fsroot + "/data"); err != nil || info.Mode().Perm() != 0o700 || owner(info) != 65532 {
+		t.Errorf("/data is %v, want 0700 and the server's own; %v", info.Mode(), err)
+	}
+	if info, err := os.Stat(fsroot + c.Entrypoint[0]); err != nil || info.Mode().Perm() != 0o755 || owner(info) != 0 {
+		t.Errorf("%s is %v, want 0755 and root's; %v", c.Entrypoint[0], info.Mode(), err)
+	}
+
+	// What a runtime adds: names, and here the practice authority's root, which a real one needs not.
+	https, plain := rig.Port(t), rig.Port(t)
+	ca := rig.StartPebble(t, rig.PebbleOptions{HTTPPort: plain, TLSPort: https})
+	rig.Write(t, fsroot+"/etc/hosts", []byte("127.0.0.1 localhost\n::1 localhost\n"), 0o644)
+	rig.Write(t, fsroot+"/ca.pem", rig.Read(t, ca.CAFile), 0o644)
+	env := append(slices.Clone(c.Env), "DOMAINS="+shop, "ACME_DIRECTORY="+ca.Directory, "ACME_CA_FILE=/ca.pem", "SHUTDOWN_GRACE=2s",
+		fmt.Sprintf("HTTPS_ADDR=:%d", https), fmt.Sprintf("HTTP_ADDR=:%d", plain))
+	start := func(command ...string) *rig.Process {
+		t.Helper()
+		return rig.Spawn(t, rig.Command{Path: find(t, "chroot"), Args: append([]string{"--userspec=" + c.User, "--groups=", fsroot}, command...), Env: env})
+	}
+	health := func() int {
+		t.Helper()
+		return start(c.Healthcheck.Test[1:]...).Finish(t, 10*time.Second).ExitCode
+	}
+	if got := health(); got != 1 {
+		t.Errorf("the health check of nothing: exit status = %d, want 1", got)
+	}
+	site := start(c.Entrypoint...)
+	visitor := rig.Visitor(ca.Roots(t))
+	rig.Eventually(t, 30*time.Second, "a certificate", func() bool {
+		got, err := rig.Try(visitor, rig.Request{URL: fmt.Sprintf("https://%s:%d/", shop, https)})
+		return err == nil && got.StatusCode == 200
+	})
+	if got := health(); got != 0 {
+		t.Errorf("the health check of the site: exit status = %d, want 0", got)
+	}
+	// Through -p 80:8080 a visitor names no port.
+	if got := rig.Ask(t, visitor, rig.Request{URL: fmt.Sprintf("http://%s:%d/a?b", shop, plain), Host: shop}); got.Header.Get("Location") != "https://"+shop+"/a?b" {
+		t.Errorf("plain http got %s to %q, want https without a port", got.Status, got.Header.Get("Location"))
+	}
+	kept, err := filepath.Glob(fsroot + "/data/*")
+	if err != nil || len(kept) == 0 {
+		t.Errorf("nothing is kept in /data; %v", err)
+	}
+	site.Signal(t, syscall.SIGTERM)
+	if got := site.ExitCode(t, 15*time.Second); got != 0 {
+		t.Errorf("exit status = %d, want 0:\n%s", got, site.Stderr())
+	}
+}
+
+// builder is buildah with a storage of its own, and what is to be built.
+type builder struct {
+	storage, context string
+}
+
+// newBuilder copies what git would commit, as a clone has it, and puts secrets beside it that must not be built in.
+func newBuilder(t *testing.T) *builder {
+	t.Helper()
+	b := &builder{storage: t.TempDir(), context: t.TempDir()}
+	for name := range strings.SplitSeq(strings.TrimRight(run(t, root, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), "\x00"), "\x00") {
+		data, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			continue // removed, and not committed
+		}
+		rig.Write(t, filepath.Join(b.context, name), data, 0o644)
+	}
+	for _, name := range secrets {
+		rig.Write(t, filepath.Join(b.context, name), []byte("SECRET"), 0o600)
+	}
+	return b
+}
+
+var secrets = []string{".env", ".env.local", "handlers/.env", "certs/key.pem", "origin.key", "app/server.pem", ".git/config"}
+
+// sendsNoSecrets looks at everything that a build is given.
+func (b *builder) sendsNoSecrets(t *testing.T) {
+	t.Helper()
+	all := filepath.Join(t.TempDir(), "Dockerfile")
+	rig.Write(t, all, []byte("FROM scratch\nCOPY . /\n"), 0o644)
+	b.run(t, "build", "--file="+all, "--tag=context", b.context)
+	fsroot := strings.TrimSpace(b.run(t, "mount", strings.TrimSpace(b.run(t, "from", "--pull=never", "context"))))
+	if _, err := os.Stat(filepath.Join(fsroot, "go.mod")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range secrets {
+		if _, err := os.Stat(filepath.Join(fsroot, name)); err == nil {
+			t.Errorf("%s is given to the build", name)
+		}
+	}
+}
+
+// run is buildah in a mount namespace of its own: nothing of what it mounts is ever seen, or removed, out here.
+func (b *builder) run(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(find(t, "unshare"), append([]string{"--mount", "--propagation=private", "buildah", "--storage-driver=vfs",
+		"--root=" + filepath.Join(b.storage, "root"), "--runroot=" + filepath.Join(b.storage, "run")}, args...)...)
+	cmd.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("buildah %s: %v\n%s%s\nIt needs root, and in a container the right to mount (--privileged).", args[0], err, out, stderr.String())
+	}
+	return string(out)
+}
+
+// golang makes the image that the Dockerfile begins from, as far as no registry is needed for it: Debian's layout, with
+// roots, and this machine's /usr, mounted while it builds.
+func (b *builder) golang(t *testing.T) {
+	t.Helper()
+	base := ""
+	for line := range strings.Lines(string(rig.Read(t, filepath.Join(root, "Dockerfile")))) {
+		if fields := strings.Fields(line); base == "" && len(fields) == 4 && fields[0] == "FROM" && fields[2] == "AS" {
+			base = fields[1]
+		}
+	}
+	if !strings.HasPrefix(base, "golang:1.") {
+		t.Fatalf("the Dockerfile begins from %q, want golang", base)
+	}
+	run(t, root, "go", "mod", "download")
+	layout := t.TempDir()
+	for _, name := range []string{"bin", "sbin", "lib", "lib64"} {
+		if err := os.Symlink("usr/"+name, filepath.Join(layout, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"usr", "tmp", "root", "go/pkg/mod"} {
+		if err := os.MkdirAll(filepath.Join(layout, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rig.Write(t, filepath.Join(layout, "etc/ssl/certs/ca-certificates.crt"), rig.Read(t, "/etc/ssl/certs/ca-certificates.crt"), 0o644)
+	from := strings.TrimSpace(b.run(t, "from", "scratch"))
+	b.run(t, "add", from, layout, "/")
+	b.run(t, "config", "--env=PATH="+filepath.Join(goEnv(t, "GOROOT"), "bin")+":/usr/bin:/bin", "--env=GOPATH=/go", "--env=GOPROXY=off",
+		"--env=GOFLAGS=-modcacherw", "--env=GOTOOLCHAIN=local", "--env=HOME=/root", from)
+	b.run(t, "commit", from, "docker.io/library/"+base)
+}
+
+// image is what is read of buildah inspect.
+type image struct {
+	Docker struct {
+		Config struct {
+			User, StopSignal     string
+			Entrypoint, Cmd, Env []string
+			Volumes              map[string]struct{}
+			ExposedPorts         map[string]struct{}
+			Healthcheck          struct{ Test []string }
+		} `json:"config"`
+	}
+}
+
+func (b *builder) inspect(t *testing.T, name string) (i image) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(b.run(t, "inspect", "--type=image", name)), &i); err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	return strings.TrimSpace(run(t, root, "go", "env", name))
+}
+
+func owner(info fs.FileInfo) int {
+	uid, _ := strconv.Atoi(fmt.Sprint(info.Sys().(*syscall.Stat_t).Uid))
+	return uid
+}

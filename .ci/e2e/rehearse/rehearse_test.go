@@ -1,0 +1,257 @@
+//go:build unix
+
+// Package rehearse plays make rehearse in a fresh clone, and looks itself whether what it tells is so.
+package rehearse
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/turnkey/e2e/rig"
+)
+
+var names = []string{"shop.example", "www.shop.example"}
+
+// A whole rehearsal, from a fresh clone to the renewal. A second visitor sees what the rehearsal says that its own saw.
+func TestTheStoryIsTrue(t *testing.T) {
+	clone := freshClone(t)
+	r := rehearse(t, clone, nil, "make", "rehearse", "ONCE=1")
+	r.waitFor("Ctrl-C ends it all")
+	home := r.url()
+	roots := r.roots()
+
+	if out, err := r.shell(r.find(`(?m)^ *(curl .+)$`)[1]); err != nil || !strings.Contains(out, "</html>") {
+		t.Errorf("the line for curl, as it stands, gives %v and\n%s", err, out)
+	}
+	first := map[string]*x509.Certificate{}
+	for _, name := range names {
+		first[name] = leaf(t, home.Port(), name, roots)
+		told := r.find("✓ " + regexp.QuoteMeta(name) + `: challenge answered, certificate issued by (.+) until (\S+)`)
+		if told[1] != first[name].Issuer.CommonName || told[2] != first[name].NotAfter.UTC().Format(time.TimeOnly) {
+			t.Errorf("told of %s: %s; the certificate says %s, %s", name, told[0], first[name].Issuer.CommonName, first[name].NotAfter)
+		}
+	}
+	visitor := rig.Visitor(roots)
+	page := rig.Get(t, visitor, home.String())
+	if told := r.find(`https answers (\d+) \((\S+)\), Strict-Transport-Security: (.+)`); told[1] != strconv.Itoa(page.StatusCode) ||
+		told[2] != page.TLS.NegotiatedProtocol || told[3] != page.Header.Get("Strict-Transport-Security") || page.StatusCode != 200 || told[2] != "h2" {
+		t.Errorf("told %q; the answer is %s over %s with %v", told[0], page.Status, page.TLS.NegotiatedProtocol, page.Header)
+	}
+	plain := "http://" + names[0] + ":" + r.find(`plain http on (\d+)`)[1] + "/"
+	moved := rig.Get(t, visitor, plain)
+	if told := r.find(`http redirects (\d+) to (\S+)`); told[1] != strconv.Itoa(moved.StatusCode) || told[2] != moved.Header.Get("Location") || told[1] != "308" {
+		t.Errorf("told %q; the answer is %s to %q", told[0], moved.Status, moved.Header.Get("Location"))
+	}
+	stranger := rig.Ask(t, visitor, rig.Request{URL: home.String(), Host: "somebody.else"})
+	if told := r.find(`a stranger's host gets (\d+)`); told[1] != strconv.Itoa(stranger.StatusCode) {
+		t.Errorf("told %q; the answer is %s", told[0], stranger.Status)
+	}
+
+	// The last renewal ends it all: what is seen of it here depends on who looks first.
+	seen := map[string]bool{}
+	for deadline := time.Now().Add(patience); !r.ended(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("not over after %s", patience)
+		}
+		for _, name := range names {
+			if state, err := rig.Handshake("127.0.0.1:"+home.Port(), &tls.Config{ServerName: name, RootCAs: roots}); err == nil {
+				seen[state.PeerCertificates[0].SerialNumber.Text(16)[:8]] = true
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if code := r.exitCode(); code != 0 {
+		t.Errorf("exit status %d, want 0", code)
+	}
+	witnessed := 0
+	for _, name := range names {
+		told := r.find("✓ " + regexp.QuoteMeta(name) + `: certificate renewed, serial (\S+)… → (\S+)…, until (\S+); (\d+) requests so far, (\S+) dropped`)
+		if want := first[name].SerialNumber.Text(16)[:8]; told[1] != want || told[2] == want {
+			t.Errorf("told %q; the first certificate of %s was %s", told[0], name, want)
+		}
+		if visits, _ := strconv.Atoi(told[4]); visits < 100 || told[5] != "none" {
+			t.Errorf("told %q, want hundreds of requests and none dropped", told[0])
+		}
+		if seen[told[2]] {
+			witnessed++
+		}
+	}
+	if witnessed == 0 {
+		t.Error("no renewed certificate that was told of was served")
+	}
+	if len(seen) > 2*len(names) {
+		t.Errorf("%d certificates were served, want two for each of %v", len(seen), names)
+	}
+	r.inOrder()
+	r.leavesNothing()
+	if out, err := r.shell("git status --porcelain"); err != nil || out != "" {
+		t.Errorf("a rehearsal leaves what git does not ignore: %v\n%s", err, out)
+	}
+
+	// What follows needs no network, no wait, and no authority built.
+	t.Run("the second run, and a Ctrl-C", func(t *testing.T) { secondRun(t, clone) })
+	t.Run("the authority dies", func(t *testing.T) { authorityDies(t, clone) })
+	t.Run("killed", func(t *testing.T) { killed(t, clone) })
+	t.Run("a name that no authority takes", func(t *testing.T) { refusedName(t, clone) })
+}
+
+// The second run fetches nothing, takes its names from .env, moves from a busy port, and Ctrl-C ends every part of it.
+func secondRun(t *testing.T, clone string) {
+	busy, err := net.Listen("tcp", "127.0.0.1:5443")
+	if err == nil { // else somebody has it already
+		defer busy.Close()
+	}
+	dotenv := filepath.Join(clone, ".env")
+	rig.Write(t, dotenv, []byte("DOMAINS=books.example\nHSTS=max-age=77\nTLS_MODE=proxy\nTRUSTED_PROXIES=127.0.0.1\n"), 0o600)
+	defer os.Remove(dotenv)
+	r := rehearse(t, clone, []string{"GOPROXY=off"}, "make", "rehearse")
+	r.waitFor("Ctrl-C ends it all")
+	if took := time.Since(r.begin); took > 15*time.Second {
+		t.Errorf("the second run took %s to its URL", took)
+	}
+	if strings.Contains(r.out.String(), "once:") {
+		t.Errorf("the second run builds the authority again:\n%s", r.out.String())
+	}
+	home := r.url()
+	if home.Hostname() != "books.example" || home.Port() == "5443" {
+		t.Errorf("the URL is %s, want one of books.example beside the busy port", home)
+	}
+	r.find(`Strict-Transport-Security: max-age=77`)
+	r.find(`note: .* proxy`)
+	if conn, err := net.Dial("tcp", "127.0.0.1:"+home.Port()); err != nil {
+		t.Errorf("nobody listens on %s: %v", home.Host, err)
+	} else {
+		conn.Close()
+	}
+	r.signal(syscall.SIGINT)
+	r.exitCode()
+	r.find("the rehearsal is over")
+	r.leavesNothing()
+}
+
+// Half a rehearsal is none: whoever asked for ONCE=1 gets a status and a reason.
+func authorityDies(t *testing.T, clone string) {
+	r := rehearse(t, clone, nil, filepath.Join("bin", "scripts", "rehearse"), "-once")
+	r.waitFor("Ctrl-C ends it all")
+	for _, p := range r.parts() {
+		if strings.Contains(p.args, "pebble.json") {
+			syscall.Kill(p.id, syscall.SIGKILL)
+		}
+	}
+	if code := r.exitCode(); code != 1 {
+		t.Errorf("exit status %d, want 1", code)
+	}
+	r.find(`rehearse: pebble ended before the rehearsal did`)
+	r.leavesNothing()
+}
+
+// No part outlives a rehearsal that is killed, where the system sees to it.
+func killed(t *testing.T, clone string) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux ends children with their parent")
+	}
+	r := rehearse(t, clone, nil, filepath.Join("bin", "scripts", "rehearse"))
+	r.waitFor("Ctrl-C ends it all")
+	if parts := r.parts(); len(parts) != 4 {
+		t.Errorf("%d programs run, want the rehearsal and its three parts: %v", len(parts), parts)
+	}
+	if err := r.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	r.exitCode()
+	rig.Eventually(t, 5*time.Second, "the end of every part", func() bool { return len(r.parts()) == 0 })
+}
+
+// What the site refuses, the rehearsal refuses in the site's words.
+func refusedName(t *testing.T, clone string) {
+	r := rehearse(t, clone, nil, "make", "rehearse", "DOMAINS=localhost", "ONCE=1")
+	if code := r.exitCode(); code == 0 {
+		t.Error("exit status 0, want a failure")
+	}
+	r.find(`DOMAINS="localhost": no certificate authority can vouch for a local name`)
+	r.leavesNothing()
+}
+
+// Helpers
+
+func leaf(t *testing.T, port, name string, roots *x509.CertPool) *x509.Certificate {
+	t.Helper()
+	state, err := rig.Handshake("127.0.0.1:"+port, &tls.Config{ServerName: name, RootCAs: roots})
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return state.PeerCertificates[0]
+}
+
+// inOrder checks that the story's clock runs forward and that its steps come in the order of a deployment.
+func (r *run) inOrder() {
+	r.t.Helper()
+	last := -1.0
+	var steps []string
+	for _, m := range regexp.MustCompile(`(?m)^ *(\d+\.\d) s  (\S) (.+)$`).FindAllStringSubmatch(r.out.String(), -1) {
+		at, _ := strconv.ParseFloat(m[1], 64)
+		if at < last || m[2] != "✓" {
+			r.t.Errorf("%q does not follow %.1f s", m[0], last)
+		}
+		last = at
+		steps = append(steps, m[3])
+	}
+	want := []string{"the authority is up", "is started with ENV=prod", "certificate issued", "certificate issued", "https answers", "http redirects", "a stranger's host", "certificate renewed", "certificate renewed"}
+	if len(steps) != len(want) {
+		r.t.Fatalf("%d steps, want %d:\n%s", len(steps), len(want), strings.Join(steps, "\n"))
+	}
+	for i, step := range steps {
+		if !strings.Contains(step, want[i]) {
+			r.t.Errorf("step %d is %q, want %q", i+1, step, want[i])
+		}
+	}
+}
+
+func (r *run) url() *url.URL {
+	r.t.Helper()
+	u, err := url.Parse(r.find(`➜  (https://\S+)`)[1])
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return u
+}
+
+// roots are those that the line for curl trusts.
+func (r *run) roots() *x509.CertPool {
+	r.t.Helper()
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(rig.Read(r.t, r.find(`--cacert (\S+)`)[1])) {
+		r.t.Fatal("the root is no certificate")
+	}
+	return pool
+}
+
+// leavesNothing looks for files, programs and ports.
+func (r *run) leavesNothing() {
+	r.t.Helper()
+	left, err := os.ReadDir(r.tmp)
+	if err != nil || len(left) > 0 {
+		r.t.Errorf("left in the directory for temporary files: %v %v", left, err)
+	}
+	if parts := r.parts(); len(parts) > 0 {
+		r.t.Errorf("still running: %v", parts)
+	}
+	for _, m := range regexp.MustCompile(`(?:on port|plain http on|https://127\.0\.0\.1:)\s?(\d+)`).FindAllStringSubmatch(r.out.String(), -1) {
+		if conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%s", m[1]), time.Second); err == nil {
+			conn.Close()
+			r.t.Errorf("somebody still listens on port %s", m[1])
+		}
+	}
+}

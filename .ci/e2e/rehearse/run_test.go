@@ -1,0 +1,191 @@
+//go:build unix
+
+package rehearse
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is for a fresh clone's first build and a renewal after a minute, on a machine with other things to do.
+const patience = 3 * time.Minute
+
+// run is one rehearsal, with a directory for temporary files to itself.
+type run struct {
+	t      *testing.T
+	clone  string
+	env    []string
+	tmp    string
+	cmd    *exec.Cmd
+	out    buffer
+	begin  time.Time
+	exited chan struct{}
+}
+
+// rehearse starts a command in the clone; the test's end kills it and what it started.
+func rehearse(t *testing.T, clone string, env []string, name string, args ...string) *run {
+	t.Helper()
+	r := &run{t: t, clone: clone, tmp: t.TempDir(), begin: time.Now(), exited: make(chan struct{})}
+	r.env = append(append(environment(t), "TMPDIR="+r.tmp), env...)
+	r.cmd = exec.Command(name, args...)
+	if strings.Contains(name, "/") {
+		r.cmd.Path = filepath.Join(clone, name)
+	}
+	r.cmd.Dir, r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = clone, r.env, &r.out, &r.out
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's signal reaches make and its child
+	r.cmd.WaitDelay = time.Second
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		r.cmd.Wait() // its state is read by exitCode
+		close(r.exited)
+	}()
+	t.Cleanup(func() {
+		if !r.ended() {
+			r.signal(syscall.SIGKILL)
+			<-r.exited
+		}
+		for _, p := range r.parts() {
+			syscall.Kill(p.id, syscall.SIGKILL)
+		}
+		if t.Failed() || testing.Verbose() {
+			t.Logf("%s %s\n%s", name, strings.Join(args, " "), r.out.String())
+		}
+	})
+	return r
+}
+
+// signal is one at the terminal: for the whole group.
+func (r *run) signal(s syscall.Signal) { syscall.Kill(-r.cmd.Process.Pid, s) }
+
+func (r *run) ended() bool {
+	select {
+	case <-r.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *run) exitCode() int {
+	r.t.Helper()
+	select {
+	case <-r.exited:
+		return r.cmd.ProcessState.ExitCode()
+	case <-time.After(patience):
+		r.t.Fatalf("still running after %s", patience)
+		return 0
+	}
+}
+
+func (r *run) waitFor(text string) {
+	r.t.Helper()
+	for deadline := time.Now().Add(patience); !strings.Contains(r.out.String(), text); time.Sleep(10 * time.Millisecond) {
+		if r.ended() || time.Now().After(deadline) {
+			r.t.Fatalf("it never says %q", text)
+		}
+	}
+}
+
+// find is what was told, and the parts of it in parentheses.
+func (r *run) find(pattern string) []string {
+	r.t.Helper()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(r.out.String())
+	if m == nil {
+		r.t.Fatalf("nothing told is like %s", pattern)
+	}
+	return m
+}
+
+// shell runs what was printed as a person would who pastes it, in a terminal of their own.
+func (r *run) shell(line string) (string, error) {
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir, cmd.Env = r.clone, environment(r.t)
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	err := cmd.Run()
+	if err != nil {
+		r.t.Logf("%s: %s", line, complaints.String())
+	}
+	return out.String(), err
+}
+
+type process struct {
+	id   int
+	args string
+}
+
+// parts are the programs from the clone that run.
+func (r *run) parts() []process {
+	out, err := exec.Command("ps", "-A", "-o", "pid=,args=").Output()
+	if err != nil {
+		r.t.Fatalf("ps: %v", err)
+	}
+	var found []process
+	for line := range strings.Lines(string(out)) {
+		id, args, _ := strings.Cut(strings.TrimSpace(line), " ")
+		args = strings.TrimSpace(args)
+		if !strings.HasPrefix(args, filepath.Join(r.clone, "bin")) && args != strings.Join(r.cmd.Args, " ") || strings.HasPrefix(args, "make") {
+			continue
+		}
+		if n, err := strconv.Atoi(id); err == nil {
+			found = append(found, process{n, args})
+		}
+	}
+	return found
+}
+
+func freshClone(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	clone := filepath.Join(t.TempDir(), "shop")
+	if out, err := exec.Command("git", "clone", "-q", root, clone).CombinedOutput(); err != nil {
+		t.Fatalf("git clone: %v\n%s", err, out)
+	}
+	return clone
+}
+
+// environment is a stranger's: an empty home, and caches so that the network is not what is tested.
+func environment(t *testing.T) []string {
+	t.Helper()
+	out := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TZ=UTC"}
+	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN"} {
+		value, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, name+"="+strings.TrimSpace(string(value)))
+	}
+	return out
+}
+
+// buffer is written by a process and read by its test meanwhile.
+type buffer struct {
+	mu   sync.Mutex
+	data bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.data.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.data.String()
+}
