@@ -13,6 +13,7 @@ var BodyLimits = map[string]int64{}
 func Routes(r *gin.Engine, site Site) {
 	r.GET("/", Home(site))
 	r.GET("/api/connection", Connection(site))
+	notes(r, site) // the example, /notes
 
 	r.GET("/healthz", Healthz)
 	r.GET("/readyz", Readyz(site.Ready))

@@ -9,8 +9,7 @@ import (
 )
 
 // Stream lifts the server's read and write timeouts for this one request, for answers without an end (server-sent
-// events) and for long uploads and downloads. Both have to go: the read timeout alone would cancel the request's
-// context in the middle of a stream.
+// events) and for long uploads and downloads: the write timeout would cut an answer, the read timeout a request's body.
 func Stream(c *gin.Context) error {
 	rc := http.NewResponseController(c.Writer)
 	return errors.Join(rc.SetReadDeadline(time.Time{}), rc.SetWriteDeadline(time.Time{}))

@@ -1,0 +1,28 @@
+// Shows at once what was added or deleted in another tab. Without it, the page works by its forms alone.
+const list = () => document.querySelector("#notes");
+
+// show takes the list from a fresh copy of the page, so that only the template knows how a note looks.
+async function show(version) {
+  if (list().dataset.version === version) return;
+  const answer = await fetch("/notes");
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const focused = list().contains(document.activeElement) ? document.activeElement.id : "";
+  list().replaceWith(page.querySelector("#notes"));
+  document.querySelector("#count").textContent = page.querySelector("#count").textContent;
+  if (focused) (document.getElementById(focused) ?? document.querySelector("#text")).focus();
+}
+
+let source;
+let shown = Promise.resolve(); // one after the other: the last to be shown is the newest
+function listen() {
+  if (source && source.readyState !== EventSource.CLOSED) return;
+  source = new EventSource("/notes/events");
+  source.addEventListener("notes", ({ data }) => {
+    shown = shown.then(() => show(data)).catch(console.warn);
+  });
+}
+
+if (list().dataset.version) listen();
+// Who has nothing yet may write the first note in another tab.
+document.addEventListener("visibilitychange", () => document.hidden || listen());
