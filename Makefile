@@ -34,10 +34,12 @@ test: ## run every test that needs Go alone, a real ACME server among them
 	go test $(TAGS) $(RACE) -shuffle=on ./...
 	$(if $(E2E),go -C .ci/e2e test $(RACE) -shuffle=on ./rig/... ./acme/...,@echo "not run, as .ci/e2e is not here (gonew leaves it out): the tests with a real ACME server")
 
-e2e: ## run the tests with real browsers, proxies and deployments: needs chromium, firefox-esr, nginx, apache2, redis-server, libnss3-tools; as root also systemd, buildah, strace
+e2e: ## run the tests with real browsers, proxies and deployments: needs chromium, firefox-esr, nginx, apache2, redis-server, libnss3-tools, npm, testssl.sh; as root also systemd, buildah, strace
 	go -C .ci/e2e test -count=1 $(RACE) ./storm/...
 	go -C .ci/e2e test -count=1 ./rehearse/...
 	go -C .ci/e2e test -count=1 ./peers/... ./readme/... ./rename/... ./deploy/... ./dev/...
+	@rm -f .ci/e2e/artifacts/site.txt
+	go -C .ci/e2e test -count=1 ./site/...; status=$$?; cat .ci/e2e/artifacts/site.txt; exit $$status
 
 drill: ## five minutes of renewals under load against a real ACME server, and what came of it as a table
 	go -C .ci/e2e test -count=1 -timeout 20m -run TestAYearInAMinute ./storm -drill=5m
@@ -76,4 +78,4 @@ rehearse: ## play a first deployment here, with a practice authority: certificat
 	@exec ./bin/scripts/rehearse $(if $(ONCE),-once)
 
 clean: ## remove what was built; certificates stay (remove certs/ yourself)
-	rm -rf bin .ci/e2e/artifacts
+	rm -rf bin .ci/e2e/artifacts .ci/e2e/site/node_modules

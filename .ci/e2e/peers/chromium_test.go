@@ -30,7 +30,7 @@ func TestChromium(t *testing.T) {
 
 	t.Run("without trust there is no page", func(t *testing.T) {
 		t.Parallel()
-		got := newBrowser(t).run(t, "--dump-dom", home)
+		got := newBrowser(t).Run(t, "--dump-dom", home)
 		if strings.Contains(got.Stdout, "<h1>") {
 			t.Errorf("the page is shown:\n%s", got.Stdout)
 		}
@@ -42,14 +42,14 @@ func TestChromium(t *testing.T) {
 	t.Run("with trust the page is private", func(t *testing.T) {
 		t.Parallel()
 		b := newBrowser(t)
-		b.trust(t, caFile)
+		b.Trust(t, need(t, "certutil", "libnss3-tools"), caFile)
 		for _, url := range []string{
 			home,
 			fmt.Sprintf("http://localhost:%d/?by=redirect", http),
 			fmt.Sprintf("https://127.0.0.1:%d/", https),
 			fmt.Sprintf("https://%s.localhost:%d/", rig.Project(t), https),
 		} {
-			got := b.run(t, "--enable-logging=stderr", "--dump-dom", url)
+			got := b.Run(t, "--enable-logging=stderr", "--dump-dom", url)
 			for _, want := range []string{"This connection is private.", "TLS 1.3", "HTTP/2.0"} {
 				if !strings.Contains(got.Stdout, want) {
 					t.Errorf("%s does not show %q:\n%s", url, want, got.Stdout)
@@ -67,7 +67,7 @@ func TestChromium(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := newBrowser(t)
-		b.trust(t, caFile)
+		b.Trust(t, need(t, "certutil", "libnss3-tools"), caFile)
 		for _, page := range []struct{ name, url string }{{"home", home}, {"missing", home + "nothing-here"}} {
 			for _, look := range []struct {
 				name          string
@@ -87,7 +87,7 @@ func TestChromium(t *testing.T) {
 				if look.dark {
 					scheme = 0
 				}
-				b.run(t, fmt.Sprintf("--blink-settings=preferredColorScheme=%d", scheme), "--hide-scrollbars",
+				b.Run(t, fmt.Sprintf("--blink-settings=preferredColorScheme=%d", scheme), "--hide-scrollbars",
 					fmt.Sprintf("--window-size=%d,%d", look.width, look.height), "--screenshot="+file, page.url)
 				checkPicture(t, file, look.width, look.height, look.dark)
 			}
@@ -97,44 +97,10 @@ func TestChromium(t *testing.T) {
 
 // Helpers
 
-// browser is Chromium for one user who has never used it before.
-type browser struct {
-	path, home string
-}
-
-func newBrowser(t *testing.T) browser {
+// newBrowser is Chromium for a user who has never used it before.
+func newBrowser(t *testing.T) rig.Chromium {
 	t.Helper()
-	return browser{need(t, "chromium", "chromium"), t.TempDir()}
-}
-
-func (b browser) env() []string { return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.home} }
-
-// run visits a page with an empty profile and no network of Chromium's own.
-func (b browser) run(t *testing.T, args ...string) rig.Result {
-	t.Helper()
-	return rig.Spawn(t, rig.Command{Path: b.path, Env: b.env(), Args: append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
-		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
-	}, args...)}).Finish(t, time.Minute)
-}
-
-// trust puts a root where Chromium on Linux looks for the user's own.
-func (b browser) trust(t *testing.T, caFile string) {
-	t.Helper()
-	certutil := need(t, "certutil", "libnss3-tools")
-	db := filepath.Join(b.home, ".pki", "nssdb")
-	if err := os.MkdirAll(db, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range [][]string{
-		{"-N", "--empty-password", "-d", "sql:" + db},
-		{"-A", "-d", "sql:" + db, "-t", "C,,", "-n", "development root", "-i", caFile},
-	} {
-		if got := rig.Spawn(t, rig.Command{Path: certutil, Args: args, Env: b.env()}).Finish(t, 20*time.Second); got.ExitCode != 0 {
-			t.Fatalf("certutil: %s", got.Stderr)
-		}
-	}
+	return rig.Chromium{Path: need(t, "chromium", "chromium"), Home: t.TempDir()}
 }
 
 // checkPicture looks whether there is something on it, on paper of the right shade.

@@ -23,16 +23,15 @@ func TestNotesInTwoTabs(t *testing.T) {
 	caFile := filepath.Join(dir, "certs", "ca.pem")
 	rig.Eventually(t, 5*time.Second, caFile, func() bool { _, err := os.Stat(caFile); return err == nil })
 	b := newBrowser(t)
-	b.trust(t, caFile)
+	b.Trust(t, need(t, "certutil", "libnss3-tools"), caFile)
 	page := fmt.Sprintf("https://localhost:%d/notes", https)
 
-	one := tab{b.steer(t)}
+	one := tab{b.Steer(t)}
 	one.watchPolicy(t)
-	two := tab{&devtools{out: one.out, in: one.in}}
-	two.attach(t)
+	two := tab{one.Tab(t)}
 	two.watchPolicy(t)
 
-	one.call(t, "Page.bringToFront", nil, nil) // nothing is focused by itself in a tab behind
+	one.Call(t, "Page.bringToFront", nil, nil) // nothing is focused by itself in a tab behind
 	one.open(t, page, "Notes")
 	one.write(t, "")
 	one.eventually(t, "document.title", "Not added – Notes")
@@ -41,7 +40,7 @@ func TestNotesInTwoTabs(t *testing.T) {
 	one.write(t, "from one")
 	one.eventually(t, "document.querySelector('#notes').innerText", "from one\n\nDelete")
 
-	two.call(t, "Page.bringToFront", nil, nil)
+	two.Call(t, "Page.bringToFront", nil, nil)
 	two.open(t, page, "Notes")
 	two.eventually(t, "document.querySelector('#count').innerText", "1 note.")
 	two.evaluate(t, "window.loadedOnce = 'yes', document.querySelector('#delete-1').focus()")
@@ -63,36 +62,26 @@ func TestNotesInTwoTabs(t *testing.T) {
 // Helpers
 
 // tab is a page of a browser.
-type tab struct{ *devtools }
-
-// attach opens a further tab of the browser.
-func (p tab) attach(t *testing.T) {
-	t.Helper()
-	var target struct{ TargetID string }
-	p.call(t, "Target.createTarget", map[string]any{"url": "about:blank"}, &target)
-	var attached struct{ SessionID string }
-	p.call(t, "Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
-	p.session = attached.SessionID
-}
+type tab struct{ *rig.Devtools }
 
 // watchPolicy notes what the Content-Security-Policy refuses.
 func (p tab) watchPolicy(t *testing.T) {
 	t.Helper()
-	p.call(t, "Page.enable", nil, nil)
-	p.call(t, "Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": `addEventListener("securitypolicyviolation",
+	p.Call(t, "Page.enable", nil, nil)
+	p.Call(t, "Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": `addEventListener("securitypolicyviolation",
 		(e) => { sessionStorage.refused = e.violatedDirective + " " + e.blockedURI })`}, nil)
 }
 
 func (p tab) open(t *testing.T, url, title string) {
 	t.Helper()
-	p.call(t, "Page.navigate", map[string]any{"url": url}, nil)
+	p.Call(t, "Page.navigate", map[string]any{"url": url}, nil)
 	p.eventually(t, "document.readyState == 'complete' ? document.title : ''", title)
 }
 
 func (p tab) evaluate(t *testing.T, expression string) string {
 	t.Helper()
 	var got struct{ Result struct{ Value any } }
-	p.call(t, "Runtime.evaluate", map[string]any{"expression": expression}, &got)
+	p.Call(t, "Runtime.evaluate", map[string]any{"expression": expression}, &got)
 	return fmt.Sprint(got.Result.Value)
 }
 
@@ -122,19 +111,19 @@ func (p tab) write(t *testing.T, text string) {
 func (p tab) pictures(t *testing.T, name string) {
 	t.Helper()
 	const pictureHeight = 1500
-	p.call(t, "Emulation.setScrollbarsHidden", map[string]any{"hidden": true}, nil)
+	p.Call(t, "Emulation.setScrollbarsHidden", map[string]any{"hidden": true}, nil)
 	for _, look := range []struct {
 		name   string
 		width  int
 		scheme string
 	}{{"light", 1280, "light"}, {"dark", 1280, "dark"}, {"narrow", 320, "light"}, {"narrow-dark", 320, "dark"}} {
-		p.call(t, "Emulation.setDeviceMetricsOverride", map[string]any{"width": look.width, "height": pictureHeight, "deviceScaleFactor": 1, "mobile": false}, nil)
-		p.call(t, "Emulation.setEmulatedMedia", map[string]any{"features": []any{map[string]any{"name": "prefers-color-scheme", "value": look.scheme}}}, nil)
+		p.Call(t, "Emulation.setDeviceMetricsOverride", map[string]any{"width": look.width, "height": pictureHeight, "deviceScaleFactor": 1, "mobile": false}, nil)
+		p.Call(t, "Emulation.setEmulatedMedia", map[string]any{"features": []any{map[string]any{"name": "prefers-color-scheme", "value": look.scheme}}}, nil)
 		if got, want := p.evaluate(t, "document.documentElement.scrollWidth"), fmt.Sprint(look.width); got != want {
 			t.Errorf("%s-%s: the page is %s pixels wide on a screen of %s", name, look.name, got, want)
 		}
 		var shot struct{ Data string }
-		p.call(t, "Page.captureScreenshot", nil, &shot)
+		p.Call(t, "Page.captureScreenshot", nil, &shot)
 		data, err := base64.StdEncoding.DecodeString(shot.Data)
 		if err != nil {
 			t.Fatal(err)

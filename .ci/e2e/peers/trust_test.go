@@ -19,9 +19,9 @@ const private = "This connection is private."
 func TestTrust(t *testing.T) {
 	t.Parallel()
 	need(t, "certutil", "libnss3-tools")
-	chromium := browser{need(t, "chromium", "chromium"), t.TempDir()}
+	chromium := newBrowser(t)
 	need(t, "firefox-esr", "firefox-esr")
-	home := chromium.home
+	home := chromium.Home
 	profile, marionette := newProfile(t, home)
 
 	https := rig.Port(t)
@@ -36,11 +36,11 @@ func TestTrust(t *testing.T) {
 	}
 	f.picture(t, artifact(t, "firefox-trusted.png"))
 	f.quit(t)
-	got := chromium.run(t, "--dump-dom", "--enable-logging=stderr", page)
+	got := chromium.Run(t, "--dump-dom", "--enable-logging=stderr", page)
 	if !strings.Contains(got.Stdout, private) || strings.Contains(got.Stderr, "ERR_CERT") {
 		t.Errorf("Chromium does not show the page after make trust:\n%s%s", got.Stdout, got.Stderr)
 	}
-	chromium.run(t, "--window-size=1000,700", "--screenshot="+artifact(t, "chromium-trusted.png"), page)
+	chromium.Run(t, "--window-size=1000,700", "--screenshot="+artifact(t, "chromium-trusted.png"), page)
 
 	script(t, home, "trust", "-remove")
 	f = startFirefox(t, home, profile, marionette)
@@ -49,24 +49,26 @@ func TestTrust(t *testing.T) {
 	}
 	f.picture(t, artifact(t, "firefox-untrusted.png"))
 	f.quit(t)
-	got = chromium.run(t, "--dump-dom", "--enable-logging=stderr", page)
+	got = chromium.Run(t, "--dump-dom", "--enable-logging=stderr", page)
 	if strings.Contains(got.Stdout, private) || !strings.Contains(got.Stdout+got.Stderr, "ERR_CERT_AUTHORITY_INVALID") {
 		t.Errorf("Chromium does not warn after make untrust:\n%s%s", got.Stdout, got.Stderr)
 	}
-	chromium.steer(t).picture(t, page, "Privacy error", artifact(t, "chromium-untrusted.png"))
+	d := chromium.Steer(t)
+	d.Visit(t, page, "Privacy error")
+	d.Picture(t, artifact(t, "chromium-untrusted.png"))
 }
 
 // The page of make phone says by itself when the device trusts the CA, and fits the smallest phone.
 func TestPhonePage(t *testing.T) {
 	t.Parallel()
 	need(t, "certutil", "libnss3-tools")
-	chromium := browser{need(t, "chromium", "chromium"), t.TempDir()}
+	chromium := newBrowser(t)
 	https, page := rig.Port(t), rig.Port(t)
 	program := filepath.Join(t.TempDir(), "phone")
-	if out, err := command(t, chromium.home, "go", "build", "-o", program, "./scripts/phone").CombinedOutput(); err != nil {
+	if out, err := command(t, chromium.Home, "go", "build", "-o", program, "./scripts/phone").CombinedOutput(); err != nil {
 		t.Fatalf("building the script: %v\n%s", err, out)
 	}
-	p := rig.Spawn(t, rig.Command{Path: program, Master: true, Dir: t.TempDir(), Env: chromium.env(), Args: []string{
+	p := rig.Spawn(t, rig.Command{Path: program, Master: true, Dir: t.TempDir(), Env: chromium.Env(), Args: []string{
 		"-host", "127.0.0.1", "-https", fmt.Sprint(https), "-http", fmt.Sprint(rig.Port(t)), "-page", fmt.Sprint(page), "-site", rig.Binary(t),
 	}})
 	p.WaitForPort(t, rig.Loopback(https))
@@ -77,15 +79,15 @@ func TestPhonePage(t *testing.T) {
 	for _, trusted := range []bool{false, true} {
 		want, name, scheme := no, "phone-untrusted.png", 0
 		if trusted {
-			script(t, chromium.home, "trust")
+			script(t, chromium.Home, "trust")
 			want, name, scheme = yes, "phone-trusted.png", 1
 		}
-		got := chromium.run(t, "--virtual-time-budget=5000", "--enable-logging=stderr", "--dump-dom", url)
+		got := chromium.Run(t, "--virtual-time-budget=5000", "--enable-logging=stderr", "--dump-dom", url)
 		if !strings.Contains(got.Stdout, want) || strings.Contains(got.Stderr, "Content Security Policy") {
 			t.Errorf("trusted %v: the page does not say %q:\n%s%s", trusted, want, got.Stdout, got.Stderr)
 		}
 		file := artifact(t, name)
-		chromium.run(t, "--virtual-time-budget=5000", "--hide-scrollbars", "--window-size=320,1000",
+		chromium.Run(t, "--virtual-time-budget=5000", "--hide-scrollbars", "--window-size=320,1000",
 			fmt.Sprintf("--blink-settings=preferredColorScheme=%d", scheme), "--screenshot="+file, url)
 		checkPicture(t, file, 320, 1000, !trusted)
 	}

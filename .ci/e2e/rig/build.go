@@ -38,6 +38,16 @@ func Binary(t testing.TB) string {
 	return bin
 }
 
+// Tool builds one of go.mod's tools, in its version, and returns the path of the program.
+func Tool(t testing.TB, pkg string) string {
+	t.Helper()
+	bin := filepath.Join(tools, path.Base(pkg)+exe())
+	if err := goCommand("..", "build", "-o", bin, pkg); err != nil {
+		t.Fatalf("building %s: %v", pkg, err)
+	}
+	return bin
+}
+
 // Project is the product's name: the last element of its module's path, as its owner chose it.
 func Project(t testing.TB) string {
 	t.Helper()

@@ -102,7 +102,13 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 // Roots are what to trust of the certificates that Pebble issues.
 func (p *Pebble) Roots(t testing.TB) *x509.CertPool {
 	t.Helper()
-	return Pool(t, p.managed(t, "roots/0"))
+	return Pool(t, p.RootPEM(t))
+}
+
+// RootPEM is the same as a file.
+func (p *Pebble) RootPEM(t testing.TB) []byte {
+	t.Helper()
+	return p.managed(t, "roots/0")
 }
 
 // Intermediate is the certificate that signs.

@@ -1,0 +1,71 @@
+package rig
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Chromium is the browser of one user. Its own networking is off, and it finds no host but loopback ones and Sites.
+type Chromium struct {
+	Path  string // of the program
+	Home  string // of its user; an empty directory is somebody who has never used it before
+	Sites Sites
+}
+
+// Sites are where hosts are found that no name server knows: "shop.example.test:443" at "127.0.0.1:8443".
+type Sites map[string]string
+
+// Env is the environment it runs in.
+func (c Chromium) Env() []string { return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.Home} }
+
+// Run visits a page, which args name, with an empty profile.
+func (c Chromium) Run(t testing.TB, args ...string) Result {
+	t.Helper()
+	return c.spawn(t, args...).Finish(t, time.Minute)
+}
+
+// Listen starts it for tools that steer it over a port of 127.0.0.1.
+func (c Chromium) Listen(t testing.TB, port int) {
+	t.Helper()
+	c.spawn(t, fmt.Sprintf("--remote-debugging-port=%d", port), "about:blank").WaitForPort(t, Loopback(port))
+}
+
+func (c Chromium) spawn(t testing.TB, args ...string) *Process {
+	t.Helper()
+	return Spawn(t, Command{Path: c.Path, Env: c.Env(), Args: append(c.flags(t), args...)})
+}
+
+// flags are what it is always started with.
+func (c Chromium) flags(t testing.TB) []string {
+	rules := []string{}
+	for host, addr := range c.Sites {
+		rules = append(rules, fmt.Sprintf("MAP %s %s", host, addr))
+	}
+	rules = append(rules, "MAP * ~NOTFOUND", "EXCLUDE localhost", "EXCLUDE *.localhost", "EXCLUDE 127.0.0.1")
+	return []string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
+		"--host-resolver-rules=" + strings.Join(rules, ", "),
+	}
+}
+
+// Trust puts a root where Chromium on Linux looks for the user's own. certutil is the program of libnss3-tools.
+func (c Chromium) Trust(t testing.TB, certutil, caFile string) {
+	t.Helper()
+	db := filepath.Join(c.Home, ".pki", "nssdb")
+	if err := os.MkdirAll(db, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"-N", "--empty-password", "-d", "sql:" + db},
+		{"-A", "-d", "sql:" + db, "-t", "C,,", "-n", "root of the tests", "-i", caFile},
+	} {
+		if got := Spawn(t, Command{Path: certutil, Args: args, Env: c.Env()}).Finish(t, 20*time.Second); got.ExitCode != 0 {
+			t.Fatalf("certutil: %s", got.Stderr)
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package site
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+)
+
+// moreAllocations is how many the whole chain may add to a request: its id and its line in the log.
+const moreAllocations = 3
+
+// What the chain adds to a request, beside gin without any. Time depends on the machine and has no bar; allocations
+// do not.
+func TestTheChainAddsLittleToARequest(t *testing.T) {
+	cmd := exec.Command("go", "test", "-tags", "nomsgpack", "-run", "^$", "-bench", "^BenchmarkRouter$", "-benchmem", "-count", "5", "./app")
+	cmd.Dir = filepath.Join("..", "..", "..")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("go test: %v\n%s", err, out)
+	}
+	type figures struct{ ns, allocs int }
+	best := map[string]figures{}
+	for _, m := range regexp.MustCompile(`(?m)^BenchmarkRouter/(\w+)-?\d*\s+\d+\s+([\d.]+) ns/op\s+\d+ B/op\s+(\d+) allocs/op`).FindAllStringSubmatch(string(out), -1) {
+		ns, _ := strconv.ParseFloat(m[2], 64)
+		allocs, _ := strconv.Atoi(m[3])
+		if was, ok := best[m[1]]; !ok || int(ns) < was.ns {
+			best[m[1]] = figures{int(ns), allocs}
+		}
+	}
+	bare, chain := best["bare"], best["chain"]
+	if bare.ns == 0 || chain.ns == 0 {
+		t.Fatalf("no figures in\n%s", out)
+	}
+	more := chain.allocs - bare.allocs
+	row(t, "chain, beside bare gin", fmt.Sprintf("%d ns and %d allocations more on %d ns and %d", chain.ns-bare.ns, more, bare.ns, bare.allocs), fmt.Sprintf("%d allocations more", moreAllocations))
+	if more > moreAllocations {
+		t.Errorf("%d allocations more than bare gin, want %d or fewer", more, moreAllocations)
+	}
+}

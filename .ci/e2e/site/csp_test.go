@@ -1,0 +1,56 @@
+package site
+
+import (
+	"fmt"
+	"testing"
+
+	"example.com/turnkey/e2e/rig"
+)
+
+// severities of the CSP Evaluator, the worst first.
+var severities = map[int]string{10: "high", 20: "syntax", 30: "medium", 40: "possibly high", 45: "strict CSP", 50: "possibly medium", 60: "info", 100: "none"}
+
+// possiblyMedium is what it says of every 'self', whatever is served there.
+const possiblyMedium = 50
+
+// Every kind of answer has a policy that leaves nothing to hold on to: pages, errors, JSON and files.
+func TestTheContentSecurityPolicyHasNoHole(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	client := rig.Visitor(s.pebble.Roots(t))
+	worst, without := 100, 0
+	for _, answer := range []struct {
+		path   string
+		status int
+	}{{"/", 200}, {"/nothing-here", 404}, {"/api/connection", 200}, {"/static/style.css", 200}} {
+		got := rig.Ask(t, client, rig.Request{URL: s.at(answer.path), Header: []string{"Accept", "text/html"}})
+		if got.StatusCode != answer.status {
+			t.Errorf("%s is answered with %d, want %d", answer.path, got.StatusCode, answer.status)
+		}
+		policies := got.Header.Values("Content-Security-Policy")
+		if len(policies) != 1 {
+			t.Errorf("%s has the policies %q, want one", answer.path, policies)
+			without++
+			continue
+		}
+		var findings []struct {
+			Severity                      int
+			Description, Directive, Value string
+		}
+		node(t, nil, s.root, &findings, "csp.mjs", policies[0])
+		for _, f := range findings {
+			worst = min(worst, f.Severity)
+			said := fmt.Sprintf("%s: %s %s is %s: %s", answer.path, f.Directive, f.Value, severities[f.Severity], f.Description)
+			if f.Severity < possiblyMedium {
+				t.Error(said)
+			} else {
+				t.Log(said)
+			}
+		}
+	}
+	figure := "worst finding: " + severities[worst]
+	if without > 0 {
+		figure = fmt.Sprintf("%d kinds of answer without a policy", without)
+	}
+	row(t, "CSP Evaluator", figure, "nothing above possibly medium")
+}

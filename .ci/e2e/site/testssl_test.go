@@ -1,0 +1,71 @@
+package site
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"example.com/turnkey/e2e/rig"
+)
+
+// accounted is what testssl.sh may find, and why.
+var accounted = map[string]string{
+	// Of crypto/tls's defaults, which are kept as they are: they follow what is known of ciphers, and a list of ours would not.
+	"LOW cipherlist_AVERAGE": "AES-CBC with SHA-1 comes last, for clients that know nothing better",
+	"LOW LUCKY13":            "the same; crypto/tls has countermeasures for these",
+	"LOW TLS_session_ticket": "tickets hold for a week; the keys that seal them change every day",
+	// Of the test, and not of the product.
+	"HIGH cert_revocation": "Pebble's certificates name neither CRL nor OCSP; an authority that is trusted names one",
+	"WARN engine_problem":  "the system's OpenSSL knows no GOST ciphers, so they are not asked for",
+}
+
+// TLS as testssl.sh sees it: protocols, ciphers, the chain, its headers, every weakness that has a name, and what
+// browsers old and new agree on.
+func TestTLSHasNoKnownWeakness(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	report := filepath.Join(t.TempDir(), "report.json")
+	got := rig.Spawn(t, rig.Command{
+		Path: must(t, "testssl", "testssl.sh"), Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TERM=dumb"},
+		Args: []string{
+			"--ip", "127.0.0.1", "--nodns", "none", "--add-ca", s.root, "--warnings", "off", "--color", "0", "--quiet", "--jsonfile", report,
+			fmt.Sprintf("%s:%d", shop, s.https),
+		},
+	}).Finish(t, 8*time.Minute)
+	var findings []struct{ ID, Severity, Finding string }
+	data, err := os.ReadFile(report)
+	if err == nil {
+		err = json.Unmarshal(data, &findings)
+	}
+	if err != nil {
+		t.Fatalf("testssl made no report: %v\n%s%s", err, got.Stdout, got.Stderr)
+	}
+	ids, good, low, others := []string{}, 0, 0, 0
+	for _, f := range findings {
+		ids = append(ids, f.ID)
+		why := accounted[f.Severity+" "+f.ID]
+		switch {
+		case f.Severity == "OK":
+			good++
+		case f.Severity == "INFO":
+		case why == "":
+			others++
+			t.Errorf("%s is %s: %s", f.ID, f.Severity, f.Finding)
+		default:
+			if f.Severity == "LOW" {
+				low++
+			}
+			t.Logf("%s is %s: %s: %s", f.ID, f.Severity, f.Finding, why)
+		}
+	}
+	for _, id := range []string{"TLS1_3", "cert_chain_of_trust", "HSTS_time", "heartbleed", "LUCKY13", "clientsimulation-openssl_303"} {
+		if !slices.Contains(ids, id) {
+			t.Errorf("%s was not looked at; testssl ended with %d\n%s%s", id, got.ExitCode, got.Stdout, got.Stderr)
+		}
+	}
+	row(t, "testssl.sh", fmt.Sprintf("%d checks good, %d low findings of crypto/tls's own, %d others", good, low, others), "no others")
+}
