@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"path"
 	"strconv"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/handlers"
+	"example.com/turnkey/middleware"
 )
 
 const (
@@ -149,7 +149,7 @@ func (p *devPages) events(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
 	for {
 		state, woken := p.now()
-		if state.Problem != nil && !isOwnMachine(c) {
+		if state.Problem != nil && !middleware.IsOwnMachine(c) {
 			state.Problem = &devProblem{state.Problem.Title, "The terminal with make dev says why."}
 		}
 		data, err := json.Marshal(state)
@@ -168,12 +168,6 @@ func (p *devPages) events(c *gin.Context) {
 			return
 		}
 	}
-}
-
-// isOwnMachine keeps stacks and settings from the rest of the network, to which a development server may be open.
-func isOwnMachine(c *gin.Context) bool {
-	client, err := netip.ParseAddr(c.ClientIP()) // another one than the peer where a trusted proxy is in between
-	return err == nil && client.Unmap().IsLoopback() && isLoopback(c.Request.RemoteAddr)
 }
 
 // present is the state as a page is begun; what is edited meanwhile makes it an old one.

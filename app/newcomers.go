@@ -23,11 +23,7 @@ type newcomerKey struct{}
 // watch has the connections of a server counted.
 func (n *newcomers) watch(srv *http.Server) {
 	srv.ConnState = func(conn net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			n.count.Add(1)
-			n.conns.Store(conn, &newcomer{})
-		case http.StateClosed, http.StateHijacked:
+		if state == http.StateClosed || state == http.StateHijacked {
 			if c, ok := n.conns.LoadAndDelete(conn); ok {
 				n.leave(c.(*newcomer))
 			}
@@ -38,7 +34,9 @@ func (n *newcomers) watch(srv *http.Server) {
 		if connContext != nil {
 			ctx = connContext(ctx, conn)
 		}
-		c, _ := n.conns.Load(conn)
+		c := &newcomer{}
+		n.conns.Store(conn, c) // here, as net/http asks for a context before it tells of a state
+		n.count.Add(1)
 		return context.WithValue(ctx, newcomerKey{}, c)
 	}
 	next := srv.Handler

@@ -16,8 +16,9 @@ import (
 // around is how many lines an excerpt shows on each side of the one that counts.
 const around = 6
 
-// isOwnMachine keeps sources from the rest of the network, to which a development server may be open.
-func isOwnMachine(c *gin.Context) bool {
+// IsOwnMachine says whether a request was made on this machine. What helps its developer is kept from the rest of the
+// network, to which a development server may be open.
+func IsOwnMachine(c *gin.Context) bool {
 	peer, err := netip.ParseAddrPort(c.Request.RemoteAddr)
 	client, err2 := netip.ParseAddr(c.ClientIP()) // another one where a trusted proxy is in between
 	return err == nil && err2 == nil && peer.Addr().Unmap().IsLoopback() && client.Unmap().IsLoopback()

@@ -124,7 +124,7 @@ func answer(c *gin.Context, log *slog.Logger, dev bool) {
 	if status < 500 {
 		p.Errors = FieldErrors(err)
 	}
-	if dev && isOwnMachine(c) {
+	if dev && IsOwnMachine(c) {
 		p.Debug = explainTo(c.Errors.Last())
 	}
 	header := c.Writer.Header()
