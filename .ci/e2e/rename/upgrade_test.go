@@ -27,7 +27,7 @@ func TestAnUpgradeOfTheClosedRooms(t *testing.T) {
 	p.run(t, "git remote rename origin starter")
 	p.run(t, "go run ./scripts/rename -write "+shop)
 	p.commit(t, "Rename")
-	p.replace(t, "handlers/routes.go", `	r.GET("/", Home)`, "	r.GET(\"/\", Home)\n	r.GET(\"/tea\", Tea)")
+	p.replace(t, "handlers/routes.go", `	r.GET("/", Home(site))`, "	r.GET(\"/\", Home(site))\n	r.GET(\"/tea\", Tea)")
 	tea := "package handlers\n\nimport \"github.com/gin-gonic/gin\"\n\n// Tea is ours.\nfunc Tea(c *gin.Context) { c.String(200, \"plain\") }\n"
 	rig.Write(t, filepath.Join(p.dir, "handlers", "tea.go"), []byte(tea), 0o644)
 	p.replace(t, "web/templates/home.html", `{{template "footer"}}`, `<p>A turnkey solution.</p>{{template "footer"}}`)
