@@ -1,6 +1,6 @@
 // Command dev serves the site while it is being written.
 //
-//	go run ./scripts/dev [flags of go build, instead of -tags nomsgpack -ldflags=-w]
+//	go run ./scripts/dev [flags of go build, instead of the Makefile's]
 //
 // It builds ./app, starts it, and watches the files of the module. An edited template or asset is told to the server,
 // whose open pages show it at once. An edited .go file or go.mod is built, and an edited .env read, by a new process
@@ -38,7 +38,7 @@ func run(flags []string) (status int, err error) {
 		return 0, fmt.Errorf("%w; run this where go.mod is", err)
 	}
 	if len(flags) == 0 {
-		flags = []string{"-tags", "nomsgpack", "-ldflags=-w"} // as in the Makefile
+		flags = []string{"-tags", "nomsgpack", "-ldflags=-w", "-gcflags=./app=-N -l"} // as in the Makefile
 	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
