@@ -27,7 +27,7 @@ dev: $(DEV) ## serve https://localhost:8443 and follow every edit; the first run
 	@exec ./$(DEV) $(TAGS) -ldflags=-w
 
 # Built by its dates, since asking the go command each time takes as long as the rest of a start.
-$(DEV): go.mod $(wildcard scripts/dev/*.go)
+$(DEV): go.mod $(wildcard scripts/dev/*.go scripts/internal/gotool/*.go)
 	@go build -o $@ ./scripts/dev
 
 test: ## run every test that needs Go alone, a real ACME server among them

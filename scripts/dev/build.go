@@ -6,10 +6,10 @@ import (
 	"crypto/sha256"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
+
+	"example.com/turnkey/scripts/internal/gotool"
 )
 
 // build is a finished go build.
@@ -19,23 +19,11 @@ type build struct {
 	sum string // of the binary
 }
 
-// goBuild builds binary, and says meanwhile to w what go does. When ctx ends, so do the compilers at once, and nothing
-// of theirs stays: go itself removes its temporary files only when it is let finish.
+// goBuild builds binary, and says meanwhile to w what go does.
 func goBuild(ctx context.Context, flags []string, binary string, w io.Writer) build {
-	work, err := workDir(filepath.Dir(binary))
-	if err != nil {
-		return build{err: err, out: err.Error()}
-	}
-	defer os.RemoveAll(work)
 	args := append(append([]string{"build"}, flags...), "-o", binary, "./app")
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Env = append(os.Environ(), "GOTMPDIR="+work)
 	var out bytes.Buffer
-	cmd.Stdout = io.MultiWriter(&out, w)
-	cmd.Stderr = cmd.Stdout
-	together(cmd)
-	cmd.WaitDelay = time.Second
-	err = cmd.Run()
+	err := gotool.Run(ctx, filepath.Dir(binary), nil, io.MultiWriter(&out, w), args...)
 	b := build{err: err, out: strings.TrimSpace(out.String())}
 	if err == nil {
 		b.sum, b.err = sum(binary)
@@ -43,19 +31,6 @@ func goBuild(ctx context.Context, flags []string, binary string, w io.Writer) bu
 		b.out = err.Error()
 	}
 	return b
-}
-
-// workDir is a new directory beside the binary, so that go moves what it linked and need not copy it. A name with a
-// dot is no package's.
-func workDir(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	return os.MkdirTemp(dir, ".build-")
 }
 
 // sum tells one binary from another: an edit of a script, or one that is taken back, builds the same.

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package gotool
 
 import (
 	"context"
@@ -34,8 +34,8 @@ wait
 	t.Setenv("STARTED", started)
 
 	ctx, cancel := context.WithCancel(t.Context())
-	built := make(chan build, 1)
-	go func() { built <- goBuild(ctx, nil, filepath.Join(bin, "shop"), io.Discard) }()
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, bin, nil, io.Discard, "build") }()
 	var text []byte
 	eventually(t, "a compiler", func() (ok bool) {
 		var err error
@@ -48,8 +48,8 @@ wait
 	}
 	t.Cleanup(func() { syscall.Kill(compiler, syscall.SIGKILL) })
 	cancel()
-	if b := <-built; b.err == nil {
-		t.Error("the build was ended, and is said to be finished")
+	if err := <-ended; err == nil {
+		t.Error("it was ended, and is said to be finished")
 	}
 	for _, dir := range []string{temp, bin} {
 		files, err := os.ReadDir(dir)
