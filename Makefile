@@ -5,7 +5,7 @@ TAGS := -tags nomsgpack
 # The race detector needs a C compiler on some systems; where there is none, tests run without it.
 RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && echo -race)
 EXE  := $(shell go env GOEXE)
-BIN  := bin/$(notdir $(shell go list -m))$(EXE)
+BIN  := bin/$(notdir $(shell GOWORK=off go list -m))$(EXE)
 DEV  := bin/scripts/dev$(EXE)
 # The tests that need more than Go are a module of their own; a copy that gonew made has none.
 E2E  := $(wildcard .ci/e2e/go.mod)
@@ -28,7 +28,7 @@ dev: $(DEV) ## serve https://localhost:8443 and follow every edit; the first run
 	@CGO_ENABLED=0 exec ./$(DEV) $(TAGS) -ldflags=-w '-gcflags=./app=-N -l'
 
 # Built by its dates, since asking the go command each time takes as long as the rest of a start.
-$(DEV): go.mod $(wildcard scripts/dev/*.go)
+$(DEV): go.mod $(wildcard scripts/dev/*.go scripts/internal/gotool/*.go)
 	@go build -o $@ ./scripts/dev
 
 test: ## run every test that needs Go alone, a real ACME server among them

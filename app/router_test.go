@@ -157,6 +157,22 @@ func TestHeadOnGetRoutes(t *testing.T) {
 	s.logged("request", "method", "HEAD", "path", "/static/style.css")
 }
 
+// What watches a site asks so, every minute: a page longer than the buffers of net/http is no error there.
+func TestHeadOfALongPageIsNoError(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.GET("/long", func(c *gin.Context) { c.String(200, "%s", strings.Repeat("long ", 1<<14)) })
+	})
+	resp, _ := s.do("HEAD", "https://shop.test/long", "")
+	if resp.StatusCode != 200 || resp.ProtoMajor != 2 {
+		t.Errorf("got %d over %s, want 200 over HTTP/2", resp.StatusCode, resp.Proto)
+	}
+	s.logged("request", "path", "/long")
+	if out := s.out.String(); strings.Contains(out, "request failed") {
+		t.Errorf("the log tells of an error:\n%s", out)
+	}
+}
+
 // Nobody would see what a stream says to HEAD, and over HTTP/1.1 the connection would be of no more use.
 func TestHeadEndsAStream(t *testing.T) {
 	t.Parallel()

@@ -32,6 +32,13 @@ type headWriter struct {
 
 func (w *headWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// Write does not fail, since nobody would see the bytes. Over HTTP/2 a stream ends with the header of its answer to
+// HEAD, and net/http calls that an error of a page longer than its buffer.
+func (w *headWriter) Write(p []byte) (int, error) {
+	w.ResponseWriter.Write(p)
+	return len(p), nil
+}
+
 func (w *headWriter) Flush() {
 	http.NewResponseController(w.ResponseWriter).Flush()
 	w.end()

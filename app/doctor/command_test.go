@@ -97,6 +97,7 @@ func TestASiteIsAskedForInManyWays(t *testing.T) {
 		"https://bücher.example/":  {host: "xn--bcher-kva.example", httpsPort: 443, httpPort: 80},
 		"example.com:8443":         {host: "example.com", httpsPort: 8443},
 		"https://[2001:DB8::1]:44": {host: "2001:db8::1", addr: mustAddr("2001:db8::1"), httpsPort: 44},
+		"2001:DB8::1":              {host: "2001:db8::1", addr: mustAddr("2001:db8::1"), httpsPort: 443, httpPort: 80},
 		"203.0.113.7":              {host: "203.0.113.7", addr: mustAddr("203.0.113.7"), httpsPort: 443, httpPort: 80},
 	} {
 		if got, err := parseTarget(raw, 0); err != nil || got != want {

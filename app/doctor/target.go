@@ -24,6 +24,9 @@ type target struct {
 // parseTarget reads what a person types for a site.
 func parseTarget(raw string, httpPort int) (target, error) {
 	text := strings.TrimSpace(raw)
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Is6() {
+		text = "[" + text + "]" // a URL would take what follows its first colon for a port
+	}
 	if !strings.Contains(text, "://") {
 		text = "https://" + text
 	}
@@ -31,10 +34,10 @@ func parseTarget(raw string, httpPort int) (target, error) {
 	switch {
 	case err != nil:
 		return target{}, fmt.Errorf("%q is not a URL → give it as https://example.com", raw)
-	case u.Scheme != "https":
-		return target{}, fmt.Errorf("%q begins with %s:// → give it as https://…; plain http is looked at as well", raw, u.Scheme)
 	case u.User != nil:
 		return target{}, errors.New("the URL names a user → leave that out; nothing is logged in to")
+	case u.Scheme != "https":
+		return target{}, fmt.Errorf("%q begins with %s:// → give it as https://…; plain http is looked at as well", raw, u.Scheme)
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		return target{}, fmt.Errorf("%q holds a path → leave it out; a site is looked at as a whole", raw)
 	case httpPort < 0 || httpPort > 65535:

@@ -6,9 +6,10 @@ import (
 	"crypto/sha256"
 	"io"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"strings"
-	"time"
+
+	"example.com/turnkey/scripts/internal/gotool"
 )
 
 // build is a finished go build.
@@ -21,12 +22,8 @@ type build struct {
 // goBuild builds binary, and says meanwhile to w what go does.
 func goBuild(ctx context.Context, flags []string, binary string, w io.Writer) build {
 	args := append(append([]string{"build"}, flags...), "-o", binary, "./app")
-	cmd := exec.CommandContext(ctx, "go", args...)
 	var out bytes.Buffer
-	cmd.Stdout = io.MultiWriter(&out, w)
-	cmd.Stderr = cmd.Stdout
-	cmd.WaitDelay = time.Second // compilers that are still at it
-	err := cmd.Run()
+	err := gotool.Run(ctx, filepath.Dir(binary), nil, io.MultiWriter(&out, w), args...)
 	b := build{err: err, out: strings.TrimSpace(out.String())}
 	if err == nil {
 		b.sum, b.err = sum(binary)

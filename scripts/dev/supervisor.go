@@ -73,7 +73,7 @@ func (s *supervisor) run(changes <-chan []string, signals <-chan os.Signal) int 
 			}
 			s.stop(0)
 		}
-		if s.stopping && len(s.children) == 0 {
+		if s.stopping && len(s.children) == 0 && s.cancel == nil {
 			return s.exitState
 		}
 	}
@@ -244,7 +244,6 @@ func (s *supervisor) stop(status int) {
 	s.stopping, s.exitState = true, status
 	if s.cancel != nil {
 		s.cancel()
-		go func() { <-s.built }()
 	}
 	for c := range s.children {
 		c.link.part()

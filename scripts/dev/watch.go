@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -35,7 +36,7 @@ type stamp struct {
 func newWatcher(root string) (*watcher, error) {
 	fsw, err := fsnotify.NewWatcher()
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
 	w := &watcher{fsw, root, map[string]stamp{}}
 	for _, file := range w.add(".") {
@@ -64,11 +65,25 @@ func (w *watcher) add(dir string) (files []string) {
 			return filepath.SkipDir
 		}
 		if err := w.Add(path); err != nil {
-			fmt.Fprintf(os.Stderr, "make dev: edits in %s do not show: %v\n", path, err)
+			fmt.Fprintf(os.Stderr, "make dev: edits in %s do not show: %v\n", path, explain(err))
 		}
 		return nil
 	})
 	return files
+}
+
+// explain says which limit of Linux was reached, whose own words for it are of full disks and open files: inotify(7).
+func explain(err error) error {
+	limit := ""
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		limit = "fs.inotify.max_user_watches=524288"
+	case errors.Is(err, syscall.EMFILE):
+		limit = "fs.inotify.max_user_instances=512"
+	default:
+		return err
+	}
+	return fmt.Errorf("%w: this user watches as much as the system allows\n  → end other programs that watch files, or allow more: sudo sysctl %s", err, limit)
 }
 
 // skips says which directories hold nothing of the site: hidden ones, what is made, and modules of their own.

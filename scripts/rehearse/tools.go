@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"debug/buildinfo"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"example.com/turnkey/scripts/internal/gotool"
 )
 
 // Pebble is Let's Encrypt's ACME server for practice, and its DNS server. .ci/e2e/go.mod has the same version.
@@ -71,15 +74,12 @@ func buildSite(ctx context.Context, project string) (path string, err error) {
 }
 
 func goCommand(ctx context.Context, env []string, args ...string) error {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Env = append(os.Environ(), env...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it takes its compilers along
-	cmd.WaitDelay = stopTime
-	out, err := cmd.CombinedOutput()
+	var out bytes.Buffer
+	err := gotool.Run(ctx, tools, env, &out, args...)
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return explain("go "+args[0], string(out), err)
+	return explain("go "+args[0], out.String(), err)
 }
 
 // explain says what to do about a go command that failed.

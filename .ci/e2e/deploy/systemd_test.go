@@ -263,10 +263,14 @@ func makeState(t *testing.T, u unit, dir string) {
 	}
 }
 
-// open lets other users read a file of the rig's.
+// open lets other users read a file of the rig's. Nothing but the tests' own directories is touched, whatever TMPDIR is.
 func open(t *testing.T, file string) {
 	t.Helper()
-	for dir := filepath.Dir(file); dir != os.TempDir() && len(dir) > 1; dir = filepath.Dir(dir) {
+	temp := filepath.Clean(os.TempDir()) + string(filepath.Separator)
+	if !strings.HasPrefix(file, temp) {
+		t.Fatalf("%s is not in %s", file, temp)
+	}
+	for dir := filepath.Dir(file); strings.HasPrefix(dir, temp); dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}

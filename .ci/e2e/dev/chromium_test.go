@@ -153,11 +153,11 @@ func steer(t *testing.T) *browser {
 	}
 	b := &browser{t: t, out: out, in: bufio.NewReader(in)}
 	t.Cleanup(func() {
-		b.session = ""
-		b.call("Browser.close", nil, nil)
 		kill := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
 		defer kill.Stop()
-		cmd.Wait() // however it ends
+		defer cmd.Wait() // however it ends, and be there an answer or not
+		b.session = ""
+		b.call("Browser.close", nil, nil)
 	})
 	theirIn.Close()
 	theirOut.Close()

@@ -107,6 +107,15 @@ func TestTheREADMEsSettingsAreUnderstood(t *testing.T) {
 	}
 }
 
+// An editor that is to know both modules has a go.work around them, in which the go command lists two.
+func TestAWorkspaceLeavesTheBinaryItsName(t *testing.T) {
+	clone, name := freshClone(t), rig.Project(t)
+	rig.Write(t, filepath.Join(clone, "go.work"), []byte("go 1.26.0\n\nuse (\n\t.\n\t./.ci/e2e\n)\n"), 0o644)
+	if got := run(t, clone, environment(t), "make -n build"); !strings.Contains(got, " -o bin/"+name+" ./app\n") {
+		t.Errorf("make build would run\n%s\nwant bin/%s made", got, name)
+	}
+}
+
 // Helpers
 
 // blocks are the lines of all fenced blocks in a language.

@@ -39,6 +39,7 @@ func rehearse(t *testing.T, clone string, env []string, name string, args ...str
 	r.cmd = exec.Command(name, args...)
 	if strings.Contains(name, "/") {
 		r.cmd.Path = filepath.Join(clone, name)
+		r.cmd.Args[0] = r.cmd.Path // whose it is can be seen in a list of processes
 	}
 	r.cmd.Dir, r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = clone, r.env, &r.out, &r.out
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's signal reaches make and its child
@@ -135,10 +136,7 @@ func (r *run) parts() []process {
 	for line := range strings.Lines(string(out)) {
 		id, args, _ := strings.Cut(strings.TrimSpace(line), " ")
 		args = strings.TrimSpace(args)
-		if !strings.HasPrefix(args, filepath.Join(r.clone, "bin")) && args != strings.Join(r.cmd.Args, " ") || strings.HasPrefix(args, "make") {
-			continue
-		}
-		if n, err := strconv.Atoi(id); err == nil {
+		if n, err := strconv.Atoi(id); err == nil && strings.HasPrefix(args, filepath.Join(r.clone, "bin")+"/") {
 			found = append(found, process{n, args})
 		}
 	}

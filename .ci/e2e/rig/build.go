@@ -52,7 +52,7 @@ func Tool(t testing.TB, pkg string) string {
 func Project(t testing.TB) string {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-m")
-	cmd.Dir = root
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "GOWORK=off") // in a workspace it lists every module
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("reading the product's module path: %v", err)
