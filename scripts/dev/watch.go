@@ -203,6 +203,8 @@ func kindOf(file string) kind {
 		return code
 	case strings.HasPrefix(file, "web/"):
 		return page
+	case strings.HasPrefix(file, "handlers/"), strings.HasPrefix(file, "app/"): // go:embed may name it; what is not built in builds the same
+		return code
 	}
 	return other
 }

@@ -21,3 +21,17 @@ func TestALimitOfTheSystemIsCalledWhatItIs(t *testing.T) {
 		t.Errorf("got %v, want what is no limit as it was", got)
 	}
 }
+
+func TestWhatAnEditAsksFor(t *testing.T) {
+	for file, want := range map[string]kind{
+		".env": settings, ".env.example": other, "go.mod": code, "go.work": code,
+		"handlers/home.go": code, "handlers/home_test.go": other, "handlers/.home.go.swp": other, "handlers/home.go~": other,
+		"handlers/orders.sql": code, "app/devpages.js": code, // go:embed
+		"mine/deep/room.go": code, "mine/data.db": other, // a database there would be built for at each write
+		"web/templates/home.html": page, "web/static/js/app.js": page, "web/web.go": code, "README.md": other,
+	} {
+		if got := kindOf(file); got != want {
+			t.Errorf("%s is of kind %v, want %v", file, got, want)
+		}
+	}
+}
