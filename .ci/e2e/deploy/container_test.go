@@ -27,9 +27,9 @@ func TestTheImageServes(t *testing.T) {
 	need(t, "buildah", "unshare", "chroot")
 	b := newBuilder(t)
 	b.golang(t)
-	b.run(t, "build", "--format=docker", "--pull=never", "--volume=/usr:/usr:ro", "--volume="+goEnv(t, "GOROOT")+":"+goEnv(t, "GOROOT")+":ro",
-		"--volume="+goEnv(t, "GOMODCACHE")+":/go/pkg/mod:ro",
-		"--volume="+goEnv(t, "GOCACHE")+":/root/.cache/go-build", "--tag=site", b.context)
+	b.run(t, "build", "--format=docker", "--pull=never", "--volume=/usr:/usr:ro", "--volume="+rig.GoEnv(t, "GOROOT")+":"+rig.GoEnv(t, "GOROOT")+":ro",
+		"--volume="+rig.GoEnv(t, "GOMODCACHE")+":/go/pkg/mod:ro",
+		"--volume="+rig.GoEnv(t, "GOCACHE")+":/root/.cache/go-build", "--tag=site", b.context)
 
 	b.sendsNoSecrets(t)
 
@@ -193,7 +193,7 @@ func (b *builder) golang(t *testing.T) {
 	rig.Write(t, filepath.Join(layout, "etc/ssl/certs/ca-certificates.crt"), rig.Read(t, "/etc/ssl/certs/ca-certificates.crt"), 0o644)
 	from := strings.TrimSpace(b.run(t, "from", "scratch"))
 	b.run(t, "add", from, layout, "/")
-	b.run(t, "config", "--env=PATH="+filepath.Join(goEnv(t, "GOROOT"), "bin")+":/usr/bin:/bin", "--env=GOPATH=/go", "--env=GOPROXY=off",
+	b.run(t, "config", "--env=PATH="+filepath.Join(rig.GoEnv(t, "GOROOT"), "bin")+":/usr/bin:/bin", "--env=GOPATH=/go", "--env=GOPROXY=off",
 		"--env=GOFLAGS=-modcacherw", "--env=GOTOOLCHAIN=local", "--env=HOME=/root", from)
 	b.run(t, "commit", from, "docker.io/library/"+base)
 }
@@ -217,11 +217,6 @@ func (b *builder) inspect(t *testing.T, name string) (i image) {
 		t.Fatal(err)
 	}
 	return i
-}
-
-func goEnv(t *testing.T, name string) string {
-	t.Helper()
-	return strings.TrimSpace(run(t, root, "go", "env", name))
 }
 
 func owner(info fs.FileInfo) int {

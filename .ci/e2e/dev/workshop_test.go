@@ -6,7 +6,6 @@ package dev
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -38,7 +37,7 @@ type workshop struct {
 	https int
 	http  int
 	cmd   *exec.Cmd
-	out   output
+	out   rig.Buffer
 
 	command []string
 	env     []string // beside a stranger's
@@ -71,7 +70,7 @@ func crash(c *gin.Context) { go panic("no milk today") }
 // open clones, prepares, and starts make dev with settings in .env beside two free ports.
 func open(t *testing.T, settings string, prepare ...func(*workshop)) *workshop {
 	t.Helper()
-	w := &workshop{t: t, command: []string{"make", "dev"}, dir: clone(t), https: rig.Port(t), http: rig.Port(t), ended: make(chan struct{}), once: client(true)}
+	w := &workshop{t: t, command: []string{"make", "dev"}, dir: rig.Clone(t), https: rig.Port(t), http: rig.Port(t), ended: make(chan struct{}), once: client(true)}
 	w.write(".env", fmt.Sprintf("HTTPS_ADDR=localhost:%d\nHTTP_ADDR=localhost:%d\n%s", w.https, w.http, settings))
 	w.write(template, benchTemplate)
 	w.write(code, benchCode)
@@ -80,7 +79,7 @@ func open(t *testing.T, settings string, prepare ...func(*workshop)) *workshop {
 		do(w)
 	}
 	w.cmd = exec.Command(w.command[0], w.command[1:]...)
-	w.cmd.Dir, w.cmd.Env = w.dir, append(environment(t), w.env...)
+	w.cmd.Dir, w.cmd.Env = w.dir, append(rig.Stranger(t, t.TempDir(), "CI=1"), w.env...)
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches a whole group
 	w.cmd.Stdout, w.cmd.Stderr = &w.out, &w.out
 	w.cmd.WaitDelay = time.Second
@@ -114,33 +113,6 @@ func serve(t *testing.T, settings string) *workshop {
 	w := open(t, settings)
 	w.eventually("a page", func() bool { status, body := w.get(page); return status == 200 && strings.Contains(body, "</html>") })
 	return w
-}
-
-func clone(t *testing.T) string {
-	t.Helper()
-	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "shop")
-	if out, err := exec.Command("git", "clone", "-q", root, dir).CombinedOutput(); err != nil {
-		t.Fatalf("git clone: %v\n%s", err, out)
-	}
-	return dir
-}
-
-// environment is a stranger's, but for caches: the network is not what is looked at.
-func environment(t *testing.T) []string {
-	t.Helper()
-	out := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CI=1"}
-	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN"} {
-		value, err := exec.Command("go", "env", name).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, name+"="+strings.TrimSpace(string(value)))
-	}
-	return out
 }
 
 func client(once bool) *http.Client {
@@ -308,22 +280,4 @@ func (s *stream) await(what string, ok func(state) bool) (st state) {
 		return n > 0 && ok(st)
 	})
 	return st
-}
-
-// output is written by processes and read by the test meanwhile.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }

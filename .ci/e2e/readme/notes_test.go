@@ -14,8 +14,8 @@ import (
 // What the README says removes the example: nothing is left of it, and nothing misses it.
 func TestTheExampleIsRemovedAsTheREADMESays(t *testing.T) {
 	t.Parallel()
-	clone := freshClone(t)
-	env := environment(t)
+	clone := rig.Clone(t)
+	env := rig.Stranger(t, t.TempDir(), "CI=1")
 	var commands []string
 	for _, line := range blocks(string(rig.Read(t, filepath.Join(clone, "README.md"))), "sh") {
 		if strings.Contains(line, "notes") {

@@ -25,10 +25,10 @@ import (
 func TestMain(m *testing.M) { rig.Main(m) }
 
 func TestTheREADMEHolds(t *testing.T) {
-	clone := freshClone(t)
+	clone := rig.Clone(t)
 	text := string(rig.Read(t, filepath.Join(clone, "README.md")))
 	https, plain := rig.Port(t), rig.Port(t)
-	env := append(environment(t), "HTTPS_ADDR="+rig.Loopback(https), "HTTP_ADDR="+rig.Loopback(plain))
+	env := append(rig.Stranger(t, t.TempDir(), "CI=1"), "HTTPS_ADDR="+rig.Loopback(https), "HTTP_ADDR="+rig.Loopback(plain))
 
 	var figures bytes.Buffer
 	var dev *exec.Cmd
@@ -109,9 +109,9 @@ func TestTheREADMEsSettingsAreUnderstood(t *testing.T) {
 
 // An editor that is to know both modules has a go.work around them, in which the go command lists two.
 func TestAWorkspaceLeavesTheBinaryItsName(t *testing.T) {
-	clone, name := freshClone(t), rig.Project(t)
+	clone, name := rig.Clone(t), rig.Project(t)
 	rig.Write(t, filepath.Join(clone, "go.work"), []byte("go 1.26.0\n\nuse (\n\t.\n\t./.ci/e2e\n)\n"), 0o644)
-	if got := run(t, clone, environment(t), "make -n build"); !strings.Contains(got, " -o bin/"+name+" ./app\n") {
+	if got := run(t, clone, rig.Stranger(t, t.TempDir(), "CI=1"), "make -n build"); !strings.Contains(got, " -o bin/"+name+" ./app\n") {
 		t.Errorf("make build would run\n%s\nwant bin/%s made", got, name)
 	}
 }
@@ -129,33 +129,6 @@ func blocks(text, language string) []string {
 		}
 	}
 	return lines
-}
-
-func freshClone(t *testing.T) string {
-	t.Helper()
-	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	clone := filepath.Join(t.TempDir(), "shop")
-	if out, err := exec.Command("git", "clone", "-q", root, clone).CombinedOutput(); err != nil {
-		t.Fatalf("git clone: %v\n%s", err, out)
-	}
-	return clone
-}
-
-// environment is a stranger's: an empty home, and caches so that the network is not what is measured.
-func environment(t *testing.T) []string {
-	t.Helper()
-	out := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CI=1"}
-	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN"} {
-		value, err := exec.Command("go", "env", name).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, name+"="+strings.TrimSpace(string(value)))
-	}
-	return out
 }
 
 func run(t *testing.T, dir string, env []string, command string) string {

@@ -26,7 +26,7 @@ var names = []string{"shop.example", "www.shop.example"}
 
 // A whole rehearsal, from a fresh clone to the renewal. A second visitor sees what the rehearsal says that its own saw.
 func TestTheStoryIsTrue(t *testing.T) {
-	clone := freshClone(t)
+	clone := rig.Clone(t)
 	r := rehearse(t, clone, nil, "make", "rehearse", "ONCE=1")
 	r.waitFor("Ctrl-C ends it all")
 	home := r.url()

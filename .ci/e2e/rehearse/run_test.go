@@ -4,16 +4,16 @@ package rehearse
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"example.com/turnkey/e2e/rig"
 )
 
 // patience is for a fresh clone's first build and a renewal after a minute, on a machine with other things to do.
@@ -26,7 +26,7 @@ type run struct {
 	env    []string
 	tmp    string
 	cmd    *exec.Cmd
-	out    buffer
+	out    rig.Buffer
 	begin  time.Time
 	exited chan struct{}
 }
@@ -35,7 +35,7 @@ type run struct {
 func rehearse(t *testing.T, clone string, env []string, name string, args ...string) *run {
 	t.Helper()
 	r := &run{t: t, clone: clone, tmp: t.TempDir(), begin: time.Now(), exited: make(chan struct{})}
-	r.env = append(append(environment(t), "TMPDIR="+r.tmp), env...)
+	r.env = append(append(rig.Stranger(t, t.TempDir(), "TZ=UTC"), "TMPDIR="+r.tmp), env...)
 	r.cmd = exec.Command(name, args...)
 	if strings.Contains(name, "/") {
 		r.cmd.Path = filepath.Join(clone, name)
@@ -111,7 +111,7 @@ func (r *run) find(pattern string) []string {
 // shell runs what was printed as a person would who pastes it, in a terminal of their own.
 func (r *run) shell(line string) (string, error) {
 	cmd := exec.Command("sh", "-c", line)
-	cmd.Dir, cmd.Env = r.clone, environment(r.t)
+	cmd.Dir, cmd.Env = r.clone, rig.Stranger(r.t, r.t.TempDir(), "TZ=UTC")
 	var out, complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaints
 	err := cmd.Run()
@@ -141,49 +141,4 @@ func (r *run) parts() []process {
 		}
 	}
 	return found
-}
-
-func freshClone(t *testing.T) string {
-	t.Helper()
-	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	clone := filepath.Join(t.TempDir(), "shop")
-	if out, err := exec.Command("git", "clone", "-q", root, clone).CombinedOutput(); err != nil {
-		t.Fatalf("git clone: %v\n%s", err, out)
-	}
-	return clone
-}
-
-// environment is a stranger's: an empty home, and caches so that the network is not what is tested.
-func environment(t *testing.T) []string {
-	t.Helper()
-	out := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TZ=UTC"}
-	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN"} {
-		value, err := exec.Command("go", "env", name).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, name+"="+strings.TrimSpace(string(value)))
-	}
-	return out
-}
-
-// buffer is written by a process and read by its test meanwhile.
-type buffer struct {
-	mu   sync.Mutex
-	data bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.data.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.data.String()
 }

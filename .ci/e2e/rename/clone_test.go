@@ -44,12 +44,9 @@ func newProject(t *testing.T) *project {
 		t.Skipf("%s is not the template, whose rename this tests", is)
 	}
 	p := &project{dir: filepath.Join(t.TempDir(), "clone"), home: t.TempDir()}
-	p.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.home, "CI=1", "GIT_CONFIG_NOSYSTEM=1",
+	p.env = rig.Stranger(t, p.home, "CI=1", "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=You", "GIT_AUTHOR_EMAIL=you@example.com", "GIT_COMMITTER_NAME=You", "GIT_COMMITTER_EMAIL=you@example.com",
-		"GIT_CEILING_DIRECTORIES=" + filepath.Dir(p.dir)}
-	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN"} {
-		p.env = append(p.env, name+"="+goEnv(t, name))
-	}
+		"GIT_CEILING_DIRECTORIES="+filepath.Dir(p.dir))
 	return p
 }
 
@@ -232,13 +229,4 @@ func goMod(t *testing.T, dir string) string {
 		t.Fatalf("%s/go.mod names no module", dir)
 	}
 	return string(m[1])
-}
-
-func goEnv(t *testing.T, name string) string {
-	t.Helper()
-	out, err := exec.Command("go", "env", name).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(out))
 }

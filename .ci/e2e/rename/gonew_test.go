@@ -32,7 +32,7 @@ func TestAProjectMadeByGonew(t *testing.T) {
 	maker.env = append(p.env[:len(p.env):len(p.env)], "GOBIN="+maker.dir)
 	maker.run(t, "go install "+gonew)
 	maker.env = append(maker.env, "GOMODCACHE="+t.TempDir(), "GOFLAGS=-modcacherw", "GONOSUMDB="+template,
-		"GOPROXY=file://"+proxy+",file://"+filepath.Join(goEnv(t, "GOMODCACHE"), "cache", "download")+","+goEnv(t, "GOPROXY"))
+		"GOPROXY=file://"+proxy+",file://"+filepath.Join(rig.GoEnv(t, "GOMODCACHE"), "cache", "download")+","+rig.GoEnv(t, "GOPROXY"))
 	maker.run(t, fmt.Sprintf("./gonew %s@%s %s '%s'", template, version, shop, p.dir))
 
 	if got := goMod(t, p.dir); got != shop {

@@ -18,8 +18,8 @@ import (
 type Process struct {
 	name   string
 	cmd    *exec.Cmd
-	stdout buffer
-	stderr buffer
+	stdout Buffer
+	stderr Buffer
 	exited chan struct{}
 }
 
@@ -138,19 +138,19 @@ type Result struct {
 	Stdout, Stderr string
 }
 
-// buffer is written by a process and read by its test meanwhile.
-type buffer struct {
+// Buffer is written by a process and read by its test meanwhile. The zero value is empty.
+type Buffer struct {
 	mu   sync.Mutex
 	data bytes.Buffer
 }
 
-func (b *buffer) Write(p []byte) (int, error) {
+func (b *Buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.data.Write(p)
 }
 
-func (b *buffer) String() string {
+func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.data.String()
