@@ -162,7 +162,9 @@ func (a *assets) serve(c *gin.Context) {
 		}
 	}
 	header["Etag"] = e.etag
-	header["Content-Length"] = e.length
+	if c.Request.Header["If-Match"] == nil { // what that refuses has no content
+		header["Content-Length"] = e.length
+	}
 	http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(e.data))
 }
 

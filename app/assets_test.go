@@ -86,6 +86,12 @@ func TestAssetsAreCompressedForWhoTakesIt(t *testing.T) {
 	if resp, part := s.ask("https://shop.test/static/style.css", "Range", "bytes=1-4"); resp.StatusCode != 206 || part != want[1:5] || resp.ContentLength != 4 {
 		t.Errorf("a range got %d %q of length %d", resp.StatusCode, part, resp.ContentLength)
 	}
+	if resp, _ := s.ask("https://shop.test/static/style.css", "If-Match", `"another"`); resp.StatusCode != 412 || resp.ContentLength > 0 {
+		t.Errorf("a condition that does not hold got %d of length %d, want 412 and nothing", resp.StatusCode, resp.ContentLength)
+	}
+	if resp, body := s.ask("https://shop.test/static/style.css", "If-Match", plain.Header.Get("ETag")); resp.StatusCode != 200 || body != want {
+		t.Errorf("a condition that holds got %d and %d bytes", resp.StatusCode, len(body))
+	}
 }
 
 func TestAssetsOfEveryKind(t *testing.T) {
