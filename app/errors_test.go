@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -162,6 +164,47 @@ func TestAClientThatLeavesIsNoError(t *testing.T) {
 	}
 	if out := s.out.String(); strings.Contains(out, "request failed") {
 		t.Errorf("a client that left is in the log as an error:\n%s", out)
+	}
+}
+
+// Some clients and proxies say by a half-closed connection that their request is over, and still want the answer.
+func TestAnAnswerToAHalfClosedConnectionLooksBroken(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.GET("/rows", handlers.E(func(c *gin.Context) error {
+			c.String(200, "half")
+			c.Writer.Flush()
+			<-c.Done()
+			return c.Err()
+		}))
+	})
+	conn, err := tls.Dial("tcp", s.https, &tls.Config{RootCAs: s.roots(), ServerName: "shop.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprint(conn, "GET /rows HTTP/1.1\r\nHost: shop.test\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.CloseWrite()
+	if body, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("got %q, and as if that were all", body)
+	}
+}
+
+func TestAnErrorIsNoDownload(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.GET("/export", handlers.E(func(c *gin.Context) error {
+			c.Header("Content-Disposition", `attachment; filename="orders.csv"`)
+			return errors.New("the database is away")
+		}))
+	})
+	if resp, _ := s.do("GET", "https://shop.test/export", ""); resp.StatusCode != 500 || resp.Header.Get("Content-Disposition") != "" {
+		t.Errorf("got %d %v, want an error that browsers show", resp.StatusCode, resp.Header)
 	}
 }
 

@@ -99,6 +99,9 @@ func answer(c *gin.Context, log *slog.Logger, dev bool) {
 	broken := c.Writer.Written()
 	if status == statusClientGone {
 		log.DebugContext(c.Request.Context(), "the client left before its answer", "error", err)
+		if broken && !isHead(c.Request) { // perhaps it closed its own direction alone, and reads on
+			panic(http.ErrAbortHandler)
+		}
 		c.AbortWithStatus(status)
 		return
 	}
@@ -128,7 +131,7 @@ func answer(c *gin.Context, log *slog.Logger, dev bool) {
 		p.Debug = explainTo(c.Errors.Last())
 	}
 	header := c.Writer.Header()
-	for _, stale := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
+	for _, stale := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Etag", "Last-Modified"} {
 		header.Del(stale)
 	}
 	header.Set("Cache-Control", "no-store")
