@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +52,23 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 			}
 			return c.ShouldBindQuery(&in)
 		}))
+		r.GET("/orders/:id", handlers.E(func(c *gin.Context) error { _, err := strconv.Atoi(c.Param("id")); return err }))
+		r.GET("/pages", handlers.E(func(c *gin.Context) error {
+			var in struct {
+				Pages []int `form:"pages" collection_format:"csv"`
+			}
+			return c.ShouldBindQuery(&in)
+		}))
+		r.POST("/guests", handlers.E(func(c *gin.Context) error { var in []guest; return c.ShouldBindJSON(&in) }))
+		r.POST("/nameless", handlers.E(func(c *gin.Context) error {
+			var in struct {
+				Email  string     `json:"email" form:"email" binding:"required"`
+				Guests []guest    `json:"guests" binding:"dive"`
+				Until  time.Time  `json:"until" form:"until" time_format:"2006-01-02"`
+				From   netip.Addr `json:"from"`
+			}
+			return c.ShouldBind(&in)
+		}))
 		r.POST("/pictures", handlers.E(func(c *gin.Context) error { _, err := c.FormFile("picture"); return err }))
 	})
 	const jsonType, formType = "application/json", "application/x-www-form-urlencoded"
@@ -69,6 +88,14 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 		{"/orders", formType, "email=a%40b.test&count=0", 422, `{"pointer":"#/count","detail":"must be at least 1"}`},
 		{"/orders", formType, "email=a%40b.test&count=two", 400, `\"two\" is not a number`},
 		{"/orders?page=x", "", "", 400, `\"x\" is not a number`},
+		{"/orders/x7", "", "", 400, `\"x7\" is not a number`},
+		{"/pages?pages=1,x", "", "", 400, `\"x\" is not a number`},
+		{"/guests", jsonType, `[{"name":"Ada"},{}]`, 422, ""},
+		{"/guests", formType, `[{`, 400, "ends in the middle"},
+		{"/nameless", jsonType, `{"guests":[{"name":""}]}`, 422, `"errors":[{"pointer":"#/email","detail":"is required"},{"pointer":"#/guests/0/name","detail":"is required"}]`},
+		{"/nameless", jsonType, `{"email":"a@b.test","until":"soon"}`, 400, `\"soon\" is not a time`},
+		{"/nameless", formType, "email=a%40b.test&until=soon", 400, `\"soon\" is not a time`},
+		{"/nameless", jsonType, `{"email":"a@b.test","from":"here"}`, 400, "not what is wanted"},
 		{"/pictures", "multipart/form-data", "x", 400, "multipart"},
 		{"/pictures", "multipart/form-data; boundary=x", "--x\r\nhalf", 400, "multipart"},
 		{"/pictures", "multipart/form-data; boundary=x", "--x--\r\n", 400, "file is missing"},
@@ -86,6 +113,40 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 	// The page lists the fields too.
 	if _, body := s.do("POST", "https://shop.test/orders", "count=0", "Content-Type", formType, "Accept", "text/html"); !strings.Contains(body, "email") || !strings.Contains(body, "is required") {
 		t.Errorf("the page does not list the fields:\n%s", body)
+	}
+}
+
+func TestWhatTheClientDidNotWriteIsNotItsFault(t *testing.T) {
+	t.Parallel()
+	_, number := strconv.Atoi("secret")
+	_, date := time.Parse(time.DateOnly, "secret")
+	s := start(t, prod, func(r *gin.Engine) {
+		r.POST("/program", handlers.E(func(c *gin.Context) error { return c.ShouldBindJSON(order{}) }))
+		for path, err := range map[string]error{
+			"/answer": json.Unmarshal([]byte("<html>"), &order{}), // of another server
+			"/cut":    fmt.Errorf("asking the warehouse: %w", io.EOF),
+			"/number": number, // in a database
+			"/time":   date,
+		} {
+			r.POST(path, handlers.E(func(c *gin.Context) error {
+				var in order
+				if e := c.ShouldBind(&in); e != nil {
+					return e
+				}
+				return err
+			}))
+		}
+	})
+	if resp, _ := s.do("POST", "https://shop.test/program", "{}"); resp.StatusCode != 500 {
+		t.Errorf("a handler that binds to nothing got %d, want 500", resp.StatusCode)
+	}
+	form := "--x\r\nContent-Disposition: form-data; name=\"email\"\r\n\r\na@b.test\r\n--x\r\nContent-Disposition: form-data; name=\"count\"\r\n\r\n1\r\n--x--\r\n"
+	for _, path := range []string{"/answer", "/cut", "/number", "/time"} {
+		for contentType, body := range map[string]string{"application/json": `{"email":"a@b.test","count":1}`, "multipart/form-data; boundary=x": form} {
+			if resp, body := s.do("POST", "https://shop.test"+path, body, "Content-Type", contentType); resp.StatusCode != 500 || strings.Contains(body, "secret") {
+				t.Errorf("%s %s: got %d %s, want 500 and nothing of the inside", path, contentType, resp.StatusCode, body)
+			}
+		}
 	}
 }
 

@@ -55,6 +55,7 @@ func (e *errPanic) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 // nothing of the inside.
 func Errors(log *slog.Logger, dev bool) gin.HandlerFunc {
 	nameFields()
+	markInput()
 	return func(c *gin.Context) {
 		defer func() {
 			if v := recover(); v != nil {
@@ -95,7 +96,7 @@ func MethodNotAllowed(c *gin.Context) {
 // answer writes the last error of c, once.
 func answer(c *gin.Context, log *slog.Logger, dev bool) {
 	err := c.Errors.Last().Err
-	status, detail := statusOf(c.Request, err)
+	status, detail := statusOf(c, err)
 	broken := c.Writer.Written()
 	if status == statusClientGone {
 		log.DebugContext(c.Request.Context(), "the client left before its answer", "error", err)
@@ -154,7 +155,7 @@ func answer(c *gin.Context, log *slog.Logger, dev bool) {
 const statusClientGone = 499
 
 // statusOf is the status to answer an error with, and what visitors may know of it.
-func statusOf(r *http.Request, err error) (status int, detail string) {
+func statusOf(c *gin.Context, err error) (status int, detail string) {
 	if e, ok := errors.AsType[StatusCoder](err); ok {
 		switch code := e.StatusCode(); {
 		case code >= 400 && code < 500:
@@ -167,15 +168,15 @@ func statusOf(r *http.Request, err error) (status int, detail string) {
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return http.StatusRequestEntityTooLarge, fmt.Sprintf("At most %d bytes are taken here", e.Limit)
 	}
-	if status, detail := inputError(r, err); status != 0 {
+	if status, detail := inputError(c, err); status != 0 {
 		return status, detail
 	}
 	switch {
-	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+	case errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil:
 		return statusClientGone, ""
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable, ""
-	case errors.Is(err, os.ErrDeadlineExceeded) && ofThisConnection(r, err):
+	case errors.Is(err, os.ErrDeadlineExceeded) && ofThisConnection(c.Request, err):
 		return http.StatusRequestTimeout, "The request took too long to arrive"
 	}
 	return http.StatusInternalServerError, ""
