@@ -228,6 +228,25 @@ func TestAClientThatLeavesIsNoError(t *testing.T) {
 	}
 }
 
+// gin's own way to answer an error writes its header at once, and leaves no room for a page.
+func TestWhatGinAnswersItselfStands(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.POST("/bind", func(c *gin.Context) { c.BindJSON(&order{}) })
+		r.POST("/gone", func(c *gin.Context) { c.AbortWithError(410, errors.New("secret")) })
+		r.POST("/away", func(c *gin.Context) { c.AbortWithError(503, errors.New("the database is away")) })
+	})
+	for path, status := range map[string]int{"/bind": 400, "/gone": 410, "/away": 503} {
+		if resp, body := s.do("POST", "https://shop.test"+path, "{"); resp.StatusCode != status || body != "" {
+			t.Errorf("%s got %d %q, want %d and nothing", path, resp.StatusCode, body, status)
+		}
+	}
+	s.logged("request failed", "path", "/away", "error", "the database is away")
+	if out := s.out.String(); strings.Contains(out, "connection is cut") || strings.Contains(out, "secret") {
+		t.Errorf("the log has more than the fault of ours:\n%s", out)
+	}
+}
+
 // Some clients and proxies say by a half-closed connection that their request is over, and still want the answer.
 func TestAnAnswerToAHalfClosedConnectionLooksBroken(t *testing.T) {
 	t.Parallel()

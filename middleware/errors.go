@@ -97,15 +97,22 @@ func MethodNotAllowed(c *gin.Context) {
 func answer(c *gin.Context, log *slog.Logger, dev bool) {
 	err := c.Errors.Last().Err
 	status, detail := statusOf(c, err)
-	broken := c.Writer.Written()
+	written := c.Writer.Written()
 	if status == statusClientGone {
 		log.DebugContext(c.Request.Context(), "the client left before its answer", "error", err)
-		if broken && !isHead(c.Request) { // perhaps it closed its own direction alone, and reads on
+		if written && !isHead(c.Request) { // perhaps it closed its own direction alone, and reads on
 			panic(http.ErrAbortHandler)
 		}
 		c.AbortWithStatus(status)
 		return
 	}
+	_, panicked := errors.AsType[*errPanic](err)
+	// c.AbortWithError and c.BindJSON have sent an error's header themselves, which is a whole answer, if an empty one.
+	answered := written && !panicked && c.Writer.Size() <= 0 && c.Writer.Status() >= 400
+	if answered {
+		status = c.Writer.Status()
+	}
+	broken := written && !answered
 	if status >= 500 || broken {
 		attrs := []slog.Attr{slog.String("error", err.Error()), slog.String("method", method(c.Request)), slog.String("path", c.Request.URL.Path)}
 		if p, ok := errors.AsType[Positioner](err); ok {
@@ -120,7 +127,10 @@ func answer(c *gin.Context, log *slog.Logger, dev bool) {
 		}
 		log.LogAttrs(c.Request.Context(), slog.LevelError, msg, attrs...)
 	}
-	if broken {
+	switch {
+	case answered:
+		return
+	case broken:
 		panic(http.ErrAbortHandler)
 	}
 
