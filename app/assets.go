@@ -6,7 +6,6 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -178,19 +177,10 @@ func (a *assets) find(name string) (*asset, error) {
 		}
 		return a.loaded[withoutHash(name)], nil
 	}
-	if !fs.ValidPath(name) {
+	if info, err := fs.Stat(a.files, "static/"+name); err != nil || info.IsDir() {
 		return nil, nil
 	}
-	found, err := a.read(name)
-	if errors.Is(err, fs.ErrNotExist) || err != nil && isDir(a.files, "static/"+name) {
-		return nil, nil
-	}
-	return found, err
-}
-
-func isDir(files fs.FS, name string) bool {
-	info, err := fs.Stat(files, name)
-	return err == nil && info.IsDir()
+	return a.read(name)
 }
 
 // withoutHash makes style.css of style.4f1c0ffee123.css, and nothing of a name without a hash.

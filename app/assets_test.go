@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"regexp"
@@ -124,7 +125,11 @@ func TestAssetsOfEveryKind(t *testing.T) {
 	if a.loaded["app.js"].gzip == nil || a.loaded["img/logo.png"].gzip != nil || a.loaded["empty.txt"].gzip != nil {
 		t.Error("compressed is not what gains by it")
 	}
-	for _, live := range []bool{false, true} {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, files); err != nil {
+		t.Fatal(err)
+	}
+	for live, files := range map[bool]fs.FS{false: files, true: os.DirFS(dir)} {
 		a, err := newAssets(files, live)
 		if err != nil {
 			t.Fatal(err)
@@ -132,7 +137,7 @@ func TestAssetsOfEveryKind(t *testing.T) {
 		if _, err := a.url("nothing.css"); err == nil || !strings.Contains(err.Error(), `"nothing.css"`) {
 			t.Errorf("live %v: a page may name what is not there: %v", live, err)
 		}
-		for _, name := range []string{"img", "", ".", "../templates/home.html", "img/"} {
+		for _, name := range []string{"img", "", ".", "../templates/home.html", "img/", "app.js/x", "app.js\x00"} {
 			if found, err := a.find(name); found != nil || err != nil {
 				t.Errorf("live %v: %q is %v %v, want nothing", live, name, found, err)
 			}
