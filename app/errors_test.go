@@ -341,12 +341,15 @@ func TestADeveloperIsShownTheLine(t *testing.T) {
 func TestAStrangerIsShownNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, brokenRoutes)
+	dev := start(t, map[string]string{"ENV": "dev"}, brokenRoutes)
+	_, port, _ := net.SplitHostPort(dev.https)
 	proxied := start(t, map[string]string{"ENV": "dev", "TLS_MODE": "proxy", "HTTPS_ADDR": ""}, brokenRoutes)
 	for _, path := range []string{"/panic", "/returned", "/plain", "/status", "/template"} {
 		for _, accept := range []string{"text/html", "application/json"} {
 			_, inProd := s.do("GET", "https://shop.test"+path, "", "Accept", accept)
 			_, throughProxy := proxied.do("GET", "http://localhost"+path, "", "Accept", accept, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "https")
-			for _, body := range []string{inProd, throughProxy} {
+			_, throughTunnel := dev.do("GET", "https://localhost:"+port+path, "", "Accept", accept, "X-Forwarded-For", "203.0.113.9")
+			for _, body := range []string{inProd, throughProxy, throughTunnel} {
 				for _, inside := range []string{"secret", "_test.go", "goroutine", "warehouse", "nil pointer", "Scheme", "debug"} {
 					if strings.Contains(body, inside) {
 						t.Errorf("%s as %s tells of %q:\n%s", path, accept, inside, body)

@@ -17,8 +17,11 @@ import (
 const around = 6
 
 // IsOwnMachine says whether a request was made on this machine. What helps its developer is kept from the rest of the
-// network, to which a development server may be open.
+// network, to which a development server may be open, and from whom a tunnel brings here.
 func IsOwnMachine(c *gin.Context) bool {
+	if c.GetBool(wasForwarded) {
+		return false
+	}
 	peer, err := netip.ParseAddrPort(c.Request.RemoteAddr)
 	client, err2 := netip.ParseAddr(c.ClientIP()) // another one where a trusted proxy is in between
 	return err == nil && err2 == nil && peer.Addr().Unmap().IsLoopback() && client.Unmap().IsLoopback()
