@@ -295,12 +295,15 @@ func brokenRoutes(r *gin.Engine) {
 		c.String(200, order.Email) // here it panics
 	})
 	r.GET("/returned", handlers.E(returned))
+	r.GET("/method", handlers.E((&order{}).show))
 	r.GET("/plain", func(c *gin.Context) { c.Error(errors.New("plain secret")) })
 	r.GET("/status", handlers.E(func(*gin.Context) error {
 		return handlers.Status(502, "the warehouse is closed") // here it is made
 	}))
 	r.GET("/template", func(c *gin.Context) { c.HTML(200, "home", 42) })
 }
+
+func (*order) show(*gin.Context) error { return errors.New("returned by a method") }
 
 func returned(*gin.Context) error { // the function that returns it
 	return errors.New("returned secret")
@@ -313,6 +316,7 @@ func TestADeveloperIsShownTheLine(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/panic":    {"errors_test.go", "here it panics", "nil pointer dereference", "goroutine"},
 		"/returned": {"errors_test.go", "the function that returns it", "returned secret"},
+		"/method":   {"returned by app.(*order).show", "returned by a method"},
 		"/plain":    {"plain secret"},
 		"/status":   {"errors_test.go", "here it is made", "the warehouse is closed"},
 		"/template": {"web/templates/home.html", "Scheme"},
