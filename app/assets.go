@@ -6,7 +6,6 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -162,7 +161,9 @@ func (a *assets) serve(c *gin.Context) {
 		}
 	}
 	header["Etag"] = e.etag
-	header["Content-Length"] = e.length
+	if c.Request.Header["If-Match"] == nil { // what that refuses has no content
+		header["Content-Length"] = e.length
+	}
 	http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(e.data))
 }
 
@@ -176,19 +177,10 @@ func (a *assets) find(name string) (*asset, error) {
 		}
 		return a.loaded[withoutHash(name)], nil
 	}
-	if !fs.ValidPath(name) {
+	if info, err := fs.Stat(a.files, "static/"+name); err != nil || info.IsDir() {
 		return nil, nil
 	}
-	found, err := a.read(name)
-	if errors.Is(err, fs.ErrNotExist) || err != nil && isDir(a.files, "static/"+name) {
-		return nil, nil
-	}
-	return found, err
-}
-
-func isDir(files fs.FS, name string) bool {
-	info, err := fs.Stat(files, name)
-	return err == nil && info.IsDir()
+	return a.read(name)
 }
 
 // withoutHash makes style.css of style.4f1c0ffee123.css, and nothing of a name without a hash.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"regexp"
@@ -86,6 +87,12 @@ func TestAssetsAreCompressedForWhoTakesIt(t *testing.T) {
 	if resp, part := s.ask("https://shop.test/static/style.css", "Range", "bytes=1-4"); resp.StatusCode != 206 || part != want[1:5] || resp.ContentLength != 4 {
 		t.Errorf("a range got %d %q of length %d", resp.StatusCode, part, resp.ContentLength)
 	}
+	if resp, _ := s.ask("https://shop.test/static/style.css", "If-Match", `"another"`); resp.StatusCode != 412 || resp.ContentLength > 0 {
+		t.Errorf("a condition that does not hold got %d of length %d, want 412 and nothing", resp.StatusCode, resp.ContentLength)
+	}
+	if resp, body := s.ask("https://shop.test/static/style.css", "If-Match", plain.Header.Get("ETag")); resp.StatusCode != 200 || body != want {
+		t.Errorf("a condition that holds got %d and %d bytes", resp.StatusCode, len(body))
+	}
 }
 
 func TestAssetsOfEveryKind(t *testing.T) {
@@ -118,7 +125,11 @@ func TestAssetsOfEveryKind(t *testing.T) {
 	if a.loaded["app.js"].gzip == nil || a.loaded["img/logo.png"].gzip != nil || a.loaded["empty.txt"].gzip != nil {
 		t.Error("compressed is not what gains by it")
 	}
-	for _, live := range []bool{false, true} {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, files); err != nil {
+		t.Fatal(err)
+	}
+	for live, files := range map[bool]fs.FS{false: files, true: os.DirFS(dir)} {
 		a, err := newAssets(files, live)
 		if err != nil {
 			t.Fatal(err)
@@ -126,7 +137,7 @@ func TestAssetsOfEveryKind(t *testing.T) {
 		if _, err := a.url("nothing.css"); err == nil || !strings.Contains(err.Error(), `"nothing.css"`) {
 			t.Errorf("live %v: a page may name what is not there: %v", live, err)
 		}
-		for _, name := range []string{"img", "", ".", "../templates/home.html", "img/"} {
+		for _, name := range []string{"img", "", ".", "../templates/home.html", "img/", "app.js/x", "app.js\x00"} {
 			if found, err := a.find(name); found != nil || err != nil {
 				t.Errorf("live %v: %q is %v %v, want nothing", live, name, found, err)
 			}

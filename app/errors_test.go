@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +52,23 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 			}
 			return c.ShouldBindQuery(&in)
 		}))
+		r.GET("/orders/:id", handlers.E(func(c *gin.Context) error { _, err := strconv.Atoi(c.Param("id")); return err }))
+		r.GET("/pages", handlers.E(func(c *gin.Context) error {
+			var in struct {
+				Pages []int `form:"pages" collection_format:"csv"`
+			}
+			return c.ShouldBindQuery(&in)
+		}))
+		r.POST("/guests", handlers.E(func(c *gin.Context) error { var in []guest; return c.ShouldBindJSON(&in) }))
+		r.POST("/nameless", handlers.E(func(c *gin.Context) error {
+			var in struct {
+				Email  string     `json:"email" form:"email" binding:"required"`
+				Guests []guest    `json:"guests" binding:"dive"`
+				Until  time.Time  `json:"until" form:"until" time_format:"2006-01-02"`
+				From   netip.Addr `json:"from"`
+			}
+			return c.ShouldBind(&in)
+		}))
 		r.POST("/pictures", handlers.E(func(c *gin.Context) error { _, err := c.FormFile("picture"); return err }))
 	})
 	const jsonType, formType = "application/json", "application/x-www-form-urlencoded"
@@ -67,6 +88,14 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 		{"/orders", formType, "email=a%40b.test&count=0", 422, `{"pointer":"#/count","detail":"must be at least 1"}`},
 		{"/orders", formType, "email=a%40b.test&count=two", 400, `\"two\" is not a number`},
 		{"/orders?page=x", "", "", 400, `\"x\" is not a number`},
+		{"/orders/x7", "", "", 400, `\"x7\" is not a number`},
+		{"/pages?pages=1,x", "", "", 400, `\"x\" is not a number`},
+		{"/guests", jsonType, `[{"name":"Ada"},{}]`, 422, ""},
+		{"/guests", formType, `[{`, 400, "ends in the middle"},
+		{"/nameless", jsonType, `{"guests":[{"name":""}]}`, 422, `"errors":[{"pointer":"#/email","detail":"is required"},{"pointer":"#/guests/0/name","detail":"is required"}]`},
+		{"/nameless", jsonType, `{"email":"a@b.test","until":"soon"}`, 400, `\"soon\" is not a time`},
+		{"/nameless", formType, "email=a%40b.test&until=soon", 400, `\"soon\" is not a time`},
+		{"/nameless", jsonType, `{"email":"a@b.test","from":"here"}`, 400, "not what is wanted"},
 		{"/pictures", "multipart/form-data", "x", 400, "multipart"},
 		{"/pictures", "multipart/form-data; boundary=x", "--x\r\nhalf", 400, "multipart"},
 		{"/pictures", "multipart/form-data; boundary=x", "--x--\r\n", 400, "file is missing"},
@@ -84,6 +113,40 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 	// The page lists the fields too.
 	if _, body := s.do("POST", "https://shop.test/orders", "count=0", "Content-Type", formType, "Accept", "text/html"); !strings.Contains(body, "email") || !strings.Contains(body, "is required") {
 		t.Errorf("the page does not list the fields:\n%s", body)
+	}
+}
+
+func TestWhatTheClientDidNotWriteIsNotItsFault(t *testing.T) {
+	t.Parallel()
+	_, number := strconv.Atoi("secret")
+	_, date := time.Parse(time.DateOnly, "secret")
+	s := start(t, prod, func(r *gin.Engine) {
+		r.POST("/program", handlers.E(func(c *gin.Context) error { return c.ShouldBindJSON(order{}) }))
+		for path, err := range map[string]error{
+			"/answer": json.Unmarshal([]byte("<html>"), &order{}), // of another server
+			"/cut":    fmt.Errorf("asking the warehouse: %w", io.EOF),
+			"/number": number, // in a database
+			"/time":   date,
+		} {
+			r.POST(path, handlers.E(func(c *gin.Context) error {
+				var in order
+				if e := c.ShouldBind(&in); e != nil {
+					return e
+				}
+				return err
+			}))
+		}
+	})
+	if resp, _ := s.do("POST", "https://shop.test/program", "{}"); resp.StatusCode != 500 {
+		t.Errorf("a handler that binds to nothing got %d, want 500", resp.StatusCode)
+	}
+	form := "--x\r\nContent-Disposition: form-data; name=\"email\"\r\n\r\na@b.test\r\n--x\r\nContent-Disposition: form-data; name=\"count\"\r\n\r\n1\r\n--x--\r\n"
+	for _, path := range []string{"/answer", "/cut", "/number", "/time"} {
+		for contentType, body := range map[string]string{"application/json": `{"email":"a@b.test","count":1}`, "multipart/form-data; boundary=x": form} {
+			if resp, body := s.do("POST", "https://shop.test"+path, body, "Content-Type", contentType); resp.StatusCode != 500 || strings.Contains(body, "secret") {
+				t.Errorf("%s %s: got %d %s, want 500 and nothing of the inside", path, contentType, resp.StatusCode, body)
+			}
+		}
 	}
 }
 
@@ -165,6 +228,66 @@ func TestAClientThatLeavesIsNoError(t *testing.T) {
 	}
 }
 
+// gin's own way to answer an error writes its header at once, and leaves no room for a page.
+func TestWhatGinAnswersItselfStands(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.POST("/bind", func(c *gin.Context) { c.BindJSON(&order{}) })
+		r.POST("/gone", func(c *gin.Context) { c.AbortWithError(410, errors.New("secret")) })
+		r.POST("/away", func(c *gin.Context) { c.AbortWithError(503, errors.New("the database is away")) })
+	})
+	for path, status := range map[string]int{"/bind": 400, "/gone": 410, "/away": 503} {
+		if resp, body := s.do("POST", "https://shop.test"+path, "{"); resp.StatusCode != status || body != "" {
+			t.Errorf("%s got %d %q, want %d and nothing", path, resp.StatusCode, body, status)
+		}
+	}
+	s.logged("request failed", "path", "/away", "error", "the database is away")
+	if out := s.out.String(); strings.Contains(out, "connection is cut") || strings.Contains(out, "secret") {
+		t.Errorf("the log has more than the fault of ours:\n%s", out)
+	}
+}
+
+// Some clients and proxies say by a half-closed connection that their request is over, and still want the answer.
+func TestAnAnswerToAHalfClosedConnectionLooksBroken(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.GET("/rows", handlers.E(func(c *gin.Context) error {
+			c.String(200, "half")
+			c.Writer.Flush()
+			<-c.Done()
+			return c.Err()
+		}))
+	})
+	conn, err := tls.Dial("tcp", s.https, &tls.Config{RootCAs: s.roots(), ServerName: "shop.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprint(conn, "GET /rows HTTP/1.1\r\nHost: shop.test\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.CloseWrite()
+	if body, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("got %q, and as if that were all", body)
+	}
+}
+
+func TestAnErrorIsNoDownload(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.GET("/export", handlers.E(func(c *gin.Context) error {
+			c.Header("Content-Disposition", `attachment; filename="orders.csv"`)
+			return errors.New("the database is away")
+		}))
+	})
+	if resp, _ := s.do("GET", "https://shop.test/export", ""); resp.StatusCode != 500 || resp.Header.Get("Content-Disposition") != "" {
+		t.Errorf("got %d %v, want an error that browsers show", resp.StatusCode, resp.Header)
+	}
+}
+
 // brokenRoutes fail in every way that has a place in the sources.
 func brokenRoutes(r *gin.Engine) {
 	r.GET("/panic", func(c *gin.Context) {
@@ -172,12 +295,15 @@ func brokenRoutes(r *gin.Engine) {
 		c.String(200, order.Email) // here it panics
 	})
 	r.GET("/returned", handlers.E(returned))
+	r.GET("/method", handlers.E((&order{}).show))
 	r.GET("/plain", func(c *gin.Context) { c.Error(errors.New("plain secret")) })
 	r.GET("/status", handlers.E(func(*gin.Context) error {
 		return handlers.Status(502, "the warehouse is closed") // here it is made
 	}))
 	r.GET("/template", func(c *gin.Context) { c.HTML(200, "home", 42) })
 }
+
+func (*order) show(*gin.Context) error { return errors.New("returned by a method") }
 
 func returned(*gin.Context) error { // the function that returns it
 	return errors.New("returned secret")
@@ -190,6 +316,7 @@ func TestADeveloperIsShownTheLine(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/panic":    {"errors_test.go", "here it panics", "nil pointer dereference", "goroutine"},
 		"/returned": {"errors_test.go", "the function that returns it", "returned secret"},
+		"/method":   {"returned by app.(*order).show", "returned by a method"},
 		"/plain":    {"plain secret"},
 		"/status":   {"errors_test.go", "here it is made", "the warehouse is closed"},
 		"/template": {"web/templates/home.html", "Scheme"},
@@ -218,12 +345,15 @@ func TestADeveloperIsShownTheLine(t *testing.T) {
 func TestAStrangerIsShownNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, brokenRoutes)
+	dev := start(t, map[string]string{"ENV": "dev"}, brokenRoutes)
+	_, port, _ := net.SplitHostPort(dev.https)
 	proxied := start(t, map[string]string{"ENV": "dev", "TLS_MODE": "proxy", "HTTPS_ADDR": ""}, brokenRoutes)
 	for _, path := range []string{"/panic", "/returned", "/plain", "/status", "/template"} {
 		for _, accept := range []string{"text/html", "application/json"} {
 			_, inProd := s.do("GET", "https://shop.test"+path, "", "Accept", accept)
 			_, throughProxy := proxied.do("GET", "http://localhost"+path, "", "Accept", accept, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "https")
-			for _, body := range []string{inProd, throughProxy} {
+			_, throughTunnel := dev.do("GET", "https://localhost:"+port+path, "", "Accept", accept, "X-Forwarded-For", "203.0.113.9")
+			for _, body := range []string{inProd, throughProxy, throughTunnel} {
 				for _, inside := range []string{"secret", "_test.go", "goroutine", "warehouse", "nil pointer", "Scheme", "debug"} {
 					if strings.Contains(body, inside) {
 						t.Errorf("%s as %s tells of %q:\n%s", path, accept, inside, body)

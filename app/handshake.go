@@ -34,7 +34,7 @@ type rememberingConn struct {
 func remember(config *tls.Config) *tls.Config {
 	get, choose := config.GetCertificate, config.GetConfigForClient
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if c, ok := hello.Conn.(*rememberingConn); ok {
+		if c, ok := hello.Conn.(*rememberingConn); ok && weight(hello) <= mostWeight {
 			c.Hello, c.get = hello, get
 		}
 		if choose == nil {
@@ -52,6 +52,20 @@ func remember(config *tls.Config) *tls.Config {
 	return config
 }
 
+// mostWeight is ten times what browsers say. Hellos of 64 KB are taken, too, and some become 700 KB in memory: nobody can
+// have that kept for as long as a connection is open.
+const mostWeight = 4 << 10
+
+// weight is about how many bytes a hello's lists take.
+func weight(hello *tls.ClientHelloInfo) int {
+	n := len(hello.ServerName) + len(hello.SupportedPoints) +
+		2*(len(hello.CipherSuites)+len(hello.SupportedCurves)+len(hello.SignatureSchemes)+len(hello.SupportedVersions)+len(hello.Extensions))
+	for _, proto := range hello.SupportedProtos {
+		n += 16 + len(proto)
+	}
+	return n
+}
+
 type handshakeKey struct{}
 
 // withHandshake is an http.Server's ConnContext: every request on the connection finds it, over HTTP/2 too.
@@ -64,7 +78,7 @@ func withHandshake(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// handshakeOf is how the connection of a request began; nil without TLS.
+// handshakeOf is how the connection of a request began; nil without TLS, and where it was not remembered.
 func handshakeOf(r *http.Request) *handlers.Handshake {
 	c, ok := r.Context().Value(handshakeKey{}).(*rememberingConn)
 	if !ok || c.Hello == nil {

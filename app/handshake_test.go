@@ -166,6 +166,19 @@ func TestAResumedSessionSaysSo(t *testing.T) {
 	}
 }
 
+// A client could otherwise have most of a megabyte kept for each connection that it leaves open.
+func TestAHugeHelloIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	config := &tls.Config{NextProtos: append(strings.Split(strings.Repeat("x", 30_000), ""), "http/1.1")}
+	if resp, info, body := s.connection(config, "https://shop.test/api/connection"); resp.StatusCode != 200 || info.ALPN != "http/1.1" || info.Offered != nil {
+		t.Errorf("got %d %.500s, want all but the offer", resp.StatusCode, body)
+	}
+	if resp, _, body := s.connection(config, "https://shop.test/"); resp.StatusCode != 200 || !strings.Contains(body, "</html>") {
+		t.Errorf("the page got %d %.500s", resp.StatusCode, body)
+	}
+}
+
 // Requests that share a connection share what is known of it. The race detector watches.
 func TestManyRequestsReadOneHandshake(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,10 @@ type newcomers struct {
 	conns sync.Map // net.Conn → *newcomer
 }
 
-type newcomer struct{ gone atomic.Bool }
+type newcomer struct {
+	since time.Time
+	gone  atomic.Bool
+}
 
 type newcomerKey struct{}
 
@@ -34,7 +37,7 @@ func (n *newcomers) watch(srv *http.Server) {
 		if connContext != nil {
 			ctx = connContext(ctx, conn)
 		}
-		c := &newcomer{}
+		c := &newcomer{since: time.Now()}
 		n.conns.Store(conn, c) // here, as net/http asks for a context before it tells of a state
 		n.count.Add(1)
 		return context.WithValue(ctx, newcomerKey{}, c)
@@ -54,9 +57,17 @@ func (n *newcomers) leave(c *newcomer) {
 	}
 }
 
-// wait returns when each has been heard, or has said nothing for as long as a request's header may take.
+// wait returns when each has been heard, or has said nothing for as long as a request's header may take. On HTTP/2 that
+// may have been long ago: browsers open connections in advance.
 func (n *newcomers) wait(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, headerTimeout)
+	var last time.Time
+	n.conns.Range(func(_, v any) bool {
+		if c := v.(*newcomer); !c.gone.Load() && c.since.After(last) {
+			last = c.since
+		}
+		return true
+	})
+	ctx, cancel := context.WithDeadline(ctx, last.Add(headerTimeout))
 	defer cancel()
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()

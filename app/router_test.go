@@ -184,11 +184,15 @@ func TestHeadEndsAStream(t *testing.T) {
 			<-c.Request.Context().Done()
 			ended <- struct{}{}
 		})
+		r.GET("/gin", func(c *gin.Context) {
+			c.Stream(func(io.Writer) bool { c.SSEvent("hello", "again"); return true })
+			ended <- struct{}{}
+		})
 	})
 	client := *s.client
 	client.Transport = onlyHTTP1(s.client.Transport.(*http.Transport))
-	for range 2 { // the second over the same connection
-		resp, err := client.Head("https://shop.test/stream")
+	for _, path := range []string{"/stream", "/stream", "/gin", "/gin"} { // all over the same connection
+		resp, err := client.Head("https://shop.test" + path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -196,6 +196,25 @@ func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
 	}
 }
 
+// On HTTP/2, a connection on which nothing was asked stays open for minutes.
+func TestWhoWasSilentForLongHoldsUpNoStop(t *testing.T) {
+	t.Parallel()
+	var n newcomers
+	begin := time.Now()
+	n.count.Add(1)
+	n.conns.Store(&net.TCPConn{}, &newcomer{since: begin.Add(-headerTimeout)})
+	n.wait(t.Context())
+	if took := time.Since(begin); took > headerTimeout/2 {
+		t.Errorf("a connection that had its time was waited for %s", took)
+	}
+	n.count.Add(1)
+	n.conns.Store(&net.UnixConn{}, &newcomer{since: begin.Add(time.Second - headerTimeout)})
+	n.wait(t.Context())
+	if took := time.Since(begin); took < time.Second {
+		t.Errorf("one that has a second left was given %s", took)
+	}
+}
+
 // A browser opens connections in advance; Shutdown alone would wait five seconds for them.
 func TestCtrlCIsQuickInDevelopment(t *testing.T) {
 	t.Parallel()

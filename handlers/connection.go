@@ -26,7 +26,7 @@ type ConnectionInfo struct {
 	Resumed     bool   `json:"resumed"`                // continued an earlier session
 
 	Agreed            *Agreement    `json:"agreed,omitempty"`             // nil without TLS
-	Offered           *Offer        `json:"offered,omitempty"`            // by the client; nil without TLS
+	Offered           *Offer        `json:"offered,omitempty"`            // by the client; nil without TLS, and where it was too much to remember
 	Certificates      []Certificate `json:"certificates,omitempty"`       // the chain as served, leaf first; in a resumed session, the one that would be
 	ClientCertificate *Certificate  `json:"client_certificate,omitempty"` // by which the client proved who it is; nil: it was not asked
 	VouchedBy         Voucher       `json:"vouched_by"`

@@ -13,7 +13,8 @@ type Site struct {
 	Stopping <-chan struct{}
 	// TLSMode is where certificates come from: local, acme, files or proxy.
 	TLSMode string
-	// Handshake is how the TLS connection of a request began; nil when TLS does not end here.
+	// Handshake is how the TLS connection of a request began; nil when TLS does not end here, or the client's hello was
+	// too large to be remembered.
 	Handshake func(*http.Request) *Handshake
 }
 

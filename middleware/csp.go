@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/gin-gonic/gin"
 )
@@ -14,8 +13,8 @@ import (
 //
 //	r.GET("/map", middleware.CSP("img-src https://tile.openstreetmap.org"), showMap)
 //
-// A directive that the policy lacks is put in; 'none' gives way to anything. Groups and routes add up. What is not a
-// directive panics, at the start.
+// A directive that the policy lacks is put in, with what the one behind it allowed; 'none' gives way to anything. Groups
+// and routes add up. What is not a directive panics, at the start.
 func CSP(directives ...string) gin.HandlerFunc {
 	for _, d := range directives {
 		if err := checkDirective(d); err != nil {
@@ -23,20 +22,21 @@ func CSP(directives ...string) gin.HandlerFunc {
 		}
 	}
 	extended := []string{extend(policy, directives)}
-	var others sync.Map // by the policy of a group around: there are as many as there are groups
 	return func(c *gin.Context) {
 		header := c.Writer.Header()
-		before := header[cspHeader]
-		if len(before) == 0 || before[0] == policy {
-			header[cspHeader] = extended
+		if before := header.Get(cspHeader); before != "" && before != policy { // a group's, or one with a nonce
+			header.Set(cspHeader, extend(before, directives))
 			return
 		}
-		value, ok := others.Load(before[0])
-		if !ok {
-			value, _ = others.LoadOrStore(before[0], []string{extend(before[0], directives)})
-		}
-		header[cspHeader] = value.([]string)
+		header[cspHeader] = extended
 	}
+}
+
+// behind are the directives that speak for one that a policy lacks, before default-src does
+// (https://www.w3.org/TR/CSP3/#directive-fallback-list).
+var behind = map[string][]string{
+	"script-src-elem": {"script-src"}, "script-src-attr": {"script-src"}, "style-src-elem": {"style-src"}, "style-src-attr": {"style-src"},
+	"worker-src": {"child-src", "script-src"}, "frame-src": {"child-src"},
 }
 
 // extend adds directives to a policy.
@@ -44,10 +44,10 @@ func extend(policy string, directives []string) string {
 	parts := strings.Split(policy, "; ")
 	for _, d := range directives {
 		fields := strings.Fields(d)
-		i := slices.IndexFunc(parts, func(p string) bool { return p == fields[0] || strings.HasPrefix(p, fields[0]+" ") })
+		i := indexOf(parts, fields[0])
 		if i < 0 {
-			parts = append(parts, strings.Join(fields, " "))
-			continue
+			i = len(parts)
+			parts = append(parts, fields[0]+inherited(parts, fields[0]))
 		}
 		has := slices.DeleteFunc(strings.Fields(parts[i]), func(s string) bool { return s == "'none'" })
 		for _, source := range fields[1:] {
@@ -58,6 +58,23 @@ func extend(policy string, directives []string) string {
 		parts[i] = strings.Join(has, " ")
 	}
 	return strings.Join(parts, "; ")
+}
+
+// inherited is what a directive that the policy lacks allows all the same.
+func inherited(parts []string, name string) string {
+	if !strings.Contains(name, "-src") {
+		return ""
+	}
+	for _, other := range append(slices.Clone(behind[name]), "default-src") {
+		if i := indexOf(parts, other); i >= 0 {
+			return strings.TrimPrefix(parts[i], other)
+		}
+	}
+	return ""
+}
+
+func indexOf(parts []string, name string) int {
+	return slices.IndexFunc(parts, func(p string) bool { return p == name || strings.HasPrefix(p, name+" ") })
 }
 
 // checkDirective takes one directive of CSP's grammar (https://www.w3.org/TR/CSP3/#framework-directives).

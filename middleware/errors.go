@@ -55,6 +55,7 @@ func (e *errPanic) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 // nothing of the inside.
 func Errors(log *slog.Logger, dev bool) gin.HandlerFunc {
 	nameFields()
+	markInput()
 	return func(c *gin.Context) {
 		defer func() {
 			if v := recover(); v != nil {
@@ -95,13 +96,23 @@ func MethodNotAllowed(c *gin.Context) {
 // answer writes the last error of c, once.
 func answer(c *gin.Context, log *slog.Logger, dev bool) {
 	err := c.Errors.Last().Err
-	status, detail := statusOf(c.Request, err)
-	broken := c.Writer.Written()
+	status, detail := statusOf(c, err)
+	written := c.Writer.Written()
 	if status == statusClientGone {
 		log.DebugContext(c.Request.Context(), "the client left before its answer", "error", err)
+		if written && !isHead(c.Request) { // perhaps it closed its own direction alone, and reads on
+			panic(http.ErrAbortHandler)
+		}
 		c.AbortWithStatus(status)
 		return
 	}
+	_, panicked := errors.AsType[*errPanic](err)
+	// c.AbortWithError and c.BindJSON have sent an error's header themselves, which is a whole answer, if an empty one.
+	answered := written && !panicked && c.Writer.Size() <= 0 && c.Writer.Status() >= 400
+	if answered {
+		status = c.Writer.Status()
+	}
+	broken := written && !answered
 	if status >= 500 || broken {
 		attrs := []slog.Attr{slog.String("error", err.Error()), slog.String("method", method(c.Request)), slog.String("path", c.Request.URL.Path)}
 		if p, ok := errors.AsType[Positioner](err); ok {
@@ -116,7 +127,10 @@ func answer(c *gin.Context, log *slog.Logger, dev bool) {
 		}
 		log.LogAttrs(c.Request.Context(), slog.LevelError, msg, attrs...)
 	}
-	if broken {
+	switch {
+	case answered:
+		return
+	case broken:
 		panic(http.ErrAbortHandler)
 	}
 
@@ -128,7 +142,7 @@ func answer(c *gin.Context, log *slog.Logger, dev bool) {
 		p.Debug = explainTo(c.Errors.Last())
 	}
 	header := c.Writer.Header()
-	for _, stale := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
+	for _, stale := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Etag", "Last-Modified"} {
 		header.Del(stale)
 	}
 	header.Set("Cache-Control", "no-store")
@@ -151,7 +165,7 @@ func answer(c *gin.Context, log *slog.Logger, dev bool) {
 const statusClientGone = 499
 
 // statusOf is the status to answer an error with, and what visitors may know of it.
-func statusOf(r *http.Request, err error) (status int, detail string) {
+func statusOf(c *gin.Context, err error) (status int, detail string) {
 	if e, ok := errors.AsType[StatusCoder](err); ok {
 		switch code := e.StatusCode(); {
 		case code >= 400 && code < 500:
@@ -164,15 +178,15 @@ func statusOf(r *http.Request, err error) (status int, detail string) {
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return http.StatusRequestEntityTooLarge, fmt.Sprintf("At most %d bytes are taken here", e.Limit)
 	}
-	if status, detail := inputError(r, err); status != 0 {
+	if status, detail := inputError(c, err); status != 0 {
 		return status, detail
 	}
 	switch {
-	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+	case errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil:
 		return statusClientGone, ""
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable, ""
-	case errors.Is(err, os.ErrDeadlineExceeded) && ofThisConnection(r, err):
+	case errors.Is(err, os.ErrDeadlineExceeded) && ofThisConnection(c.Request, err):
 		return http.StatusRequestTimeout, "The request took too long to arrive"
 	}
 	return http.StatusInternalServerError, ""

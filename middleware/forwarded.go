@@ -14,6 +14,9 @@ var forwardedHeaders = []string{
 	"X-Real-Ip", "Cf-Connecting-Ip", "True-Client-Ip", "X-Client-Ip",
 }
 
+// wasForwarded marks a request with such a header from whom nobody trusts: perhaps a proxy or a tunnel that nobody told of.
+const wasForwarded = "middleware.wasForwarded"
+
 // Forwarded removes the headers in which proxies tell of a client from every request that does not come from a
 // trusted one, and sets c.Request.URL.Scheme to how the visitor reached the site: "https", "http", or "" when only a
 // proxy could know and did not say. Whatever reads them later, here or in a handler, reads the proxy's words and
@@ -24,7 +27,10 @@ func Forwarded(trusted []netip.Prefix, tlsEnds bool) gin.HandlerFunc {
 		r := c.Request
 		if !isTrusted(trusted, r.RemoteAddr) {
 			for _, name := range forwardedHeaders {
-				delete(r.Header, name)
+				if r.Header[name] != nil {
+					delete(r.Header, name)
+					c.Set(wasForwarded, true)
+				}
 			}
 		}
 		r.URL.Scheme = scheme(r, tlsEnds)

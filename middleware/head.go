@@ -18,7 +18,7 @@ func Head(next http.Handler) http.Handler {
 			defer cancel()
 			r = r.WithContext(ctx)
 			r.Method = http.MethodGet
-			w = &headWriter{w, cancel}
+			w = &headWriter{w, ctx, cancel}
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -27,6 +27,7 @@ func Head(next http.Handler) http.Handler {
 // headWriter ends a request whose answer begins to stream: its header is out, and of the rest nobody would see a byte.
 type headWriter struct {
 	http.ResponseWriter
+	ctx context.Context
 	end context.CancelFunc
 }
 
@@ -42,6 +43,13 @@ func (w *headWriter) Write(p []byte) (int, error) {
 func (w *headWriter) Flush() {
 	http.NewResponseController(w.ResponseWriter).Flush()
 	w.end()
+}
+
+// CloseNotify is what gin's c.Stream asks for, in place of a context.
+func (w *headWriter) CloseNotify() <-chan bool {
+	gone := make(chan bool, 1)
+	context.AfterFunc(w.ctx, func() { gone <- true })
+	return gone
 }
 
 func isHead(r *http.Request) bool {

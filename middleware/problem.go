@@ -19,7 +19,7 @@ type FieldError struct {
 // Debug is where a developer has to look.
 type Debug struct {
 	Error string `json:"error"`           // in full, with what visitors never see
-	What  string `json:"what,omitempty"`  // how File and Line are known: "the panic is here"
+	What  string `json:"what,omitempty"`  // how File and Line are known: "The panic is here"
 	File  string `json:"file,omitempty"`  // as the editor's project knows it: handlers/home.go
 	Line  int    `json:"line,omitempty"`  // in File; 0: not known
 	Lines []Line `json:"-"`               // of File, around Line

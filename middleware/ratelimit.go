@@ -64,13 +64,15 @@ type clients struct {
 	young, old map[netip.Prefix]*rate.Limiter
 }
 
-// take asks for one request; wait is how long until it would be granted, 0 if it is.
+// take asks for one request; wait is how long until it would be granted, 0 if it is. A refusal costs nothing: one that
+// were reserved and given back could lengthen the wait of others that come at the same moment (rate.Reservation.Cancel).
 func (s *clients) take(who netip.Prefix, now time.Time) (wait time.Duration) {
-	r := s.of(who).ReserveN(now, 1)
-	if wait = r.DelayFrom(now); wait > 0 {
-		r.CancelAt(now)
+	l := s.of(who)
+	if l.AllowN(now, 1) {
+		return 0
 	}
-	return wait
+	missing := 1 - l.TokensAt(now)
+	return max(1, time.Duration(missing/float64(s.every)*float64(time.Second)))
 }
 
 func (s *clients) of(who netip.Prefix) *rate.Limiter {

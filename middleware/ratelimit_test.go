@@ -99,3 +99,21 @@ func TestALimitsMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d clients are remembered, want 200 at most", n)
 	}
 }
+
+func TestWhoFloodsWaitsNoLongerThanSaid(t *testing.T) {
+	t.Parallel()
+	s := clients{every: rate.Every(time.Second), burst: 5, max: 8}
+	who := network("192.0.2.1")
+	var flood sync.WaitGroup
+	for range 8 {
+		flood.Go(func() {
+			for range 20_000 {
+				s.take(who, time.Now())
+			}
+		})
+	}
+	flood.Wait()
+	if wait := s.take(who, time.Now()); wait > time.Second {
+		t.Errorf("after a flood the next request is taken in %s, want at most the second that one is worth", wait)
+	}
+}

@@ -10,12 +10,17 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/gin-gonic/gin/binding"
+	ginjson "github.com/gin-gonic/gin/codec/json"
 	"github.com/go-playground/validator/v10"
 )
 
@@ -35,12 +40,36 @@ var nameFields = sync.OnceFunc(func() {
 	})
 })
 
+// inputErr marks an error as that of reading a request's JSON, and not of reading another server's.
+type inputErr struct{ error }
+
+func (e inputErr) Unwrap() error { return e.error }
+
+// markInput has gin's codec mark its errors.
+var markInput = sync.OnceFunc(func() { ginjson.API = inputCodec{ginjson.API} })
+
+// inputCodec is gin's own, which decodes nothing but requests.
+type inputCodec struct{ ginjson.Core }
+
+func (c inputCodec) NewDecoder(r io.Reader) ginjson.Decoder {
+	return inputDecoder{c.Core.NewDecoder(r)}
+}
+
+type inputDecoder struct{ ginjson.Decoder }
+
+func (d inputDecoder) Decode(in any) error {
+	if err := d.Decoder.Decode(in); err != nil {
+		return inputErr{err}
+	}
+	return nil
+}
+
 // FieldErrors is what c.ShouldBind and its kin found wrong with a request's fields; nil for any other error.
 func FieldErrors(err error) []FieldError {
 	if list, ok := errors.AsType[validator.ValidationErrors](err); ok {
 		out := make([]FieldError, len(list))
 		for i, e := range list {
-			out[i] = FieldError{pointer(e.Namespace()), explain(e)}
+			out[i] = FieldError{pointer(e), explain(e)}
 		}
 		return out
 	}
@@ -50,11 +79,15 @@ func FieldErrors(err error) []FieldError {
 	return nil
 }
 
-// pointer makes "#/guests/0/email" of the validator's "Order.guests[0].email".
-func pointer(namespace string) string {
-	_, path, _ := strings.Cut(namespace, ".")
-	path = strings.NewReplacer("~", "~0", "/", "~1", ".", "/", "[", "/", "]", "").Replace(path)
-	return "#/" + path
+// pointer makes "#/guests/0/email" of the validator's "Order.guests[0].email". A type without a name has none in front:
+// there the two namespaces, by the field's name for visitors and in Go, differ from the first word on.
+func pointer(e validator.FieldError) string {
+	path := e.Namespace()
+	first, rest, _ := strings.Cut(path, ".")
+	if inGo, _, _ := strings.Cut(e.StructNamespace(), "."); rest != "" && first == inGo {
+		path = rest
+	}
+	return "#/" + strings.NewReplacer("~", "~0", "/", "~1", ".", "/", "[", "/", "]", "").Replace(path)
 }
 
 // explain reads on from a field's name.
@@ -109,27 +142,55 @@ func jsonKind(t reflect.Type) string {
 
 // inputError finds out whether err says that a request's body, query or path could not be understood, which is the
 // client's fault: the status and the words for it.
-func inputError(r *http.Request, err error) (status int, detail string) {
-	if _, ok := errors.AsType[validator.ValidationErrors](err); ok {
+func inputError(c *gin.Context, err error) (status int, detail string) {
+	_, invalid := errors.AsType[validator.ValidationErrors](err)
+	_, invalidList := errors.AsType[binding.SliceValidationError](err)
+	if invalid || invalidList {
 		return http.StatusUnprocessableEntity, "Some fields are not as they should be"
 	}
-	if e, ok := errors.AsType[*strconv.NumError](err); ok {
+	_, body := errors.AsType[inputErr](err)
+	if e, ok := errors.AsType[*strconv.NumError](err); ok && sent(c, e.Num) {
 		return http.StatusBadRequest, fmt.Sprintf("%q is not a number", short(e.Num))
 	}
+	if e, ok := errors.AsType[*time.ParseError](err); ok && (body || sent(c, e.Value)) {
+		return http.StatusBadRequest, fmt.Sprintf("%q is not a time as it is written here", short(e.Value))
+	}
+	media, _, _ := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
 	switch {
+	case body:
+		return jsonError(err)
 	case errors.Is(err, http.ErrMissingFile):
 		return http.StatusBadRequest, "A file is missing"
 	case errors.Is(err, multipart.ErrMessageTooLarge):
 		return http.StatusRequestEntityTooLarge, ""
-	}
-	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	switch {
-	case media == "application/json" || strings.HasSuffix(media, "+json"):
-		return jsonError(err)
-	case errors.Is(err, http.ErrNotMultipart), errors.Is(err, http.ErrMissingBoundary), media == "multipart/form-data" && isCutForm(err):
+	case errors.Is(err, http.ErrNotMultipart), errors.Is(err, http.ErrMissingBoundary), media == "multipart/form-data" && !hasForm(c.Request) && isCutForm(err):
 		return http.StatusBadRequest, "The body is not a whole multipart form"
 	}
 	return 0, ""
+}
+
+// sent says whether the client wrote text, or left it out, where handlers parse numbers and times from. What it did not
+// write may be of the inside, such as a value in a database: no fault of the client's, and none of its business.
+func sent(c *gin.Context, text string) bool {
+	said := []string{""}
+	for _, p := range c.Params {
+		said = append(said, p.Value)
+	}
+	for _, cookie := range c.Request.Cookies() {
+		said = append(said, cookie.Value)
+	}
+	for _, values := range []map[string][]string{c.Request.URL.Query(), c.Request.Form, c.Request.Header} {
+		for _, list := range values {
+			said = append(said, list...)
+		}
+	}
+	isMark := func(r rune) bool { return strings.ContainsRune(", |\t", r) } // of gin's collection_format
+	return slices.ContainsFunc(said, func(v string) bool { return v == text || slices.Contains(strings.FieldsFunc(v, isMark), text) })
+}
+
+// hasForm says whether a multipart form has been read whole.
+func hasForm(r *http.Request) bool {
+	return r.MultipartForm != nil && len(r.MultipartForm.Value)+len(r.MultipartForm.File) > 0
 }
 
 // isCutForm knows what mime/multipart says of a form that is not whole or not well made.
@@ -145,13 +206,16 @@ func jsonError(err error) (status int, detail string) {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return http.StatusBadRequest, fmt.Sprintf("%s must be %s, not %s", cmp.Or(e.Field, "The body"), jsonKind(e.Type), e.Value)
 	}
+	_, programmed := errors.AsType[*json.InvalidUnmarshalError](err)
 	switch {
+	case programmed, errors.Is(err, os.ErrDeadlineExceeded):
+		return 0, ""
 	case errors.Is(err, io.EOF):
 		return http.StatusBadRequest, "The body is empty, and should be JSON"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return http.StatusBadRequest, "The body ends in the middle of its JSON"
 	}
-	return 0, ""
+	return http.StatusBadRequest, "The body is JSON, but not what is wanted here" // by an UnmarshalJSON or UnmarshalText
 }
 
 func short(s string) string {
