@@ -28,7 +28,8 @@ type statusError struct {
 }
 
 func (e *statusError) Error() string   { return e.text }
-func (e *statusError) StatusCode() int { return e.status }
+// Answer is what middleware.Errors tells the visitor.
+func (e *statusError) Answer() (status int, text string) { return e.status, e.text }
 
 // Position is where Status was called.
 func (e *statusError) Position() (file string, line int) {

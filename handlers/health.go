@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/middleware"
 )
 
 // Healthz says that the process is alive. There is nothing in it to keep from other origins: that of make phone asks
@@ -14,11 +16,15 @@ func Healthz(c *gin.Context) {
 }
 
 // Readyz says whether a load balancer should send visitors: 503 without a usable certificate, and once the server
-// is stopping.
+// is stopping. Why, it says to this machine alone.
 func Readyz(ready func() error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := ready(); err != nil {
-			c.JSON(http.StatusServiceUnavailable, gin.H{"status": "not ready", "reason": err.Error()})
+			answer := gin.H{"status": "not ready"}
+			if middleware.IsOwnMachine(c) {
+				answer["reason"] = err.Error()
+			}
+			c.JSON(http.StatusServiceUnavailable, answer)
 			return
 		}
 		c.JSON(http.StatusOK, gin.H{"status": "ready"})

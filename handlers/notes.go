@@ -19,7 +19,7 @@ import (
 
 const (
 	notesVisitors = 1000 // who are remembered at once
-	notesEach     = 50
+	notesEach     = 20
 	notesStreams  = 8 // open at once a visitor: tabs
 
 	notesCookie = "notes"

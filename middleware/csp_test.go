@@ -70,6 +70,7 @@ func TestWhatIsNoDirectiveStopsTheStart(t *testing.T) {
 		"img-src a.test, b.test":        "argument of its own",
 		"img-src a.test\r\nX-Evil: yes": "argument of its own",
 		"script-src self":               "needs quotes: 'self'",
+		"script-src 'self' nonce-abc":   "needs quotes: 'nonce-abc'",
 	} {
 		func() {
 			defer func() {

@@ -16,21 +16,22 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// StatusCoder is an error that knows its HTTP status. Its text is for visitors when the status is below 500, and for
-// the log alone otherwise. Errors finds one anywhere in a chain of wrapped errors.
-type StatusCoder interface {
+// Answerer is an error that knows what to answer: an HTTP status from 400 on and, below 500, what visitors may read.
+// What it is wrapped in, and its own Error, are for the log and for developers. Errors finds one anywhere in a chain. The
+// method's name is no library's, whose errors would be taken for ours.
+type Answerer interface {
 	error
-	StatusCode() int
+	Answer() (status int, text string)
 }
 
-// statusError is this package's own StatusCoder.
+// statusError is this package's own Answerer.
 type statusError struct {
 	status int
 	text   string
 }
 
 func (e *statusError) Error() string   { return e.text }
-func (e *statusError) StatusCode() int { return e.status }
+func (e *statusError) Answer() (status int, text string) { return e.status, e.text }
 
 // Positioner is an error that knows where in the sources it was made, for developers.
 type Positioner interface {
@@ -166,10 +167,10 @@ const statusClientGone = 499
 
 // statusOf is the status to answer an error with, and what visitors may know of it.
 func statusOf(c *gin.Context, err error) (status int, detail string) {
-	if e, ok := errors.AsType[StatusCoder](err); ok {
-		switch code := e.StatusCode(); {
+	if e, ok := errors.AsType[Answerer](err); ok {
+		switch code, text := e.Answer(); {
 		case code >= 400 && code < 500:
-			return code, err.Error()
+			return code, text
 		case code >= 500 && code <= 599:
 			return code, ""
 		}
