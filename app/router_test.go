@@ -29,7 +29,9 @@ func faulty(r *gin.Engine) {
 		c.String(200, "half")
 		c.Error(errors.New("too late"))
 	})
-	r.GET("/no-order", func(c *gin.Context) { c.Error(fmt.Errorf("secret table: %w", handlers.Status(410, "that order is gone"))) })
+	r.GET("/no-order", func(c *gin.Context) {
+		c.Error(fmt.Errorf("secret table: %w", handlers.Status(410, "that order is gone")))
+	})
 	r.GET("/error", func(c *gin.Context) { c.Error(errors.New("secret cause")) })
 	r.GET("/template", func(c *gin.Context) { c.HTML(200, "home", 42) }) // 42 has no field Scheme
 	r.POST("/echo", func(c *gin.Context) {

@@ -27,7 +27,8 @@ type statusError struct {
 	caller [1]uintptr
 }
 
-func (e *statusError) Error() string   { return e.text }
+func (e *statusError) Error() string { return e.text }
+
 // Answer is what middleware.Errors tells the visitor.
 func (e *statusError) Answer() (status int, text string) { return e.status, e.text }
 

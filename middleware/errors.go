@@ -30,7 +30,7 @@ type statusError struct {
 	text   string
 }
 
-func (e *statusError) Error() string   { return e.text }
+func (e *statusError) Error() string                     { return e.text }
 func (e *statusError) Answer() (status int, text string) { return e.status, e.text }
 
 // Positioner is an error that knows where in the sources it was made, for developers.
