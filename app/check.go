@@ -17,8 +17,9 @@ func check(cfg config, faults []fault, out io.Writer) error {
 	faults = andThen(faults, tlsconfig.Check(options))
 	listeners, moved, listenFaults := listenAll(cfg)
 	listeners.close()
-	// Notes come first: beside a server that runs, its ports are taken, and what it was told is what one looks for.
-	for _, w := range slices.Concat(cfg.warnings, moved, tlsconfig.Notes(options)) {
+	running, listenFaults := ownPorts(listenFaults)
+	// Notes come first: beside a server that runs, what it was told is what one looks for.
+	for _, w := range slices.Concat(cfg.warnings, moved, running, tlsconfig.Notes(options)) {
 		fmt.Fprintln(out, "note:", w)
 	}
 	if faults = append(faults, listenFaults...); len(faults) > 0 {
@@ -27,6 +28,20 @@ func check(cfg config, faults []fault, out io.Writer) error {
 	cfg.print(out)
 	fmt.Fprintln(out, "everything is in order")
 	return nil
+}
+
+// ownPorts takes ports on which this very program listens already out of the faults.
+func ownPorts(faults []fault) (notes []string, others []fault) {
+	name := project()
+	name = name[:min(len(name), 15)] // as Linux keeps it
+	for _, f := range faults {
+		if by, ok := strings.CutPrefix(f.Problem, portInUse); ok && strings.HasPrefix(by, name+" (pid ") {
+			notes = append(notes, fmt.Sprintf("%s=%s: %s serves there", f.Setting, f.Value, by))
+			continue
+		}
+		others = append(others, f)
+	}
+	return notes, others
 }
 
 // print shows the settings in force. It holds no secret.

@@ -41,7 +41,10 @@
   function update(state) {
     if (state.problem) return show(state.problem.title, state.problem.text);
     hide();
-    if (state.process !== process || state.reload > shown) return location.reload();
+    if (state.process !== process || state.reload > shown) {
+      history.replaceState(history.state, "", location.href); // so that the answer to a form is asked for, and the form not sent again
+      return location.reload();
+    }
     if (state.version > shown) restyle();
     shown = state.version;
   }

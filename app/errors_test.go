@@ -45,8 +45,8 @@ func takeOrder(c *gin.Context) error {
 func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, func(r *gin.Engine) {
-		r.POST("/orders", handlers.E(takeOrder))
-		r.GET("/orders", handlers.E(func(c *gin.Context) error {
+		r.POST("/test-orders", handlers.E(takeOrder))
+		r.GET("/test-orders", handlers.E(func(c *gin.Context) error {
 			var in struct {
 				Page int `form:"page"`
 			}
@@ -69,7 +69,7 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 			}
 			return c.ShouldBind(&in)
 		}))
-		r.POST("/pictures", handlers.E(func(c *gin.Context) error { _, err := c.FormFile("picture"); return err }))
+		r.POST("/test-pictures", handlers.E(func(c *gin.Context) error { _, err := c.FormFile("picture"); return err }))
 	})
 	const jsonType, formType = "application/json", "application/x-www-form-urlencoded"
 	for _, test := range []struct {
@@ -77,17 +77,17 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 		status                  int
 		want                    string // in the answer
 	}{
-		{"/orders", jsonType, `{"email":"a@b.test","count":1}`, 201, ""},
-		{"/orders", jsonType, `{"email":"nobody","count":12,"guests":[{"name":"Ada"},{"name":""}]}`, 422,
+		{"/test-orders", jsonType, `{"email":"a@b.test","count":1}`, 201, ""},
+		{"/test-orders", jsonType, `{"email":"nobody","count":12,"guests":[{"name":"Ada"},{"name":""}]}`, 422,
 			`"errors":[{"pointer":"#/email","detail":"must be an e-mail address"},{"pointer":"#/count","detail":"must be at most 9"},{"pointer":"#/guests/1/name","detail":"is required"}]`},
-		{"/orders", jsonType, `{"email":"a@b.test","count":1,"guests":[{"name":"Bartholomew"}]}`, 422, `{"pointer":"#/guests/0/name","detail":"must be at most 5 characters long"}`},
-		{"/orders", jsonType, `{"email":"a@b.test","count":"one"}`, 400, `"errors":[{"pointer":"#/count","detail":"must be a number, not string"}]`},
-		{"/orders", jsonType, `{"email":`, 400, "ends in the middle"},
-		{"/orders", jsonType, `{"email" 1}`, 400, "is not JSON, as byte 10 shows"},
-		{"/orders", jsonType, ``, 400, "is empty"},
-		{"/orders", formType, "email=a%40b.test&count=0", 422, `{"pointer":"#/count","detail":"must be at least 1"}`},
-		{"/orders", formType, "email=a%40b.test&count=two", 400, `\"two\" is not a number`},
-		{"/orders?page=x", "", "", 400, `\"x\" is not a number`},
+		{"/test-orders", jsonType, `{"email":"a@b.test","count":1,"guests":[{"name":"Bartholomew"}]}`, 422, `{"pointer":"#/guests/0/name","detail":"must be at most 5 characters long"}`},
+		{"/test-orders", jsonType, `{"email":"a@b.test","count":"one"}`, 400, `"errors":[{"pointer":"#/count","detail":"must be a number, not string"}]`},
+		{"/test-orders", jsonType, `{"email":`, 400, "ends in the middle"},
+		{"/test-orders", jsonType, `{"email" 1}`, 400, "is not JSON, as byte 10 shows"},
+		{"/test-orders", jsonType, ``, 400, "is empty"},
+		{"/test-orders", formType, "email=a%40b.test&count=0", 422, `{"pointer":"#/count","detail":"must be at least 1"}`},
+		{"/test-orders", formType, "email=a%40b.test&count=two", 400, `\"two\" is not a number`},
+		{"/test-orders?page=x", "", "", 400, `\"x\" is not a number`},
 		{"/orders/x7", "", "", 400, `\"x7\" is not a number`},
 		{"/pages?pages=1,x", "", "", 400, `\"x\" is not a number`},
 		{"/guests", jsonType, `[{"name":"Ada"},{}]`, 422, ""},
@@ -96,10 +96,10 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 		{"/nameless", jsonType, `{"email":"a@b.test","until":"soon"}`, 400, `\"soon\" is not a time`},
 		{"/nameless", formType, "email=a%40b.test&until=soon", 400, `\"soon\" is not a time`},
 		{"/nameless", jsonType, `{"email":"a@b.test","from":"here"}`, 400, "not what is wanted"},
-		{"/pictures", "multipart/form-data", "x", 400, "multipart"},
-		{"/pictures", "multipart/form-data; boundary=x", "--x\r\nhalf", 400, "multipart"},
-		{"/pictures", "multipart/form-data; boundary=x", "--x--\r\n", 400, "file is missing"},
-		{"/pictures", formType, "a=b", 400, "multipart"},
+		{"/test-pictures", "multipart/form-data", "x", 400, "multipart"},
+		{"/test-pictures", "multipart/form-data; boundary=x", "--x\r\nhalf", 400, "multipart"},
+		{"/test-pictures", "multipart/form-data; boundary=x", "--x--\r\n", 400, "file is missing"},
+		{"/test-pictures", formType, "a=b", 400, "multipart"},
 	} {
 		method := pick(test.contentType == "", "GET", "POST")
 		resp, body := s.do(method, "https://shop.test"+test.path, test.body, "Content-Type", test.contentType)
@@ -111,7 +111,7 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 		t.Errorf("a client's fault is in the log as ours:\n%s", out)
 	}
 	// The page lists the fields too.
-	if _, body := s.do("POST", "https://shop.test/orders", "count=0", "Content-Type", formType, "Accept", "text/html"); !strings.Contains(body, "email") || !strings.Contains(body, "is required") {
+	if _, body := s.do("POST", "https://shop.test/test-orders", "count=0", "Content-Type", formType, "Accept", "text/html"); !strings.Contains(body, "email") || !strings.Contains(body, "is required") {
 		t.Errorf("the page does not list the fields:\n%s", body)
 	}
 }
@@ -158,13 +158,13 @@ func TestTimeoutsTakeTheErrorPath(t *testing.T) {
 	}
 	defer elsewhere.Close()
 	s := start(t, prod, func(r *gin.Engine) {
-		r.GET("/database", handlers.E(func(c *gin.Context) error {
+		r.GET("/test-database", handlers.E(func(c *gin.Context) error {
 			ctx, cancel := context.WithTimeout(c, time.Millisecond)
 			defer cancel()
 			<-ctx.Done()
 			return fmt.Errorf("asking the database: %w", ctx.Err())
 		}))
-		r.GET("/elsewhere", handlers.E(func(c *gin.Context) error {
+		r.GET("/test-elsewhere", handlers.E(func(c *gin.Context) error {
 			conn, err := net.Dial("tcp", elsewhere.Addr().String())
 			if err != nil {
 				return err
@@ -174,16 +174,16 @@ func TestTimeoutsTakeTheErrorPath(t *testing.T) {
 			_, err = conn.Read(make([]byte, 1))
 			return err
 		}))
-		r.POST("/slow", handlers.E(func(c *gin.Context) error {
+		r.POST("/test-slow", handlers.E(func(c *gin.Context) error {
 			http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 			_, err := io.ReadAll(c.Request.Body)
 			return err
 		}))
 	})
-	if resp, body := s.do("GET", "https://shop.test/database", ""); resp.StatusCode != 503 || strings.Contains(body, "database") {
+	if resp, body := s.do("GET", "https://shop.test/test-database", ""); resp.StatusCode != 503 || strings.Contains(body, "database") {
 		t.Errorf("a deadline got %d %s, want 503 without its cause", resp.StatusCode, body)
 	}
-	if resp, _ := s.do("GET", "https://shop.test/elsewhere", ""); resp.StatusCode != 500 {
+	if resp, _ := s.do("GET", "https://shop.test/test-elsewhere", ""); resp.StatusCode != 500 {
 		t.Errorf("another server that does not answer got %d, want 500: the visitor sent everything in time", resp.StatusCode)
 	}
 	for _, http1 := range []bool{false, true} {
@@ -193,7 +193,7 @@ func TestTimeoutsTakeTheErrorPath(t *testing.T) {
 		}
 		body, in := io.Pipe()
 		go func() { in.Write([]byte("half")); time.Sleep(5 * time.Second); in.Close() }()
-		resp, err := client.Post("https://shop.test/slow", "text/plain", body)
+		resp, err := client.Post("https://shop.test/test-slow", "text/plain", body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,19 +208,19 @@ func TestAClientThatLeavesIsNoError(t *testing.T) {
 	t.Parallel()
 	entered := make(chan struct{})
 	s := start(t, prod, func(r *gin.Engine) {
-		r.GET("/slow", handlers.E(func(c *gin.Context) error {
+		r.GET("/test-slow", handlers.E(func(c *gin.Context) error {
 			close(entered)
 			<-c.Done()
 			return fmt.Errorf("asking the database: %w", context.Cause(c))
 		}))
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	req, _ := http.NewRequestWithContext(ctx, "GET", "https://shop.test/slow", nil)
+	req, _ := http.NewRequestWithContext(ctx, "GET", "https://shop.test/test-slow", nil)
 	go func() { <-entered; cancel() }()
 	if _, err := s.client.Do(req); err == nil {
 		t.Fatal("the request was answered")
 	}
-	if entry := s.logged("request", "path", "/slow"); entry["status"] != 499.0 {
+	if entry := s.logged("request", "path", "/test-slow"); entry["status"] != 499.0 {
 		t.Errorf("the access line says %v, want 499", entry["status"])
 	}
 	if out := s.out.String(); strings.Contains(out, "request failed") {
@@ -290,17 +290,17 @@ func TestAnErrorIsNoDownload(t *testing.T) {
 
 // brokenRoutes fail in every way that has a place in the sources.
 func brokenRoutes(r *gin.Engine) {
-	r.GET("/panic", func(c *gin.Context) {
+	r.GET("/test-panic", func(c *gin.Context) {
 		var order *order
 		c.String(200, order.Email) // here it panics
 	})
-	r.GET("/returned", handlers.E(returned))
+	r.GET("/test-returned", handlers.E(returned))
 	r.GET("/method", handlers.E((&order{}).show))
-	r.GET("/plain", func(c *gin.Context) { c.Error(errors.New("plain secret")) })
-	r.GET("/status", handlers.E(func(*gin.Context) error {
+	r.GET("/test-plain", func(c *gin.Context) { c.Error(errors.New("plain secret")) })
+	r.GET("/test-status", handlers.E(func(*gin.Context) error {
 		return handlers.Status(502, "the warehouse is closed") // here it is made
 	}))
-	r.GET("/template", func(c *gin.Context) { c.HTML(200, "home", 42) })
+	r.GET("/test-template", func(c *gin.Context) { c.HTML(200, "home", 42) })
 }
 
 func (*order) show(*gin.Context) error { return errors.New("returned by a method") }
@@ -314,12 +314,12 @@ func TestADeveloperIsShownTheLine(t *testing.T) {
 	s := start(t, map[string]string{"ENV": "dev"}, brokenRoutes)
 	_, port, _ := net.SplitHostPort(s.https)
 	for path, want := range map[string][]string{
-		"/panic":    {"errors_test.go", "here it panics", "nil pointer dereference", "goroutine"},
-		"/returned": {"errors_test.go", "the function that returns it", "returned secret"},
-		"/method":   {"returned by app.(*order).show", "returned by a method"},
-		"/plain":    {"plain secret"},
-		"/status":   {"errors_test.go", "here it is made", "the warehouse is closed"},
-		"/template": {"web/templates/home.html", "Scheme"},
+		"/test-panic":    {"errors_test.go", "here it panics", "nil pointer dereference", "goroutine"},
+		"/test-returned": {"errors_test.go", "the function that returns it", "returned secret"},
+		"/method":        {"returned by app.(*order).show", "returned by a method"},
+		"/test-plain":    {"plain secret"},
+		"/test-status":   {"errors_test.go", "here it is made", "the warehouse is closed"},
+		"/test-template": {"web/templates/home.html", "Scheme"},
 	} {
 		_, page := s.do("GET", "https://localhost:"+port+path, "", "Accept", "text/html")
 		_, body := s.do("GET", "https://localhost:"+port+path, "")
@@ -348,7 +348,7 @@ func TestAStrangerIsShownNothing(t *testing.T) {
 	dev := start(t, map[string]string{"ENV": "dev"}, brokenRoutes)
 	_, port, _ := net.SplitHostPort(dev.https)
 	proxied := start(t, map[string]string{"ENV": "dev", "TLS_MODE": "proxy", "HTTPS_ADDR": ""}, brokenRoutes)
-	for _, path := range []string{"/panic", "/returned", "/plain", "/status", "/template"} {
+	for _, path := range []string{"/test-panic", "/test-returned", "/test-plain", "/test-status", "/test-template"} {
 		for _, accept := range []string{"text/html", "application/json"} {
 			_, inProd := s.do("GET", "https://shop.test"+path, "", "Accept", accept)
 			_, throughProxy := proxied.do("GET", "http://localhost"+path, "", "Accept", accept, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "https")

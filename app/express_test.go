@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"example.com/turnkey/handlers"
 )
 
 // TestComingFromExpress holds the README's table to its word: what stands on its right side is code that compiles, a
@@ -82,12 +84,19 @@ var notLetters = regexp.MustCompile(`[^a-zA-Z]+`)
 
 // expressOther are what else the right side names.
 var expressOther = map[string]func(*testing.T){
-	"/static/":                   func(*testing.T) {}, // visited
-	"application/problem+json":   func(*testing.T) {}, // visited
-	".env":                       func(*testing.T) {}, // read, below
-	`{{asset "style.css"}}`:      expressHelper("asset"),
-	"asset":                      expressHelper("asset"),
-	"invalid":                    expressHelper("invalid"),
+	"/static/":                      func(*testing.T) {}, // visited
+	"application/problem+json":      func(*testing.T) {}, // visited
+	".env":                          func(*testing.T) {}, // read, below
+	`{{asset "style.css"}}`:         expressHelper("asset"),
+	"asset":                         expressHelper("asset"),
+	"invalid":                       expressHelper("invalid"),
+	`{{with invalid .Err "email"}}`: expressHelper("invalid"),
+	`{{define "home"}}`: func(t *testing.T) {
+		if page, err := os.ReadFile("../web/templates/home.html"); err != nil || !strings.Contains(string(page), `{{define "home"}}`) {
+			t.Errorf("home.html does not begin so: %v", err)
+		}
+	},
+	"site.Stopping":              func(*testing.T) { _ = handlers.Site{}.Stopping },
 	"make dev":                   expressMakeDev,
 	"golang.org/x/net/websocket": func(*testing.T) {}, // visited
 }

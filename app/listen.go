@@ -137,12 +137,14 @@ func executable() string {
 	return "bin/" + project()
 }
 
+const portInUse = "the port is in use by "
+
 func listenFault(setting, addr string, err error) fault {
 	f := fault{Setting: setting, Value: addr, Problem: err.Error(), Fix: "give an address of this machine"}
 	switch {
 	case inUse(err):
 		_, port := hostAndPort(addr)
-		f.Problem = "the port is in use by " + owner(port)
+		f.Problem = portInUse + owner(port)
 		f.Fix = "stop that program, or set " + setting + " to another port"
 		if setting == "HTTP_ADDR" {
 			f.Fix += " or to off"

@@ -103,3 +103,16 @@ func TestThePortsOwnerIsNamed(t *testing.T) {
 		t.Errorf("a free port belongs to %s", got)
 	}
 }
+
+// Whoever asks what is wrong with a running server is not told to stop it.
+func TestCheckBesideTheRunningServer(t *testing.T) {
+	t.Parallel()
+	notes, faults := ownPorts([]fault{
+		{Setting: "HTTPS_ADDR", Value: ":443", Problem: portInUse + project() + " (pid 12)"},
+		{Setting: "HTTP_ADDR", Value: ":80", Problem: portInUse + "nginx (pid 3)"},
+		{Setting: "ADMIN_ADDR", Value: ":6060", Problem: portInUse + "another program"},
+	})
+	if len(notes) != 1 || !strings.Contains(notes[0], "HTTPS_ADDR=:443") || len(faults) != 2 || faults[0].Setting != "HTTP_ADDR" {
+		t.Errorf("got the notes %q and the faults %+v", notes, faults)
+	}
+}

@@ -133,20 +133,20 @@ func TestOtherSitesReadNothingUnlessNamed(t *testing.T) {
 func TestACookieIsForThisHostAlone(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, func(r *gin.Engine) {
-		r.POST("/login", func(c *gin.Context) { handlers.SetCookie(c, "session", "ada", 90*time.Minute) })
-		r.POST("/logout", func(c *gin.Context) { handlers.SetCookie(c, "session", "", -1) })
-		r.GET("/whoami", func(c *gin.Context) { c.String(200, "%q", handlers.Cookie(c, "session")) })
+		r.POST("/test-login", func(c *gin.Context) { handlers.SetCookie(c, "session", "ada", 90*time.Minute) })
+		r.POST("/test-logout", func(c *gin.Context) { handlers.SetCookie(c, "session", "", -1) })
+		r.GET("/test-whoami", func(c *gin.Context) { c.String(200, "%q", handlers.Cookie(c, "session")) })
 	})
 	for path, want := range map[string]string{
-		"/login":  "__Host-session=ada; Path=/; Max-Age=5400; HttpOnly; Secure; SameSite=Lax",
-		"/logout": "__Host-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		"/test-login":  "__Host-session=ada; Path=/; Max-Age=5400; HttpOnly; Secure; SameSite=Lax",
+		"/test-logout": "__Host-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
 	} {
 		if resp, _ := s.do("POST", "https://shop.test"+path, ""); resp.Header.Get("Set-Cookie") != want {
 			t.Errorf("%s set %q, want %q", path, resp.Header.Get("Set-Cookie"), want)
 		}
 	}
 	for cookie, want := range map[string]string{"__Host-session=ada": `"ada"`, "session=mallory": `""`, "": `""`} {
-		if _, got := s.do("GET", "https://shop.test/whoami", "", "Cookie", cookie); got != want {
+		if _, got := s.do("GET", "https://shop.test/test-whoami", "", "Cookie", cookie); got != want {
 			t.Errorf("with %q the handler reads %s, want %s", cookie, got, want)
 		}
 	}

@@ -32,7 +32,6 @@ func (n *notebooks) events(stopping <-chan struct{}) func(*gin.Context) error {
 		}
 		c.Header("Content-Type", "text/event-stream")
 		c.Header("Cache-Control", "no-store")
-		c.Header("X-Accel-Buffering", "no") // nginx would wait for more
 		heartbeat := time.NewTicker(notesHeartbeat)
 		defer heartbeat.Stop()
 

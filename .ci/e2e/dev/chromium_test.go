@@ -121,6 +121,27 @@ func TestThePageFollowsEdits(t *testing.T) {
 	}
 }
 
+// Whoever looks at the answer to a form and saves a file has not sent it once more.
+func TestAnEditSendsNoFormAgain(t *testing.T) {
+	w := open(t, "", func(w *workshop) {
+		w.edit(code, `"code 0"`, "c.Request.Method")
+		w.edit("handlers/routes.go", benchRoutes, benchRoutes+"\tr.POST(\""+page+"\", bench)\n")
+	})
+	w.eventually("a page", func() bool { status, _ := w.get(page); return status == 200 })
+	b := steer(t)
+	b.visit(w.url(page))
+	shows := func(id string) string { return b.value("document.getElementById('" + id + "')?.textContent ?? ''") }
+	b.eventually("the page", func() bool { return shows("code") == "GET" })
+	b.value("(() => { const form = document.createElement('form'); form.method = 'post'; document.body.append(form); form.submit(); return '' })()")
+	b.eventually("the form's answer", func() bool { return shows("code") == "POST" })
+	time.Sleep(200 * time.Millisecond) // for the stream
+	w.edit(template, "mark 0", "mark 1")
+	b.eventually("the edited template", func() bool { return shows("mark") == "mark 1" })
+	if got := shows("code"); got != "GET" {
+		t.Errorf("the page was asked for by %s, want GET", got)
+	}
+}
+
 // Helpers
 
 // browser is a Chromium that is steered over a pair of pipes. Messages are JSON, and end in a zero byte.
