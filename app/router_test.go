@@ -210,6 +210,38 @@ func TestHeadEndsAStream(t *testing.T) {
 	}
 }
 
+// A WebSocket begins with GET (RFC 6455 §4.1), so a HEAD that asks for one is a HEAD.
+func TestHeadAsksForNoUpgrade(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.GET("/test-socket", func(c *gin.Context) {
+			if c.IsWebsocket() {
+				conn, _, err := c.Writer.Hijack()
+				if err != nil {
+					c.Error(err)
+					return
+				}
+				conn.Close()
+				return
+			}
+			c.Status(http.StatusUpgradeRequired)
+		})
+	})
+	client := *s.client
+	client.Transport = onlyHTTP1(s.client.Transport.(*http.Transport))
+	req, _ := http.NewRequest("HEAD", "https://shop.test/test-socket", nil)
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "websocket")
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusUpgradeRequired {
+		t.Errorf("got %d, want what a request without an upgrade gets", resp.StatusCode)
+	}
+}
+
 // gin's own redirect of /x/ to /x runs no middleware: no HSTS, no log line (gin-gonic/gin#1985).
 func TestTrailingSlashSkipsNoMiddleware(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,7 @@ import (
 
 const (
 	headerTimeout  = 5 * time.Second  // to send a request's header, or to shake hands
-	bodyTimeout    = 30 * time.Second // to send a request, and to be sent the answer; middleware.Stream lifts it
+	bodyTimeout    = 30 * time.Second // to send a request, and to be sent the answer; handlers.Stream lifts it
 	idleTimeout    = 120 * time.Second
 	maxHeaderBytes = 64 << 10
 )

@@ -18,6 +18,10 @@ func Head(next http.Handler) http.Handler {
 			defer cancel()
 			r = r.WithContext(ctx)
 			r.Method = http.MethodGet
+			if r.Header["Upgrade"] != nil { // which only GET can ask for
+				r.Header = r.Header.Clone()
+				r.Header.Del("Upgrade")
+			}
 			w = &headWriter{w, ctx, cancel}
 		}
 		next.ServeHTTP(w, r)
