@@ -2,16 +2,12 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"net/mail"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/net/idna"
 
 	"example.com/turnkey/tlsconfig"
 )
@@ -83,48 +79,6 @@ func (e *env) duration(name string, def time.Duration) time.Duration {
 	return d
 }
 
-// domains normalises host names to what the wire carries: lower case, ASCII (RFC 5890), no final dot.
-func (e *env) domains(name string) []string {
-	var out []string
-	for _, v := range e.list(name) {
-		host, fix := normalDomain(v)
-		switch {
-		case fix != "":
-			e.fault(name, v, "is not a host name", fix)
-		case !slices.Contains(out, host):
-			out = append(out, host)
-		}
-	}
-	return out
-}
-
-func normalDomain(v string) (host, fix string) {
-	if strings.Contains(v, "://") {
-		return "", "leave the scheme out: names only, such as example.com"
-	}
-	if strings.ContainsAny(v, "/?#@ ") {
-		return "", "leave path and spaces out: names only, such as example.com,www.example.com"
-	}
-	if ip, err := netip.ParseAddr(strings.Trim(v, "[]")); err == nil {
-		return ip.String(), ""
-	}
-	if name, port, ok := strings.Cut(v, ":"); ok {
-		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
-			return "", fmt.Sprintf("leave the port out: %s; ports are set by HTTPS_ADDR and HTTP_ADDR", name)
-		}
-		return "", "a host name has no colon"
-	}
-	star, rest := "", strings.TrimSuffix(v, ".")
-	if after, ok := strings.CutPrefix(rest, "*."); ok {
-		star, rest = "*.", after
-	}
-	ascii, err := idna.Lookup.ToASCII(rest)
-	if err != nil || ascii == "" || strings.Contains(ascii, "..") || len(ascii) > 253 {
-		return "", "use letters, digits, dashes and dots, such as www.example.com"
-	}
-	return star + strings.ToLower(ascii), ""
-}
-
 // addr accepts what net.Listen does ("host:port", ":port"), and "off" where off is allowed, as an empty result. What
 // is not understood is empty too: nobody asked for the default's port to be tried.
 func (e *env) addr(name, def string, mayBeOff bool) string {
@@ -167,45 +121,6 @@ func (e *env) email(name string) string {
 	return v
 }
 
-// origins reads what browsers send as Origin: scheme, host and port, exactly.
-func (e *env) origins(name string, prod bool) []string {
-	var out []string
-	for _, v := range e.list(name) {
-		switch origin, fix := normalOrigin(v); {
-		case v == "*" || strings.Contains(v, "*."):
-			e.fault(name, v, "would let every site in", "name each origin, such as https://app.example.com")
-		case fix != "":
-			e.fault(name, v, "is not an origin", fix)
-		case prod && !strings.HasPrefix(origin, "https://"):
-			e.fault(name, v, "is not encrypted, so whoever is on its way can use it", "name the https origin")
-		case !slices.Contains(out, origin):
-			out = append(out, origin)
-		}
-	}
-	return out
-}
-
-func normalOrigin(v string) (origin, fix string) {
-	u, err := url.Parse(v)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return "", "write scheme and host, such as https://app.example.com"
-	}
-	if u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", "leave out what comes after the host: " + u.Scheme + "://" + u.Host
-	}
-	host, fix := normalDomain(strings.TrimSuffix(u.Hostname(), "."))
-	if fix != "" {
-		return "", fix
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if port := u.Port(); port != "" && (u.Scheme != "https" || port != "443") && (u.Scheme != "http" || port != "80") { // browsers leave these out
-		host += ":" + port
-	}
-	return u.Scheme + "://" + host, ""
-}
-
 // prefixes reads addresses and CIDRs. presets are words for whole lists.
 func (e *env) prefixes(name string, presets map[string][]netip.Prefix) []netip.Prefix {
 	var out []netip.Prefix
@@ -228,51 +143,4 @@ func (e *env) prefixes(name string, presets map[string][]netip.Prefix) []netip.P
 		}
 	}
 	return out
-}
-
-// hsts accepts a Strict-Transport-Security value (RFC 6797 §6.1); empty means that none is sent.
-func (e *env) hsts(name, def string) string {
-	v := e.textOrEmpty(name, def)
-	if problem := hstsProblem(v); problem != "" {
-		e.fault(name, v, problem, "write e.g. max-age=31536000 (a year), max-age=0 to take it back, or nothing to leave the header out")
-		return def
-	}
-	return v
-}
-
-func hstsProblem(v string) string {
-	if v == "" {
-		return ""
-	}
-	seen := map[string]bool{}
-	maxAge := uint64(0)
-	for d := range strings.SplitSeq(v, ";") {
-		name, value, hasValue := strings.Cut(strings.TrimSpace(d), "=")
-		name = strings.ToLower(strings.TrimSpace(name))
-		if seen[name] {
-			return "names " + name + " twice"
-		}
-		seen[name] = true
-		switch name {
-		case "max-age":
-			n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 62)
-			if err != nil {
-				return "has a max-age that is not a number of seconds"
-			}
-			maxAge = n
-		case "includesubdomains", "preload":
-			if hasValue {
-				return name + " takes no value"
-			}
-		default:
-			return fmt.Sprintf("has an unknown directive %q", strings.TrimSpace(d))
-		}
-	}
-	if !seen["max-age"] {
-		return "has no max-age"
-	}
-	if seen["preload"] && (!seen["includesubdomains"] || maxAge < 31536000) {
-		return "asks for preload, which needs includeSubDomains and a max-age of at least 31536000"
-	}
-	return ""
 }

@@ -1,21 +1,13 @@
 package doctor
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -108,159 +100,10 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d seconds", int(d/time.Second))
 }
 
-// trust builds a chain to a trusted root out of what is served and nothing else. When it was served, and not now, is
-// what matters to it: dates have a check of their own.
-func (l *look) trust(s *section, chain []*x509.Certificate) {
-	leaf := chain[0]
-	chains, err := l.verify(chain)
-	var weak x509.InsecureAlgorithmError
-	switch {
-	case errors.As(err, &weak):
-		s.skip("trust", "cannot be told with that signature: see below")
-	case err == nil && practice(leaf):
-		s.warn("trust", "issued by "+issuer(leaf)+", for practice; it is trusted here by --ca alone", stagingFix)
-	case err == nil && missing(chain, chains[0]) != "":
-		s.wrong("trust", "the intermediate "+missing(chain, chains[0])+" is missing: this machine knows it, others do not", fullchain)
-	case err == nil:
-		s.ok("trust", fmt.Sprintf("issued by %s, under the root %s", issuer(leaf), part(root(chains[0]))))
-	case practice(leaf):
-		s.wrong("trust", "issued by "+issuer(leaf)+", for practice: no browser trusts it", stagingFix)
-	case selfSigned(leaf):
-		s.wrong("trust", "it is signed by itself, so every browser warns", "get one from an authority; in Turnkey: ENV=prod and DOMAINS")
-	case missingIssuer(chain) != "":
-		s.wrong("trust", "the server does not send the intermediate "+missingIssuer(chain)+", so clients cannot get from the certificate to a root",
-			fullchain+"; if that is a private root: --ca FILE")
-	default:
-		s.wrong("trust", "its issuer "+issuer(leaf)+" leads to no root that this machine trusts: "+part(err.Error()), "use a public authority, or --ca FILE for a private one")
-	}
-}
-
 const (
 	fullchain  = "serve the whole chain: fullchain.pem rather than cert.pem, the authority's bundle after your certificate"
 	stagingFix = "order from production: in Turnkey take ACME_DIRECTORY=staging out; with certbot leave --staging out and --force-renewal once"
 )
-
-// verify is what a client does that has the chain as served, and no cache of intermediates.
-func (l *look) verify(chain []*x509.Certificate) ([][]*x509.Certificate, error) {
-	intermediates := x509.NewCertPool()
-	for _, c := range chain[1:] {
-		intermediates.AddCert(c)
-	}
-	at := l.now
-	if leaf := chain[0]; at.After(leaf.NotAfter) {
-		at = leaf.NotAfter.Add(-time.Second)
-	} else if at.Before(leaf.NotBefore) {
-		at = leaf.NotBefore.Add(time.Second)
-	}
-	return chain[0].Verify(x509.VerifyOptions{Roots: l.roots, Intermediates: intermediates, CurrentTime: at})
-}
-
-// missing is an intermediate of a verified chain that the system had at hand and the server did not send.
-func missing(served, verified []*x509.Certificate) string {
-	for i := 1; i < len(verified)-1; i++ {
-		if !slices.ContainsFunc(served, verified[i].Equal) {
-			return part(verified[i].Subject.CommonName)
-		}
-	}
-	return ""
-}
-
-// missingIssuer is whom the served certificates end at without being signed by themselves.
-func missingIssuer(chain []*x509.Certificate) string {
-	at := chain[0]
-	for range chain {
-		i := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return !c.Equal(at) && at.CheckSignatureFrom(c) == nil })
-		if i < 0 {
-			break
-		}
-		at = chain[i]
-	}
-	if selfSigned(at) || !at.Equal(chain[0]) {
-		return "" // it got somewhere, to a root that is not trusted
-	}
-	return issuer(at)
-}
-
-func issuer(c *x509.Certificate) string {
-	name := c.Issuer.CommonName
-	if org := strings.Join(c.Issuer.Organization, " "); org != "" && !strings.Contains(name, org) {
-		name = strings.TrimSpace(org + " " + name)
-	}
-	if name == "" {
-		name = c.Issuer.String()
-	}
-	return part(name)
-}
-
-func root(chain []*x509.Certificate) string {
-	last := chain[len(chain)-1]
-	if last.Subject.CommonName != "" {
-		return last.Subject.CommonName
-	}
-	return last.Subject.String()
-}
-
-func selfSigned(c *x509.Certificate) bool {
-	return bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
-}
-
-// practice says whether the issuer is one of those that no browser is meant to trust.
-func practice(c *x509.Certificate) bool {
-	text := c.Issuer.String()
-	return slices.ContainsFunc([]string{"(STAGING)", "Fake LE ", "Pebble Root", "Pebble Intermediate"}, func(word string) bool {
-		return strings.Contains(text, word)
-	})
-}
-
-// order looks at the chain as a list: each certificate signed by the next, and no more than it takes.
-func order(s *section, chain []*x509.Certificate) {
-	for i := range len(chain) - 1 {
-		if chain[i].CheckSignatureFrom(chain[i+1]) != nil {
-			s.warn("chain", fmt.Sprintf("certificate %d of %d, %s, is not signed by the one after it: old clients stumble over that", i+1, len(chain), part(chain[i].Subject.CommonName)),
-				"put them in order: your certificate, then who signed it, then who signed that; take out what does not belong")
-			return
-		}
-	}
-	last := chain[len(chain)-1]
-	if len(chain) > 1 && selfSigned(last) {
-		s.warn("chain", "the root "+part(last.Subject.CommonName)+" is served too: harmless, and bytes for nothing, as clients have it or will not believe it", "leave it out of the file")
-		return
-	}
-	s.ok("chain", fmt.Sprintf("%d served, in order", len(chain)))
-}
-
-// key looks at the key and the signatures. Those of roots are believed without.
-func key(s *section, chain []*x509.Certificate) {
-	kind, weak := "", false
-	switch k := chain[0].PublicKey.(type) {
-	case *rsa.PublicKey:
-		kind, weak = fmt.Sprintf("RSA %d", k.N.BitLen()), k.N.BitLen() < 2048
-	case *ecdsa.PublicKey:
-		kind = "ECDSA " + k.Curve.Params().Name
-		weak = k.Curve.Params().BitSize < 256
-	case ed25519.PublicKey:
-		kind = "Ed25519, which browsers do not accept"
-	default:
-		kind = "of a kind that is not known here"
-	}
-	old := ""
-	for _, c := range chain {
-		switch c.SignatureAlgorithm {
-		case x509.MD5WithRSA, x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1:
-			if !selfSigned(c) {
-				old = c.SignatureAlgorithm.String()
-			}
-		}
-	}
-	switch {
-	case weak:
-		s.wrong("key", kind+" is too short: browsers refuse it", "make a new key, ECDSA P-256 or RSA 2048, and get a certificate for it")
-	case old != "":
-		s.wrong("key", kind+", but signed by "+old+", which browsers refuse", "get a certificate from an authority of today")
-	default:
-		s.ok("key", kind+", signed by "+chain[0].SignatureAlgorithm.String())
-	}
-}
 
 // limits of public certificates' lives, by the day of issue (CA/Browser Forum ballots SC-031 and SC-081v3).
 var limits = []struct {
@@ -296,54 +139,6 @@ func (l *look) staple(s *section, leaf *x509.Certificate) {
 			s.wrong("staple", "the certificate asks for a stapled OCSP answer, and none is sent: Firefox refuses it", "get it without must-staple; Let's Encrypt has ended OCSP")
 		} else if e.Id.Equal(mustStaple) {
 			s.ok("staple", "the certificate asks for a stapled OCSP answer, and it is there")
-		}
-	}
-}
-
-// elsewhere asks the other addresses, where an older server may have been forgotten.
-func (l *look) elsewhere(ctx context.Context, s *section, leaf *x509.Certificate) {
-	others := l.https[1:]
-	states, errs := make([]tls.ConnectionState, len(others)), make([]error, len(others))
-	var wg sync.WaitGroup
-	for i, addr := range others {
-		wg.Go(func() { states[i], errs[i] = l.shake(ctx, addr, nil) })
-	}
-	wg.Wait()
-	for i, addr := range others {
-		if errs[i] != nil {
-			found, fix := l.explain(errs[i])
-			s.wrong("address", addr.String()+": "+found, fix)
-			continue
-		}
-		other := states[i].PeerCertificates
-		_, err := l.verify(other)
-		switch {
-		case other[0].Equal(leaf):
-			s.ok("address", addr.String()+" sends the same certificate")
-		case l.now.After(other[0].NotAfter), other[0].VerifyHostname(l.host) != nil, err != nil:
-			s.wrong("address", addr.String()+" sends another certificate, which does not hold", "give that server the certificate too, or take its address out of DNS; to see more: --address "+addr.String())
-		default:
-			s.ok("address", addr.String()+" sends another certificate, which holds as well")
-		}
-	}
-}
-
-// strangers shows what clients get that name no host, or one that is not here.
-func (l *look) strangers(ctx context.Context, s *section, leaf *x509.Certificate) {
-	for _, stranger := range []struct{ check, name, who string }{
-		{"no-sni", "", "a client that names no host (no SNI)"},
-		{"other-sni", "turnkey-doctor.invalid", "a client that asks for a host that is not here"},
-	} {
-		state, err := l.shake(ctx, l.https[0], func(c *tls.Config) { c.ServerName = stranger.name })
-		switch {
-		case err != nil && late(err):
-			s.skip(stranger.check, stranger.who+" gets no answer in time")
-		case err != nil:
-			s.ok(stranger.check, stranger.who+" is refused")
-		case state.PeerCertificates[0].Equal(leaf):
-			s.ok(stranger.check, stranger.who+" gets this certificate")
-		default:
-			s.ok(stranger.check, stranger.who+" gets another certificate, for "+part(strings.Join(state.PeerCertificates[0].DNSNames, ", ")))
 		}
 	}
 }
