@@ -31,7 +31,8 @@ func TestChromium(t *testing.T) {
 	t.Run("without trust there is no page", func(t *testing.T) {
 		t.Parallel()
 		got := newBrowser(t).Run(t, "--dump-dom", home)
-		if strings.Contains(got.Stdout, "<h1>") {
+		// Some versions of headless Chromium draw a warning of their own, with a heading, and some draw nothing.
+		if strings.Contains(got.Stdout, private) {
 			t.Errorf("the page is shown:\n%s", got.Stdout)
 		}
 		if want := "ERR_CERT_AUTHORITY_INVALID"; !strings.Contains(got.Stdout+got.Stderr, want) {
@@ -50,7 +51,7 @@ func TestChromium(t *testing.T) {
 			fmt.Sprintf("https://%s.localhost:%d/", rig.Project(t), https),
 		} {
 			got := b.Run(t, "--enable-logging=stderr", "--dump-dom", url)
-			for _, want := range []string{"This connection is private.", "TLS 1.3", "HTTP/2.0"} {
+			for _, want := range []string{private, "TLS 1.3", "HTTP/2.0"} {
 				if !strings.Contains(got.Stdout, want) {
 					t.Errorf("%s does not show %q:\n%s", url, want, got.Stdout)
 				}
