@@ -193,9 +193,22 @@ func (b *builder) golang(t *testing.T) {
 	rig.Write(t, filepath.Join(layout, "etc/ssl/certs/ca-certificates.crt"), rig.Read(t, "/etc/ssl/certs/ca-certificates.crt"), 0o644)
 	from := strings.TrimSpace(b.run(t, "from", "scratch"))
 	b.run(t, "add", from, layout, "/")
-	b.run(t, "config", "--env=PATH="+filepath.Join(rig.GoEnv(t, "GOROOT"), "bin")+":/usr/bin:/bin", "--env=GOPATH=/go", "--env=GOPROXY=off",
+	b.run(t, "config", "--env=PATH="+installed(t)+":/usr/bin:/bin", "--env=GOPATH=/go", "--env=GOPROXY=off",
 		"--env=GOFLAGS=-modcacherw", "--env=GOTOOLCHAIN=local", "--env=HOME=/root", from)
 	b.run(t, "commit", from, "docker.io/library/"+base)
+}
+
+// installed is the folder of this machine's own go command, which the image has, as below /usr; not of one that go.mod's
+// toolchain line had it download.
+func installed(t *testing.T) string {
+	t.Helper()
+	cmd := exec.Command("go", "env", "GOROOT")
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), "bin")
 }
 
 // image is what is read of buildah inspect.
