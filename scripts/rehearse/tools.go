@@ -18,7 +18,7 @@ import (
 // Pebble is Let's Encrypt's ACME server for practice, and its DNS server. .ci/e2e/go.mod has the same version.
 const (
 	pebbleModule  = "github.com/letsencrypt/pebble/v2"
-	pebbleVersion = "v2.10.1"
+	pebbleVersion = "v2.10.3"
 	pebble        = "pebble"
 	pebbleDNS     = "pebble-challtestsrv"
 )
