@@ -39,6 +39,9 @@ func main() {
 	}()
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
+	if len(os.Args) < 2 || os.Args[1] == "serve" {
+		outliveReaders()
+	}
 
 	dotenv := loadDotenv(".env")
 	os.Exit(run(ctx, program{
@@ -46,6 +49,13 @@ func main() {
 		stdout: os.Stdout, stderr: os.Stderr,
 	}))
 }
+
+// outliveReaders has the site go on when the program that reads its standard output or standard error ends: a write there
+// then fails with EPIPE instead of ending the process by SIGPIPE (https://pkg.go.dev/os/signal#hdr-SIGPIPE), which systemd
+// takes for a clean exit. Notify, not Ignore: programs that are started from here would inherit that.
+//
+// Other commands have nothing to do but to print, so `turnkey check | head` ends them.
+func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // program is everything that run takes from the world.
 type program struct {
