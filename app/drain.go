@@ -27,7 +27,7 @@ func (s *server) drain(replaced bool) error {
 	close(s.stopping)
 	s.listeners.close()
 	s.accepting.Wait() // nobody else comes
-	s.newcomers.wait(ctx)
+	s.conns.wait(ctx)
 	if replaced {
 		time.Sleep(settleTime)
 	}

@@ -35,6 +35,7 @@ var handshakeReasons = []struct{ text, reason string }{
 	{"protocol version", "old_client"},
 	{"no cipher suite supported", "old_client"},
 	{"unsupported application protocols", "alpn"},
+	{"use of closed network connection", "closed_to_make_room"},
 	{"timeout", "gave_up"},
 	{"EOF", "gave_up"},
 	{"reset by peer", "gave_up"},
@@ -78,16 +79,22 @@ func (n *noise) count(reason string) {
 	n.mu.Unlock()
 }
 
-// run sums up until ctx is done, and once more then.
-func (n *noise) run(ctx context.Context) {
+// run sums up until ctx is done, and once more then; others too, which report at the same time.
+func (n *noise) run(ctx context.Context, others ...func()) {
+	report := func() {
+		n.report()
+		for _, other := range others {
+			other()
+		}
+	}
 	ticker := time.NewTicker(noiseEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			n.report()
+			report()
 		case <-ctx.Done():
-			n.report()
+			report()
 			return
 		}
 	}

@@ -28,6 +28,11 @@ const (
 	bodyTimeout    = 30 * time.Second // to send a request, and to be sent the answer; handlers.Stream lifts it
 	idleTimeout    = 120 * time.Second
 	maxHeaderBytes = 64 << 10
+
+	// maxStreams is how many requests may be open at once on an HTTP/2 connection, where net/http allows 250: a client that
+	// takes no response in has each of them keep its handler and its buffers. RFC 9113 §6.5.2 recommends no fewer than 100,
+	// and browsers wait for one of them.
+	maxStreams = 100
 )
 
 // ports are those really opened, which port 0 leaves to the system.
@@ -44,7 +49,8 @@ type server struct {
 	draining  atomic.Bool
 	stopping  chan struct{} // closed before open requests are waited for
 	active    atomic.Int64  // requests being answered
-	newcomers newcomers
+	conns     conns
+	room      *descriptors
 	accepting sync.WaitGroup
 	servers   []*http.Server
 }
@@ -85,6 +91,7 @@ func open(cfg config, faults []fault, p program, logger *slog.Logger, banner *ba
 	}
 	s := &server{cfg: cfg, log: logger, source: source, hosts: middleware.NewHostSet(cfg.hosts), listeners: lns, noise: newNoise(logger, cfg.mode == tlsconfig.Local)}
 	s.stopping = make(chan struct{})
+	s.room = newDescriptors(logger, &s.conns)
 	cfg.dev.stopWith(s.stopping)
 	if err := s.build(p.routes); err != nil {
 		lns.close()
@@ -141,10 +148,11 @@ func (s *server) newServer(h http.Handler) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       withHandshake,
 		ErrorLog:          log.New(s.noise, "", 0),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		// net/http would answer OPTIONS * by itself, for any host.
 		DisableGeneralOptionsHandler: true,
 	}
-	s.newcomers.watch(srv)
+	s.conns.watch(srv)
 	return srv
 }
 
@@ -181,6 +189,7 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 		}
 		i++
 		for _, ln := range group {
+			ln = s.room.listener(ln)
 			s.accepting.Go(func() {
 				if err := serve(ln); !s.draining.Load() {
 					failed <- fmt.Errorf("listening on %s: %w", ln.Addr(), err)
@@ -190,7 +199,7 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() { s.noise.run(background) })
+	wg.Go(func() { s.noise.run(background, s.room.report) })
 	wg.Go(func() { s.followNames(background) })
 	wg.Go(func() {
 		if err := s.source.Run(background); err != nil {

@@ -186,7 +186,7 @@ func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if n := s.newcomers.count.Load(); n != 0 {
+		if n := s.conns.unheard.Load(); n != 0 {
 			t.Errorf("after an answer over %s (%s), %d connections count as not heard", protocol, resp.Proto, n)
 		}
 	}
@@ -199,16 +199,16 @@ func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
 // On HTTP/2, a connection on which nothing was asked stays open for minutes.
 func TestWhoWasSilentForLongHoldsUpNoStop(t *testing.T) {
 	t.Parallel()
-	var n newcomers
+	var n conns
 	begin := time.Now()
-	n.count.Add(1)
-	n.conns.Store(&net.TCPConn{}, &newcomer{since: begin.Add(-headerTimeout)})
+	n.unheard.Add(1)
+	n.byConn.Store(&net.TCPConn{}, &conn{accepted: begin.Add(-headerTimeout)})
 	n.wait(t.Context())
 	if took := time.Since(begin); took > headerTimeout/2 {
 		t.Errorf("a connection that had its time was waited for %s", took)
 	}
-	n.count.Add(1)
-	n.conns.Store(&net.UnixConn{}, &newcomer{since: begin.Add(time.Second - headerTimeout)})
+	n.unheard.Add(1)
+	n.byConn.Store(&net.UnixConn{}, &conn{accepted: begin.Add(time.Second - headerTimeout)})
 	n.wait(t.Context())
 	if took := time.Since(begin); took < time.Second {
 		t.Errorf("one that has a second left was given %s", took)

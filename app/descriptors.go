@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// descriptors keeps some of this process's file descriptors free, for new visitors and for files, stores and the ACME
+// server: near the limit the connections that have been idle longest are closed. Else a thousand silent clients keep
+// everybody out until their timeouts.
+type descriptors struct {
+	log     *slog.Logger
+	conns   *conns
+	most    int           // numbers from here on are too near the limit; 0: there is no limit
+	limit   uint64        // of the process
+	refused atomic.Uint64 // accepts that found no free descriptor, since the last report
+	closed  atomic.Uint64 // connections closed to make room, since the last report
+}
+
+// newDescriptors reads the limit. The Go runtime has raised it as far as this user may.
+func newDescriptors(log *slog.Logger, c *conns) *descriptors {
+	d := &descriptors{log: log, conns: c, limit: descriptorLimit()}
+	if d.limit > 0 {
+		reserve := min(max(d.limit/8, 16), 256, d.limit/2)
+		d.most = int(min(d.limit-reserve, 1<<31-1))
+	}
+	return d
+}
+
+// listener accepts while there is room, and makes it.
+func (d *descriptors) listener(ln net.Listener) net.Listener {
+	if d.most == 0 {
+		return ln
+	}
+	return roomyListener{ln, d}
+}
+
+type roomyListener struct {
+	net.Listener
+	d *descriptors
+}
+
+// acceptPause is how long descriptors take to become free after their connections were closed, at most.
+const acceptPause = 20 * time.Millisecond
+
+// Accept closes idle connections before the limit is met. The system gives a new descriptor the lowest free number, so its
+// number says how many are in use, whoever opened them: visitors, WebSockets, a database. Where there is none at all, Accept
+// waits for one; net/http would log each try.
+func (l roomyListener) Accept() (net.Conn, error) {
+	for {
+		nc, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			if over := number(nc) - l.d.most; over >= 0 && over >= int(l.d.conns.closing.Load()) {
+				l.d.closed.Add(uint64(l.d.conns.closeIdle()))
+			}
+			return nc, nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			l.d.refused.Add(1)
+			l.d.closed.Add(uint64(l.d.conns.closeIdle()))
+			time.Sleep(acceptPause)
+		default:
+			return nil, err
+		}
+	}
+}
+
+// number is a connection's file descriptor; -1 where it tells none.
+func number(nc net.Conn) int {
+	n := -1
+	if s, ok := nc.(syscall.Conn); ok {
+		if raw, err := s.SyscallConn(); err == nil {
+			raw.Control(func(fd uintptr) { n = int(fd) })
+		}
+	}
+	return n
+}
+
+// report says once a minute what was closed and refused.
+func (d *descriptors) report() {
+	refused, closed := d.refused.Swap(0), d.closed.Swap(0)
+	if refused+closed == 0 {
+		return
+	}
+	d.log.Warn("file descriptors ran short, and the longest idle connections were closed; raise the limit: LimitNOFILE= in a systemd unit, ulimit -n in a shell",
+		"limit", d.limit, "closed", closed, "accepts_that_waited", refused)
+}

@@ -1,0 +1,232 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/handlers"
+)
+
+func init() { limitRoutes = routesUnderLimit }
+
+// limited is this program in a process of its own, with few file descriptors.
+type limited struct {
+	t           *testing.T
+	https, http string
+	out         *syncBuffer
+	stop        func() // and wait for the end
+}
+
+// routesUnderLimit are in that process beside the site's own: a response that begins and takes its time, and a connection that
+// a handler takes over.
+func routesUnderLimit(r *gin.Engine, site handlers.Site) {
+	handlers.Routes(r, site)
+	r.GET("/slow", func(c *gin.Context) {
+		handlers.Stream(c)
+		io.WriteString(c.Writer, "begun\n")
+		c.Writer.Flush()
+		time.Sleep(3 * time.Second)
+		io.WriteString(c.Writer, "whole\n")
+	})
+	r.GET("/taken", func(c *gin.Context) {
+		conn, rw, err := c.Writer.Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Time{})
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		for {
+			line, err := rw.ReadString('\n')
+			if err != nil {
+				return
+			}
+			io.WriteString(conn, line)
+		}
+	})
+}
+
+func startLimited(t *testing.T, descriptors int) *limited {
+	t.Helper()
+	dir := t.TempDir()
+	issue(t, dir, "shop.test")
+	inner := passedCommand(dir, map[string]string{"LOG_FORMAT": "json", "TURNKEY_TEST_ROUTES": "limit"}, nil)
+	cmd := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0"`, descriptors), inner.Path)
+	cmd.Dir, cmd.Env = inner.Dir, inner.Env
+	l := &limited{t: t, out: &syncBuffer{}}
+	r, w := pipePair(t)
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	l.stop = func() { cmd.Process.Signal(os.Interrupt); <-ended }
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-ended
+		if t.Failed() {
+			t.Logf("output:\n%s", l.out)
+		}
+	})
+	both := io.TeeReader(r, l.out)
+	l.https = servingAddr(t, both)
+	go io.Copy(io.Discard, both)
+	s := &site{t: t, out: l.out, exit: make(chan int)}
+	l.http, _, _ = strings.Cut(s.logged("serving")["http"].(string), " ")
+	return l
+}
+
+func (l *limited) tls(protocol string) *tls.Conn {
+	l.t.Helper()
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", l.https,
+		&tls.Config{InsecureSkipVerify: true, ServerName: "shop.test", NextProtos: []string{protocol}})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func (l *limited) tcp(addr string) net.Conn {
+	l.t.Helper()
+	conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// idleKinds are what a client can leave open without a request in flight.
+var idleKinds = map[string]func(l *limited){
+	"silent TCP":         func(l *limited) { l.tcp(l.https) },
+	"silent, plain port": func(l *limited) { l.tcp(l.http) },
+	"half a hello":       func(l *limited) { l.tcp(l.https).Write([]byte{22, 3, 1, 2, 0, 1, 0}) },
+	"HTTP/1.1 idle": func(l *limited) {
+		conn := l.tls("http/1.1")
+		io.WriteString(conn, "HEAD /healthz HTTP/1.1\r\nHost: shop.test\r\n\r\n")
+		bufio.NewReader(conn).ReadString('\n')
+	},
+	"HTTP/2 idle": func(l *limited) {
+		conn := l.tls("h2")
+		io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	},
+	"half a header": func(l *limited) { io.WriteString(l.tcp(l.http), "GET / HTTP/1.1\r\nX-") },
+}
+
+func TestIdleConnectionsMakeRoomForNewVisitors(t *testing.T) {
+	t.Parallel()
+	for kind, open := range idleKinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			l := startLimited(t, 64)
+
+			request := l.tls("http/1.1") // in flight, for longer than all of this takes
+			io.WriteString(request, "GET /slow HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n")
+			answer := bufio.NewReader(request)
+			for line := ""; line != "begun\n"; {
+				var err error
+				if line, err = answer.ReadString('\n'); err != nil {
+					t.Fatal(err)
+				}
+			}
+			taken := l.tls("http/1.1")
+			io.WriteString(taken, "GET /taken HTTP/1.1\r\nHost: shop.test\r\n\r\n")
+			echo := bufio.NewReader(taken)
+			for line := ""; line != "\r\n"; {
+				var err error
+				if line, err = echo.ReadString('\n'); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			var lost atomic.Int64
+			for range 120 {
+				open(l)
+			}
+			for range 40 {
+				transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "shop.test"},
+					DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", l.https) }}
+				resp, err := (&http.Client{Timeout: 4 * time.Second, Transport: transport}).Get("https://shop.test/healthz")
+				if err != nil {
+					lost.Add(1)
+					t.Log(err)
+					continue
+				}
+				resp.Body.Close()
+			}
+			if n := lost.Load(); n > 0 {
+				t.Errorf("%d of 40 new visitors got no answer", n)
+			}
+			if rest, err := io.ReadAll(answer); err != nil || !strings.Contains(string(rest), "whole\n") {
+				t.Errorf("the request in flight got %q, %v", rest, err)
+			}
+			io.WriteString(taken, "still there\n")
+			taken.SetReadDeadline(time.Now().Add(5 * time.Second))
+			if line, err := echo.ReadString('\n'); line != "still there\n" {
+				t.Errorf("the connection that a handler took over read %q, %v", line, err)
+			}
+			l.stop()
+			s := &site{t: t, out: l.out, exit: make(chan int)}
+			if said := s.logged("file descriptors ran short, and the longest idle connections were closed; raise the limit: LimitNOFILE= in a systemd unit, ulimit -n in a shell"); said["closed"].(float64) < 60 || said["limit"] != 64.0 {
+				t.Errorf("the log says %v", said)
+			}
+			lines := 0
+			for line := range strings.Lines(l.out.String()) {
+				if !strings.Contains(line, `"msg":"request"`) {
+					lines++
+				}
+			}
+			if lines > 8 {
+				t.Errorf("%d log lines besides requests, want a few", lines)
+			}
+		})
+	}
+}
+
+// The longest idle goes first, and one that is used stays.
+func TestTheLongestIdleIsClosedFirst(t *testing.T) {
+	t.Parallel()
+	var c conns
+	var peers []net.Conn
+	for i := range 10 {
+		near, far := net.Pipe()
+		peers = append(peers, far)
+		it := &conn{accepted: time.Now()}
+		it.since.Store(int64(10 - i)) // the last came first
+		c.byConn.Store(near, it)
+		if i == 9 {
+			it.turn(http.StateActive)
+		}
+	}
+	for closedBefore := range 9 {
+		if n := c.closeIdle(); n != 1 {
+			t.Fatalf("%d closed, want 1", n)
+		}
+		peer := peers[8-closedBefore]
+		peer.SetReadDeadline(time.Now().Add(time.Second))
+		if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("connection %d was not closed in its turn: %v", 8-closedBefore, err)
+		}
+	}
+	if n := c.closeIdle(); n != 0 {
+		t.Errorf("a connection with a request in flight was closed")
+	}
+}
