@@ -35,6 +35,7 @@ type acmeSource struct {
 	options     Options
 	fingerprint string // of the settings that decide whether an order can succeed
 	config      *tls.Config
+	clients     *clientCAs
 	production  *authority
 	rehearsal   *authority // nil: none is held
 	hosts       []*acmeHost
@@ -63,30 +64,37 @@ func newACME(o Options) (Source, error) {
 		s.byName[name] = h
 	}
 	s.publish()
-	if s.config, err = serverConfig(o, s.getCertificate); err != nil {
+	if s.config, s.clients, err = serverConfig(o, s.getCertificate); err != nil {
 		return nil, err
 	}
 	s.config.NextProtos = append(s.config.NextProtos, acme.ALPNProto)
-	if s.config.ClientAuth != tls.NoClientCert {
-		// The authority's own tls-alpn-01 connection has no client certificate, and gets no page either.
-		challenge := s.config.Clone()
-		challenge.ClientAuth, challenge.ClientCAs = tls.NoClientCert, nil
-		challenge.NextProtos = []string{acme.ALPNProto}
-		s.config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			if isChallenge(hello) {
-				return challenge, nil
-			}
-			return nil, nil
-		}
-	}
 	return s, nil
 }
 
-func (s *acmeSource) TLSConfig() *tls.Config { return s.config.Clone() }
+// TLSConfig has the authority's own tls-alpn-01 connection go without a client certificate, which it has none of. It gets no
+// page either.
+func (s *acmeSource) TLSConfig() *tls.Config {
+	config := s.clients.live(s.config.Clone())
+	choose := config.GetConfigForClient
+	if choose == nil {
+		return config
+	}
+	challenge := s.config.Clone()
+	challenge.ClientAuth, challenge.ClientCAs = tls.NoClientCert, nil
+	challenge.NextProtos = []string{acme.ALPNProto}
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if isChallenge(hello) {
+			return challenge, nil
+		}
+		return choose(hello)
+	}
+	return config
+}
 
 // Run keeps every host supplied until ctx is done, and returns when the last of them has let go.
 func (s *acmeSource) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
+	wg.Go(func() { s.clients.run(ctx) })
 	for _, h := range s.hosts {
 		wg.Go(func() { h.run(ctx) })
 	}
@@ -94,8 +102,9 @@ func (s *acmeSource) Run(ctx context.Context) error {
 	return nil
 }
 
-// Reload forgets past failures and tries hosts that are waiting again at once.
+// Reload forgets past failures and tries hosts that are waiting again at once. It reads the client CAs again, too.
 func (s *acmeSource) Reload() {
+	s.clients.reload()
 	for _, h := range s.hosts {
 		h.wake()
 	}

@@ -27,6 +27,7 @@ const (
 type files struct {
 	options Options
 	config  *tls.Config
+	clients *clientCAs
 	current atomic.Pointer[snapshot]
 	poke    chan struct{}
 
@@ -50,17 +51,20 @@ func newFiles(o Options) (*files, error) {
 	}
 	f.publish()
 	var err error
-	f.config, err = serverConfig(o, func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	f.config, f.clients, err = serverConfig(o, func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return f.current.Load().lookup(hello)
 	})
 	return f, err
 }
 
-func (f *files) TLSConfig() *tls.Config { return f.config.Clone() }
+func (f *files) TLSConfig() *tls.Config { return f.clients.live(f.config.Clone()) }
 
 func (f *files) HTTPHandler(next http.Handler) http.Handler { return next }
 
 func (f *files) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { f.clients.run(ctx) })
 	ticker := time.NewTicker(filesPoll)
 	defer ticker.Stop()
 	for {
@@ -77,6 +81,7 @@ func (f *files) Run(ctx context.Context) error {
 
 // Reload reads the files now and takes up what is there without the second look.
 func (f *files) Reload() {
+	f.clients.reload()
 	select {
 	case f.poke <- struct{}{}:
 	default: // one is under way

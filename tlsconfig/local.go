@@ -113,6 +113,7 @@ func watch(ctx context.Context, names func() []string, have []string, remake fun
 type unsaved struct {
 	options Options
 	config  *tls.Config
+	clients *clientCAs
 	ca      *localca.CA
 	names   []string
 	cause   error
@@ -135,7 +136,7 @@ func newUnsaved(o Options, names []string, cause error) (Source, error) {
 	}
 	o.say(fmt.Sprintf("certificate  not saved: %s: %v", changes, cause))
 	o.say("             to keep it, make that folder writable, or set TLS_CERT_FILE and TLS_KEY_FILE to files in one that is")
-	u.config, err = serverConfig(o, func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return u.current.Load(), nil })
+	u.config, u.clients, err = serverConfig(o, func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return u.current.Load(), nil })
 	return u, err
 }
 
@@ -158,15 +159,21 @@ func (u *unsaved) issue(names []string) error {
 	return nil
 }
 
-func (u *unsaved) TLSConfig() *tls.Config                     { return u.config.Clone() }
+func (u *unsaved) TLSConfig() *tls.Config                     { return u.clients.live(u.config.Clone()) }
 func (u *unsaved) HTTPHandler(next http.Handler) http.Handler { return next }
 
 func (u *unsaved) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { u.clients.run(ctx) })
 	watch(ctx, u.options.LocalNames, u.names, u.remake)
 	return nil
 }
 
-func (u *unsaved) Reload() { u.remake(u.options.LocalNames()) }
+func (u *unsaved) Reload() {
+	u.clients.reload()
+	u.remake(u.options.LocalNames())
+}
 
 func (u *unsaved) remake(names []string) {
 	old := leafNames(u.current.Load())

@@ -190,9 +190,11 @@ func Check(o Options) []Fault {
 	case Files:
 		faults = checkFiles(o)
 	}
-	if _, err := clientCAs(o.ClientCAFile); err != nil {
-		faults = append(faults, Fault{"TLS_CLIENT_CA_FILE", o.ClientCAFile, err.Error(),
-			"give a PEM file with the certificates of the CAs that sign your clients' certificates"})
+	if o.ClientCAFile != "" {
+		if _, _, err := readClientCAs(o.ClientCAFile); err != nil {
+			faults = append(faults, Fault{"TLS_CLIENT_CA_FILE", o.ClientCAFile, err.Error(),
+				"give a PEM file with the certificates of the CAs that sign your clients' certificates, and nothing else"})
+		}
 	}
 	return faults
 }
@@ -208,28 +210,20 @@ func (proxied) Status() []Status                           { return nil }
 
 // serverConfig is the part that every source's configuration shares. Versions, cipher suites and groups stay
 // crypto/tls's own: a list frozen here would miss the next improvement.
-func serverConfig(o Options, get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) (*tls.Config, error) {
+func serverConfig(o Options, get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) (*tls.Config, *clientCAs, error) {
 	config := &tls.Config{
 		GetCertificate: get,
 		NextProtos:     []string{"h2", "http/1.1"},
 	}
-	pool, err := clientCAs(o.ClientCAFile)
+	clients, err := newClientCAs(o.ClientCAFile, o.Log)
 	if err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("TLS_CLIENT_CA_FILE %s: %w", o.ClientCAFile, err)
 	}
-	if pool != nil {
-		config.ClientCAs = pool
+	if clients != nil {
+		config.ClientCAs = clients.pool.Load()
 		config.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	return config, nil
-}
-
-// clientCAs reads the pool that client certificates are verified against; nil for no file.
-func clientCAs(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	return readPool(file)
+	return config, clients, nil
 }
 
 func readPool(file string) (*x509.CertPool, error) {

@@ -1,0 +1,194 @@
+package tlsconfig
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// clientCAs are the CAs that client certificates are verified against. Their file is read again while the server runs, so
+// that an operator can change CAs without a restart. nil: no client certificates are asked for.
+type clientCAs struct {
+	file   string
+	log    *slog.Logger
+	pool   atomic.Pointer[x509.CertPool]
+	wake   chan struct{}
+	served [32]byte // content that pool came from
+	seen   [32]byte // content at the last look
+	said   string   // why the present content is not used
+}
+
+func newClientCAs(file string, log *slog.Logger) (*clientCAs, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pool, sum, err := readClientCAs(file)
+	if err != nil {
+		return nil, err
+	}
+	c := &clientCAs{file: file, log: log, wake: make(chan struct{}, 1), served: sum, seen: sum}
+	c.pool.Store(pool)
+	return c, nil
+}
+
+// live has config ask for certificates of the CAs as they are at each handshake. A configuration that crypto/tls gets for a
+// client is complete, so it is a copy of config as its owner has finished it by the first handshake. The keys of session
+// tickets stay config's. crypto/tls verifies the client's chain again at a resumption, against the pool of the copy, so a
+// client cannot resume once its CA is gone.
+func (c *clientCAs) live(config *tls.Config) *tls.Config {
+	if c == nil {
+		return config
+	}
+	var current atomic.Pointer[tls.Config]
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		pool, now := c.pool.Load(), current.Load()
+		if now == nil || now.ClientCAs != pool {
+			now = config.Clone()
+			now.GetConfigForClient, now.ClientCAs = nil, pool
+			current.Store(now)
+		}
+		return now, nil
+	}
+	return config
+}
+
+// run looks at the file until ctx is done, as often as at certificates.
+func (c *clientCAs) run(ctx context.Context) {
+	if c == nil {
+		return
+	}
+	ticker := time.NewTicker(filesPoll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			c.look(false)
+		case <-c.wake:
+			c.look(true)
+		}
+	}
+}
+
+// reload has run look at once.
+func (c *clientCAs) reload() {
+	if c == nil {
+		return
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default: // one is under way
+	}
+}
+
+// look reads the file and takes up what is new and usable. now skips the wait for a second equal look, without which a file
+// that is still being written could be taken for a shorter one.
+func (c *clientCAs) look(now bool) {
+	pool, sum, err := readClientCAs(c.file)
+	stable := sum == c.seen
+	c.seen = sum
+	log := c.log.With("setting", "TLS_CLIENT_CA_FILE", "file", c.file)
+	switch {
+	case err == nil && sum == c.served:
+		if c.said != "" {
+			log.Info("the client CAs' file is as before")
+		}
+		c.said = ""
+	case !stable && !now:
+	case err != nil:
+		if err.Error() != c.said {
+			c.said = err.Error()
+			log.Error("the client CAs in the file are not usable; the old ones stay", "error", err)
+		}
+	default:
+		c.pool.Store(pool)
+		c.served, c.said = sum, ""
+		log.Info("client CAs replaced; clients whose certificates they did not sign are refused")
+	}
+}
+
+// readClientCAs reads a file of CA certificates whole, or says what in it is not one. The sum stands for what was read.
+func readClientCAs(file string) (pool *x509.CertPool, sum [32]byte, err error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		err = plainError(err)
+		return nil, sha256.Sum256([]byte(err.Error())), err
+	}
+	pool, err = parseClientCAs(data, time.Now())
+	return pool, sha256.Sum256(data), err
+}
+
+// parseClientCAs wants every block to be the certificate of a CA, and one at least that has not expired: what crypto/x509
+// skips in silence would be a CA that an operator believes to be trusted, or to have been replaced.
+func parseClientCAs(data []byte, now time.Time) (*x509.CertPool, error) {
+	if len(data) > 0 && data[0] == 0x30 { // ASN.1 SEQUENCE
+		return nil, errors.New("is DER, not PEM; convert it: openssl x509 -inform der -in FILE -out NEW")
+	}
+	rest := bytes.TrimPrefix(data, []byte("\uFEFF"))
+	pool, valid := x509.NewCertPool(), 0
+	var expired *x509.Certificate
+	for n := 1; ; n++ {
+		block, after := pem.Decode(rest)
+		read := rest[:len(rest)-len(after)]
+		if block == nil && !bytes.Contains(rest, beginPEM) {
+			break
+		}
+		// pem.Decode skips a block that it cannot read, and takes the next.
+		if block == nil || bytes.Count(read, beginPEM) > 1 {
+			return nil, fmt.Errorf("block %d cannot be read: it is damaged or cut off", n)
+		}
+		ca, err := clientCA(block)
+		if err != nil {
+			return nil, fmt.Errorf("block %d %w", n, err)
+		}
+		if now.After(ca.NotAfter) {
+			expired = ca
+		} else {
+			valid++
+		}
+		pool.AddCert(ca)
+		rest = after
+	}
+	switch {
+	case valid == 0 && expired != nil:
+		return nil, fmt.Errorf("every CA in it has expired, the last one on %s", expired.NotAfter.UTC().Format(time.RFC3339))
+	case valid == 0:
+		return nil, errors.New("holds no PEM certificate")
+	}
+	return pool, nil
+}
+
+var beginPEM = []byte("-----BEGIN")
+
+// clientCA is the CA's certificate in a block.
+func clientCA(block *pem.Block) (*x509.Certificate, error) {
+	switch block.Type {
+	case "CERTIFICATE":
+	case "PKCS7", "CMS":
+		return nil, errors.New("is PKCS#7; convert it: openssl pkcs7 -print_certs -in FILE -out NEW")
+	case "TRUSTED CERTIFICATE":
+		return nil, errors.New("is OpenSSL's TRUSTED CERTIFICATE; convert it: openssl x509 -in FILE -out NEW")
+	default:
+		return nil, fmt.Errorf("holds a %s, not a certificate", block.Type)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	// Version 1 knows no constraints; its roots are CAs.
+	signs := cert.KeyUsage == 0 || cert.KeyUsage&x509.KeyUsageCertSign != 0
+	if cert.Version >= 3 && !(cert.BasicConstraintsValid && cert.IsCA && signs) {
+		return nil, fmt.Errorf("is the certificate of %q, which is no CA", cert.Subject.String())
+	}
+	return cert, nil
+}
