@@ -81,8 +81,8 @@ func (c *conns) watch(srv *http.Server) {
 	})
 }
 
-// turn notes that a request begins to arrive, or that the last one has ended. net/http says so of HTTP/2, too: active is a connection
-// with an open stream. One that was closed to make room stays so.
+// turn notes that a request begins to arrive, or that the last one has ended. net/http says so of HTTP/2, too: active is one
+// with an open stream. A connection that was closed to make room stays so.
 func (it *conn) turn(state http.ConnState) {
 	to := -now()
 	if state == http.StateIdle {
@@ -139,8 +139,8 @@ type idleConn struct {
 	since int64
 }
 
-// closeIdle closes connections that are idle, the longest first: up to mostClosed and an eighth of them, but at least one, as
-// nginx does. Idle are those between two requests, those without an open stream on HTTP/2, and those that have not yet sent
+// closeIdle closes connections that are idle, the longest first: up to mostClosed and an eighth of them, but at least one,
+// as nginx does. Idle are those between two requests, those without an open stream on HTTP/2, and those that have not yet sent
 // a byte of a request or finished their handshake. A request in flight is never cut off.
 func (c *conns) closeIdle() (n int) {
 	var idle, slow []idleConn

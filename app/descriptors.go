@@ -86,6 +86,6 @@ func (d *descriptors) report() {
 	if refused+closed == 0 {
 		return
 	}
-	d.log.Warn("file descriptors ran short, and the longest idle connections were closed; raise the limit: LimitNOFILE= in a systemd unit, ulimit -n in a shell",
-		"limit", d.limit, "closed", closed, "accepts_that_waited", refused)
+	d.log.Warn("few file descriptors are left; the longest idle connections were closed", "limit", d.limit, "closed", closed,
+		"accepts_that_waited", refused, "fix", "raise LimitNOFILE= in the systemd unit, or ulimit -n in the shell")
 }

@@ -61,11 +61,10 @@ func TestTheSiteOutlivesItsLogsReader(t *testing.T) {
 			if test.errout {
 				errR.Close()
 			}
-			client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-				TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: pick(test.env == nil, "shop.test", "localhost")},
-				DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", addr) }}}
+			host := pick(test.env == nil, "shop.test", "localhost")
+			client := visitorAt(addr, host)
 			for range 4 { // each logs lines, which are written soon after
-				resp, err := client.Get("https://" + pick(test.env == nil, "shop.test", "localhost") + "/nowhere")
+				resp, err := client.Get("https://" + host + "/nowhere")
 				if err != nil {
 					t.Fatalf("no answer once the reader has gone: %v", err)
 				}
@@ -92,8 +91,7 @@ func TestTheSiteOutlivesItsLogsReader(t *testing.T) {
 	}
 }
 
-// A shell that ran the program with SIGPIPE ignored, as some supervisors do, changes nothing; nor does a reader that is there
-// and reads nothing.
+// A request waits for no reader of the log.
 func TestAReaderThatStopsReadingHoldsUpNoRequest(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -107,9 +105,7 @@ func TestAReaderThatStopsReadingHoldsUpNoRequest(t *testing.T) {
 	w.Close()
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	addr := servingAddr(t, r) // and no further line is read
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "shop.test"},
-		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", addr) }}}
+	client := visitorAt(addr, "shop.test")
 	for range 600 { // more lines than a pipe holds
 		resp, err := client.Get("https://shop.test/" + strings.Repeat("x", 200))
 		if err != nil {
@@ -136,7 +132,8 @@ func TestACommandEndsWithItsReader(t *testing.T) {
 	cmd.Stderr = &errout
 	cmd.Run()
 	w.Close()
-	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGPIPE || errout.Len() > 0 {
+	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !status.Signaled() || status.Signal() != syscall.SIGPIPE || errout.Len() > 0 {
 		t.Errorf("ended with %v and %q, want by SIGPIPE and without a word", cmd.ProcessState, errout.String())
 	}
 }
@@ -154,6 +151,13 @@ func servingAddr(t *testing.T, log io.Reader) string {
 	}
 	t.Fatal("the program does not serve")
 	return ""
+}
+
+// visitorAt opens a connection for each request, to that address.
+func visitorAt(addr, host string) *http.Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", addr) }
+	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: host}}}
 }
 
 func pipePair(t *testing.T) (r, w *os.File) {
