@@ -155,7 +155,9 @@ func servingAddr(t *testing.T, log io.Reader) string {
 
 // visitorAt opens a connection for each request, to that address.
 func visitorAt(addr, host string) *http.Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", addr) }
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}
 	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true,
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: host}}}
 }
