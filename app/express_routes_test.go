@@ -24,6 +24,7 @@ import (
 // visits it. There it reads as it does in the package handlers, hence these names.
 var (
 	E, Status, Stream = handlers.E, handlers.Status, handlers.Stream
+	Bind              = handlers.Bind
 	Cookie, SetCookie = handlers.Cookie, handlers.SetCookie
 )
 
@@ -31,11 +32,14 @@ func init() { // before any test has a server that reads it
 	maps.Copy(handlers.BodyLimits, map[string]int64{
 		"/api/pictures": 20 << 20,
 	})
+	maps.Copy(handlers.BodyTypes, map[string][]string{
+		"/express/feed": {"application/xml", "text/xml"},
+	})
 }
 
 // purchase is what the routes take and give.
 type purchase struct {
-	Email string `json:"email" form:"email" binding:"required,email"`
+	Email string `json:"email" form:"email" xml:"email" binding:"required,email"`
 }
 
 func expressRoutes(dir string) func(*gin.Engine) {
@@ -55,7 +59,7 @@ func expressRequests(r *gin.RouterGroup, dir string) {
 	r.Any("/hook", func(c *gin.Context) { c.String(200, c.Request.Method) })
 	r.POST("/json", E(func(c *gin.Context) error {
 		var in purchase
-		if err := c.ShouldBindJSON(&in); err != nil {
+		if err := Bind(c, &in); err != nil {
 			return err
 		}
 		c.JSON(201, in)
@@ -63,10 +67,26 @@ func expressRequests(r *gin.RouterGroup, dir string) {
 	}))
 	r.POST("/form", E(func(c *gin.Context) error {
 		var in purchase
-		if err := c.ShouldBind(&in); err != nil {
+		if err := Bind(c, &in); err != nil {
 			return err
 		}
 		c.String(200, in.Email)
+		return nil
+	}))
+	r.POST("/feed", E(func(c *gin.Context) error {
+		var in purchase
+		if err := Bind(c, &in); err != nil {
+			return err
+		}
+		c.String(200, in.Email)
+		return nil
+	}))
+	r.POST("/raw", E(func(c *gin.Context) error {
+		body, err := c.GetRawData()
+		if err != nil {
+			return err
+		}
+		c.String(200, "%s", body)
 		return nil
 	}))
 	r.GET("/about", func(c *gin.Context) {

@@ -65,6 +65,7 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 		}),
 		middleware.CORS(cfg.corsOrigins),
 		middleware.SameOrigin(cfg.corsOrigins...),
+		middleware.MediaTypes(handlers.BodyTypes),
 		middleware.BodyLimit(bodyLimit, handlers.BodyLimits),
 	)
 	r.NoRoute(middleware.NotFound)

@@ -74,7 +74,7 @@ func (n *notebooks) render(c *gin.Context, status int, text string, err error) {
 // submit takes the page's form. What is wrong with it is said on the page, beside what was entered.
 func (n *notebooks) submit(c *gin.Context) error {
 	var in noteInput
-	if err := c.ShouldBind(&in); middleware.FieldErrors(err) != nil {
+	if err := Bind(c, &in); middleware.FieldErrors(err) != nil {
 		n.render(c, http.StatusUnprocessableEntity, string(in.Text), err)
 		return nil
 	} else if err != nil {
@@ -109,7 +109,7 @@ func (n *notebooks) list(c *gin.Context) {
 
 func (n *notebooks) create(c *gin.Context) error {
 	var in noteInput
-	if err := c.ShouldBindJSON(&in); err != nil {
+	if err := Bind(c, &in); err != nil {
 		return err
 	}
 	made, err := n.write(c, in)

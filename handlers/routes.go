@@ -8,6 +8,14 @@ import "github.com/gin-gonic/gin"
 //	"/api/pictures": 20 << 20,
 var BodyLimits = map[string]int64{}
 
+// BodyTypes are routes that take bodies which gin would otherwise not be let to parse, by their pattern. JSON and forms are
+// taken by all, and types without a parser in gin (image/png) reach the handler as they are:
+//
+//	"/feed": {"application/xml", "text/xml"},
+//
+// Think twice before YAML: a few hundred bytes of it can fill the memory.
+var BodyTypes = map[string][]string{}
+
 // Routes puts every route in place. What handlers need (a database, a mailer) becomes a parameter here and in the
 // functions that make them, so that a forgotten one does not compile.
 func Routes(r *gin.Engine, site Site) {

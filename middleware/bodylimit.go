@@ -24,6 +24,6 @@ func BodyLimit(n int64, larger map[string]int64) gin.HandlerFunc {
 			c.Abort()
 			return
 		}
-		r.Body = http.MaxBytesReader(c.Writer, r.Body, limit)
+		r.Body = http.MaxBytesReader(c.Writer, newInputBody(c), limit) // in this order: net/http's forms know the limit by its type
 	}
 }

@@ -55,8 +55,7 @@ func (e *errPanic) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 // With dev, browsers on this machine are told where to look: file, line and excerpt. Without, a visitor learns
 // nothing of the inside.
 func Errors(log *slog.Logger, dev bool) gin.HandlerFunc {
-	nameFields()
-	markInput()
+	patchGin()
 	return func(c *gin.Context) {
 		defer func() {
 			if v := recover(); v != nil {

@@ -1,11 +1,16 @@
 package middleware
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gin-gonic/gin"
+	"github.com/gin-gonic/gin/binding"
 )
 
 // Whatever a client puts into Host, only a configured name comes out of it.
@@ -63,6 +68,63 @@ func FuzzForwardedProto(f *testing.F) {
 		r.Header["X-Forwarded-Proto"] = []string{value}
 		if got := scheme(r, false); got != "" && got != "http" && got != "https" {
 			t.Errorf("%q became the scheme %q", value, got)
+		}
+	})
+}
+
+// Whatever a client writes into Content-Type, it chooses no parser but those for JSON and forms.
+func FuzzContentType(f *testing.F) {
+	for _, media := range []string{"application/x-yaml", "application/xml", "text/xml", "application/toml", "application/bson", "application/x-protobuf", "application/json", "image/png", ""} {
+		for _, more := range []string{"", " junk", ";a=b", "\tx", ";;;", ", text/xml"} {
+			f.Add(media+more, "", true)
+			f.Add(strings.ToUpper(media)+more, media, true)
+			f.Add(" "+media+more, media, false)
+		}
+	}
+	gin.SetMode(gin.ReleaseMode)
+	f.Fuzz(func(t *testing.T, header, second string, hasBody bool) {
+		var body io.Reader
+		if hasBody {
+			body = strings.NewReader("x")
+		}
+		for _, method := range []string{"GET", "POST", "DELETE"} {
+			r := httptest.NewRequest(method, "/", body)
+			r.Header["Content-Type"] = []string{header}
+			if second != "" {
+				r.Header["Content-Type"] = []string{header, second}
+			}
+			c, _ := gin.CreateTestContext(httptest.NewRecorder())
+			c.Request = r
+			MediaTypes(nil)(c)
+			if c.IsAborted() {
+				if status, _ := statusOf(c, c.Errors.Last().Err); status != http.StatusUnsupportedMediaType {
+					t.Errorf("%s %q got %d, want 415", method, header, status)
+				}
+				continue
+			}
+			for _, spelling := range []string{c.ContentType(), strings.ToLower(c.ContentType()), strings.TrimSpace(c.ContentType())} {
+				switch b := binding.Default(http.MethodPost, spelling); b {
+				case binding.JSON, binding.Form, binding.FormMultipart:
+				default:
+					t.Errorf("%s %q %q chooses the parser for %s", method, header, second, b.Name())
+				}
+			}
+		}
+	})
+}
+
+// A form is malformed where url.ParseQuery says so, in whatever pieces it arrives.
+func FuzzFormCheck(f *testing.F) {
+	for _, s := range []string{"text=%zz", "a;b=c", "text=50%", "a=%4", "a=%41&b", "%%%", "", "&&", strings.Repeat("&", maxFields)} {
+		f.Add(s, uint8(1))
+	}
+	f.Fuzz(func(t *testing.T, form string, size uint8) {
+		var check formCheck
+		for piece := range slices.Chunk([]byte(form), int(size)+1) {
+			check.write(piece)
+		}
+		if _, err := url.ParseQuery(form); check.malformed() != (err != nil) {
+			t.Errorf("%q is malformed: %v; net/url says %v", form, check.malformed(), err)
 		}
 	})
 }
