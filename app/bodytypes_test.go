@@ -190,6 +190,10 @@ func inputRoutes(r *gin.Engine) {
 		"/test-feed":      (*gin.Context).ShouldBind,
 		"/test-feed-bind": handlers.Bind,
 		"/test-must":      (*gin.Context).Bind,
+		"/test-xml":       (*gin.Context).ShouldBindXML,
+		"/test-xml-twice": (*gin.Context).ShouldBindBodyWithXML,
+		"/test-yaml":      (*gin.Context).ShouldBindYAML,
+		"/test-toml":      (*gin.Context).ShouldBindTOML,
 	}
 	for path, read := range routes {
 		r.Any(path, handlers.E(func(c *gin.Context) error { return read(c, &parcel{}) }))
@@ -227,6 +231,10 @@ func TestEveryFailureToReadARequestIsTheClientsFault(t *testing.T) {
 		}
 		tries = append(tries, try{path + "?x=%zz", form, "text=a"}, try{path, jsonType, `{"count":"SECRET"}`}, try{path, jsonType, "SECRET"}, try{path, jsonType, "\x1f\x8bSECRET"}, try{path, ";;;", "text=SECRET"})
 	}
+	for _, media := range []string{"", jsonType, form, "text/plain", "application/rss+xml"} { // the handler chose the parser
+		tries = append(tries, try{"/test-xml", media, "<a><SECRET"}, try{"/test-xml", media, "SECRET"}, try{"/test-xml", media, "<a><count>SECRET</count></a>"}, try{"/test-xml-twice", media, "<a><SECRET"},
+			try{"/test-yaml", media, "SECRET: ["}, try{"/test-toml", media, "SECRET"})
+	}
 	for _, path := range []string{"/test-feed", "/test-feed-bind"} {
 		tries = append(tries, try{path, "application/xml", "<parcel><SECRET"}, try{path, "application/xml", "SECRET"}, try{path, "application/xml", "<a><count>SECRET</count></a>"}, try{path, "application/xml", " "},
 			try{path, "application/xml", `<?xml version="1.0" encoding="SECRET"?><a/>`}, try{path, "application/yaml", "SECRET: ["}, try{path, "application/yaml", "count: SECRET"}, try{path, "application/yaml", " "},
@@ -234,7 +242,7 @@ func TestEveryFailureToReadARequestIsTheClientsFault(t *testing.T) {
 	}
 	tries = append(tries, try{"/test-feed", "application/bson", "SECRET"}, try{"/test-feed", "application/bson", "\xff\x00\x00\x00SECRET"}, try{"/test-feed", "application/protobuf", "x"})
 	for _, try := range tries {
-		method := pick(try.media == "" || try.media == "GET", "GET", "POST")
+		method := pick(try.body == "" || try.media == "GET", "GET", "POST")
 		media := pick(try.media == "GET", "", try.media)
 		resp, answer := s.do(method, "https://shop.test"+try.path, try.body, "Content-Type", media)
 		if ok := try.body == " " && strings.HasSuffix(try.media, "yaml") || try.media == "application/protobuf" || strings.Contains(try.path, "a=b&a=b"); resp.StatusCode >= 500 || resp.StatusCode < 400 && !ok {
@@ -302,6 +310,12 @@ func TestWhatTheHandlerReadElsewhereIsItsOwnFault(t *testing.T) {
 				return err
 			}))
 		}
+		r.POST("/own-xml", handlers.E(func(c *gin.Context) error {
+			if err := c.ShouldBindJSON(&parcel{}); err != nil {
+				return err
+			}
+			return xml.Unmarshal([]byte("<inside"), &parcel{})
+		}))
 		r.POST("/program", handlers.E(func(c *gin.Context) error { return handlers.Bind(c, parcel{}) }))
 		r.POST("/kind", handlers.E(func(c *gin.Context) error {
 			var in struct {
@@ -314,6 +328,9 @@ func TestWhatTheHandlerReadElsewhereIsItsOwnFault(t *testing.T) {
 		if resp, body := s.do("POST", "https://shop.test"+path, "text=x&count=1", "Content-Type", "application/x-www-form-urlencoded"); resp.StatusCode != 500 || strings.Contains(body, "inside") {
 			t.Errorf("%s got %d %s, want 500 and nothing of the inside", path, resp.StatusCode, body)
 		}
+	}
+	if resp, _ := s.do("POST", "https://shop.test/own-xml", "{}", "Content-Type", "application/json"); resp.StatusCode != 500 {
+		t.Errorf("another server's XML got %d, want 500", resp.StatusCode)
 	}
 	if resp, _ := s.do("POST", "https://shop.test/program", "{}", "Content-Type", "application/json"); resp.StatusCode != 500 {
 		t.Errorf("a handler that binds to nothing got %d, want 500", resp.StatusCode)

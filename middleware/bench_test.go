@@ -42,6 +42,7 @@ func BenchmarkMiddleware(b *testing.B) {
 		{"Hosts", []gin.HandlerFunc{Hosts(NewHostSet([]string{"shop.test"}), []string{"/healthz"})}},
 		{"HTTPS", []gin.HandlerFunc{Forwarded(nil, true), HTTPS(Redirect{Status: 308})}},
 		{"SameOrigin", []gin.HandlerFunc{SameOrigin()}},
+		{"MediaTypes", []gin.HandlerFunc{MediaTypes(nil)}},
 		{"BodyLimit", []gin.HandlerFunc{BodyLimit(1<<20, nil)}},
 	} {
 		b.Run(bench.name, func(b *testing.B) {

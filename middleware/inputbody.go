@@ -6,6 +6,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"runtime"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 )
@@ -23,6 +25,9 @@ type inputBody struct {
 	isForm bool
 	keeps  bool   // its type is one that a route asked for beside JSON and forms
 	kept   []byte // its first keptBody bytes, if keeps
+
+	calls  [32]uintptr // of the first Read, which tell which of gin's parsers reads
+	nCalls int
 }
 
 const keptBody = 64 << 10
@@ -35,19 +40,20 @@ func newInputBody(c *gin.Context) *inputBody {
 	media, _, _ := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
 	b.isForm = media == "application/x-www-form-urlencoded"
 	b.keeps = hasOtherParser(media)
-	if b.isForm || b.keeps {
-		c.Set(inputBodyKey, b)
-	}
+	c.Set(inputBodyKey, b)
 	return b
 }
 
-// inputBodyOf is nil for JSON, multipart forms, and types without a parser.
+// inputBodyOf is nil where there is no body.
 func inputBodyOf(c *gin.Context) *inputBody {
 	b, _ := c.Value(inputBodyKey).(*inputBody)
 	return b
 }
 
 func (b *inputBody) Read(p []byte) (int, error) {
+	if b.nCalls == 0 {
+		b.nCalls = runtime.Callers(2, b.calls[:])
+	}
 	n, err := b.ReadCloser.Read(p)
 	if b.isForm {
 		b.form.write(p[:n])
@@ -69,8 +75,27 @@ func (b *inputBody) holds(text string) bool {
 	return b != nil && text != "" && bytes.Contains(b.kept, []byte(text))
 }
 
-// isOther reports whether it is of a type that a route asked for beside JSON and forms.
-func (b *inputBody) isOther() bool { return b != nil && b.keeps }
+// hasOtherReader reports whether one of gin's parsers read it that is neither JSON's nor a form's, because the route asked for
+// the type or because the handler called c.ShouldBindXML or the like. gin offers no place to ask but the stack.
+func (b *inputBody) hasOtherReader() bool {
+	if b == nil || b.nCalls == 0 {
+		return false
+	}
+	frames := runtime.CallersFrames(b.calls[:b.nCalls])
+	for {
+		frame, more := frames.Next()
+		name := strings.ToLower(frame.Function)
+		if strings.Contains(name, "/gin/binding.") || strings.Contains(name, "/gin.(*context).shouldbindbodywith") {
+			other := !strings.Contains(name, "json") && !strings.Contains(name, "form")
+			if !other || !strings.HasSuffix(name, ".shouldbindbodywith") { // that one's caller is the one that names the parser
+				return other
+			}
+		}
+		if !more {
+			return b.keeps
+		}
+	}
+}
 
 // formCheck finds in a form, as it passes, what url.ParseQuery refuses: broken escapes, semicolons, and too many fields.
 type formCheck struct {
