@@ -1,0 +1,85 @@
+// Package chain reads certificate and key files, and judges them as visitors' clients will: without a network, without
+// roots, and with a reason for everything that a client would refuse.
+//
+// Clients verify the path from the certificate to a root that they know. Of this path only the root is theirs: the rest is
+// in the file, so whether it holds together is known here. A web server that looks at its own certificate alone serves a
+// path that is broken, and only its visitors notice.
+package chain
+
+import (
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"strings"
+	"time"
+)
+
+// Reason is one thing about a pair, with what to do where that is known.
+type Reason struct {
+	Text string // what is found; "it" is the certificate
+	Fix  string // the command or the step that mends it; may be empty
+	Key  bool   // the key's file is at fault, not the certificate's
+}
+
+func (r Reason) String() string {
+	if r.Fix == "" {
+		return r.Text
+	}
+	return r.Text + ": " + r.Fix
+}
+
+// Verdict is what Judge finds. Clients refuse a pair for each of the faults, and for none of the notes.
+type Verdict struct {
+	Faults, Notes []Reason
+
+	// Served is what to send: the leaf, then its path upwards, without what has nothing to do with it. It is empty when
+	// no certificate belongs to the key. It is there in spite of faults: an operator may have nothing better.
+	Served []*x509.Certificate
+
+	// Alone says that no CA certificate came with the leaf. That is right where a root signed it directly, as private CAs
+	// and Cloudflare's Origin CA do, and a mistake for every public CA.
+	Alone bool
+}
+
+// OK reports whether there is no fault.
+func (v Verdict) OK() bool { return len(v.Faults) == 0 }
+
+// Err is all faults in one line; nil when there is none.
+func (v Verdict) Err() error {
+	if v.OK() {
+		return nil
+	}
+	return faults(v.Faults)
+}
+
+// Certificate is the pair for crypto/tls; nil when no certificate belongs to the key.
+func (v Verdict) Certificate(key crypto.PrivateKey) *tls.Certificate {
+	if len(v.Served) == 0 || key == nil {
+		return nil
+	}
+	cert := &tls.Certificate{PrivateKey: key, Leaf: v.Served[0]}
+	for _, c := range v.Served {
+		cert.Certificate = append(cert.Certificate, c.Raw)
+	}
+	return cert
+}
+
+func (v *Verdict) fault(text, fix string) {
+	v.Faults = append(v.Faults, Reason{Text: text, Fix: fix})
+}
+
+func (v *Verdict) note(text, fix string) {
+	v.Notes = append(v.Notes, Reason{Text: text, Fix: fix})
+}
+
+type faults []Reason
+
+func (f faults) Error() string {
+	texts := make([]string, len(f))
+	for i, r := range f {
+		texts[i] = r.String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }

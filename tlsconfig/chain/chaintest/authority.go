@@ -1,0 +1,134 @@
+// Package chaintest makes certificates for tests, good ones and every kind of bad one, with real keys and signatures. All
+// places that judge a pair are tested with its one table.
+package chaintest
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"slices"
+	"testing"
+	"time"
+)
+
+// Authority is a CA with a root and an intermediate. Its names are what Leaf issues for.
+type Authority struct {
+	t                  testing.TB
+	Names              []string
+	Root, Intermediate *x509.Certificate
+	rootKey, key       crypto.Signer
+	now                time.Time
+}
+
+// New makes an authority that issues for names.
+func New(t testing.TB, names ...string) *Authority {
+	t.Helper()
+	a := &Authority{t: t, Names: names, rootKey: ec(t), key: ec(t), now: time.Now()}
+	root := a.ca("Test Root")
+	a.Root = a.sign(root, root, a.rootKey.Public(), a.rootKey)
+	a.Intermediate = a.above(nil)
+	return a
+}
+
+// Roots are for visitors.
+func (a *Authority) Roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.Root)
+	return pool
+}
+
+// Good is a whole pair: the leaf, then the intermediate.
+func (a *Authority) Good() (certPEM, keyPEM []byte) {
+	key := ec(a.t)
+	return a.pem(a.Leaf(key.Public(), nil), a.Intermediate), a.keyPEM(key)
+}
+
+// Leaf is a certificate for a key, signed by the intermediate. Change, if any, makes it another one.
+func (a *Authority) Leaf(public crypto.PublicKey, change func(*x509.Certificate)) *x509.Certificate {
+	template := &x509.Certificate{
+		Subject: pkix.Name{CommonName: "leaf"}, NotBefore: a.now.Add(-time.Hour), NotAfter: a.now.Add(90 * 24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
+	}
+	for _, name := range a.Names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	if change != nil {
+		change(template)
+	}
+	return a.sign(template, a.Intermediate, public, a.key)
+}
+
+// above is an intermediate for the authority's key, changed.
+func (a *Authority) above(change func(*x509.Certificate)) *x509.Certificate {
+	template := a.ca("Test Intermediate")
+	if change != nil {
+		change(template)
+	}
+	return a.sign(template, a.Root, a.key.Public(), a.rootKey)
+}
+
+func (a *Authority) ca(name string) *x509.Certificate {
+	return &x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, NotBefore: a.now.Add(-24 * time.Hour), NotAfter: a.now.Add(365 * 24 * time.Hour),
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true,
+	}
+}
+
+func (a *Authority) sign(template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) *x509.Certificate {
+	a.t.Helper()
+	var err error
+	if template.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120)); err != nil {
+		a.t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return cert
+}
+
+func (a *Authority) pem(certs ...*x509.Certificate) []byte {
+	var out []byte
+	for _, c := range certs {
+		out = append(out, block("CERTIFICATE", c.Raw)...)
+	}
+	return out
+}
+
+func (a *Authority) keyPEM(key crypto.Signer) []byte {
+	a.t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return block("PRIVATE KEY", der)
+}
+
+func block(label string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der})
+}
+
+func ec(t testing.TB) crypto.Signer {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func join(parts ...[]byte) []byte { return slices.Concat(parts...) }

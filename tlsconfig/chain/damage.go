@@ -1,0 +1,101 @@
+package chain
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"regexp"
+)
+
+var indent = regexp.MustCompile(`(?m)^[ \t]+\S`)
+
+// damaged says why pem.Decode does not take a block. File is the placeholder in the command that mends it.
+func damaged(b block, file string) Reason {
+	lines := bytes.Split(bytes.TrimRight(b.text, "\r\n\t "), []byte("\n"))
+	end := bytes.Index(b.text, []byte("-----END "))
+	switch {
+	case bytes.Contains(b.text, []byte(`\n`)):
+		return unreadable(b, `its line breaks are written as \n`, fmt.Sprintf("printf '%%b' \"$(cat %s)\" > NEW", file))
+	case end < 0:
+		return unreadable(b, "it is cut off, there is no END line", copyAgain)
+	case !bytes.Contains(b.text[:end], []byte("\n")) && !bytes.Contains(b.text[:end], []byte("\r")):
+		return unreadable(b, "its line breaks are lost", copyAgain)
+	case !bytes.Contains(b.text, []byte("\n")):
+		return unreadable(b, "its lines end in carriage returns alone", fmt.Sprintf("tr '\\r' '\\n' < %s > NEW", file))
+	case indent.Match(b.text):
+		return unreadable(b, "its lines are indented", fmt.Sprintf("sed 's/^[ \\t]*//' %s > NEW", file))
+	case !bytes.HasPrefix(b.text[end:], []byte("-----END "+b.label+"-----")):
+		return unreadable(b, fmt.Sprintf("it begins as %q and ends as something else", b.label), copyAgain)
+	}
+	for i, line := range lines[1:] {
+		if bytes.HasPrefix(line, []byte("-----END ")) {
+			break
+		}
+		if line = bytes.TrimSpace(line); !base64Line.Match(line) {
+			return unreadable(b, fmt.Sprintf("line %d of it is not base64", i+2), copyAgain)
+		}
+	}
+	return unreadable(b, "its base64 is damaged", copyAgain)
+}
+
+var base64Line = regexp.MustCompile(`^[A-Za-z0-9+/]*=*$`)
+
+// none says what a file without any PEM block is, with the command that makes PEM of it.
+func (f *File) none(data []byte) {
+	text, certFix, keyFix := "", "", ""
+	switch trimmed := bytes.TrimSpace(bytes.TrimPrefix(data, utf8BOM)); {
+	case len(trimmed) == 0:
+		text = "it is empty"
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		text = "it is UTF-16"
+		certFix, keyFix = "iconv -f UTF-16 -t UTF-8 CERT > NEW", "iconv -f UTF-16 -t UTF-8 KEY > NEW"
+	case bytes.HasPrefix(trimmed, []byte("<")):
+		text = "it is a web page"
+	case bytes.HasPrefix(trimmed, []byte("PuTTY-User-Key-File")):
+		text, keyFix = "it is a PuTTY key", "puttygen KEY -O private-openssh -o NEW"
+	case bytes.HasPrefix(trimmed, []byte("\xfe\xed\xfe\xed")):
+		text = "it is a Java key store"
+		certFix, keyFix = keytool, keytool
+	case bytes.Contains(data, []byte("BEGIN ")):
+		text, certFix, keyFix = "its BEGIN line is damaged: it has five hyphens before and behind, -----BEGIN …-----", copyAgain, copyAgain
+	case data[0] == 0x30:
+		text, certFix, keyFix = binary(data)
+	default:
+		if inner, err := base64.StdEncoding.DecodeString(string(trimmed)); err == nil && begin.Match(inner) {
+			text, certFix, keyFix = "it is base64 of a PEM file", "base64 -d CERT > NEW", "base64 -d KEY > NEW"
+		}
+	}
+	with := func(problem string) string {
+		if text == "" {
+			return problem
+		}
+		return problem + "; " + text
+	}
+	f.certProblems = append(f.certProblems, Reason{Text: with("holds no PEM certificate"), Fix: certFix})
+	f.keyProblems = append(f.keyProblems, Reason{Text: with("holds no PEM private key"), Fix: keyFix, Key: true})
+}
+
+const (
+	keytool   = "keytool -importkeystore -srckeystore STORE -destkeystore NEW.p12 -deststoretype PKCS12; openssl pkcs12 -in NEW.p12 -nodes -out NEW"
+	copyAgain = "copy the file again as it was issued"
+)
+
+// binary tells apart what starts with an ASN.1 sequence.
+func binary(data []byte) (text, certFix, keyFix string) {
+	head := data[:min(len(data), 24)]
+	if _, err := x509.ParseCertificate(data); err == nil {
+		return "it is a certificate in DER, the binary format", "openssl x509 -inform DER -in CERT -out NEW", ""
+	}
+	if _, err := parseKey(data); err == nil {
+		return "it is a key in DER, the binary format", "", "openssl pkey -inform DER -in KEY -out NEW"
+	}
+	const pkcs7 = "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" // OID 1.2.840.113549.1.7.2, signed data
+	if i := bytes.Index(head, []byte(pkcs7)); i > 0 && i < 6 {
+		return "it is PKCS#7 in DER, the binary format", "openssl pkcs7 -inform DER -print_certs -in CERT -out NEW", ""
+	}
+	if i := bytes.Index(head, []byte("\x02\x01\x03\x30")); i > 0 && i < 7 {
+		return "it is PKCS#12 (.pfx, .p12)", "openssl pkcs12 -in CERT -nokeys -out NEW", "openssl pkcs12 -in KEY -nocerts -nodes -out NEW"
+	}
+	return "it is in a binary format", "", ""
+}

@@ -1,0 +1,199 @@
+package chain
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Judge says what clients that ask for names will make of a certificate, the ones that came with it in any order, and its
+// key at that moment. The leaf is the certificate that belongs to the key, wherever it stands.
+func Judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now time.Time) Verdict {
+	return judge(certs, key, names, now, false)
+}
+
+// judge is Judge. Damaged says that certificates could not be read, so that a missing one needs no further word.
+func judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now time.Time, damaged bool) Verdict {
+	if len(certs) == 0 {
+		v := Verdict{}
+		if !damaged {
+			v.fault("holds no PEM certificate", "")
+		}
+		return v
+	}
+	var best Verdict
+	found := false
+	for i, c := range certs {
+		// A file may hold several certificates for one key: an old one beside its renewal, say. The best one is served.
+		if key == nil || !belongs(c, key) || slices.ContainsFunc(certs[:i], c.Equal) {
+			continue
+		}
+		if v := judgeLeaf(certs, i, names, now, damaged); !found || len(v.Faults) < len(best.Faults) {
+			best, found = v, true
+		}
+	}
+	if found {
+		return best
+	}
+	// Whatever else is wrong is said too, of the certificate that is the leaf by its looks.
+	leaf := max(0, slices.IndexFunc(certs, func(c *x509.Certificate) bool { return !c.IsCA }))
+	v := judgeLeaf(certs, leaf, names, now, damaged)
+	v.Served = nil
+	if key != nil {
+		v.Faults = slices.Insert(v.Faults, 0, mismatch(certs[leaf], key))
+	}
+	return v
+}
+
+func judgeLeaf(certs []*x509.Certificate, i int, names []string, now time.Time, damaged bool) Verdict {
+	leaf, v := certs[i], Verdict{}
+	v.dates(leaf, now)
+	v.names(leaf, names)
+	v.purpose(leaf)
+	v.publicKey(leaf)
+	v.signature(leaf)
+	v.path(certs, i, now, damaged)
+	return v
+}
+
+func (v *Verdict) dates(leaf *x509.Certificate, now time.Time) {
+	switch {
+	case now.After(leaf.NotAfter):
+		v.fault("it expired on "+date(leaf.NotAfter), "")
+	case now.Before(leaf.NotBefore):
+		v.fault("it is valid only from "+date(leaf.NotBefore)+"; is the clock right?", "")
+	}
+}
+
+func (v *Verdict) names(leaf *x509.Certificate, names []string) {
+	if len(leaf.DNSNames)+len(leaf.IPAddresses) == 0 {
+		v.fault("it names no host (subject alternative names), so no browser accepts it", "")
+		return
+	}
+	for _, name := range names {
+		if !covers(leaf, name) {
+			v.fault("it is not for "+name, "")
+		}
+	}
+}
+
+// covers reports whether a certificate is for a host name, an address, or a wildcard as it stands in the certificate.
+func covers(leaf *x509.Certificate, name string) bool {
+	if strings.HasPrefix(name, "*.") {
+		return slices.ContainsFunc(leaf.DNSNames, func(n string) bool { return strings.EqualFold(n, name) })
+	}
+	if ip := net.ParseIP(name); ip != nil {
+		return slices.ContainsFunc(leaf.IPAddresses, ip.Equal)
+	}
+	return leaf.VerifyHostname(name) == nil
+}
+
+// purpose looks at what the CA made the certificate for.
+func (v *Verdict) purpose(leaf *x509.Certificate) {
+	if len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0 && !serves(leaf) {
+		v.fault("it is not for a server (its extended key usage lacks server authentication), so clients refuse it", "")
+	}
+	// TLS 1.3 and every ECDHE suite have the server sign: RFC 8446 §4.4.2.2. Chrome enforces it for RSA too.
+	if leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
+		v.fault("its key may not sign a handshake (its key usage lacks digital signature), so browsers refuse it", "")
+	}
+	if n := len(leaf.UnhandledCriticalExtensions); n > 0 {
+		v.fault(fmt.Sprintf("it has a critical extension (%s) that clients do not know, so they refuse it", leaf.UnhandledCriticalExtensions[0]), "")
+	}
+	if leaf.IsCA {
+		v.note("it is a CA certificate itself, which Firefox does not accept from a server", "")
+	}
+}
+
+// serves reports whether a certificate's extended key usage allows servers.
+func serves(c *x509.Certificate) bool {
+	return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
+}
+
+const newKey = "make a new key, ECDSA P-256 or RSA 2048, and get a certificate for it"
+
+func (v *Verdict) publicKey(leaf *x509.Certificate) {
+	switch k := leaf.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if bits := k.N.BitLen(); bits < 2048 {
+			v.fault(fmt.Sprintf("its key, RSA %d, is too short: clients refuse it", bits), newKey)
+		} else if bits > 8192 {
+			v.note(fmt.Sprintf("its key, RSA %d, is longer than 8192 bits, which Go's clients refuse", bits), "")
+		}
+	case *ecdsa.PublicKey:
+		switch curve := k.Curve.Params(); {
+		case curve.BitSize < 256:
+			v.fault("its key, ECDSA "+curve.Name+", cannot be used in TLS: clients refuse it", newKey)
+		case curve.BitSize > 384:
+			v.note("its key is ECDSA "+curve.Name+", which Chrome does not accept", "")
+		}
+	case ed25519.PublicKey:
+		v.note("its key is Ed25519, which browsers do not accept", "")
+	default:
+		v.fault("its key is of a kind that TLS cannot use", newKey)
+	}
+}
+
+func (v *Verdict) signature(leaf *x509.Certificate) {
+	switch {
+	case leaf.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
+		v.fault("it is signed by an algorithm that clients do not know", "")
+	case outdated(leaf) && !selfSigned(leaf):
+		v.fault("it is signed by "+leaf.SignatureAlgorithm.String()+", which clients refuse", "get a certificate from a CA of today")
+	}
+}
+
+// outdated reports whether a certificate's signature is by a hash that can be forged. Nobody verifies that of a root.
+func outdated(c *x509.Certificate) bool {
+	switch c.SignatureAlgorithm {
+	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
+		return true
+	}
+	return false
+}
+
+// belongs reports whether a certificate is for a key.
+func belongs(c *x509.Certificate, key crypto.PrivateKey) bool {
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return false
+	}
+	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(c.PublicKey)
+}
+
+func mismatch(leaf *x509.Certificate, key crypto.PrivateKey) Reason {
+	ours, theirs := "of another kind", kind(leaf.PublicKey)
+	if signer, ok := key.(crypto.Signer); ok {
+		ours = kind(signer.Public())
+	}
+	if ours != theirs {
+		return Reason{Key: true, Text: "the key belongs to another certificate: the key is " + ours + ", the certificate's is " + theirs}
+	}
+	return Reason{Key: true, Text: "the key belongs to another certificate"}
+}
+
+func kind(public crypto.PublicKey) string {
+	switch public.(type) {
+	case *rsa.PublicKey:
+		return "RSA"
+	case *ecdsa.PublicKey:
+		return "ECDSA"
+	case ed25519.PublicKey:
+		return "Ed25519"
+	}
+	return "of another kind"
+}
+
+// selfSigned reports whether a certificate is signed by its own key. MD5 is no longer verified: the names must do.
+func selfSigned(c *x509.Certificate) bool {
+	return bytes.Equal(c.RawIssuer, c.RawSubject) && signed(c, c)
+}

@@ -1,0 +1,200 @@
+package chain
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const fullchain = "put the CA's chain behind your certificate, as in fullchain.pem"
+
+// path finds who signed the leaf and what is above, judges the first and describes the rest.
+func (v *Verdict) path(certs []*x509.Certificate, at int, now time.Time, damaged bool) {
+	leaf := certs[at]
+	var others []*x509.Certificate // each once
+	for i, c := range certs {
+		switch first := slices.IndexFunc(certs, c.Equal); {
+		case i == at:
+		case c.Equal(leaf):
+			v.note(fmt.Sprintf("certificate %d is a second copy of the leaf; it is not served", i+1), "")
+		case first < i:
+			v.note(fmt.Sprintf("certificate %d is a second copy of certificate %d; it is served once", i+1, first+1), "")
+		default:
+			others = append(others, c)
+		}
+	}
+	if at > 0 {
+		v.note(fmt.Sprintf("the leaf is certificate %d of %d; it is served first, as clients expect", at+1, len(certs)), "")
+	}
+	signers := signersOf(leaf, others, now)
+	v.Served = append([]*x509.Certificate{leaf}, climb(signers, others, now)...)
+	v.Alone = !slices.ContainsFunc(others, isCA) && !selfSigned(leaf)
+	switch {
+	case len(signers) > 0:
+		v.signer(leaf, signers, now)
+	case damaged: // the one that is missing may be the one that cannot be read
+	case selfSigned(leaf):
+		v.note("it is signed by itself: only clients that were given it accept it", "")
+	case v.Alone:
+		v.note(fmt.Sprintf("no CA certificate came with it: clients accept it only where %q is a root that they know", name(leaf.Issuer)), fullchain)
+	default:
+		v.fault(stranger(leaf, others), fullchain)
+	}
+	v.rest(certs, others, now)
+}
+
+// signed reports whether parent's key made child's signature. The names must fit too, as clients find parents by name.
+func signed(child, parent *x509.Certificate) bool {
+	if !bytes.Equal(child.RawIssuer, parent.RawSubject) {
+		return false
+	}
+	err := parent.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature)
+	var insecure x509.InsecureAlgorithmError
+	return err == nil || errors.As(err, &insecure) // MD5: cannot be told, and is a fault of its own
+}
+
+// signersOf are those of others that signed c, the ones that clients accept first: a CA may have several certificates for
+// one key, from several roots, and any one that holds is enough.
+func signersOf(c *x509.Certificate, others []*x509.Certificate, now time.Time) []*x509.Certificate {
+	var out []*x509.Certificate
+	for _, o := range others {
+		if !o.Equal(c) && signed(c, o) {
+			out = append(out, o)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *x509.Certificate) int {
+		return len(signerFaults(c, a, now)) - len(signerFaults(c, b, now))
+	})
+	return out
+}
+
+// climb is the path above the leaf: its signers, theirs, and so on, each once.
+func climb(signers, others []*x509.Certificate, now time.Time) []*x509.Certificate {
+	path := slices.Clone(signers)
+	for i := 0; i < len(path); i++ {
+		for _, up := range signersOf(path[i], others, now) {
+			if !slices.ContainsFunc(path, up.Equal) {
+				path = append(path, up)
+			}
+		}
+	}
+	return path
+}
+
+// signer judges the best certificate of those that signed the leaf.
+func (v *Verdict) signer(leaf *x509.Certificate, signers []*x509.Certificate, now time.Time) {
+	best := signers[0]
+	found := signerFaults(leaf, best, now)
+	for _, text := range found {
+		v.fault(fmt.Sprintf("the certificate that signed it, %q, %s", name(best.Subject), text), "get the CA's present chain, and put it behind your certificate")
+	}
+	if len(found) > 0 {
+		return
+	}
+	for _, twin := range signers[1:] {
+		if texts := signerFaults(leaf, twin, now); len(texts) > 0 {
+			v.note(fmt.Sprintf("a second certificate of %q %s; the other one holds", name(twin.Subject), texts[0]), "")
+		}
+	}
+	if best.NotAfter.Before(leaf.NotAfter) {
+		v.note(fmt.Sprintf("the certificate that signed it, %q, ends before it, on %s", name(best.Subject), date(best.NotAfter)), "")
+	}
+}
+
+// signerFaults is why clients refuse signer as the parent of leaf.
+func signerFaults(leaf, signer *x509.Certificate, now time.Time) []string {
+	var out []string
+	add := func(is bool, text string) {
+		if is {
+			out = append(out, text)
+		}
+	}
+	add(now.After(signer.NotAfter), "expired on "+date(signer.NotAfter))
+	add(now.Before(signer.NotBefore), "is valid only from "+date(signer.NotBefore)+"; is the clock right?")
+	add(!isCA(signer), "is not a CA's")
+	add(signer.KeyUsage != 0 && signer.KeyUsage&x509.KeyUsageCertSign == 0, "may not sign certificates (key usage)")
+	add(len(signer.ExtKeyUsage)+len(signer.UnknownExtKeyUsage) > 0 && !serves(signer), "may not sign certificates for servers (extended key usage)")
+	add(outdated(signer) && !selfSigned(signer), "is itself signed by "+signer.SignatureAlgorithm.String()+", which clients refuse")
+	add(len(leaf.AuthorityKeyId) > 0 && len(signer.SubjectKeyId) > 0 && !bytes.Equal(leaf.AuthorityKeyId, signer.SubjectKeyId),
+		"has another key identifier than the one it asks for")
+	if k, ok := signer.PublicKey.(*rsa.PublicKey); ok {
+		add(k.N.BitLen() < 2048, fmt.Sprintf("has a key, RSA %d, that is too short: clients refuse it", k.N.BitLen()))
+	}
+	if len(out) > 0 || now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) || outdated(leaf) || len(leaf.UnhandledCriticalExtensions) > 0 {
+		return out
+	}
+	// The rest, name constraints and path length among it, as a client does that trusts the signer. What the leaf is
+	// for is judged by itself.
+	roots := x509.NewCertPool()
+	roots.AddCert(signer)
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
+		out = append(out, plain(err))
+	}
+	return out
+}
+
+// plain says in an operator's words what crypto/x509 says of a path.
+func plain(err error) string {
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) {
+		switch invalid.Reason {
+		case x509.CANotAuthorizedForThisName:
+			return "may not sign for its names (name constraints): " + invalid.Detail
+		case x509.TooManyIntermediates:
+			return "may not stand so far up (path length)"
+		}
+	}
+	return "is not accepted above it: " + err.Error()
+}
+
+// isCA reports whether a certificate is a CA's. Roots of the nineties do not say so, and are still in use.
+func isCA(c *x509.Certificate) bool {
+	return c.BasicConstraintsValid && c.IsCA || c.Version < 3 && selfSigned(c)
+}
+
+// stranger says that none of the CA certificates signed the leaf.
+func stranger(leaf *x509.Certificate, others []*x509.Certificate) string {
+	for _, o := range others {
+		if bytes.Equal(o.RawSubject, leaf.RawIssuer) {
+			return fmt.Sprintf("the certificate of %q in it has another key than the one that signed the leaf, so clients find no path to a root", name(o.Subject))
+		}
+	}
+	i := slices.IndexFunc(others, isCA)
+	return fmt.Sprintf("none of the CA certificates in it signed the leaf: that is by %q, and in it is %q, so clients find no path to a root",
+		name(leaf.Issuer), name(others[i].Subject))
+}
+
+// rest describes what is above the signer, and what is beside the path.
+func (v *Verdict) rest(certs, others []*x509.Certificate, now time.Time) {
+	for _, c := range others {
+		at := slices.IndexFunc(certs, c.Equal) + 1
+		switch above := slices.IndexFunc(v.Served, c.Equal); {
+		case above < 0:
+			v.note(fmt.Sprintf("certificate %d, %q, has nothing to do with the leaf; it is not served", at, name(c.Subject)), "")
+		case signed(v.Served[0], c): // judged
+		case now.After(c.NotAfter):
+			v.note(fmt.Sprintf("certificate %d, %q, further up, expired on %s", at, name(c.Subject), date(c.NotAfter)), "")
+		case now.Before(c.NotBefore):
+			v.note(fmt.Sprintf("certificate %d, %q, further up, is valid only from %s", at, name(c.Subject), date(c.NotBefore)), "")
+		case selfSigned(c):
+			v.note(fmt.Sprintf("certificate %d, %q, is a root: clients have it, or will not believe it", at, name(c.Subject)), "leave it out")
+		case !isCA(c):
+			v.note(fmt.Sprintf("certificate %d, %q, further up, is not a CA's", at, name(c.Subject)), "")
+		case outdated(c):
+			v.note(fmt.Sprintf("certificate %d, %q, further up, is signed by %s", at, name(c.Subject), c.SignatureAlgorithm), "")
+		}
+	}
+}
+
+// name is what people call the holder of a certificate.
+func name(n pkix.Name) string {
+	if n.CommonName != "" {
+		return n.CommonName
+	}
+	return n.String()
+}
