@@ -7,8 +7,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha1"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
 	"net"
@@ -132,3 +134,54 @@ func ec(t testing.TB) crypto.Signer {
 }
 
 func join(parts ...[]byte) []byte { return slices.Concat(parts...) }
+
+// sha1 is a leaf signed as it was done until 2015, and its signer. crypto/x509 no longer makes such a signature, so a
+// certificate signed by SHA-256 is taken apart and signed anew.
+func (a *Authority) sha1(public crypto.PublicKey) []byte {
+	a.t.Helper()
+	leaf := a.Leaf(public, nil)
+	var parts struct {
+		TBS       asn1.RawValue
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}
+	_, err := asn1.Unmarshal(leaf.Raw, &parts)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	// ecdsa-with-SHA256 is 1.2.840.10045.4.3.2, and ecdsa-with-SHA1 1.2.840.10045.4.1: the inner one is replaced by its
+	// encoding, which is one byte shorter, so the length of the whole is corrected.
+	var fields []asn1.RawValue
+	for rest := parts.TBS.Bytes; len(rest) > 0; {
+		var field asn1.RawValue
+		if rest, err = asn1.Unmarshal(rest, &field); err != nil {
+			a.t.Fatal(err)
+		}
+		fields = append(fields, field)
+	}
+	algorithm := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 1}}
+	der, err := asn1.Marshal(algorithm)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	fields[2] = asn1.RawValue{FullBytes: der} // version, serial number, algorithm
+	var body []byte
+	for _, f := range fields {
+		body = append(body, f.FullBytes...)
+	}
+	tbs, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: body})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	sum := sha1.Sum(tbs)
+	signature, err := a.key.Sign(rand.Reader, sum[:], crypto.SHA1)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	parts.TBS, parts.Algorithm = asn1.RawValue{FullBytes: tbs}, algorithm
+	parts.Signature = asn1.BitString{Bytes: signature, BitLength: len(signature) * 8}
+	if der, err = asn1.Marshal(parts); err != nil {
+		a.t.Fatal(err)
+	}
+	return join(block("CERTIFICATE", der), a.pem(a.Intermediate))
+}
