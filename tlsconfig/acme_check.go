@@ -54,12 +54,15 @@ func checkACME(o Options) []Fault {
 	return faults
 }
 
-// Notes tells what earlier runs left behind that an operator should know, without changing anything.
+// Notes tells what an operator should know and is no fault, what earlier runs left behind among it. It changes nothing.
 func Notes(o Options) []string {
+	if o.Mode == Files {
+		return fileNotes(o)
+	}
 	if o.Mode != ACME || o.CacheDir == "" {
 		return nil
 	}
-	var notes []string
+	notes := cacheNotes(o)
 	st := corner{store: directory(o.CacheDir), name: slug(o.Directory)}
 	if isRedis(o.CacheDir) {
 		st.store = redis{o.CacheDir}

@@ -3,12 +3,16 @@ package tlsconfig
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"example.com/turnkey/tlsconfig/chain"
 )
 
 const (
@@ -39,14 +43,13 @@ func newFiles(o Options) (*files, error) {
 	f := &files{options: o, poke: make(chan struct{}, 1)}
 	for i := range o.CertFiles {
 		p := &pair{certFile: o.CertFiles[i], keyFile: o.KeyFiles[i]}
-		cert, sum, err := p.read()
-		if err == nil {
-			err = fresh(cert, time.Now())
+		c := p.read()
+		cert, v := c.judge(nil, false) // Check has looked whether it is a development certificate
+		if !v.OK() {
+			return nil, fmt.Errorf("loading certificate %s: %s", p.certFile, p.explain(v.Faults))
 		}
-		if err != nil {
-			return nil, fmt.Errorf("loading certificate %s: %w", p.certFile, err)
-		}
-		p.cert, p.served, p.seen = cert, sum, sum
+		f.tell(p, v)
+		p.cert, p.served, p.seen = cert, c.sum, c.sum
 		f.pairs = append(f.pairs, p)
 	}
 	f.publish()
@@ -106,7 +109,7 @@ func (f *files) look(now bool) {
 	// Without the lock: a disk that hangs must not hold up Status, and with it /readyz.
 	contents := make([]content, len(f.pairs))
 	for i, p := range f.pairs {
-		contents[i].cert, contents[i].sum, contents[i].err = p.read()
+		contents[i] = p.read()
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -120,62 +123,105 @@ func (f *files) look(now bool) {
 	}
 }
 
-// content is what was read of a pair's files.
-type content struct {
-	cert *tls.Certificate
-	sum  [32]byte
-	err  error
-}
-
+// lookAt takes up what was read if it is better than what is served.
 func (f *files) lookAt(p *pair, c content, now bool) (changed bool) {
 	log := f.options.Log.With("file", p.certFile)
-	cert, sum, err := c.cert, c.sum, c.err
-	stable := sum == p.seen
-	p.seen = sum
-	if err == nil && sum == p.served {
-		if p.problem != "" {
+	stable := c.sum == p.seen
+	p.seen = c.sum
+	if c.sum == p.served && len(c.pair.Certs) > 0 {
+		if p.problem != p.flaw {
 			log.Info("certificate files are as before")
 		}
-		p.problem = ""
+		p.problem = p.flaw
 		return false
 	}
 	if !stable && !now {
 		return false
 	}
-	if err == nil {
-		err = f.better(p, cert)
+	cert, v := c.judge(f.needed(p), f.options.Prod)
+	if cert != nil {
+		v.Faults = append(v.Faults, lost(p.cert, v)...)
 	}
-	if err != nil {
-		if problem := err.Error(); problem != p.problem {
+	problem := p.explain(v.Faults)
+	if problem != "" && !f.lesserEvil(p, cert, v) {
+		if problem != p.problem {
 			p.problem = problem
-			log.Error("the certificate in the files is not usable; the old one stays", "error", err,
-				"old_not_after", p.cert.Leaf.NotAfter)
+			log.Error("the certificate in the files is not usable; the old one stays", "error", problem, "old_not_after", p.cert.Leaf.NotAfter)
 		}
 		return false
 	}
-	p.cert, p.served, p.problem, p.warned = cert, sum, "", time.Time{}
+	old := p.cert.Leaf.NotAfter
+	p.cert, p.served, p.flaw, p.problem, p.warned = cert, c.sum, problem, problem, time.Time{}
+	if problem != "" {
+		log.Error("the certificate in the files is not usable; it is served, as visitors do not accept the old one either", "error", problem,
+			"names", leafNames(cert), "not_after", cert.Leaf.NotAfter, "old_not_after", old)
+		return true
+	}
 	log.Info("certificate renewed", "names", leafNames(cert), "not_after", cert.Leaf.NotAfter)
+	f.tell(p, v)
 	return true
 }
 
-// better refuses a certificate that would serve visitors worse than the one in hand.
-func (f *files) better(p *pair, cert *tls.Certificate) error {
-	if err := fresh(cert, time.Now()); err != nil {
-		return err
-	}
-	if f.options.Prod && developed(cert) {
-		return errDeveloped
-	}
+// needed are the names of the site that the pair's certificate is for: a new one must not lose them.
+func (f *files) needed(p *pair) []string {
 	if f.options.Mode == Local {
 		return nil // made here, for the names as they are now
 	}
-	old, with := newSnapshot([]*tls.Certificate{p.cert}), newSnapshot([]*tls.Certificate{cert})
-	for _, domain := range f.options.Domains {
-		if old.covers(domain) && !with.covers(domain) {
-			return fmt.Errorf("it is not for %s, which the old one is", domain)
+	old := newSnapshot([]*tls.Certificate{p.cert})
+	return slices.DeleteFunc(slices.Clone(f.options.Domains), func(name string) bool { return !old.covers(name) })
+}
+
+// lost is a fault where a leaf came without the certificate that signed it, and the old pair has that one. Where it does
+// not, a root may have signed the leaf directly.
+func lost(old *tls.Certificate, v verdict) []chain.Reason {
+	if !v.Alone {
+		return nil
+	}
+	for _, der := range old.Certificate[1:] {
+		signer, err := x509.ParseCertificate(der)
+		if err == nil && v.Served[0].CheckSignatureFrom(signer) == nil {
+			return []chain.Reason{{About: chain.Path, Text: fmt.Sprintf("the certificate that signed it, %q, is missing, and was there before", signer.Subject.CommonName),
+				Fix: "put the CA's chain behind your certificate, as in fullchain.pem"}}
 		}
 	}
 	return nil
+}
+
+// lesserEvil reports whether to serve a pair in spite of its faults: visitors no longer accept the old one, by its dates
+// or its signer's, and the new one ends later and is for the same names.
+func (f *files) lesserEvil(p *pair, cert *tls.Certificate, v verdict) bool {
+	if cert == nil || !cert.Leaf.NotAfter.After(p.cert.Leaf.NotAfter) || f.options.Prod && developed(cert) {
+		return false
+	}
+	if slices.ContainsFunc(v.Faults, func(r chain.Reason) bool { return r.About == chain.Names }) {
+		return false
+	}
+	return !usable(parsed(p.cert), nil, nil, time.Now()).OK()
+}
+
+// parsed is what a certificate sends.
+func parsed(cert *tls.Certificate) []*x509.Certificate {
+	var out []*x509.Certificate
+	for _, der := range cert.Certificate {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// tell logs what an operator should know of a pair that is taken up. Without its path most visitors refuse it.
+func (f *files) tell(p *pair, v verdict) {
+	if f.options.Mode == Local {
+		return
+	}
+	for _, note := range v.Notes {
+		level := slog.LevelInfo
+		if v.Alone && note.About == chain.Path {
+			level = slog.LevelWarn
+		}
+		f.options.Log.Log(context.Background(), level, "a note on the certificate", "file", p.certFile, "note", note.String())
+	}
 }
 
 // remind says once a day that a certificate nears its end: whoever renews the files seems not to.

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
+
+	"example.com/turnkey/tlsconfig/chain"
 )
 
 // checkFiles looks at every pair, then whether together they are for every domain.
@@ -21,17 +22,12 @@ func checkFiles(o Options) []Fault {
 	var certs []*tls.Certificate
 	for i, file := range o.CertFiles {
 		p := &pair{certFile: file, keyFile: o.KeyFiles[i]}
-		cert, _, err := p.read()
-		if err == nil {
-			err = fresh(cert, time.Now())
+		cert, v := p.read().judge(nil, o.Prod)
+		if cert != nil {
 			certs = append(certs, cert)
 		}
-		if err == nil && o.Prod && developed(cert) {
-			faults = append(faults, Fault{"TLS_CERT_FILE", file, errDeveloped.Error(),
-				"point TLS_CERT_FILE and TLS_KEY_FILE at a certificate of a public authority, set TLS_MODE=acme to get one, or set ENV=dev"})
-		}
-		if err != nil {
-			faults = append(faults, Fault{"TLS_CERT_FILE", file, err.Error(), "point TLS_CERT_FILE and TLS_KEY_FILE at a current certificate chain and its own key"})
+		for _, r := range v.Faults {
+			faults = append(faults, p.fault(r))
 		}
 	}
 	if len(certs) < len(o.CertFiles) {
@@ -47,12 +43,25 @@ func checkFiles(o Options) []Fault {
 	return faults
 }
 
+// fault is a reason by the setting that it is about.
+func (p *pair) fault(r chain.Reason) Fault {
+	switch {
+	case r.Text == errDeveloped.Error():
+		return Fault{"TLS_CERT_FILE", p.certFile, r.Text,
+			"point TLS_CERT_FILE and TLS_KEY_FILE at a certificate of a public authority, set TLS_MODE=acme to get one, or set ENV=dev"}
+	case r.Key:
+		return Fault{"TLS_KEY_FILE", p.keyFile, r.String(), fmt.Sprintf("point TLS_KEY_FILE at the key of TLS_CERT_FILE=%q", p.certFile)}
+	}
+	return Fault{"TLS_CERT_FILE", p.certFile, r.String(),
+		fmt.Sprintf("point TLS_CERT_FILE and TLS_KEY_FILE at a current certificate chain and its own key; the key now is %q", p.keyFile)}
+}
+
 // CertNames are the names in the leaf certificates of PEM files, in order and each once; unreadable files have none.
 func CertNames(certFiles, keyFiles []string) []string {
 	var names []string
 	for i := range min(len(certFiles), len(keyFiles)) {
 		p := &pair{certFile: certFiles[i], keyFile: keyFiles[i]}
-		if cert, _, err := p.read(); err == nil {
+		if cert, _ := p.read().judge(nil, false); cert != nil {
 			for _, n := range leafNames(cert) {
 				if !slices.Contains(names, n) {
 					names = append(names, n)

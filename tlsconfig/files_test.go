@@ -1,16 +1,20 @@
 package tlsconfig
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"example.com/turnkey/tlsconfig/chain/chaintest"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
@@ -172,14 +176,37 @@ func TestRunEndsAndReloadDoesNotWait(t *testing.T) {
 func FuzzPEM(f *testing.F) {
 	cert, key := pairFor(f, "a.test")
 	f.Add(read(f, cert), read(f, key))
+	authority := chaintest.New(f, "a.test")
+	for _, row := range slices.Concat(chaintest.Good(), chaintest.Bad()) {
+		c, k := row.Pair(authority)
+		f.Add(c, k)
+	}
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\n"), []byte("-----BEGIN PRIVATE KEY-----\n"))
 	dir := f.TempDir()
 	p := &pair{certFile: filepath.Join(dir, "c"), keyFile: filepath.Join(dir, "k")}
 	f.Fuzz(func(t *testing.T, c, k []byte) {
 		write(t, p.certFile, c)
 		write(t, p.keyFile, k)
-		if cert, _, err := p.read(); err == nil && (cert.Leaf == nil || cert.PrivateKey == nil) {
-			t.Error("half a pair was taken for a whole one")
+		cert, v := p.read().judge(nil, false)
+		if v.OK() && cert == nil {
+			t.Fatal("a pair without a fault cannot be served")
+		}
+		if cert == nil {
+			return
+		}
+		if cert.Leaf == nil || cert.PrivateKey == nil || !bytes.Equal(cert.Leaf.Raw, cert.Certificate[0]) {
+			t.Fatal("half a pair was taken for a whole one, or the leaf is not the first")
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var chain []byte
+		for _, c := range cert.Certificate {
+			chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
+		}
+		if _, err := tls.X509KeyPair(chain, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+			t.Errorf("crypto/tls does not take what is served: %v", err)
 		}
 	})
 }

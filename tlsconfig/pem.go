@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
@@ -20,31 +21,60 @@ type pair struct {
 	certFile, keyFile string
 	cert              *tls.Certificate // being served
 	served            [32]byte         // content of the two files that cert came from
+	flaw              string           // why visitors do not accept cert, which was taken up for want of a better one
 	seen              [32]byte         // content at the last look
-	problem           string           // why the files' present content is not served
+	problem           string           // what is wrong with the files' present content
 	warned            time.Time
 }
 
-// read loads the pair and checks that it is whole: certificate and key belong together and no block is cut off.
-// The sum stands for what was read, also when it was not usable.
-func (p *pair) read() (cert *tls.Certificate, sum [32]byte, err error) {
+// content is what was read of a pair's files.
+type content struct {
+	pair chain.Pair
+	sum  [32]byte // of what was read, also when it was not usable
+}
+
+// read reads both files. What is wrong with them is among the problems of the pair.
+func (p *pair) read() content {
 	certPEM, certErr := os.ReadFile(p.certFile)
 	keyPEM, keyErr := os.ReadFile(p.keyFile)
-	sum = sha256.Sum256(slices.Concat(certPEM, []byte{0}, keyPEM))
-	switch {
-	case certErr != nil:
-		return nil, sum, plainError(certErr)
-	case keyErr != nil:
-		return nil, sum, fmt.Errorf("key %s: %w", p.keyFile, plainError(keyErr))
+	c := content{sum: sha256.Sum256(slices.Concat(certPEM, []byte{0}, keyPEM))}
+	if certErr == nil && keyErr == nil {
+		c.pair = chain.Read(certPEM, keyPEM)
+		return c
 	}
-	if err := wholePEM(certPEM); err != nil {
-		return nil, sum, err
+	if certErr != nil {
+		c.pair.Problems = append(c.pair.Problems, chain.Reason{Text: plainError(certErr).Error(), About: chain.Files})
 	}
-	loaded, err := tls.X509KeyPair(certPEM, keyPEM)
-	if err != nil {
-		return nil, sum, readable(err, p.keyFile)
+	if keyErr != nil {
+		c.pair.Problems = append(c.pair.Problems, chain.Reason{Text: plainError(keyErr).Error(), About: chain.Files, Key: true})
 	}
-	return &loaded, sum, nil
+	return c
+}
+
+// judge judges what was read, and makes of it what crypto/tls serves; nil where no certificate belongs to the key. In
+// production a development certificate is a fault too.
+func (c content) judge(names []string, prod bool) (*tls.Certificate, verdict) {
+	v := c.pair.Judge(names, time.Now())
+	if c.pair.Key == nil {
+		return nil, v
+	}
+	cert := v.Certificate(c.pair.Key)
+	if cert != nil && prod && developed(cert) {
+		v.Faults = append(v.Faults, chain.Reason{Text: errDeveloped.Error(), About: chain.Purpose})
+	}
+	return cert, v
+}
+
+// explain is what is wrong, in one line. The certificate's file is named by what stands around it.
+func (p *pair) explain(faults []chain.Reason) string {
+	lines := make([]string, len(faults))
+	for i, r := range faults {
+		lines[i] = r.String()
+		if r.Key {
+			lines[i] = fmt.Sprintf("TLS_KEY_FILE=%q: %s", p.keyFile, r)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // wholePEM finds what pem.Decode skips in silence: a last block that is only half there.
@@ -59,19 +89,6 @@ func wholePEM(data []byte) error {
 		}
 		data = rest
 	}
-}
-
-// readable says in an operator's words what crypto/tls says in a programmer's.
-func readable(err error, keyFile string) error {
-	switch msg := err.Error(); {
-	case strings.Contains(msg, "private key does not match"):
-		return fmt.Errorf("the key in %s belongs to another certificate", keyFile)
-	case strings.Contains(msg, "failed to find any PEM data in certificate"), strings.Contains(msg, "failed to find certificate PEM"):
-		return errors.New("holds no PEM certificate")
-	case strings.Contains(msg, "key input"):
-		return fmt.Errorf("%s holds no PEM private key", keyFile)
-	}
-	return err
 }
 
 // fresh refuses what no browser would accept, by its dates or because it names nobody.

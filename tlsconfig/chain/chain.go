@@ -16,10 +16,23 @@ import (
 
 // Reason is one thing about a pair, with what to do where that is known.
 type Reason struct {
-	Text string // what is found; "it" is the certificate
-	Fix  string // the command or the step that mends it; may be empty
-	Key  bool   // the key's file is at fault, not the certificate's
+	Text  string // what is found; "it" is the certificate
+	Fix   string // the command or the step that mends it; may be empty
+	About Part   // of the pair
+	Key   bool   // the key's file is at fault, not the certificate's
 }
+
+// Part is a part of a pair.
+type Part string
+
+const (
+	Files   Part = "files" // what cannot be read, and what does not belong together
+	Dates   Part = "dates" // of the leaf, as the following
+	Names   Part = "names"
+	Purpose Part = "purpose"
+	Key     Part = "key"  // and the signature
+	Path    Part = "path" // to the root
+)
 
 func (r Reason) String() string {
 	if r.Fix == "" {
@@ -64,12 +77,12 @@ func (v Verdict) Certificate(key crypto.PrivateKey) *tls.Certificate {
 	return cert
 }
 
-func (v *Verdict) fault(text, fix string) {
-	v.Faults = append(v.Faults, Reason{Text: text, Fix: fix})
+func (v *Verdict) fault(about Part, text, fix string) {
+	v.Faults = append(v.Faults, Reason{Text: text, Fix: fix, About: about})
 }
 
-func (v *Verdict) note(text, fix string) {
-	v.Notes = append(v.Notes, Reason{Text: text, Fix: fix})
+func (v *Verdict) note(about Part, text, fix string) {
+	v.Notes = append(v.Notes, Reason{Text: text, Fix: fix, About: about})
 }
 
 type faults []Reason

@@ -72,8 +72,8 @@ func (f *File) none(data []byte) {
 		}
 		return problem + "; " + text
 	}
-	f.certProblems = append(f.certProblems, Reason{Text: with("holds no PEM certificate"), Fix: certFix})
-	f.keyProblems = append(f.keyProblems, Reason{Text: with("holds no PEM private key"), Fix: keyFix, Key: true})
+	f.certProblems = append(f.certProblems, Reason{About: Files, Text: with("holds no PEM certificate"), Fix: certFix})
+	f.keyProblems = append(f.keyProblems, Reason{About: Files, Text: with("holds no PEM private key"), Fix: keyFix, Key: true})
 }
 
 const (

@@ -15,8 +15,12 @@ import (
 )
 
 // Judge says what clients that ask for names will make of a certificate, the ones that came with it in any order, and its
-// key at that moment. The leaf is the certificate that belongs to the key, wherever it stands.
+// key at that moment. The leaf is the certificate that belongs to the key, wherever it stands. Without a key, as a client
+// sees them, the first one is the leaf (RFC 8446 §4.4.2).
 func Judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now time.Time) Verdict {
+	if key == nil && len(certs) > 0 {
+		return judgeLeaf(certs, 0, names, now, false)
+	}
 	return judge(certs, key, names, now, false)
 }
 
@@ -25,7 +29,7 @@ func judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now
 	if len(certs) == 0 {
 		v := Verdict{}
 		if !damaged {
-			v.fault("holds no PEM certificate", "")
+			v.fault(Files, "holds no PEM certificate", "")
 		}
 		return v
 	}
@@ -67,20 +71,20 @@ func judgeLeaf(certs []*x509.Certificate, i int, names []string, now time.Time, 
 func (v *Verdict) dates(leaf *x509.Certificate, now time.Time) {
 	switch {
 	case now.After(leaf.NotAfter):
-		v.fault("it expired on "+date(leaf.NotAfter), "")
+		v.fault(Dates, "it expired on "+date(leaf.NotAfter), "")
 	case now.Before(leaf.NotBefore):
-		v.fault("it is valid only from "+date(leaf.NotBefore)+"; is the clock right?", "")
+		v.fault(Dates, "it is valid only from "+date(leaf.NotBefore)+"; is the clock right?", "")
 	}
 }
 
 func (v *Verdict) names(leaf *x509.Certificate, names []string) {
 	if len(leaf.DNSNames)+len(leaf.IPAddresses) == 0 {
-		v.fault("it names no host (subject alternative names), so no browser accepts it", "")
+		v.fault(Names, "it names no host (subject alternative names), so no browser accepts it", "")
 		return
 	}
 	for _, name := range names {
 		if !covers(leaf, name) {
-			v.fault("it is not for "+name, "")
+			v.fault(Names, "it is not for "+name, "")
 		}
 	}
 }
@@ -99,17 +103,17 @@ func covers(leaf *x509.Certificate, name string) bool {
 // purpose looks at what the CA made the certificate for.
 func (v *Verdict) purpose(leaf *x509.Certificate) {
 	if len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0 && !serves(leaf) {
-		v.fault("it is not for a server (its extended key usage lacks server authentication), so clients refuse it", "")
+		v.fault(Purpose, "it is not for a server (its extended key usage lacks server authentication), so clients refuse it", "")
 	}
 	// TLS 1.3 and every ECDHE suite have the server sign: RFC 8446 §4.4.2.2. Chrome enforces it for RSA too.
 	if leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
-		v.fault("its key may not sign a handshake (its key usage lacks digital signature), so browsers refuse it", "")
+		v.fault(Purpose, "its key may not sign a handshake (its key usage lacks digital signature), so browsers refuse it", "")
 	}
 	if n := len(leaf.UnhandledCriticalExtensions); n > 0 {
-		v.fault(fmt.Sprintf("it has a critical extension (%s) that clients do not know, so they refuse it", leaf.UnhandledCriticalExtensions[0]), "")
+		v.fault(Purpose, fmt.Sprintf("it has a critical extension (%s) that clients do not know, so they refuse it", leaf.UnhandledCriticalExtensions[0]), "")
 	}
 	if leaf.IsCA {
-		v.note("it is a CA certificate itself, which Firefox does not accept from a server", "")
+		v.note(Purpose, "it is a CA certificate itself, which Firefox does not accept from a server", "")
 	}
 }
 
@@ -124,30 +128,30 @@ func (v *Verdict) publicKey(leaf *x509.Certificate) {
 	switch k := leaf.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if bits := k.N.BitLen(); bits < 2048 {
-			v.fault(fmt.Sprintf("its key, RSA %d, is too short: clients refuse it", bits), newKey)
+			v.fault(Key, fmt.Sprintf("its key, RSA %d, is too short: clients refuse it", bits), newKey)
 		} else if bits > 8192 {
-			v.note(fmt.Sprintf("its key, RSA %d, is longer than 8192 bits, which Go's clients refuse", bits), "")
+			v.note(Key, fmt.Sprintf("its key, RSA %d, is longer than 8192 bits, which Go's clients refuse", bits), "")
 		}
 	case *ecdsa.PublicKey:
 		switch curve := k.Curve.Params(); {
 		case curve.BitSize < 256:
-			v.fault("its key, ECDSA "+curve.Name+", cannot be used in TLS: clients refuse it", newKey)
+			v.fault(Key, "its key, ECDSA "+curve.Name+", cannot be used in TLS: clients refuse it", newKey)
 		case curve.BitSize > 384:
-			v.note("its key is ECDSA "+curve.Name+", which Chrome does not accept", "")
+			v.note(Key, "its key is ECDSA "+curve.Name+", which Chrome does not accept", "")
 		}
 	case ed25519.PublicKey:
-		v.note("its key is Ed25519, which browsers do not accept", "")
+		v.note(Key, "its key is Ed25519, which browsers do not accept", "")
 	default:
-		v.fault("its key is of a kind that TLS cannot use", newKey)
+		v.fault(Key, "its key is of a kind that TLS cannot use", newKey)
 	}
 }
 
 func (v *Verdict) signature(leaf *x509.Certificate) {
 	switch {
 	case leaf.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
-		v.fault("it is signed by an algorithm that clients do not know", "")
+		v.fault(Key, "it is signed by an algorithm that clients do not know", "")
 	case outdated(leaf) && !selfSigned(leaf):
-		v.fault("it is signed by "+leaf.SignatureAlgorithm.String()+", which clients refuse", "get a certificate from a CA of today")
+		v.fault(Key, "it is signed by "+leaf.SignatureAlgorithm.String()+", which clients refuse", "get a certificate from a CA of today")
 	}
 }
 
@@ -170,15 +174,16 @@ func belongs(c *x509.Certificate, key crypto.PrivateKey) bool {
 	return ok && public.Equal(c.PublicKey)
 }
 
+// mismatch says that a key is not the leaf's.
 func mismatch(leaf *x509.Certificate, key crypto.PrivateKey) Reason {
 	ours, theirs := "of another kind", kind(leaf.PublicKey)
 	if signer, ok := key.(crypto.Signer); ok {
 		ours = kind(signer.Public())
 	}
 	if ours != theirs {
-		return Reason{Key: true, Text: "the key belongs to another certificate: the key is " + ours + ", the certificate's is " + theirs}
+		return Reason{About: Files, Key: true, Text: "belongs to another certificate: the key is " + ours + ", the certificate's is " + theirs}
 	}
-	return Reason{Key: true, Text: "the key belongs to another certificate"}
+	return Reason{About: Files, Text: "the key belongs to another certificate"} // either file may be the wrong one
 }
 
 func kind(public crypto.PublicKey) string {

@@ -23,12 +23,12 @@ func (f *File) key(b block) {
 	case b.label == "OPENSSH PRIVATE KEY":
 		// openssh/PROTOCOL.key: a magic word, then the cipher's name behind its length.
 		if bytes.HasPrefix(b.Bytes, []byte("openssh-key-v1\x00\x00\x00\x00\x04none")) {
-			problem(Reason{Text: "is a key in OpenSSH's own format", Fix: sshKey})
+			problem(Reason{About: Files, Text: "is a key in OpenSSH's own format", Fix: sshKey})
 		} else {
-			problem(Reason{Text: "is encrypted, in OpenSSH's own format", Fix: sshKey})
+			problem(Reason{About: Files, Text: "is encrypted, in OpenSSH's own format", Fix: sshKey})
 		}
 	case b.label == "ENCRYPTED PRIVATE KEY", b.Headers["DEK-Info"] != "", b.Headers["Proc-Type"] != "":
-		problem(Reason{Text: "is encrypted", Fix: "openssl pkey -in KEY -out NEW"})
+		problem(Reason{About: Files, Text: "is encrypted", Fix: "openssl pkey -in KEY -out NEW"})
 	default:
 		key, err := parseKey(b.Bytes)
 		if err != nil {

@@ -18,7 +18,7 @@ type Pair struct {
 func Read(certPEM, keyPEM []byte) Pair {
 	certFile, keyFile := Parse(certPEM), Parse(keyPEM)
 	if !certFile.holdsCert && certFile.holdsKey && keyFile.holdsCert && !keyFile.holdsKey {
-		return Pair{Problems: []Reason{{Text: "the two files are swapped, a key is where the certificate should be", Fix: "exchange them"}}}
+		return Pair{Problems: []Reason{{About: Files, Text: "the two files are swapped, a key is where the certificate should be", Fix: "exchange them"}}}
 	}
 	certs, problems := certFile.Certificates()
 	keys, keyProblems := keyFile.PrivateKeys()

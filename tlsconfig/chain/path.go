@@ -21,15 +21,15 @@ func (v *Verdict) path(certs []*x509.Certificate, at int, now time.Time, damaged
 		switch first := slices.IndexFunc(certs, c.Equal); {
 		case i == at:
 		case c.Equal(leaf):
-			v.note(fmt.Sprintf("certificate %d is a second copy of the leaf; it is not served", i+1), "")
+			v.note(Path, fmt.Sprintf("certificate %d is a second copy of the leaf; it is not served", i+1), "")
 		case first < i:
-			v.note(fmt.Sprintf("certificate %d is a second copy of certificate %d; it is served once", i+1, first+1), "")
+			v.note(Path, fmt.Sprintf("certificate %d is a second copy of certificate %d; it is served once", i+1, first+1), "")
 		default:
 			others = append(others, c)
 		}
 	}
 	if at > 0 {
-		v.note(fmt.Sprintf("the leaf is certificate %d of %d; it is served first, as clients expect", at+1, len(certs)), "")
+		v.note(Path, fmt.Sprintf("the leaf is certificate %d of %d; it is served first, as clients expect", at+1, len(certs)), "")
 	}
 	signers := signersOf(leaf, others, now)
 	v.Served = append([]*x509.Certificate{leaf}, climb(signers, others, now)...)
@@ -39,11 +39,11 @@ func (v *Verdict) path(certs []*x509.Certificate, at int, now time.Time, damaged
 		v.signer(leaf, signers, now)
 	case damaged: // the one that is missing may be the one that cannot be read
 	case selfSigned(leaf):
-		v.note("it is signed by itself: only clients that were given it accept it", "")
+		v.note(Path, "it is signed by itself: only clients that were given it accept it", "")
 	case v.Alone:
-		v.note(fmt.Sprintf("no CA certificate came with it: clients accept it only where %q is a root that they know", name(leaf.Issuer)), fullchain)
+		v.note(Path, fmt.Sprintf("no CA certificate came with it: clients accept it only where %q is a root that they know", name(leaf.Issuer)), fullchain)
 	default:
-		v.fault(stranger(leaf, others), fullchain)
+		v.fault(Path, stranger(leaf, others), fullchain)
 	}
 	v.rest(certs, others, now)
 }
@@ -91,18 +91,18 @@ func (v *Verdict) signer(leaf *x509.Certificate, signers []*x509.Certificate, no
 	best := signers[0]
 	found := signerFaults(leaf, best, now)
 	for _, text := range found {
-		v.fault(fmt.Sprintf("the certificate that signed it, %q, %s", name(best.Subject), text), "get the CA's present chain, and put it behind your certificate")
+		v.fault(Path, fmt.Sprintf("the certificate that signed it, %q, %s", name(best.Subject), text), "get the CA's present chain, and put it behind your certificate")
 	}
 	if len(found) > 0 {
 		return
 	}
 	for _, twin := range signers[1:] {
 		if texts := signerFaults(leaf, twin, now); len(texts) > 0 {
-			v.note(fmt.Sprintf("a second certificate of %q %s; the other one holds", name(twin.Subject), texts[0]), "")
+			v.note(Path, fmt.Sprintf("a second certificate of %q %s; the other one holds", name(twin.Subject), texts[0]), "")
 		}
 	}
 	if best.NotAfter.Before(leaf.NotAfter) {
-		v.note(fmt.Sprintf("the certificate that signed it, %q, ends before it, on %s", name(best.Subject), date(best.NotAfter)), "")
+		v.note(Path, fmt.Sprintf("the certificate that signed it, %q, ends before it, on %s", name(best.Subject), date(best.NotAfter)), "")
 	}
 }
 
@@ -175,18 +175,18 @@ func (v *Verdict) rest(certs, others []*x509.Certificate, now time.Time) {
 		at := slices.IndexFunc(certs, c.Equal) + 1
 		switch above := slices.IndexFunc(v.Served, c.Equal); {
 		case above < 0:
-			v.note(fmt.Sprintf("certificate %d, %q, has nothing to do with the leaf; it is not served", at, name(c.Subject)), "")
+			v.note(Path, fmt.Sprintf("certificate %d, %q, has nothing to do with the leaf; it is not served", at, name(c.Subject)), "")
 		case signed(v.Served[0], c): // judged
 		case now.After(c.NotAfter):
-			v.note(fmt.Sprintf("certificate %d, %q, further up, expired on %s", at, name(c.Subject), date(c.NotAfter)), "")
+			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, expired on %s", at, name(c.Subject), date(c.NotAfter)), "")
 		case now.Before(c.NotBefore):
-			v.note(fmt.Sprintf("certificate %d, %q, further up, is valid only from %s", at, name(c.Subject), date(c.NotBefore)), "")
+			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is valid only from %s", at, name(c.Subject), date(c.NotBefore)), "")
 		case selfSigned(c):
-			v.note(fmt.Sprintf("certificate %d, %q, is a root: clients have it, or will not believe it", at, name(c.Subject)), "leave it out")
+			v.note(Path, fmt.Sprintf("certificate %d, %q, is a root: clients have it, or will not believe it", at, name(c.Subject)), "leave it out")
 		case !isCA(c):
-			v.note(fmt.Sprintf("certificate %d, %q, further up, is not a CA's", at, name(c.Subject)), "")
+			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is not a CA's", at, name(c.Subject)), "")
 		case outdated(c):
-			v.note(fmt.Sprintf("certificate %d, %q, further up, is signed by %s", at, name(c.Subject), c.SignatureAlgorithm), "")
+			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is signed by %s", at, name(c.Subject), c.SignatureAlgorithm), "")
 		}
 	}
 }

@@ -68,9 +68,9 @@ func (f *File) Certificates() ([]*x509.Certificate, []Reason) {
 	case len(f.certProblems)+len(f.certs) > 0:
 		return f.certs, f.certProblems
 	case f.holdsKey:
-		return nil, []Reason{{Text: "holds a private key and no PEM certificate"}}
+		return nil, []Reason{{About: Files, Text: "holds a private key and no PEM certificate"}}
 	}
-	return nil, []Reason{{Text: "holds no PEM certificate"}}
+	return nil, []Reason{{About: Files, Text: "holds no PEM certificate"}}
 }
 
 // PrivateKeys are those of the file in its order, and the problems with them. One of the two is never empty.
@@ -80,9 +80,9 @@ func (f *File) PrivateKeys() ([]crypto.Signer, []Reason) {
 	case len(f.keyProblems)+len(f.keys) > 0:
 		return f.keys, f.keyProblems
 	case f.holdsCert:
-		return nil, []Reason{{Text: "holds a certificate and no PEM private key", Key: true}}
+		return nil, []Reason{{About: Files, Text: "holds a certificate and no PEM private key", Key: true}}
 	}
-	return nil, []Reason{{Text: "holds no PEM private key", Key: true}}
+	return nil, []Reason{{About: Files, Text: "holds no PEM private key", Key: true}}
 }
 
 // split finds every block by its BEGIN line, which pem.Decode finds only where the rest is right too.
@@ -151,10 +151,10 @@ func (f *File) other(b block) {
 
 // both is a problem with the file in either role.
 func (f *File) both(text, fix string) {
-	f.certProblems = append(f.certProblems, Reason{Text: text, Fix: fix})
-	f.keyProblems = append(f.keyProblems, Reason{Text: text, Fix: fix, Key: true})
+	f.certProblems = append(f.certProblems, Reason{About: Files, Text: text, Fix: fix})
+	f.keyProblems = append(f.keyProblems, Reason{About: Files, Text: text, Fix: fix, Key: true})
 }
 
 func unreadable(b block, why, fix string) Reason {
-	return Reason{Text: fmt.Sprintf("block %d cannot be read: %s", b.number, why), Fix: fix}
+	return Reason{About: Files, Text: fmt.Sprintf("block %d cannot be read: %s", b.number, why), Fix: fix}
 }

@@ -142,7 +142,7 @@ func badKeys() []Row {
 	return []Row{
 		keyLike("RSA of 1024 bits", "RSA 1024, is too short", func(t testing.TB) crypto.Signer { return rsaKey(t, 1024) }),
 		keyLike("ECDSA P-224", "P-224, cannot be used", func(t testing.TB) crypto.Signer { return curve(t, elliptic.P224()) }),
-		{Name: "the key of another certificate", Says: "belongs to another certificate", OfKey: true, Unmet: true,
+		{Name: "the key of another certificate", Says: "the key belongs to another certificate", Unmet: true,
 			Chain: func(a *Authority, _ crypto.PublicKey) []byte {
 				return a.pem(a.Leaf(ec(a.t).Public(), nil), a.Intermediate)
 			}},
@@ -334,4 +334,9 @@ func curve(t testing.TB, c elliptic.Curve) crypto.Signer {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// Expiring is a good pair that ends within a time.
+func Expiring(within time.Duration) Row {
+	return leafLike("a good pair that ends soon", "", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(within) })
 }
