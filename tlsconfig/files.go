@@ -44,7 +44,7 @@ func newFiles(o Options) (*files, error) {
 	for i := range o.CertFiles {
 		p := &pair{certFile: o.CertFiles[i], keyFile: o.KeyFiles[i]}
 		c := p.read()
-		cert, v := c.judge(nil, false) // Check has looked whether it is a development certificate
+		cert, v := c.judge(nil, o)
 		if !v.OK() {
 			return nil, fmt.Errorf("loading certificate %s: %s", p.certFile, p.explain(v.Faults))
 		}
@@ -138,7 +138,7 @@ func (f *files) lookAt(p *pair, c content, now bool) (changed bool) {
 	if !stable && !now {
 		return false
 	}
-	cert, v := c.judge(f.needed(p), f.options.Prod)
+	cert, v := c.judge(f.needed(p), f.options)
 	if cert != nil {
 		v.Faults = append(v.Faults, lost(p.cert, v)...)
 	}

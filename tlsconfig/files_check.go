@@ -22,7 +22,7 @@ func checkFiles(o Options) []Fault {
 	var certs []*tls.Certificate
 	for i, file := range o.CertFiles {
 		p := &pair{certFile: file, keyFile: o.KeyFiles[i]}
-		cert, v := p.read().judge(nil, o.Prod)
+		cert, v := p.read().judge(nil, o)
 		if cert != nil {
 			certs = append(certs, cert)
 		}
@@ -61,7 +61,7 @@ func CertNames(certFiles, keyFiles []string) []string {
 	var names []string
 	for i := range min(len(certFiles), len(keyFiles)) {
 		p := &pair{certFile: certFiles[i], keyFile: keyFiles[i]}
-		if cert, _ := p.read().judge(nil, false); cert != nil {
+		if cert, _ := p.read().judge(nil, Options{}); cert != nil {
 			for _, n := range leafNames(cert) {
 				if !slices.Contains(names, n) {
 					names = append(names, n)

@@ -187,7 +187,7 @@ func FuzzPEM(f *testing.F) {
 	f.Fuzz(func(t *testing.T, c, k []byte) {
 		write(t, p.certFile, c)
 		write(t, p.keyFile, k)
-		cert, v := p.read().judge(nil, false)
+		cert, v := p.read().judge(nil, Options{})
 		if v.OK() && cert == nil {
 			t.Fatal("a pair without a fault cannot be served")
 		}

@@ -13,7 +13,7 @@ func fileNotes(o Options) []string {
 	var notes []string
 	for i := range min(len(o.CertFiles), len(o.KeyFiles)) {
 		p := &pair{certFile: o.CertFiles[i], keyFile: o.KeyFiles[i]}
-		if _, v := p.read().judge(nil, o.Prod); v.OK() {
+		if _, v := p.read().judge(nil, o); v.OK() {
 			for _, note := range v.Notes {
 				line := p.certFile + ": " + note.Text
 				if note.Fix != "" {

@@ -52,14 +52,18 @@ func (p *pair) read() content {
 }
 
 // judge judges what was read, and makes of it what crypto/tls serves; nil where no certificate belongs to the key. In
-// production a development certificate is a fault too.
-func (c content) judge(names []string, prod bool) (*tls.Certificate, verdict) {
+// production a development certificate is a fault too. The path of one in development is localca's to keep, which knows
+// when the clock is wrong.
+func (c content) judge(names []string, o Options) (*tls.Certificate, verdict) {
 	v := c.pair.Judge(names, time.Now())
+	if o.Mode == Local {
+		v.Faults = slices.DeleteFunc(v.Faults, func(r chain.Reason) bool { return r.About == chain.Path })
+	}
 	if c.pair.Key == nil {
 		return nil, v
 	}
 	cert := v.Certificate(c.pair.Key)
-	if cert != nil && prod && developed(cert) {
+	if cert != nil && o.Prod && developed(cert) {
 		v.Faults = append(v.Faults, chain.Reason{Text: errDeveloped.Error(), About: chain.Purpose})
 	}
 	return cert, v

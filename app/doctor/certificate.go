@@ -29,7 +29,9 @@ func (l *look) certificate(ctx context.Context) section {
 	l.hosts(&s, chain[0])
 	l.dates(&s, chain[0])
 	l.trust(&s, chain)
-	order(&s, chain)
+	if judged(&s, chain, l.now) {
+		order(&s, chain)
+	}
 	key(&s, chain)
 	l.lifetime(&s, chain[0])
 	l.staple(&s, chain[0])

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -9,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"example.com/turnkey/scripts/internal/truststore"
+	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
@@ -84,15 +85,24 @@ func (d *doctor) certificate() {
 		d.wrong("certificate", d.site.CertFile+" is somebody else's work, so the server will not start", "set TLS_MODE=files to serve it, or move it away")
 		return
 	}
-	pair, err := tls.LoadX509KeyPair(d.site.CertFile, d.site.KeyFile)
-	if err != nil {
+	keyPEM, keyErr := os.ReadFile(d.site.KeyFile)
+	if err := errors.Join(err, keyErr); err != nil {
 		d.wrong("certificate", d.site.CertFile+" and "+d.site.KeyFile+" are no pair: "+err.Error(), makeAnew)
 		return
 	}
-	leaf := pair.Leaf
+	pair := chain.Read(data, keyPEM)
+	verdict := pair.Judge(nil, d.now)
+	early := len(verdict.Served) > 0 && d.now.Before(verdict.Served[0].NotBefore) // so the path may be, too
+	// The dates are judged below: a development pair is replaced before its end.
+	faults := slices.DeleteFunc(verdict.Faults, func(r chain.Reason) bool { return r.About == chain.Dates || early && r.About == chain.Path })
+	if len(faults) > 0 {
+		d.wrong("certificate", d.site.CertFile+" and "+d.site.KeyFile+" are no pair: "+chain.Verdict{Faults: faults}.Err().Error(), makeAnew)
+		return
+	}
+	leaf := verdict.Served[0]
 	left := d.days(leaf.NotAfter)
 	switch {
-	case d.now.Before(leaf.NotBefore):
+	case early:
 		d.wrong("certificate", "it is from the future: valid from "+day(leaf.NotBefore), "see the line on the clock; "+makeAnew)
 	case left < leafDays:
 		d.wrong("certificate", fmt.Sprintf("it ends on %s", day(leaf.NotAfter)), makeAnew+"; one that runs does so within the hour")

@@ -17,6 +17,7 @@ import (
 
 	"example.com/turnkey/scripts/internal/settings"
 	"example.com/turnkey/scripts/internal/truststore"
+	"example.com/turnkey/tlsconfig/chain/chaintest"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
@@ -58,6 +59,13 @@ func TestWrong(t *testing.T) {
 		{"half a pair", "certificate", func(t *testing.T, c *clone) {
 			c.write(t, c.doctor.site.KeyFile, "nonsense")
 		}, "are no pair", "make dev"},
+		{"an intermediate cut off", "certificate", func(t *testing.T, c *clone) {
+			data, err := os.ReadFile(c.doctor.site.CertFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.write(t, c.doctor.site.CertFile, string(data[:len(data)-40]))
+		}, "block 2 cannot be read: it is cut off", "make dev"},
 		{"another CA", "certificate", func(t *testing.T, c *clone) {
 			c.remove(t, "issuer.pem", "root.pem")
 			if _, _, err := localca.Open(c.ca); err != nil {
@@ -105,6 +113,21 @@ func TestWrong(t *testing.T) {
 				t.Errorf("got %+v, want %q and %q", got, test.found, test.fix)
 			}
 		})
+	}
+}
+
+// Each of them is somebody else's pair as well, so the words are those of the first thing that is wrong.
+func TestEveryBadPairIsWrong(t *testing.T) {
+	c := newClone(t)
+	c.ensure(t)
+	authority := chaintest.New(t, "localhost")
+	for _, row := range chaintest.Bad() {
+		certPEM, keyPEM := row.Pair(authority)
+		c.write(t, c.doctor.site.CertFile, string(certPEM))
+		c.write(t, c.doctor.site.KeyFile, string(keyPEM))
+		if got := c.examine(t, "certificate"); got.Status != bad || got.Fix == "" {
+			t.Errorf("%s: got %+v", row.Name, got)
+		}
 	}
 }
 

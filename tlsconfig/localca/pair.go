@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/turnkey/tlsconfig/chain"
 )
 
 // renewBefore is how much life a development certificate must have left to be used again.
@@ -157,11 +159,12 @@ func inspect(req Request, ca *CA, names []string) (finding, error) {
 	if keyErr != nil {
 		return finding{why: "half of it was missing", aside: []string{req.CertFile}}, nil
 	}
-	pair, err := tls.X509KeyPair(certData, keyData)
-	if err != nil {
+	pair := chain.Read(certData, keyData)
+	verdict := pair.Judge(nil, time.Now())
+	if len(pair.Problems) > 0 || len(verdict.Served) == 0 {
 		return finding{why: "it was corrupt or mismatched (kept as *.bad)", aside: []string{req.CertFile, req.KeyFile}}, nil
 	}
-	leaf := pair.Leaf
+	leaf := verdict.Served[0]
 	switch {
 	case !ca.Issued(leaf):
 		return finding{leaf: leaf, why: "the development CA is another one now"}, nil
@@ -171,6 +174,8 @@ func inspect(req Request, ca *CA, names []string) (finding, error) {
 		return finding{leaf: leaf, why: "it is from the future"}, nil
 	case !slices.Equal(sorted(names), sorted(certNames(leaf))):
 		return finding{leaf: leaf, why: "the names changed"}, nil
+	case verdict.Alone:
+		return finding{leaf: leaf, why: "the certificate that signed it was missing"}, nil
 	}
 	return finding{leaf: leaf}, nil
 }
