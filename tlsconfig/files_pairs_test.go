@@ -269,3 +269,26 @@ func chmod(t *testing.T, file string, mode uint32) {
 		t.Fatal(err)
 	}
 }
+
+func TestAFileOfCAsIsReadAsStrictly(t *testing.T) {
+	t.Parallel()
+	a := chaintest.New(t, "a.test")
+	good, _ := a.Good()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	for _, test := range []struct {
+		name string
+		data []byte
+		want string // words of the fault; empty: none
+	}{
+		{"a byte order mark", slices.Concat([]byte("\xef\xbb\xbf"), good), ""},
+		{"the second one cut off", good[:len(good)-40], "block 2 cannot be read: it is cut off"},
+		{"a TRUSTED CERTIFICATE", bytes.ReplaceAll(good, []byte(" CERT"), []byte(" TRUSTED CERT")), "openssl x509 -in"},
+		{"empty", nil, "no PEM certificate"},
+	} {
+		write(t, file, test.data)
+		faults := Check(Options{Mode: Proxy, ClientCAFile: file})
+		if test.want == "" && len(faults) > 0 || test.want != "" && (len(faults) == 0 || !strings.Contains(faults[0].Problem, test.want)) {
+			t.Errorf("%s: got %v, want %q", test.name, faults, test.want)
+		}
+	}
+}

@@ -231,9 +231,13 @@ func readPool(file string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, plainError(err)
 	}
+	certs, problems := readChain(data)
+	if len(problems) > 0 {
+		return nil, verdict{Faults: problems}.Err()
+	}
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(data) {
-		return nil, errors.New("holds no PEM certificate")
+	for _, c := range certs {
+		pool.AddCert(c)
 	}
 	return pool, nil
 }

@@ -42,7 +42,7 @@ func TestWrongSettings(t *testing.T) {
 		{"a cache that is no directory", shopping.With(rig.Env{"ACME_CACHE": "other.pem/acme"}), "", []string{`ACME_CACHE="other.pem/acme"`, "not a directory", "this user can write"}},
 		{"files without files", rig.Env{"ENV": "prod", "TLS_MODE": "files"}, "", []string{"TLS_CERT_FILE", "required", "fullchain.pem"}},
 		{"a certificate that is not there", ofFiles.With(rig.Env{"TLS_CERT_FILE": "lost.pem"}), "", []string{`TLS_CERT_FILE="lost.pem"`, "no such file", "TLS_KEY_FILE"}},
-		{"a key that is not there", ofFiles.With(rig.Env{"TLS_KEY_FILE": "lost.key"}), "", []string{"TLS_CERT_FILE", "lost.key", "no such file"}},
+		{"a key that is not there", ofFiles.With(rig.Env{"TLS_KEY_FILE": "lost.key"}), "", []string{`TLS_KEY_FILE="lost.key"`, "no such file", "cert.pem"}},
 		{"a key of another certificate", ofFiles.With(rig.Env{"TLS_KEY_FILE": "other.key"}), "", []string{`TLS_CERT_FILE="cert.pem"`, "other.key", "belongs to another certificate"}},
 		{"an expired certificate", ofFiles.With(rig.Env{"TLS_CERT_FILE": "old.pem", "TLS_KEY_FILE": "old.key"}), "", []string{`TLS_CERT_FILE="old.pem"`, "expired on", "current certificate"}},
 		{"a certificate for another host", ofFiles.With(rig.Env{"DOMAINS": "elsewhere.example.test"}), "", []string{`TLS_CERT_FILE="cert.pem"`, "elsewhere.example.test", "DOMAINS"}},
