@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/chain/chaintest"
 	"example.com/turnkey/tlsconfig/localca"
 )
@@ -182,12 +183,8 @@ func FuzzPEM(f *testing.F) {
 		f.Add(c, k)
 	}
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\n"), []byte("-----BEGIN PRIVATE KEY-----\n"))
-	dir := f.TempDir()
-	p := &pair{certFile: filepath.Join(dir, "c"), keyFile: filepath.Join(dir, "k")}
 	f.Fuzz(func(t *testing.T, c, k []byte) {
-		write(t, p.certFile, c)
-		write(t, p.keyFile, k)
-		cert, v := p.read().judge(nil, Options{})
+		cert, v := content{pair: chain.Read(c, k)}.judge(nil, Options{})
 		if v.OK() && cert == nil {
 			t.Fatal("a pair without a fault cannot be served")
 		}
@@ -201,11 +198,11 @@ func FuzzPEM(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var chain []byte
+		var served []byte
 		for _, c := range cert.Certificate {
-			chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
+			served = append(served, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
 		}
-		if _, err := tls.X509KeyPair(chain, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+		if _, err := tls.X509KeyPair(served, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
 			t.Errorf("crypto/tls does not take what is served: %v", err)
 		}
 	})
