@@ -38,15 +38,18 @@ func (p *pair) read() content {
 	certPEM, certErr := os.ReadFile(p.certFile)
 	keyPEM, keyErr := os.ReadFile(p.keyFile)
 	c := content{sum: sha256.Sum256(slices.Concat(certPEM, []byte{0}, keyPEM))}
-	if certErr == nil && keyErr == nil {
+	switch r := (chain.Reason{About: chain.Files}); {
+	case certErr != nil && keyErr != nil: // one mistake, such as a folder that is not mounted
+		r.Text = fmt.Sprintf("%v; TLS_KEY_FILE=%q: %v", plainError(certErr), p.keyFile, plainError(keyErr))
+		c.pair.Problems = []chain.Reason{r}
+	case certErr != nil:
+		r.Text = plainError(certErr).Error()
+		c.pair.Problems = []chain.Reason{r}
+	case keyErr != nil:
+		r.Text, r.Key = plainError(keyErr).Error(), true
+		c.pair.Problems = []chain.Reason{r}
+	default:
 		c.pair = chain.Read(certPEM, keyPEM)
-		return c
-	}
-	if certErr != nil {
-		c.pair.Problems = append(c.pair.Problems, chain.Reason{Text: plainError(certErr).Error(), About: chain.Files})
-	}
-	if keyErr != nil {
-		c.pair.Problems = append(c.pair.Problems, chain.Reason{Text: plainError(keyErr).Error(), About: chain.Files, Key: true})
 	}
 	return c
 }
