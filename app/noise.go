@@ -18,7 +18,7 @@ type noise struct {
 	hints  bool // the certificate is a development CA's: whoever refuses it is told of, with what to do
 	mu     sync.Mutex
 	counts map[string]int
-	hinted map[string]time.Time // by kind of client
+	hinted map[string]time.Time // by kind of hint
 }
 
 // handshakeReasons are found in crypto/tls's messages, the first match counting.

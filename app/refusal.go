@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// hintEvery is how long a kind of client that refuses the development certificate is not mentioned again.
+// hintEvery is how long a hint of a kind is not repeated.
 const hintEvery = time.Hour
 
 // refusals are how clients say that they do not trust a certificate's CA, the first match counting. Which client sends
@@ -30,16 +30,21 @@ func (n *noise) hint(line string) bool {
 		if !strings.HasSuffix(line, r.text) {
 			continue
 		}
-		n.mu.Lock()
-		due := time.Since(n.hinted[r.client]) >= hintEvery
-		if due {
-			n.hinted[r.client] = time.Now()
-		}
-		n.mu.Unlock()
-		if due {
+		if n.due(r.client) {
 			n.log.Warn("a client does not trust the development certificate", "likely", r.client, "fix", r.fix)
 		}
 		return true
 	}
 	return false
+}
+
+// due reports whether a kind was not hinted at for an hour, and counts it as hinted at.
+func (n *noise) due(kind string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if time.Since(n.hinted[kind]) < hintEvery {
+		return false
+	}
+	n.hinted[kind] = time.Now()
+	return true
 }

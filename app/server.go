@@ -173,14 +173,15 @@ func (s *server) counted(next http.Handler) http.Handler {
 func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 	failed := make(chan error, 1+len(s.listeners.https)+len(s.listeners.http)+len(s.listeners.admin))
 	i := 0
-	for _, group := range [][]net.Listener{s.listeners.https, s.listeners.http, s.listeners.admin} {
+	for kind, group := range [][]net.Listener{s.listeners.https, s.listeners.http, s.listeners.admin} {
 		if len(group) == 0 {
 			continue
 		}
-		srv := s.servers[i]
-		serve := srv.Serve
+		srv, setting := s.servers[i], [...]string{"HTTPS_ADDR", "HTTP_ADDR", "ADMIN_ADDR"}[kind]
+		serve := func(ln net.Listener) error { return srv.Serve(s.noticingProxies(ln, setting)) }
 		if srv.TLSConfig != nil {
 			serve = func(ln net.Listener) error {
+				ln = s.noticingProxies(ln, setting)
 				if !s.cfg.prod {
 					ln = plainOnTLS{ln, s.hosts}
 				}

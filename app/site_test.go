@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"maps"
 	"math/big"
@@ -20,6 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -208,6 +210,40 @@ func (s *site) logged(msg string, pairs ...string) map[string]any {
 	}
 	s.t.Fatalf("no log line %q %q in:\n%s", msg, pairs, s.out)
 	return nil
+}
+
+// lines are the log's with that in their message, once all that was asked for before is in the log.
+func (s *site) lines(msg string) (entries []map[string]any) {
+	s.t.Helper()
+	if s.http != "" {
+		path := fmt.Sprintf("/settled-%d", settled.Add(1))
+		s.do("GET", "http://shop.test"+path, "", "Host", "127.0.0.1", "X-Forwarded-Proto", "http")
+		s.logged("request", "path", path)
+	}
+	for line := range strings.SplitSeq(s.out.String(), "\n") {
+		var entry map[string]any
+		if json.Unmarshal([]byte(line), &entry) == nil && strings.Contains(fmt.Sprint(entry["msg"]), msg) {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
+
+var settled atomic.Int64
+
+// once checks that the log has one line with that in its message, at level WARN, and all the words in its attributes.
+func (s *site) once(msg string, words ...string) {
+	s.t.Helper()
+	entries := s.lines(msg)
+	if len(entries) != 1 || entries[0]["level"] != "WARN" {
+		s.t.Errorf("%d lines with %q, want one warning: %v", len(entries), msg, entries)
+		return
+	}
+	for _, w := range words {
+		if !strings.Contains(fmt.Sprint(entries[0]), w) {
+			s.t.Errorf("the line %v does not say %q", entries[0], w)
+		}
+	}
 }
 
 // wait returns the exit status.
