@@ -163,6 +163,11 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 			c.warnings = append(c.warnings, "HTTPS_ADDR is ignored: TLS_MODE=proxy opens HTTP_ADDR alone")
 		}
 		c.httpsAddr = ""
+		if c.clientCAFile != "" {
+			e.fault("TLS_CLIENT_CA_FILE", c.clientCAFile, "cannot be enforced with TLS_MODE=proxy: visitors shake hands with the proxy, and their certificates end there",
+				"let the proxy ask for them (nginx: ssl_client_certificate and ssl_verify_client on; Apache: SSLCACertificateFile and SSLVerifyClient require; "+
+					"HAProxy: ca-file and verify required) and take TLS_CLIENT_CA_FILE out; or end TLS here, with TLS_MODE=files")
+		}
 		if c.prod && len(c.domains) == 0 {
 			c.warnings = append(c.warnings, "DOMAINS is empty: every host that the proxy passes on is answered")
 		}
@@ -203,6 +208,7 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 	} else if c.mode == tlsconfig.Files && len(c.domains) == 0 {
 		c.hosts = tlsconfig.CertNames(c.certFiles, c.keyFiles)
 	}
+	c.warnings = append(c.warnings, c.anonymousOrigins()...)
 	return c, e.names, e.faults
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
 )
 
 // domains normalises host names to what the wire carries: lower case, ASCII (RFC 5890), no final dot.
@@ -90,4 +91,66 @@ func normalOrigin(v string) (origin, fix string) {
 		host += ":" + port
 	}
 	return u.Scheme + "://" + host, ""
+}
+
+// anonymousOrigins warns of each origin in CORS_ORIGINS from which browsers bring none of this site's cookies: those are
+// Secure and SameSite=Lax, and a site is a scheme and a registrable domain, on any port
+// (https://html.spec.whatwg.org/multipage/browsers.html#same-site). Every request from there is anonymous.
+func (c config) anonymousOrigins() (warnings []string) {
+	if len(c.hosts) == 0 { // any host that a proxy passes on
+		return nil
+	}
+	for _, origin := range c.corsOrigins {
+		u, err := url.Parse(origin)
+		if err != nil {
+			continue
+		}
+		sameDomain := slices.ContainsFunc(c.hosts, func(host string) bool { return siteOf(host) == siteOf(u.Hostname()) })
+		var fixes []string
+		if u.Scheme != "https" {
+			fixes = append(fixes, "serve that page over https"+c.certificateForOrigin(sameDomain)+" and write CORS_ORIGINS=https"+strings.TrimPrefix(origin, "http"))
+		}
+		if !sameDomain {
+			fixes = append(fixes, "give it a host of the same site ("+c.siblingHost()+"), or let it send a token in a header rather than cookies")
+		}
+		if len(fixes) > 0 {
+			warnings = append(warnings, fmt.Sprintf("CORS_ORIGINS=%s: browsers send no cookies of this site from there, and keep none, since cookies need https and the same site; "+
+				"every request from there is anonymous. To change that: %s", origin, strings.Join(fixes, "; ")))
+		}
+	}
+	return warnings
+}
+
+// certificateForOrigin names the pair that a development front end on this machine can serve, too.
+func (c config) certificateForOrigin(sameDomain bool) string {
+	if !sameDomain || c.prod || len(c.certFiles) != 1 || len(c.keyFiles) != 1 {
+		return ""
+	}
+	return fmt.Sprintf(" with this site's own certificate (Vite: server: { https: { cert: %q, key: %q } })", c.certFiles[0], c.keyFiles[0])
+}
+
+// siblingHost is an example of a host of the same site.
+func (c config) siblingHost() string {
+	host := strings.TrimPrefix(c.hosts[0], "*.")
+	if site := siteOf(host); site != "localhost" && strings.Contains(site, ".") && !isAddress(site) {
+		return "such as https://app." + site
+	}
+	return "such as https://" + host + " on another port"
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+// siteOf is a host's registrable domain; of what has none, an address or localhost, the host itself.
+func siteOf(host string) string {
+	host = strings.TrimPrefix(host, "*.")
+	if isAddress(host) {
+		return host
+	}
+	if site, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
+		return site
+	}
+	return host
 }
