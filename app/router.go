@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -43,27 +42,28 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 		return nil, err
 	}
 
-	var once sync.Once
+	h := &hints{cfg: cfg, log: log}
+	var refusedHost func(string) string
+	if !cfg.prod { // there, strangers name any host
+		refusedHost = h.refusedHost
+	}
 	r.Use(
-		middleware.Forwarded(cfg.trustedProxies, cfg.httpsAddr != ""), // first: what follows reads no stranger's word
+		middleware.Forwarded(middleware.Forwarding{ // first: what follows reads trusted words alone
+			Trusted: cfg.trustedProxies, ClientHeader: http.CanonicalHeaderKey(cfg.clientIPHeader),
+			TLSEnds: cfg.httpsAddr != "", TLSProves: cfg.clientCAFile != "", Doubt: h.doubt,
+		}),
 		middleware.RequestID(),
 		middleware.AccessLog(log, cfg.dev.quiet(probes)...),
 		middleware.HSTS(cfg.hsts), // before anything that can answer
 		middleware.Secure(),
 		middleware.Errors(log, !cfg.prod), // what is below answers errors through here
-		middleware.Hosts(hosts, probes),
+		middleware.Hosts(hosts, probes, refusedHost),
 		middleware.HTTPS(middleware.Redirect{
 			Status:    pick(cfg.prod, http.StatusPermanentRedirect, http.StatusTemporaryRedirect),
 			PlainPort: ports.http, TLSPort: ports.https,
-			Except: probes,
-			Unknown: func(*http.Request) {
-				once.Do(func() {
-					log.Warn("the proxy does not say whether visitors come over https; without that there is neither redirect nor HSTS",
-						"fix", "let it set X-Forwarded-Proto (nginx: proxy_set_header X-Forwarded-Proto $scheme)")
-				})
-			},
+			Except: probes, Unknown: h.unknownScheme,
 		}),
-		middleware.CORS(cfg.corsOrigins),
+		middleware.CORS(cfg.corsOrigins, h.refusedOrigin),
 		middleware.SameOrigin(cfg.corsOrigins...),
 		middleware.MediaTypes(handlers.BodyTypes),
 		middleware.BodyLimit(bodyLimit, handlers.BodyLimits),
@@ -75,7 +75,7 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 	if err := register(r, routes); err != nil {
 		return nil, err
 	}
-	return middleware.Head(r), nil
+	return middleware.Target(middleware.Head(r)), nil
 }
 
 // register turns gin's panic about two routes that clash into an error that says where to look.

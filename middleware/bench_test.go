@@ -30,17 +30,17 @@ func BenchmarkMiddleware(b *testing.B) {
 		h    []gin.HandlerFunc
 	}{
 		{"none", nil},
-		{"Forwarded", []gin.HandlerFunc{Forwarded(trusted, true)}},
+		{"Forwarded", []gin.HandlerFunc{Forwarded(Forwarding{Trusted: trusted, TLSEnds: true})}},
 		{"RequestID", []gin.HandlerFunc{RequestID()}},
 		{"AccessLog", []gin.HandlerFunc{AccessLog(logger)}},
-		{"HSTS", []gin.HandlerFunc{Forwarded(nil, true), HSTS("max-age=31536000")}},
+		{"HSTS", []gin.HandlerFunc{Forwarded(Forwarding{TLSEnds: true}), HSTS("max-age=31536000")}},
 		{"Secure", []gin.HandlerFunc{Secure()}},
 		{"CSP", []gin.HandlerFunc{Secure(), CSP("img-src data:")}},
-		{"CORS", []gin.HandlerFunc{CORS([]string{"https://app.test"})}},
+		{"CORS", []gin.HandlerFunc{CORS([]string{"https://app.test"}, nil)}},
 		{"RateLimit", []gin.HandlerFunc{RateLimit(1<<30, time.Second)}},
 		{"Errors", []gin.HandlerFunc{Errors(logger, false)}},
-		{"Hosts", []gin.HandlerFunc{Hosts(NewHostSet([]string{"shop.test"}), []string{"/healthz"})}},
-		{"HTTPS", []gin.HandlerFunc{Forwarded(nil, true), HTTPS(Redirect{Status: 308})}},
+		{"Hosts", []gin.HandlerFunc{Hosts(NewHostSet([]string{"shop.test"}), []string{"/healthz"}, nil)}},
+		{"HTTPS", []gin.HandlerFunc{Forwarded(Forwarding{TLSEnds: true}), HTTPS(Redirect{Status: 308})}},
 		{"SameOrigin", []gin.HandlerFunc{SameOrigin()}},
 		{"MediaTypes", []gin.HandlerFunc{MediaTypes(nil)}},
 		{"BodyLimit", []gin.HandlerFunc{BodyLimit(1<<20, nil)}},
@@ -80,7 +80,7 @@ func TestOnlyIdentityAndLogAllocate(t *testing.T) {
 		return float64(after.Mallocs-before.Mallocs) / n
 	}
 	bare := allocations()
-	chain := allocations(Forwarded(nil, true), HSTS("max-age=31536000"), Secure(), CSP("img-src data:"), CORS(nil), Errors(slog.New(slog.DiscardHandler), false), Hosts(NewHostSet([]string{"shop.test"}), nil),
+	chain := allocations(Forwarded(Forwarding{TLSEnds: true}), HSTS("max-age=31536000"), Secure(), CSP("img-src data:"), CORS(nil, nil), Errors(slog.New(slog.DiscardHandler), false), Hosts(NewHostSet([]string{"shop.test"}), nil, nil),
 		HTTPS(Redirect{Status: 308}), SameOrigin(), BodyLimit(1<<20, nil))
 	if chain-bare > 0.3 {
 		t.Errorf("%.2f allocations a request, and %.2f in gin alone", chain, bare)

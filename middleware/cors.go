@@ -10,7 +10,10 @@ import (
 // The origins are exact, as browsers write them: "https://app.example.com". Without any, nothing is sent, and other
 // sites' scripts read nothing. It goes before SameOrigin, which takes the same list, and before routing has to know
 // the preflight's OPTIONS.
-func CORS(origins []string) gin.HandlerFunc {
+//
+// Refused is told of each preflight of another origin that no route answers either, and asked for what to answer it
+// besides the router's 404 or 405; nil or an empty text: nothing besides.
+func CORS(origins []string, refused func(r *http.Request, origin string) string) gin.HandlerFunc {
 	allowed := make(map[string][]string, len(origins))
 	for _, o := range origins {
 		allowed[o] = []string{o}
@@ -23,20 +26,26 @@ func CORS(origins []string) gin.HandlerFunc {
 		maxAge  = []string{"7200"} // seconds; Chromium keeps none longer
 	)
 	return func(c *gin.Context) {
-		if len(allowed) == 0 {
+		r, header := c.Request, c.Writer.Header()
+		preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+		if len(allowed) == 0 && !preflight {
 			return
 		}
-		r, header := c.Request, c.Writer.Header()
-		header["Vary"] = vary
+		if len(allowed) > 0 {
+			header["Vary"] = vary
+		}
 		origin, ok := allowed[r.Header.Get("Origin")]
 		if !ok {
+			if preflight && refused != nil {
+				explainPreflight(c, refused)
+			}
 			return
 		}
 		header["Access-Control-Allow-Origin"] = origin
 		header["Access-Control-Allow-Credentials"] = yes
 		// A page elsewhere may use what it may read.
 		header["Cross-Origin-Resource-Policy"] = []string{"cross-origin"}
-		if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		if !preflight {
 			header["Access-Control-Expose-Headers"] = exposed
 			return
 		}
@@ -46,5 +55,22 @@ func CORS(origins []string) gin.HandlerFunc {
 		}
 		header["Access-Control-Max-Age"] = maxAge
 		c.AbortWithStatus(http.StatusNoContent)
+	}
+}
+
+// explainPreflight lets the route answer first, if there is one: it may have a policy of its own.
+func explainPreflight(c *gin.Context, refused func(*http.Request, string) string) {
+	c.Next()
+	last := c.Errors.Last()
+	if last == nil || last.Err != errMethod && last.Err != errNotFound {
+		return
+	}
+	origin := c.Request.Header.Get("Origin")
+	if origin == "" {
+		return
+	}
+	if text := refused(c.Request, bounded(origin)); text != "" {
+		status, _ := last.Err.(*statusError).Answer()
+		last.Err = &statusError{status, text}
 	}
 }

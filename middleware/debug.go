@@ -17,15 +17,38 @@ import (
 // around is how many lines an excerpt shows on each side of the one that counts.
 const around = 6
 
-// IsOwnMachine says whether a request was made on this machine. What helps its developer is kept from the rest of the
-// network, to which a development server may be open, and from whom a tunnel brings here.
+// IsOwnMachine reports whether a request was made on this machine, by its own browser or tool: over loopback, to a
+// name that leads nowhere else, and without a header that tells of a proxy or tunnel in between. What helps the
+// developer is kept from the rest of the network and from visitors who come through a tunnel: to the server those
+// look as if they came from this machine.
 func IsOwnMachine(c *gin.Context) bool {
-	if c.GetBool(wasForwarded) {
+	if c.GetBool(wasForwarded) || cameByHop(c.Request.Header) || !isOwnName(c.Request.Host) {
 		return false
 	}
 	peer, err := netip.ParseAddrPort(c.Request.RemoteAddr)
-	client, err2 := netip.ParseAddr(c.ClientIP()) // another one where a trusted proxy is in between
-	return err == nil && err2 == nil && peer.Addr().Unmap().IsLoopback() && client.Unmap().IsLoopback()
+	return err == nil && peer.Addr().Unmap().IsLoopback()
+}
+
+// privateZones are the ends of names that the public DNS never leads anywhere (RFC 6761, 6762, 8375; ICANN keeps
+// .internal for private use). A tunnel has a public name.
+var privateZones = []string{"localhost", "test", "local", "internal", "home.arpa"}
+
+// isOwnName reports whether a Host header may be this machine's own: a loopback address, a bare machine name, or a
+// name in a private zone.
+func isOwnName(hostport string) bool {
+	host, _ := splitHost(hostport)
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().IsLoopback()
+	}
+	if host == "" || !strings.Contains(host, ".") {
+		return host != ""
+	}
+	for _, zone := range privateZones {
+		if strings.HasSuffix(host, "."+zone) {
+			return true
+		}
+	}
+	return false
 }
 
 // explainTo is what a developer is shown of an error; nil where nothing in the sources has to do with it.

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -46,8 +47,9 @@ func (s *HostSet) Allows(hostport string) bool {
 }
 
 // Hosts answers 421 Misdirected Request (RFC 9110 §15.5.20) to every Host but those of the set. The except paths are
-// answered under any host: load balancers probe by address.
-func Hosts(set *HostSet, except []string) gin.HandlerFunc {
+// answered under any host: load balancers probe by address. Explain is asked for what to answer about a host; nil or
+// an empty text: that the server does not answer for it.
+func Hosts(set *HostSet, except []string, explain func(host string) string) gin.HandlerFunc {
 	skip := map[string]bool{}
 	for _, p := range except {
 		skip[p] = true
@@ -57,7 +59,13 @@ func Hosts(set *HostSet, except []string) gin.HandlerFunc {
 		if skip[c.Request.URL.Path] || set.Allows(c.Request.Host) {
 			return
 		}
-		c.Error(errHost)
+		err := errHost
+		if explain != nil {
+			if host, _ := splitHost(c.Request.Host); host != "" {
+				err = &statusError{errHost.status, cmp.Or(explain(host), errHost.text)}
+			}
+		}
+		c.Error(err)
 		c.Abort()
 	}
 }

@@ -25,7 +25,7 @@ func TestHostsFollowTheSet(t *testing.T) {
 	}
 
 	r := gin.New()
-	r.Use(Hosts(set, []string{"/healthz"}))
+	r.Use(Hosts(set, []string{"/healthz"}, nil))
 	for _, path := range []string{"/", "/healthz"} {
 		r.GET(path, func(c *gin.Context) { c.Status(http.StatusNoContent) })
 	}
