@@ -105,17 +105,19 @@ func (c config) anonymousOrigins() (warnings []string) {
 		if err != nil {
 			continue
 		}
-		sameDomain := slices.ContainsFunc(c.hosts, func(host string) bool { return siteOf(host) == siteOf(u.Hostname()) })
+		site := siteOf(u.Hostname())
+		sameDomain := slices.ContainsFunc(c.hosts, func(host string) bool { return siteOf(host) == site })
 		var fixes []string
 		if u.Scheme != "https" {
-			fixes = append(fixes, "serve that page over https"+c.certificateForOrigin(sameDomain)+" and write CORS_ORIGINS=https"+strings.TrimPrefix(origin, "http"))
+			fixes = append(fixes, "serve that page over https"+c.certificateForOrigin(sameDomain)+
+				" and write CORS_ORIGINS=https"+strings.TrimPrefix(origin, "http"))
 		}
 		if !sameDomain {
 			fixes = append(fixes, "give it a host of the same site ("+c.siblingHost()+"), or let it send a token in a header rather than cookies")
 		}
 		if len(fixes) > 0 {
-			warnings = append(warnings, fmt.Sprintf("CORS_ORIGINS=%s: browsers send no cookies of this site from there, and keep none, since cookies need https and the same site; "+
-				"every request from there is anonymous. To change that: %s", origin, strings.Join(fixes, "; ")))
+			warnings = append(warnings, fmt.Sprintf("CORS_ORIGINS=%s: cookies need https and the same site, so browsers send none of this site's "+
+				"from there, and keep none: every request from there is anonymous. To change that: %s", origin, strings.Join(fixes, "; ")))
 		}
 	}
 	return warnings
@@ -126,7 +128,8 @@ func (c config) certificateForOrigin(sameDomain bool) string {
 	if !sameDomain || c.prod || len(c.certFiles) != 1 || len(c.keyFiles) != 1 {
 		return ""
 	}
-	return fmt.Sprintf(" with this site's own certificate (Vite: server: { https: { cert: %q, key: %q } })", c.certFiles[0], c.keyFiles[0])
+	return fmt.Sprintf(" with this site's own certificate (Vite: server: { https: { cert: %q, key: %q } })",
+		c.certFiles[0], c.keyFiles[0])
 }
 
 // siblingHost is an example of a host of the same site.

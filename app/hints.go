@@ -53,8 +53,8 @@ func (h *hints) explain(r *http.Request, d middleware.Doubt) (message, fix strin
 		"or take TLS_CLIENT_CA_FILE out"
 	switch d.Kind {
 	case middleware.ClientUnread:
-		return "a trusted proxy's " + d.Header + " holds no address where the visitor's should be: such visitors are all taken for the proxy, " +
-				"and share one rate limit",
+		return "a trusted proxy's " + d.Header + " holds no address where the visitor's should be: " +
+				"such visitors are all taken for the proxy, and share one rate limit",
 			"let the proxy send the visitor's address (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for), " +
 				"or name its header in CLIENT_IP_HEADER"
 	case middleware.SchemeUnread:
@@ -72,7 +72,8 @@ func (h *hints) explain(r *http.Request, d middleware.Doubt) (message, fix strin
 	fix = "if that address is your proxy or tunnel, add it to TRUSTED_PROXIES: " + h.trusting(r.RemoteAddr)
 	switch {
 	case h.cfg.httpsAddr == "":
-		return "X-Forwarded-Proto comes from an address that is not trusted, and is ignored; without it there is neither redirect nor HSTS", fix
+		return "X-Forwarded-Proto comes from an address that is not trusted, and is ignored; " +
+			"without it there is neither redirect nor HSTS", fix
 	case h.cfg.clientCAFile != "":
 		fix = "if that address is your proxy: " + byCertificate
 	}
@@ -96,14 +97,16 @@ func (h *hints) refusedHost(host string) string {
 		return ""
 	}
 	settings := "DOMAINS=" + strings.Join(append(slices.Clone(h.cfg.domains), host), ",")
-	if !slices.ContainsFunc(h.cfg.trustedProxies, func(p netip.Prefix) bool { return p.Contains(netip.MustParseAddr("127.0.0.1")) }) {
+	loopback := netip.MustParseAddr("127.0.0.1")
+	if !slices.ContainsFunc(h.cfg.trustedProxies, func(p netip.Prefix) bool { return p.Contains(loopback) }) {
 		settings += " and, so that a tunnel's X-Forwarded-Proto is believed, TRUSTED_PROXIES=" + loopbackProxies
 	}
 	if h.hosts.Due(host) {
 		h.log.Warn("a request was refused: this development server does not answer for its host", "host", host,
 			"fix", "if the host is yours, a tunnel's perhaps, set in .env "+settings)
 	}
-	return fmt.Sprintf("This development server does not answer for the host %q. If the host is yours, a tunnel's perhaps, set in .env %s", host, settings)
+	return fmt.Sprintf("This development server does not answer for the host %q. "+
+		"If the host is yours, a tunnel's perhaps, set in .env %s", host, settings)
 }
 
 // refusedOrigin tells of a preflight whose origin is not in CORS_ORIGINS; a developer also in the answer.
@@ -117,7 +120,8 @@ func (h *hints) refusedOrigin(r *http.Request, origin string) string {
 	case h.cfg.prod && !strings.HasPrefix(known, "https://"):
 		fix = "serve that page over https, and name its https origin in CORS_ORIGINS"
 	default:
-		fix = "to let its scripts in, with the visitor's cookies, set CORS_ORIGINS=" + strings.Join(append(slices.Clone(h.cfg.corsOrigins), known), ",")
+		fix = "to let its scripts in, with the visitor's cookies, set CORS_ORIGINS=" +
+			strings.Join(append(slices.Clone(h.cfg.corsOrigins), known), ",")
 	}
 	if h.preflights.Due(origin) {
 		h.log.Warn("a preflight was refused: its origin is not in CORS_ORIGINS", "origin", origin,

@@ -85,9 +85,10 @@ func (c *proxyHeaderConn) CloseWrite() error {
 // proxyHeader tells of a balancer that sends the PROXY protocol, once an hour for each version and port.
 func (n *noise) proxyHeader(conn net.Conn, setting, version string) {
 	if n.due("PROXY " + setting + version) {
-		n.log.Warn("a connection began with a PROXY protocol header, which is not understood here and ends it", "from", conn.RemoteAddr().String(),
-			"port", setting, "version", version,
-			"fix", "if that address is your balancer, stop it from sending the header: HAProxy, take send-proxy and send-proxy-v2 off the server line; "+
+		n.log.Warn("a connection began with a PROXY protocol header, which is not understood here and ends it",
+			"from", conn.RemoteAddr().String(), "port", setting, "version", version,
+			"fix", "if that address is your balancer, stop it from sending the header: "+
+				"HAProxy, take send-proxy and send-proxy-v2 off the server line; "+
 				"AWS Network Load Balancer, turn Proxy protocol v2 off in the target group; nginx, proxy_protocol off")
 	}
 }

@@ -150,6 +150,7 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 		{"redirect for the time being", func(w *world) { but(w, "/", leading(302, "https://"+shop+"/")) }, "redirects/redirect", Warn, "302", "308"},
 		{"redirect to nowhere", func(w *world) { but(w, "/", status(http.StatusMovedPermanently)) }, "redirects/redirect", Wrong, `Location is ""`, "308"},
 		{"loop on http", func(w *world) { but(w, "/", leading(301, "http://"+shop+"/")) }, "redirects/redirect", Wrong, "a loop", "answer a page"},
+		{"the first page leads to itself", func(w *world) { w.secure = leading(308, "https://"+shop+"/") }, "headers/page", Wrong, "https leads to itself", `"https, http" ends in http`},
 		{"redirect to another host", func(w *world) { but(w, "/", leading(301, "https://other.example/")) }, "redirects/redirect", Wrong, "https://other.example", "doctor https://other.example"},
 		{"redirect to www at once", func(w *world) { but(w, "/", leading(301, "https://www."+shop+"/")) }, "redirects/redirect", Warn, "before https of this host", "308"},
 		{"redirect to another port", func(w *world) { but(w, "/", leading(308, "https://"+shop+":8443/")) }, "redirects/redirect", Warn, ":8443", "lead there"},

@@ -51,6 +51,8 @@ func (l *look) status(s *section, hops []hop, loop bool, err error) {
 	switch {
 	case err != nil:
 		s.wrong(name, err.Error(), "look into the server's log")
+	case loop && toItself(hops):
+		s.wrong(name, itself, itselfFix)
 	case loop:
 		s.wrong(name, "the redirects of / end nowhere", "let / answer a page, or lead to one at once")
 	case last.to != nil && l.sameHost(last.to):

@@ -96,6 +96,8 @@ func (l *look) wayToHTTPS(s *section, hops []hop, loop bool, err error) {
 	switch {
 	case loop && down >= 0:
 		s.wrong(name, "a loop: http leads to https, and https back to http", "let one of them end it; behind Cloudflare set SSL/TLS to “Full (strict)”, behind another proxy pass X-Forwarded-Proto on and trust it")
+	case loop && toItself(hops):
+		s.warn(name, "it leads to https, which leads to itself", "see the page among the headers below")
 	case loop:
 		s.wrong(name, fmt.Sprintf("a loop, or more than %d redirects: browsers give up", mostHops), "let / answer a page, or lead to one at once")
 	case down >= 0:
@@ -119,6 +121,19 @@ func (l *look) wayToHTTPS(s *section, hops []hop, loop bool, err error) {
 	default:
 		s.ok(name, fmt.Sprintf("leads to https of the same host by %d, for good", first.status))
 	}
+}
+
+// What is wrong where https leads to itself: each such visitor comes to the server without TLS, from a proxy.
+const (
+	itself    = "https leads to itself: the server takes every visitor for one without TLS, and does not learn better from the proxy in front"
+	itselfFix = "let the proxy nearest to the server send X-Forwarded-Proto: https, and trust its address (in Turnkey: TRUSTED_PROXIES; its log names both); " +
+		"of several proxies let the outermost set the header and the others pass it on, rather than append: \"https, http\" ends in http; " +
+		"behind Cloudflare set SSL/TLS to “Full (strict)”"
+)
+
+// toItself reports whether an https address leads to the very same address.
+func toItself(hops []hop) bool {
+	return slices.ContainsFunc(hops, func(h hop) bool { return h.url.Scheme == "https" && h.to != nil && h.to.String() == h.url.String() })
 }
 
 // elsewhereTo judges a redirect that leaves the host before https was seen there.
