@@ -20,13 +20,13 @@ func TestABalancerThatSendsThePROXYProtocolIsNamedOnce(t *testing.T) {
 		s := start(t, settings)
 		for _, addr := range []string{s.https, s.http} {
 			for _, header := range []string{v1, v2, "PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n", "PROXY UNKNOWN\r\n"} {
-				for _, whole := range []bool{true, false} {
+				for range 2 {
 					conn, err := net.Dial("tcp", addr)
 					if err != nil {
 						t.Fatal(err)
 					}
 					conn.SetDeadline(time.Now().Add(10 * time.Second))
-					if whole {
+					if name == "production" {
 						io.WriteString(conn, header+"\x16\x03\x01\x00\x05hello\r\n\r\n")
 					} else {
 						io.WriteString(bytewise{conn}, header)
