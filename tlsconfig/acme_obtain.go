@@ -110,7 +110,7 @@ func (h *acmeHost) failed(err error, failures int, started time.Time) {
 		if old != nil && spent == 0 {
 			wait = min(wait, max(ladder[0], time.Until(old.Leaf.NotAfter)/4))
 		}
-		problem = &Problem{Type: "about:blank", Detail: err.Error()}
+		problem = &Problem{Detail: err.Error()}
 	}
 	advice := problem.Advice(h.name)
 	h.mu.Lock()

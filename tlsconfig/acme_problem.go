@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Problem is what a certificate authority said went wrong (RFC 8555 §6.7), in its own words.
+// Problem is what a certificate authority said went wrong (RFC 8555 §6.7), in its own words. Where something else
+// answered in its place, Type is empty and Detail says what did.
 type Problem struct {
 	Type        string        `json:"type"` // e.g. urn:ietf:params:acme:error:dns
 	Detail      string        `json:"detail"`
@@ -16,14 +17,32 @@ type Problem struct {
 	Challenge   string        `json:"challenge,omitempty"`  // type of the challenge that failed
 	Subproblems []Problem     `json:"subproblems,omitempty"`
 	RetryAfter  time.Duration `json:"retry_after,omitempty"` // that the authority asks for
+	Instance    string        `json:"instance,omitempty"`    // page where the account's owner has to do something
+	Link        string        `json:"link,omitempty"`        // page that the response links to: new terms, or help
 }
+
+// named reports whether the problem has a type. "about:blank" is RFC 9457's name for none, and earlier versions
+// kept it in their records.
+func (p Problem) named() bool { return p.Type != "" && p.Type != "about:blank" }
 
 func (p Problem) Error() string {
 	var b strings.Builder
 	if p.Challenge != "" {
 		fmt.Fprintf(&b, "%s: ", p.Challenge)
 	}
-	fmt.Fprintf(&b, "%s: %s", strings.TrimPrefix(p.Type, "urn:ietf:params:acme:error:"), p.Detail)
+	switch {
+	case p.named():
+		fmt.Fprintf(&b, "%s: %s", strings.TrimPrefix(p.Type, "urn:ietf:params:acme:error:"), p.Detail)
+	case p.Status != 0 && strings.HasPrefix(p.Detail, fmt.Sprint(p.Status)): // the status line, as earlier versions kept it
+		fmt.Fprintf(&b, "the ACME server, or a proxy in front of it, answered %s", p.Detail)
+	default:
+		b.WriteString(p.Detail)
+	}
+	for _, page := range slices.Compact([]string{p.Instance, p.Link}) {
+		if page != "" && !strings.Contains(p.Detail, page) {
+			fmt.Fprintf(&b, " (see %s)", page)
+		}
+	}
 	for _, sub := range p.Subproblems {
 		fmt.Fprintf(&b, "; %s", sub.Error())
 	}
@@ -54,12 +73,19 @@ func (p Problem) Advice(host string) string {
 		return "the account was removed there; a new one is made at the next try"
 	case kind == "rejectedIdentifier":
 		return "this authority does not issue for " + host + "; it must be a public name"
+	case kind == "userActionRequired" && p.Instance != "":
+		return "the authority waits for the account's owner: open " + p.Instance + " and do what it asks"
+	case kind == "userActionRequired" && p.Link != "":
+		return "the authority has new terms: read them at " + p.Link + " and agree to them as it says there"
 	case kind == "userActionRequired":
-		return "the authority has new terms, or paused this name; follow the link in its message"
+		return "the authority has new terms, or paused this name; its message says what to do"
 	case kind == "invalidProfile":
 		return "set ACME_PROFILE to one that the authority's directory lists, or leave it out"
 	case kind == "malformed" && strings.Contains(p.Detail, "external"), kind == "unauthorized":
 		return "the authority does not accept this account: check ACME_EAB_KID and ACME_EAB_HMAC_KEY if it gave you any, or remove " + accountFile + " from ACME_CACHE to begin a new one"
+	case !p.named() && p.Status != 0:
+		return "the ACME server is down, or something between here and there answers in its place: open its URL on this machine, " +
+			"e.g. with curl -v. ACME_DIRECTORY names the server; HTTPS_PROXY and NO_PROXY the way there"
 	case kind == "serverInternal":
 		return "the authority has a fault of its own; its status page may say more"
 	}

@@ -2,6 +2,7 @@ package tlsconfig
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -47,6 +48,7 @@ type listener struct {
 
 	mu       sync.Mutex
 	newOrder string        // URL
+	certURL  string        // of the certificate, once the order says it
 	skew     time.Duration // of this machine's clock against the authority's
 	orders   int
 	problems []Problem
@@ -93,11 +95,11 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	// The answer is read whole, here, where its time is bounded.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	resp.Body.Close()
-	if err == nil && len(body) > maxAnswer {
-		err = fmt.Errorf("%s answered with more than %d bytes", r.URL.Host, maxAnswer)
+	if len(body) > maxAnswer {
+		return nil, fmt.Errorf("%s answered with more than %d bytes", r.URL.Host, maxAnswer)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the response broke off after %d bytes: %w", len(body), err)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	l.note(r, resp, body, isOrder)
@@ -111,48 +113,63 @@ func (l *listener) note(r *http.Request, resp *http.Response, body []byte, isOrd
 	if isOrder && resp.StatusCode == http.StatusCreated {
 		l.orders++
 	}
-	contentType := resp.Header.Get("Content-Type")
-	if strings.HasPrefix(contentType, "application/problem+json") || resp.StatusCode >= 400 {
-		p := Problem{Type: "about:blank", Detail: resp.Status}
-		json.Unmarshal(body, &p) // what is no problem document keeps the status line
-		p.Status, p.RetryAfter = resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	a := answer{r, resp, body}
+	if p := a.problem(l.expects(r, isOrder)); p != nil {
 		if !strings.HasSuffix(p.Type, ":badNonce") { // the client tries again by itself
-			l.problems = append(l.problems, p)
+			l.problems = append(l.problems, *p)
 		}
-		return
+		if p.named() || p.Status >= 400 {
+			return
+		}
 	}
-	if !strings.HasPrefix(contentType, "application/json") {
-		return
-	}
-	var answer struct {
-		NewOrder   string
-		Identifier struct{ Value string }
-		Challenges []struct {
+	var said struct {
+		NewOrder    string
+		Certificate string
+		Identifier  struct{ Value string }
+		Challenges  []struct {
 			Type  string
 			Error *Problem
 		}
 		Error *Problem
 	}
-	if json.Unmarshal(body, &answer) != nil {
+	if json.Unmarshal(body, &said) != nil {
 		return
 	}
-	if r.Method == http.MethodGet && answer.NewOrder != "" {
-		l.newOrder = answer.NewOrder
+	l.certURL = cmp.Or(said.Certificate, l.certURL)
+	if r.Method == http.MethodGet && said.NewOrder != "" {
+		l.newOrder = said.NewOrder
 		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 			l.skew = time.Since(date)
 		}
 	}
-	if answer.Error != nil {
-		answer.Error.RetryAfter = 0 // a header's to say, and bounded there
-		l.problems = append(l.problems, *answer.Error)
+	if said.Error != nil {
+		said.Error.RetryAfter = 0 // a header's to say, and bounded there
+		said.Error.Instance = a.resolve(said.Error.Instance)
+		l.problems = append(l.problems, *said.Error)
 	}
-	for _, c := range answer.Challenges {
+	for _, c := range said.Challenges {
 		if c.Error != nil {
 			p := *c.Error
-			p.Challenge, p.Identifier, p.RetryAfter = c.Type, answer.Identifier.Value, 0
+			p.Challenge, p.Identifier, p.RetryAfter = c.Type, said.Identifier.Value, 0
+			p.Instance = a.resolve(p.Instance)
 			l.problems = append(l.problems, p)
 		}
 	}
+}
+
+// expects is what an ACME server answers a request with. l.mu is held.
+func (l *listener) expects(r *http.Request, isOrder bool) kind {
+	switch {
+	case isOrder:
+		return orderOf
+	case r.Method == http.MethodHead:
+		return nonceOf
+	case r.Method == http.MethodGet:
+		return directoryOf
+	case l.certURL != "" && r.URL.String() == l.certURL:
+		return chainOf
+	}
+	return object
 }
 
 // close lets nothing more through: whatever autocert's timers do later stays here.

@@ -1,0 +1,216 @@
+package tlsconfig
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// answer is what came back for a request to an ACME server: from the server, or from a proxy in front of it.
+type answer struct {
+	request  *http.Request
+	response *http.Response
+	body     []byte
+}
+
+// kind is what an answer should be.
+type kind int
+
+const (
+	object      kind = iota // of ACME: account, authorization, challenge
+	directoryOf             // the list of URLs (RFC 8555 §7.1.1)
+	orderOf                 // RFC 8555 §7.1.3
+	chainOf                 // PEM, which is judged by what is in it
+	nonceOf                 // a header alone (RFC 8555 §7.2)
+)
+
+// problem is what went wrong: in the CA's words where the answer is a problem document (RFC 8555 §6.7), and else in
+// plain ones, with the URL, status and type of what answered. nil: the answer is what it should be.
+func (a answer) problem(want kind) *Problem {
+	resp := a.response
+	if 300 <= resp.StatusCode && resp.StatusCode < 400 {
+		return nil // followed, and what answers there says where it came from
+	}
+	if resp.StatusCode < 400 && a.mediaType() != "application/problem+json" {
+		if wrong := a.otherThan(want); wrong != "" {
+			return &Problem{Detail: a.asked() + " " + wrong, Status: resp.StatusCode}
+		}
+		return nil
+	}
+	var doc struct {
+		Problem
+		Title string // stands in for a missing detail
+	}
+	json.Unmarshal(a.body, &doc) // what is no problem document leaves it empty
+	p := &doc.Problem
+	p.Status, p.RetryAfter = resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	p.Instance, p.Link = a.resolve(p.Instance), a.link("terms-of-service", "help")
+	words := cmp.Or(p.Detail, doc.Title)
+	switch {
+	case !p.named() && words != "":
+		p.Type, p.Detail = "", fmt.Sprintf("%s answered %s: %s", a.asked(), a.status(), short(words))
+	case !p.named():
+		p.Type, p.Detail = "", fmt.Sprintf("%s answered %s with %s", a.asked(), a.status(), a.content())
+	default:
+		p.Detail = cmp.Or(words, a.status())
+	}
+	return p
+}
+
+// otherThan says what a successful answer is instead of what it should be. Empty: nothing else.
+func (a answer) otherThan(want kind) string {
+	var fields struct{ NewNonce, NewAccount, NewOrder, Status, Finalize string }
+	switch want {
+	case nonceOf:
+		if a.response.Header.Get("Replay-Nonce") == "" {
+			return "answered " + a.status() + " without a Replay-Nonce header, which every ACME server sends"
+		}
+		return ""
+	case chainOf:
+		if !bytes.Contains(a.body, []byte("-----BEGIN")) {
+			return fmt.Sprintf("answered %s with %s instead of a certificate", a.status(), a.content())
+		}
+		return ""
+	}
+	if err := json.Unmarshal(a.body, &fields); err != nil {
+		if _, isType := errors.AsType[*json.UnmarshalTypeError](err); !isType {
+			return fmt.Sprintf("answered %s with %s instead of the JSON of an ACME server", a.status(), a.content())
+		}
+	}
+	switch {
+	case want == directoryOf && (fields.NewNonce == "" || fields.NewAccount == "" || fields.NewOrder == ""):
+		return "answered " + a.status() + " with JSON that is no ACME directory: newNonce, newAccount or newOrder is missing"
+	case want == orderOf && fields.Finalize == "":
+		return "answered " + a.status() + " with JSON that is no ACME order: finalize is missing"
+	case want == object && fields.Status == "":
+		return "answered " + a.status() + " with JSON that an ACME server does not send: status is missing"
+	}
+	return ""
+}
+
+// asked is the URL that answered, and the one that redirected there.
+func (a answer) asked() string {
+	first := a.request
+	for first.Response != nil && first.Response.Request != nil {
+		first = first.Response.Request
+	}
+	if first == a.request {
+		return shownURL(a.request.URL)
+	}
+	return shownURL(first.URL) + " redirected to " + shownURL(a.request.URL) + ", which"
+}
+
+// shownURL is a URL without what may be secret in it.
+func shownURL(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+func (a answer) status() string {
+	if text := http.StatusText(a.response.StatusCode); text != "" {
+		return fmt.Sprintf("%d %s", a.response.StatusCode, text)
+	}
+	return fmt.Sprint(a.response.StatusCode)
+}
+
+func (a answer) mediaType() string {
+	t, _, _ := mime.ParseMediaType(a.response.Header.Get("Content-Type"))
+	return t
+}
+
+var htmlTitle = regexp.MustCompile(`(?is)<title[^>]*>\s*(.*?)\s*</title>`)
+
+// content describes a body that is not what was asked for.
+func (a answer) content() string {
+	t, start := a.mediaType(), bytes.ToLower(bytes.TrimSpace(a.body[:min(len(a.body), 512)]))
+	switch {
+	case len(bytes.TrimSpace(a.body)) == 0:
+		return "an empty body"
+	case t == "text/html", bytes.HasPrefix(start, []byte("<!doctype html")), bytes.HasPrefix(start, []byte("<html")):
+		if m := htmlTitle.FindSubmatch(a.body); m != nil {
+			return fmt.Sprintf("an HTML page titled %q", short(html.UnescapeString(string(m[1]))))
+		}
+		return "an HTML page"
+	case t == "application/json" || strings.HasSuffix(t, "+json") || start[0] == '{':
+		switch err := json.NewDecoder(bytes.NewReader(a.body)).Decode(new(json.RawMessage)); {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return "JSON that is cut off"
+		case err != nil:
+			return "JSON that cannot be read"
+		}
+		return "JSON of another kind"
+	}
+	return fmt.Sprintf("%d bytes of %s", len(a.body), cmp.Or(t, "no content type"))
+}
+
+// link is the first Link header (RFC 8288) with one of the relations.
+func (a answer) link(relations ...string) string {
+	for _, relation := range relations {
+		for _, header := range a.response.Header.Values("Link") {
+			for header != "" {
+				var target, params string
+				if _, header, _ = strings.Cut(header, "<"); header == "" {
+					break
+				}
+				target, header, _ = strings.Cut(header, ">")
+				params, header, _ = strings.Cut(header, ",")
+				if hasRelation(params, relation) {
+					return a.resolve(target)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// hasRelation reads the parameters behind a link: ;rel="terms-of-service";title="…".
+func hasRelation(params, relation string) bool {
+	for param := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(param), "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "rel") {
+			continue
+		}
+		for one := range strings.FieldsSeq(strings.Trim(strings.TrimSpace(value), `"`)) {
+			if strings.EqualFold(one, relation) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// resolve is an absolute web address for people to open; empty for anything else.
+func (a answer) resolve(reference string) string {
+	if reference == "" || len(reference) > 2000 {
+		return ""
+	}
+	u, err := a.request.URL.Parse(reference)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return ""
+	}
+	return u.String()
+}
+
+// short is text on one line, and no longer than a reader has patience for.
+func short(text string) string {
+	const most = 200
+	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
+	if len(text) <= most {
+		return text
+	}
+	cut := most
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "…"
+}
