@@ -47,7 +47,7 @@ func checkACME(o Options) []Fault {
 			add("ACME_CACHE", redactedCache(o.CacheDir), "is not the URL of a Redis server", "write redis://host:6379/0, or rediss:// with TLS, with user:password@ before the host where it asks for them")
 		}
 	default:
-		if err := writable(o.CacheDir); err != nil {
+		if err := writable(o.CacheDir); err != nil && !canServe(o) {
 			add("ACME_CACHE", o.CacheDir, err.Error(), "give a directory that this user can write and that outlives a deployment; without it every start orders anew")
 		}
 	}
@@ -63,10 +63,13 @@ func Notes(o Options) []string {
 		return nil
 	}
 	notes := cacheNotes(o)
-	st := corner{store: directory(o.CacheDir), name: slug(o.Directory)}
-	if isRedis(o.CacheDir) {
-		st.store = redis{o.CacheDir}
+	if !isRedis(o.CacheDir) {
+		if err := writable(o.CacheDir); err != nil && canServe(o) {
+			notes = append(notes, fmt.Sprintf("ACME_CACHE=%s %v\n      → the certificates in it are served, and none is renewed before it can be written: "+
+				"free space there, or make it writable for this user", o.CacheDir, err))
+		}
 	}
+	st := cacheOf(o)
 	for _, host := range o.Domains {
 		data, err := st.get(context.Background(), host+".json")
 		var rec record
@@ -83,6 +86,31 @@ func Notes(o Options) []string {
 		notes = append(notes, note+"\n      → the server tries again at "+rec.Next.UTC().Format(time.RFC3339)+", or at once on SIGHUP")
 	}
 	return notes
+}
+
+// cacheOf is the part of ACME_CACHE that belongs to the configured directory, for reading.
+func cacheOf(o Options) *corner {
+	if isRedis(o.CacheDir) {
+		return &corner{store: redis{o.CacheDir}, name: slug(o.Directory)}
+	}
+	return &corner{store: directory(o.CacheDir), name: slug(o.Directory)}
+}
+
+// canServe reports whether ACME_CACHE holds a valid certificate for every domain: then a server whose disk is full, or
+// only reads, starts and serves them.
+func canServe(o Options) bool {
+	st := cacheOf(o)
+	for _, host := range o.Domains {
+		data, err := st.get(context.Background(), host+".pem")
+		if err != nil {
+			return false
+		}
+		cert, err := parseCertificate(data, host)
+		if err != nil || fresh(cert, time.Now()) != nil {
+			return false
+		}
+	}
+	return len(o.Domains) > 0
 }
 
 // writable tries to put a file where the certificates will be kept, or where their directory would be made.

@@ -2,7 +2,6 @@ package tlsconfig
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -18,13 +17,23 @@ type record struct {
 	Problem  *Problem  `json:"problem,omitempty"`
 }
 
-// load reads what earlier runs left. It does not give up: without knowing what is there, ordering could be once too
-// often. False means that ctx is done.
+// sayAgain is how often a store that does not work is reported while nothing about it changes.
+const sayAgain = time.Hour
+
+// load reads what earlier runs left, and serves the certificate from the moment it is read. It returns when what the
+// next attempt needs is known and can be written: without that, ordering could be once too often, and each life of a
+// process that crashes in a loop would order anew. False means that ctx is done.
 func (h *acmeHost) load(ctx context.Context) bool {
+	var said string
+	var saidAt time.Time
 	poked := false
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		err := h.tryLoad(ctx)
 		if err == nil {
+			h.setTrouble("")
+			if said != "" {
+				h.log.Info("ACME_CACHE can be read and written again")
+			}
 			if poked {
 				h.forget()
 			}
@@ -33,8 +42,10 @@ func (h *acmeHost) load(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		h.setTrouble(fmt.Sprintf("ACME_CACHE: %v", err))
-		h.log.Error("ACME_CACHE does not work; nothing is ordered before it does", "error", err, "again_in", wait)
+		if err.Error() != said || time.Since(saidAt) > sayAgain {
+			h.sayWaiting(err)
+			said, saidAt = err.Error(), time.Now()
+		}
 		select {
 		case <-ctx.Done():
 			return false
@@ -45,35 +56,91 @@ func (h *acmeHost) load(ctx context.Context) bool {
 	}
 }
 
+// sayWaiting tells that the host waits for the store.
+func (h *acmeHost) sayWaiting(err error) {
+	h.setTrouble(fmt.Sprintf("ACME_CACHE: %v", err))
+	h.setNext("nothing is ordered before ACME_CACHE can be read and written", time.Time{})
+	advice := "free space there, or make it writable for this user; it is looked at every minute, and at once on SIGHUP"
+	cert := h.certificate()
+	if cert == nil {
+		h.log.Error("ACME_CACHE does not work; nothing is ordered before it does", "error", err, "advice", advice)
+		return
+	}
+	h.log.Error("ACME_CACHE does not work: the certificate that was read from it is served, and nothing is ordered or renewed before it does",
+		"error", err, "not_after", cert.Leaf.NotAfter, "advice", advice)
+}
+
 func (h *acmeHost) tryLoad(ctx context.Context) error {
 	store := h.source.production.store
-	data, err := store.get(ctx, h.name+".json")
-	var rec record
-	if err == nil && json.Unmarshal(data, &rec) != nil {
-		h.log.Error("the record of attempts is unreadable; kept as *.bad", "file", h.name+".json")
-		err = store.setAside(ctx, h.name+".json")
-		rec.Next = time.Now().Add(ladder[0]) // nobody knows how often was tried
-		rec.Settings = h.source.fingerprint
-	}
-	if err != nil && !isMissing(err) {
+	if err := h.loadCertificate(ctx); err != nil {
 		return err
 	}
-	data, err = store.get(ctx, h.name+".pem")
-	if err != nil && !isMissing(err) {
+	rec, err := h.readRecord(ctx)
+	if err != nil {
 		return err
 	}
 	// The account's key too, so that a renewal does not need the store.
 	if _, err := h.source.production.account.load(ctx, store); err != nil {
 		return err
 	}
-	var cert *tls.Certificate
-	if err == nil {
-		if cert, err = parseCertificate(data, h.name); err != nil {
-			h.log.Error("the certificate in ACME_CACHE is unusable; kept as *.bad, a new one is ordered", "file", h.name+".pem", "error", err)
-			if err := store.setAside(ctx, h.name+".pem"); err != nil {
-				return err
-			}
+	h.mu.Lock()
+	h.record = rec
+	if h.cert != nil {
+		h.renewAt = renewalTime(h.cert, rec.Obtained)
+	}
+	h.mu.Unlock()
+	if err := h.saveRecord(ctx); err != nil {
+		return fmt.Errorf("cannot be written: %w", plainError(err)) // without the name of a temporary file
+	}
+	if wait := time.Until(rec.Next); wait > 0 && rec.Failures > 0 {
+		h.log.Warn("earlier attempts failed; the next waits, as the authority counts them. SIGHUP or a changed setting tries at once",
+			"failures", rec.Failures, "again_in", wait.Round(time.Second), "error", rec.Problem)
+	}
+	return nil
+}
+
+// loadCertificate serves what the store holds. While the store only reads, another process may put a newer one there.
+func (h *acmeHost) loadCertificate(ctx context.Context) error {
+	store, file := h.source.production.store, h.name+".pem"
+	data, err := store.get(ctx, file)
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	cert, err := parseCertificate(data, h.name)
+	if err != nil {
+		if err := store.setAside(ctx, file); err != nil {
+			return fmt.Errorf("setting the unusable certificate aside: %w", err)
 		}
+		h.log.Error("the certificate in ACME_CACHE is unusable; kept as *.bad, a new one is ordered", "file", file, "error", err)
+		return nil
+	}
+	if old := h.certificate(); old != nil && !cert.Leaf.NotAfter.After(old.Leaf.NotAfter) {
+		return nil // read before
+	}
+	h.mu.Lock()
+	h.cert, h.renewAt = cert, renewalTime(cert, time.Time{})
+	h.mu.Unlock()
+	h.source.publish()
+	h.log.Info("certificate read", "issuer", cert.Leaf.Issuer.CommonName, "not_after", cert.Leaf.NotAfter)
+	return nil
+}
+
+// readRecord is what earlier runs noted, as far as it holds for the settings of this one.
+func (h *acmeHost) readRecord(ctx context.Context) (rec record, err error) {
+	store, file := h.source.production.store, h.name+".json"
+	data, err := store.get(ctx, file)
+	if err != nil && !isMissing(err) {
+		return rec, err
+	}
+	if err == nil && json.Unmarshal(data, &rec) != nil {
+		if err := store.setAside(ctx, file); err != nil {
+			return rec, fmt.Errorf("setting the unreadable record of attempts aside: %w", err)
+		}
+		h.log.Error("the record of attempts is unreadable; kept as *.bad", "file", file)
+		rec = record{Next: time.Now().Add(ladder[0]), Settings: h.source.fingerprint} // how often was tried is not known
 	}
 	if rec.Settings != h.source.fingerprint {
 		rec.Failures, rec.Next = 0, time.Time{} // what failed under other settings says nothing of these
@@ -82,25 +149,7 @@ func (h *acmeHost) tryLoad(ctx context.Context) error {
 	if latest := time.Now().Add(longestWait); rec.Next.After(latest) {
 		rec.Next = latest
 	}
-	h.mu.Lock()
-	h.record, h.cert, h.trouble = rec, cert, ""
-	if cert != nil {
-		h.renewAt = renewalTime(cert, rec.Obtained)
-	}
-	h.mu.Unlock()
-	if cert != nil {
-		h.source.publish()
-		h.log.Info("certificate read", "issuer", cert.Leaf.Issuer.CommonName, "not_after", cert.Leaf.NotAfter)
-	}
-	// A store that only reads would let every restart order anew.
-	if err := h.saveRecord(ctx); err != nil {
-		return fmt.Errorf("writing: %w", err)
-	}
-	if wait := time.Until(rec.Next); wait > 0 && rec.Failures > 0 {
-		h.log.Warn("earlier attempts failed; the next waits, as the authority counts them. SIGHUP or a changed setting tries at once",
-			"failures", rec.Failures, "again_in", wait.Round(time.Second), "error", rec.Problem)
-	}
-	return nil
+	return rec, nil
 }
 
 // adopt takes over what another process that shares the store has renewed meanwhile.

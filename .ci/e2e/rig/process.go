@@ -73,6 +73,9 @@ func (p *Process) Stdout() string { return p.stdout.String() }
 // Stderr is what the process has complained about so far.
 func (p *Process) Stderr() string { return p.stderr.String() }
 
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Signal sends s to the process and to no other.
 func (p *Process) Signal(t testing.TB, s os.Signal) {
 	t.Helper()

@@ -93,3 +93,43 @@ func TestCertificatesInRedis(t *testing.T) {
 		t.Error("the password of the store is shown")
 	}
 }
+
+// A Redis server that is full, or has become a replica that only reads, is a disk that only reads.
+func TestARedisServerThatOnlyReads(t *testing.T) {
+	t.Parallel()
+	const password = "hush-hush"
+	_, port := startRedis(t, password)
+	s := newScene(t, rig.PebbleOptions{Profiles: map[string]time.Duration{"default": 20 * time.Second}}, rig.Env{
+		"ACME_CACHE": fmt.Sprintf("redis://:%s@127.0.0.1:%d/0", password, port)})
+	p := s.start()
+	leaf := s.served(shop)
+	time.Sleep(500 * time.Millisecond) // it is kept now
+	p.Signal(t, syscall.SIGKILL)
+	p.ExitCode(t, patience)
+	ask := func(command string) {
+		conn, err := net.Dial("tcp", rig.Loopback(port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "AUTH %s\r\n%s\r\nQUIT\r\n", password, command)
+		if answer, err := io.ReadAll(conn); err != nil || strings.Contains(string(answer), "-ERR") {
+			t.Fatalf("%s: %s %v", command, answer, err)
+		}
+	}
+	ask("CONFIG SET maxmemory 1")
+	p = s.start()
+	if got := s.served(shop); !got.Equal(leaf) {
+		t.Error("another certificate is served")
+	}
+	s.errorLine(p, "nothing is ordered or renewed")
+	time.Sleep(time.Until(leaf.NotAfter.Add(-5 * time.Second))) // it is due for a while
+	s.wantOrders(1)
+	ask("CONFIG SET maxmemory 0")
+	p.Signal(t, syscall.SIGHUP)
+	s.served(shop, leaf)
+	s.wantOrders(2)
+	if strings.Contains(p.Stdout()+p.Stderr(), password) {
+		t.Error("the password of the store is shown")
+	}
+}
