@@ -29,7 +29,8 @@ const (
 //   - each host has its own clock, and a ladder of waits after failures (acme_host.go, acme_clock.go);
 //   - what must outlive a crash is written down before each attempt (acme_record.go, acme_store.go);
 //   - each attempt is a manager of its own, thrown away afterwards (acme_obtain.go, acme_issue.go);
-//   - what the authority says is read on the way (acme_transport.go), and explained (acme_problem.go);
+//   - what the authority sends is judged, and fetched again until it is whole (acme_fetch.go, acme_pending.go, acme_pem.go);
+//   - what the authority says is read on the way (acme_transport.go, acme_answer.go), and explained (acme_problem.go);
 //   - the authority may say when to renew, and orders say more than autocert can (acme_ari.go, acme_amend.go).
 type acmeSource struct {
 	options     Options

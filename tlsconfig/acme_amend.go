@@ -12,9 +12,26 @@ import (
 	"strings"
 )
 
-// amendOrder rewrites a signed newOrder request (RFC 8555 §6.2, RFC 7515 §7.2.2) with the fields that autocert has
-// no setting for. The protected header, nonce and all, stays as it is.
-func (l *listener) amendOrder(r *http.Request) error {
+// requestForOurKey puts a certificate request for the order's own key in place of autocert's, and keeps the key before
+// the CA sees it: what the CA issues must not be lost with this process.
+func (l *listener) requestForOurKey(payload map[string]any) error {
+	l.mu.Lock()
+	csr, err := l.order.request(l.host)
+	order := l.order
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if l.keep != nil {
+		l.keep(order)
+	}
+	payload["csr"] = base64.RawURLEncoding.EncodeToString(csr)
+	return nil
+}
+
+// rewrite changes the payload of a signed request (RFC 8555 §6.2, RFC 7515 §7.2.2) where autocert has no setting for it.
+// The protected header, nonce and all, stays as it is.
+func (l *listener) rewrite(r *http.Request, change func(payload map[string]any) error) error {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
 	r.Body.Close()
 	if err != nil {
@@ -26,17 +43,17 @@ func (l *listener) amendOrder(r *http.Request) error {
 		Signature string `json:"signature"`
 	}
 	if err := json.Unmarshal(body, &jws); err != nil {
-		return fmt.Errorf("amending an order: %w", err)
+		return fmt.Errorf("amending a request: %w", err)
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(jws.Payload)
 	if err != nil {
-		return fmt.Errorf("amending an order: %w", err)
+		return fmt.Errorf("amending a request: %w", err)
 	}
 	payload := map[string]any{}
 	if err := json.Unmarshal(raw, &payload); err != nil {
-		return fmt.Errorf("amending an order: %w", err)
+		return fmt.Errorf("amending a request: %w", err)
 	}
-	if err := l.amend(payload); err != nil {
+	if err := change(payload); err != nil {
 		return err
 	}
 	if raw, err = json.Marshal(payload); err != nil {

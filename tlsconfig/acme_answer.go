@@ -101,14 +101,25 @@ func (a answer) otherThan(want kind) string {
 
 // asked is the URL that answered, and the one that redirected there.
 func (a answer) asked() string {
-	first := a.request
-	for first.Response != nil && first.Response.Request != nil {
-		first = first.Response.Request
-	}
+	first := firstRequest(a.request)
 	if first == a.request {
 		return shownURL(a.request.URL)
 	}
 	return shownURL(first.URL) + " redirected to " + shownURL(a.request.URL) + ", which"
+}
+
+// firstRequest is the one that was redirected to r, or r.
+func firstRequest(r *http.Request) *http.Request {
+	for r.Response != nil && r.Response.Request != nil {
+		r = r.Response.Request
+	}
+	return r
+}
+
+// ofOrder reports whether an answer is about an order, or the certificate of it.
+func (a answer) ofOrder(o pendingOrder) bool {
+	url := firstRequest(a.request).URL.String()
+	return url == o.URL || url == o.Finalize || url == o.Certificate
 }
 
 // shownURL is a URL without what may be secret in it.

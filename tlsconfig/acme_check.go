@@ -77,6 +77,11 @@ func Notes(o Options) []string {
 			return append(notes, fmt.Sprintf("ACME_CACHE cannot be read: %v\n      → the server starts all the same, and orders nothing before it can", err))
 		}
 		if err != nil || json.Unmarshal(data, &rec) != nil || rec.Problem == nil {
+			if pem, err := st.get(context.Background(), host+".pem"); err == nil {
+				if cert, err := readCertificate(pem, host); err == nil && cert.lacks != "" {
+					notes = append(notes, fmt.Sprintf("%s: the certificate in ACME_CACHE: %s", host, cert.lacks))
+				}
+			}
 			continue
 		}
 		note := fmt.Sprintf("%s: the last attempt to get a certificate failed (%d in a row): %v", host, rec.Failures, rec.Problem)
@@ -105,8 +110,8 @@ func canServe(o Options) bool {
 		if err != nil {
 			return false
 		}
-		cert, err := parseCertificate(data, host)
-		if err != nil || fresh(cert, time.Now()) != nil {
+		cert, err := readCertificate(data, host)
+		if err != nil || cert.broken || !current(cert.Leaf, time.Now()) {
 			return false
 		}
 	}

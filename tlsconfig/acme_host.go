@@ -1,6 +1,7 @@
 package tlsconfig
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -26,6 +27,9 @@ type acmeHost struct {
 
 	mu      sync.Mutex
 	cert    *tls.Certificate // being served; may have expired
+	lacks   string           // of cert's path: see candidate
+	broken  bool             // see candidate
+	order   *pendingOrder    // whose certificate has not come whole yet; nil: none
 	renewAt time.Time
 	record  record
 	next    string
@@ -43,6 +47,22 @@ type acmeHost struct {
 
 func newACMEHost(s *acmeSource, name string) *acmeHost {
 	return &acmeHost{source: s, name: name, log: s.options.Log.With("host", name), poke: make(chan struct{}, 1), next: "read from ACME_CACHE"}
+}
+
+// served is the certificate as it is served.
+func (h *acmeHost) served() candidate {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return candidate{h.cert, h.lacks, h.broken}
+}
+
+// serve takes a certificate up.
+func (h *acmeHost) serve(c candidate, obtained time.Time) {
+	h.mu.Lock()
+	h.cert, h.lacks, h.broken, h.renewAt = c.Certificate, c.lacks, c.broken, renewalTime(c.Certificate, obtained)
+	h.ariNext, h.ariWindow = time.Time{}, window{}
+	h.mu.Unlock()
+	h.source.publish()
 }
 
 func (h *acmeHost) certificate() *tls.Certificate {
@@ -100,9 +120,10 @@ func (h *acmeHost) step(ctx context.Context) time.Duration {
 	now := time.Now()
 	h.mu.Lock()
 	cert, renewAt, next, unsaved := h.cert, h.renewAt, h.record.Next, h.unsaved
+	due := h.broken || h.lacks != "" && h.order.waits(now) || !now.Before(renewAt)
 	h.mu.Unlock()
 	switch {
-	case cert != nil && now.Before(renewAt):
+	case cert != nil && !due:
 		h.setNext("renewed at", renewAt)
 		nap := renewAt.Sub(now)
 		if unsaved {
@@ -142,7 +163,7 @@ func (h *acmeHost) setNext(what string, at time.Time) {
 func (h *acmeHost) status() Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := Status{Names: []string{h.name}, Next: h.next, Error: h.trouble, Orders: h.orders, Failures: h.record.Failures}
+	s := Status{Names: []string{h.name}, Next: h.next, Error: cmp.Or(h.trouble, h.lacks), Orders: h.orders, Failures: h.record.Failures}
 	if h.cert != nil {
 		s.Issuer, s.NotAfter, s.RenewAt = h.cert.Leaf.Issuer.CommonName, h.cert.Leaf.NotAfter, h.renewAt
 	}

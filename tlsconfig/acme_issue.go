@@ -5,10 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/acme"
@@ -16,8 +14,16 @@ import (
 )
 
 // attempt is one try to get one certificate: an autocert manager that knows nothing of earlier ones, so that it
-// orders anew with a fresh key, and that is thrown away afterwards.
+// orders anew, and that is thrown away afterwards.
+//
+// autocert registers the account, orders, and proves control of the name. It makes a key for the certificate, and shows it
+// to its caller with a certificate that it takes for whole; a damaged response would cost the key, and with it the order.
+// So the request for the certificate is for a key of ours that is kept beforehand (acme_pending.go), and what the CA
+// sends is read on the way and judged here (acme_fetch.go). autocert finds that it is not for its own key. What it thinks
+// of certificates is not asked.
 type attempt struct {
+	host    string
+	log     *slog.Logger
 	manager *autocert.Manager
 	http01  http.Handler
 	way     *listener
@@ -26,7 +32,10 @@ type attempt struct {
 // order is what an attempt asks for beyond a name.
 type order struct {
 	host     string
-	replaces string // ARI identifier of the certificate to renew (RFC 9773 §5); empty: none
+	replaces string             // ARI identifier of the certificate to renew (RFC 9773 §5); empty: none
+	pending  *pendingOrder      // to take up; nil: order anew
+	keep     func(pendingOrder) // is given an order before the CA is asked for its certificate; nil: it need not last
+	log      *slog.Logger
 }
 
 // newAttempt prepares a try at an authority. It blocks while the account key is read or made.
@@ -36,7 +45,11 @@ func newAttempt(ctx context.Context, a *authority, o order) (*attempt, error) {
 		return nil, err
 	}
 	// The way stays open for lastMoment when ctx is done; end closes it.
-	way := &listener{authority: a, ctx: context.WithoutCancel(ctx), maxOrders: 1}
+	way := &listener{authority: a, ctx: context.WithoutCancel(ctx), host: o.host, maxOrders: 1, keep: o.keep}
+	way.sign = func(protected, payload string) (string, error) { return signES256(key, protected+"."+payload) }
+	if o.pending != nil {
+		way.order = *o.pending
+	}
 	if a.profile != "" || o.replaces != "" {
 		way.amend = func(payload map[string]any) error {
 			if a.profile != "" {
@@ -47,12 +60,10 @@ func newAttempt(ctx context.Context, a *authority, o order) (*attempt, error) {
 			}
 			return nil
 		}
-		way.sign = func(protected, payload string) (string, error) { return signES256(key, protected+"."+payload) }
 	}
-	t := &attempt{way: way}
+	t := &attempt{host: o.host, log: o.log, way: way}
 	t.manager = &autocert.Manager{
 		Prompt:                 autocert.AcceptTOS,
-		Cache:                  &attemptCache{host: o.host},
 		HostPolicy:             autocert.HostWhitelist(o.host),
 		Email:                  a.email,
 		ExternalAccountBinding: a.eab,
@@ -74,42 +85,42 @@ func newAttempt(ctx context.Context, a *authority, o order) (*attempt, error) {
 // lastMoment is how long an order under way may still come to its end when the process stops.
 const lastMoment = 2 * time.Second
 
-// issue places the order and waits for the certificate. The error is the authority's own words where it said any.
-// When ctx is done it returns soon, and what autocert still waits for ends by itself within minutes.
-func (t *attempt) issue(ctx context.Context, host string) (*tls.Certificate, error) {
-	type result struct {
-		cert *tls.Certificate
-		err  error
-	}
-	done := make(chan result, 1)
+// issue places the order, or takes up the pending one, and waits for the certificate. The error is the authority's own
+// words where it said any. When ctx is done it returns soon, and what autocert still waits for ends by itself within
+// minutes.
+func (t *attempt) issue(ctx context.Context) (candidate, error) {
+	resumed := t.way.pending().Key != nil
+	done := make(chan error, 1)
 	go func() {
-		cert, err := t.manager.GetCertificate(completeHello(host))
-		done <- result{cert, err}
+		if resumed {
+			done <- t.resume(ctx)
+			return
+		}
+		_, err := t.manager.GetCertificate(completeHello(t.host))
+		done <- err
 	}()
-	var r result
+	var err error
 	select {
-	case r = <-done:
+	case err = <-done:
 	case <-ctx.Done():
 		select {
-		case r = <-done:
+		case err = <-done:
 		case <-time.After(lastMoment):
-			r.err = fmt.Errorf("ordering: %w", context.Cause(ctx))
+			err = fmt.Errorf("ordering: %w", context.Cause(ctx))
 		}
 	}
-	if r.err == nil || errors.Is(r.err, context.Canceled) {
-		return r.cert, r.err
+	cert, err := t.collect(ctx, err)
+	if err == nil || errors.Is(err, context.Canceled) {
+		return cert, err
 	}
-	if p := worst(t.way.said()); p != nil {
-		return nil, p
+	if p := worst(t.way.said()); p != nil && t.way.pending().Certificate == "" {
+		return cert, p
 	}
-	return nil, r.err
+	return cert, err
 }
 
-// end discards the attempt: nothing it still does reaches the authority, and its manager's timer lets go of it.
-func (t *attempt) end() {
-	t.way.close()
-	t.manager.Cache.(*attemptCache).over.Store(true)
-}
+// end discards the attempt: nothing it still does reaches the authority.
+func (t *attempt) end() { t.way.close() }
 
 // retryBackoff leaves an authority alone that says "too many requests"; autocert would sleep on it with the order
 // open (golang/go#40161). When to come back is the ladder's to decide.
@@ -121,37 +132,6 @@ func retryBackoff(n int, _ *http.Request, resp *http.Response) time.Duration {
 		return 10 * time.Millisecond
 	}
 	return time.Duration(n) * time.Second
-}
-
-// attemptCache is the autocert.Cache of one attempt: empty to start with, in memory, and gone with it. What lasts is
-// kept by acmeHost.
-type attemptCache struct {
-	host string
-	over atomic.Bool
-	data sync.Map
-}
-
-func (c *attemptCache) Get(_ context.Context, key string) ([]byte, error) {
-	if c.over.Load() && key == c.host {
-		// Only the renewal timer of a discarded manager comes here, weeks later. autocert has no way to stop it
-		// and would set it again and again; ending its goroutine here, with its locks let go by their defers,
-		// makes this the last time, and the manager can be collected.
-		runtime.Goexit()
-	}
-	if v, ok := c.data.Load(key); ok {
-		return v.([]byte), nil
-	}
-	return nil, autocert.ErrCacheMiss
-}
-
-func (c *attemptCache) Put(_ context.Context, key string, data []byte) error {
-	c.data.Store(key, data)
-	return nil
-}
-
-func (c *attemptCache) Delete(_ context.Context, key string) error {
-	c.data.Delete(key)
-	return nil
 }
 
 // completeHello is a hello from which autocert can tell that the client understands ECDSA. From an emptier one it

@@ -2,17 +2,16 @@ package tlsconfig
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
 )
 
-// obtain makes one attempt, after a rehearsal where one is due, and notes how it went.
+// obtain makes one attempt, and notes how it went. It fetches the certificate of a pending order, or places one, after a
+// rehearsal where one is due.
 func (h *acmeHost) obtain(ctx context.Context) {
+	old, pending := h.served(), h.pendingOrder()
 	h.mu.Lock()
-	old := h.cert
-	rehearse := h.source.rehearsal != nil && (old == nil || h.record.Failures > 0)
 	failures, replaceable := h.record.Failures, h.replaceable
 	h.record.Settings = h.source.fingerprint
 	h.record.Failures = failures + 1
@@ -25,52 +24,110 @@ func (h *acmeHost) obtain(ctx context.Context) {
 	}
 
 	started := time.Now()
-	if rehearse {
-		_, err := h.try(ctx, h.source.rehearsal, order{host: h.name})
-		problem, isProblem := errors.AsType[*Problem](err)
-		switch {
-		case err == nil:
-			h.log.Info("rehearsal passed", "directory", h.source.rehearsal.directory, "took", time.Since(started))
-		case isProblem && problem.isSetup(), errors.Is(err, context.Canceled):
-			h.failed(fmt.Errorf("rehearsal at %s: %w", h.source.rehearsal.directory, err), failures, started)
-			return
-		default: // the stage has a fault of its own, and says nothing of the play
-			h.log.Warn("the rehearsal could not be held", "directory", h.source.rehearsal.directory, "error", err)
+	o := order{host: h.name, pending: pending, keep: h.keepOrder, log: h.log}
+	if pending == nil {
+		if h.source.rehearsal != nil && (old.Certificate == nil || failures > 0) {
+			if err := h.rehearse(ctx); err != nil {
+				h.failed(err, failures, started)
+				return
+			}
+		}
+		if old.Certificate != nil && failures == 0 && replaceable {
+			// It exempts the order from limits. One that was refused is tried without.
+			o.replaces, _ = ariID(old.Leaf)
 		}
 	}
-	o := order{host: h.name}
-	if old != nil && failures == 0 && replaceable {
-		// It exempts the order from limits. One that was refused is tried without.
-		o.replaces, _ = ariID(old.Leaf)
-	}
 	cert, err := h.try(ctx, h.source.production, o)
-	if err == nil {
-		err = fresh(cert, time.Now())
-	}
-	if err != nil {
+	switch {
+	case err != nil && pending != nil && h.pendingOrder() == nil && old.lacks != "" && !old.broken && time.Now().Before(h.renewal()):
+		h.settle(ctx, err)
+	case err != nil:
 		h.failed(err, failures, started)
-		return
+	case !cert.replaces(old, time.Now()):
+		h.keepOld(ctx, cert, old, failures, started)
+	default:
+		h.take(ctx, cert, old, failures, started)
 	}
+}
 
+// rehearse tries the set-up at the authority that does not count. The error is a fault of the set-up.
+func (h *acmeHost) rehearse(ctx context.Context) error {
+	directory, started := h.source.rehearsal.directory, time.Now()
+	_, err := h.try(ctx, h.source.rehearsal, order{host: h.name, log: h.log.With("rehearsal", directory)})
+	problem, isProblem := errors.AsType[*Problem](err)
+	switch {
+	case err == nil:
+		h.log.Info("rehearsal passed", "directory", directory, "took", time.Since(started))
+	case isProblem && problem.isSetup(), errors.Is(err, context.Canceled):
+		return fmt.Errorf("rehearsal at %s: %w", directory, err)
+	default: // the other authority has a fault of its own, which says nothing of this one
+		h.log.Warn("the rehearsal could not be held", "directory", directory, "error", err)
+	}
+	return nil
+}
+
+// take serves what came, and keeps it. What is not whole is fetched again at later attempts while the order lives.
+func (h *acmeHost) take(ctx context.Context, cert, old candidate, failures int, started time.Time) {
 	now := time.Now()
+	rec := record{Settings: h.source.fingerprint, Obtained: now}
+	if cert.lacks != "" {
+		rec.Failures, rec.Next, rec.Problem = failures+1, now.Add(rung(failures)), &Problem{Detail: cert.lacks}
+	}
 	h.mu.Lock()
-	h.cert, h.unsaved = cert, true
-	h.record = record{Settings: h.source.fingerprint, Obtained: now}
-	h.renewAt = renewalTime(cert, now)
-	h.ariNext, h.ariWindow = time.Time{}, window{}
+	h.unsaved, h.record = true, rec
 	h.mu.Unlock()
-	h.source.publish() // served first, kept second
+	h.serve(cert, now) // served first, kept second
 	kind, msg := Obtained, "certificate obtained"
-	if old != nil {
+	if old.Certificate != nil {
 		kind, msg = Renewed, "certificate renewed"
 	}
 	h.log.Info(msg, "issuer", cert.Leaf.Issuer.CommonName, "not_after", cert.Leaf.NotAfter, "took", time.Since(started))
+	h.sayLacking(cert)
 	h.save(ctx)
 	h.source.options.notify(Event{Kind: kind, Status: h.status()})
 }
 
+// keepOld notes that what came is no better than what is served.
+func (h *acmeHost) keepOld(ctx context.Context, cert, old candidate, failures int, started time.Time) {
+	if cert.lacks == "" {
+		// The pending order was an older one, and its certificate is served or outlived. The next step orders.
+		h.dropOrder(ctx)
+		h.forget()
+		return
+	}
+	if !old.Leaf.Equal(cert.Leaf) {
+		h.failed(fmt.Errorf("the CA sent a certificate that visitors cannot verify as they can the present one: %s", cert.lacks), failures, started)
+		return
+	}
+	h.mu.Lock()
+	h.record.Next = time.Now().Add(rung(failures))
+	h.record.Problem = &Problem{Detail: cert.lacks}
+	h.mu.Unlock()
+	if err := h.saveRecord(ctx); err != nil {
+		h.setTrouble(fmt.Sprintf("writing ACME_CACHE: %v", err))
+	}
+}
+
+// settle ends the wait for a better certificate of an order that the CA has no more: the present one is served until it
+// is due.
+func (h *acmeHost) settle(ctx context.Context, err error) {
+	h.mu.Lock()
+	h.record = record{Settings: h.source.fingerprint, Obtained: h.record.Obtained}
+	h.mu.Unlock()
+	h.log.Warn("the CA has the order no more, and its certificate did not come whole; it is served as it is", "error", err)
+	if err := h.saveRecord(ctx); err != nil {
+		h.setTrouble(fmt.Sprintf("writing ACME_CACHE: %v", err))
+	}
+}
+
+func (h *acmeHost) renewal() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.renewAt
+}
+
 // try makes one attempt at one authority.
-func (h *acmeHost) try(ctx context.Context, a *authority, o order) (*tls.Certificate, error) {
+func (h *acmeHost) try(ctx context.Context, a *authority, o order) (candidate, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	h.mu.Lock()
@@ -78,12 +135,15 @@ func (h *acmeHost) try(ctx context.Context, a *authority, o order) (*tls.Certifi
 	h.mu.Unlock()
 	t, err := newAttempt(ctx, a, o)
 	if err != nil {
-		return nil, err
+		return candidate{}, err
 	}
 	h.attempt.Store(t)
-	cert, err := t.issue(ctx, h.name)
+	cert, err := t.issue(ctx)
 	h.attempt.Store(nil)
 	t.end()
+	if a == h.source.production && t.way.lost() {
+		h.dropOrder(context.WithoutCancel(ctx))
+	}
 	h.mu.Lock()
 	h.spent = t.way.placed()
 	if a == h.source.production {

@@ -7,7 +7,48 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"time"
+
+	"example.com/turnkey/tlsconfig/chain"
 )
+
+// candidate is a certificate whose leaf clients can use, with what the judgement finds of its path.
+type candidate struct {
+	*tls.Certificate
+	lacks  string // why some clients, or all, find no path from the leaf to a root; empty: the certificate is whole
+	broken bool   // all of them: what came with the leaf is wrong. Not so for a leaf alone, which a root may have signed
+}
+
+// judged is the candidate that a pair makes at a moment, or why there is none.
+func judged(p chain.Pair, host string, now time.Time) (candidate, error) {
+	v := p.Judge([]string{host}, now)
+	if len(v.Served) == 0 {
+		return candidate{}, errors.New(texts(v.Faults))
+	}
+	c := candidate{Certificate: v.Certificate(p.Key)}
+	if alone := usable(v.Served[:1], p.Key, []string{host}, now); !alone.OK() {
+		return candidate{}, errors.New(texts(alone.Faults))
+	}
+	switch {
+	case !v.OK():
+		c.lacks, c.broken = texts(v.Faults), true
+	case v.Alone:
+		c.lacks = fmt.Sprintf("no CA certificate came with it: clients accept it only where %q is a root that they know", c.Leaf.Issuer.CommonName)
+	}
+	return c, nil
+}
+
+// texts are the reasons without the commands that mend files.
+func texts(reasons []chain.Reason) string {
+	text := ""
+	for i, r := range reasons {
+		if i > 0 {
+			text += "; "
+		}
+		text += r.Text
+	}
+	return text
+}
 
 // marshalCertificate writes key and chain in one file, as autocert's own DirCache does: whole or not at all.
 func marshalCertificate(cert *tls.Certificate) ([]byte, error) {
@@ -26,18 +67,50 @@ func marshalCertificate(cert *tls.Certificate) ([]byte, error) {
 	return data, nil
 }
 
-// parseCertificate is its inverse. The certificate must be for host; its dates do not matter here: one that has
-// expired is better than none.
-func parseCertificate(data []byte, host string) (*tls.Certificate, error) {
-	if err := wholePEM(data); err != nil {
-		return nil, err
+// readCertificate is its inverse. Every block must be readable, and the leaf be for host; its dates do not matter here,
+// as one that has expired is better than none, and neither does its path, as the leaf may have no other.
+func readCertificate(data []byte, host string) (candidate, error) {
+	p := chain.Read(data, data)
+	if len(p.Problems) > 0 {
+		return candidate{}, errors.New(texts(p.Problems))
 	}
-	cert, err := tls.X509KeyPair(data, data)
-	if err != nil {
-		return nil, errors.New("key and certificate are not a pair")
+	now := time.Now()
+	if cert := p.Judge(nil, now).Served; len(cert) > 0 {
+		if now.After(cert[0].NotAfter) {
+			now = cert[0].NotAfter
+		}
+		if now.Before(cert[0].NotBefore) {
+			now = cert[0].NotBefore
+		}
 	}
-	if err := cert.Leaf.VerifyHostname(host); err != nil {
-		return nil, err
+	return judged(p, host, now)
+}
+
+// current reports whether a certificate's dates are right.
+func current(leaf *x509.Certificate, now time.Time) bool {
+	return !now.Before(leaf.NotBefore) && !now.After(leaf.NotAfter)
+}
+
+// replaces reports whether c is better for visitors than what is served: they can verify it where they could not
+// before, or it lasts longer and is not worse.
+func (c candidate) replaces(old candidate, now time.Time) bool {
+	switch {
+	case !current(c.Leaf, now):
+		return false
+	case old.Certificate == nil || !current(old.Leaf, now):
+		return true
+	case c.rank() != old.rank():
+		return c.rank() > old.rank()
 	}
-	return &cert, nil
+	return c.Leaf.NotAfter.After(old.Leaf.NotAfter)
+}
+
+func (c candidate) rank() int {
+	switch {
+	case c.broken:
+		return 0
+	case c.lacks != "":
+		return 1
+	}
+	return 2
 }

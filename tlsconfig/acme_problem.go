@@ -2,6 +2,7 @@ package tlsconfig
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,15 @@ type Problem struct {
 // named reports whether the problem has a type. "about:blank" is RFC 9457's name for none, and earlier versions
 // kept it in their records.
 func (p Problem) named() bool { return p.Type != "" && p.Type != "about:blank" }
+
+// final reports whether asking for the same again will be refused again.
+func (p Problem) final() bool {
+	switch {
+	case p.Status == http.StatusTooManyRequests, p.Status == http.StatusRequestTimeout, strings.HasSuffix(p.Type, ":badNonce"):
+		return false
+	}
+	return 400 <= p.Status && p.Status < 500
+}
 
 func (p Problem) Error() string {
 	var b strings.Builder

@@ -79,6 +79,9 @@ func (h *acmeHost) tryLoad(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := h.loadOrder(ctx); err != nil {
+		return err
+	}
 	// The account's key too, so that a renewal does not need the store.
 	if _, err := h.source.production.account.load(ctx, store); err != nil {
 		return err
@@ -109,7 +112,7 @@ func (h *acmeHost) loadCertificate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cert, err := parseCertificate(data, h.name)
+	cert, err := readCertificate(data, h.name)
 	if err != nil {
 		if err := store.setAside(ctx, file); err != nil {
 			return fmt.Errorf("setting the unusable certificate aside: %w", err)
@@ -117,15 +120,23 @@ func (h *acmeHost) loadCertificate(ctx context.Context) error {
 		h.log.Error("the certificate in ACME_CACHE is unusable; kept as *.bad, a new one is ordered", "file", file, "error", err)
 		return nil
 	}
-	if old := h.certificate(); old != nil && !cert.Leaf.NotAfter.After(old.Leaf.NotAfter) {
+	if old := h.served(); old.Certificate != nil && !cert.replaces(old, time.Now()) {
 		return nil // read before
 	}
-	h.mu.Lock()
-	h.cert, h.renewAt = cert, renewalTime(cert, time.Time{})
-	h.mu.Unlock()
-	h.source.publish()
+	h.serve(cert, time.Time{})
 	h.log.Info("certificate read", "issuer", cert.Leaf.Issuer.CommonName, "not_after", cert.Leaf.NotAfter)
+	h.sayLacking(cert)
 	return nil
+}
+
+// sayLacking warns of a certificate that is served though clients may not accept it.
+func (h *acmeHost) sayLacking(c candidate) {
+	switch {
+	case c.broken:
+		h.log.Error("the certificate is served, as there is no better one, though clients refuse what came with it", "error", c.lacks, "not_after", c.Leaf.NotAfter)
+	case c.lacks != "":
+		h.log.Warn("the certificate is served alone, as the CA sent nothing with it", "warning", c.lacks, "not_after", c.Leaf.NotAfter)
+	}
 }
 
 // readRecord is what earlier runs noted, as far as it holds for the settings of this one.
@@ -152,24 +163,29 @@ func (h *acmeHost) readRecord(ctx context.Context) (rec record, err error) {
 	return rec, nil
 }
 
-// adopt takes over what another process that shares the store has renewed meanwhile.
+// adopt takes over what another process that shares the store has renewed meanwhile, or an order that it left.
 func (h *acmeHost) adopt(ctx context.Context) bool {
-	old := h.certificate()
 	data, err := h.source.production.store.get(ctx, h.name+".pem")
-	if err != nil {
+	if err != nil && !isMissing(err) {
 		return false
 	}
-	cert, err := parseCertificate(data, h.name)
-	if err != nil || fresh(cert, time.Now()) != nil || old != nil && !cert.Leaf.NotAfter.After(old.Leaf.NotAfter) {
+	cert, err := readCertificate(data, h.name)
+	if err != nil || !cert.replaces(h.served(), time.Now()) {
+		if err := h.loadOrder(ctx); err != nil {
+			h.log.Debug("the order of another process cannot be read from ACME_CACHE", "error", err)
+		}
 		return false
 	}
 	h.mu.Lock()
-	h.cert, h.renewAt, h.unsaved = cert, renewalTime(cert, time.Now()), false
-	h.ariNext, h.ariWindow = time.Time{}, window{}
+	h.unsaved = false
 	h.record = record{Settings: h.source.fingerprint, Obtained: time.Now()}
+	if cert.lacks == "" {
+		h.order = nil // the other process removes it from the store
+	}
 	h.mu.Unlock()
-	h.source.publish()
+	h.serve(cert, time.Now())
 	h.log.Info("certificate taken over from ACME_CACHE, where another process put it", "not_after", cert.Leaf.NotAfter)
+	h.sayLacking(cert)
 	if err := h.saveRecord(ctx); err != nil {
 		h.log.Warn("that the certificate was taken over cannot be noted in ACME_CACHE", "error", err)
 	}
@@ -206,7 +222,11 @@ func (h *acmeHost) save(ctx context.Context) {
 	}
 	h.mu.Lock()
 	h.unsaved, h.trouble = false, ""
+	whole := h.lacks == ""
 	h.mu.Unlock()
+	if whole && h.pendingOrder() != nil {
+		h.dropOrder(ctx)
+	}
 	if before {
 		h.log.Info("the certificate is kept in ACME_CACHE now")
 	}

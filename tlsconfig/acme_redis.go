@@ -67,3 +67,8 @@ func (r redis) rename(ctx context.Context, from, to string) error {
 	_, err := r.do(ctx, "RENAME", redisPrefix+from, redisPrefix+to)
 	return err
 }
+
+func (r redis) remove(ctx context.Context, name string) error {
+	_, err := r.do(ctx, "DEL", redisPrefix+name)
+	return err
+}

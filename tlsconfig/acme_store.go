@@ -21,6 +21,7 @@ type store interface {
 	get(ctx context.Context, name string) ([]byte, error)
 	put(ctx context.Context, name string, data []byte) error
 	rename(ctx context.Context, from, to string) error
+	remove(ctx context.Context, name string) error
 }
 
 func openStore(where string) (store, error) {
@@ -52,6 +53,10 @@ func (d directory) rename(_ context.Context, from, to string) error {
 	return os.Rename(filepath.Join(string(d), filepath.FromSlash(from)), filepath.Join(string(d), filepath.FromSlash(to)))
 }
 
+func (d directory) remove(_ context.Context, name string) error {
+	return os.Remove(filepath.Join(string(d), filepath.FromSlash(name)))
+}
+
 // corner is one authority's part of a store. Its calls end within storeTimeout, also when the store's do not.
 type corner struct {
 	store
@@ -65,6 +70,11 @@ func (c *corner) get(ctx context.Context, name string) ([]byte, error) {
 
 func (c *corner) put(ctx context.Context, name string, data []byte) error {
 	_, err := c.bounded(ctx, name, func(ctx context.Context) ([]byte, error) { return nil, c.store.put(ctx, c.name+"/"+name, data) })
+	return err
+}
+
+func (c *corner) remove(ctx context.Context, name string) error {
+	_, err := c.bounded(ctx, name, func(ctx context.Context) ([]byte, error) { return nil, c.store.remove(ctx, c.name+"/"+name) })
 	return err
 }
 

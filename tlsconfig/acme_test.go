@@ -236,7 +236,7 @@ func TestACertificateIsKeptWhenTheProcessStops(t *testing.T) {
 	h.save(ctx)
 	if data, err := h.source.production.store.get(t.Context(), "localhost.pem"); err != nil {
 		t.Error(err)
-	} else if _, err := parseCertificate(data, "localhost"); err != nil {
+	} else if _, err := readCertificate(data, "localhost"); err != nil {
 		t.Error(err)
 	}
 }

@@ -2,7 +2,6 @@ package tlsconfig
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -42,15 +41,19 @@ func acmeHTTP(caFile string) (http.RoundTripper, error) {
 type listener struct {
 	authority *authority
 	ctx       context.Context // of the attempt
+	host      string
 	maxOrders int
 	amend     func(payload map[string]any) error // of a new order; nil: none
 	sign      func(protected, payload string) (string, error)
+	keep      func(pendingOrder) // nil: none
 
 	mu       sync.Mutex
 	newOrder string        // URL
-	certURL  string        // of the certificate, once the order says it
 	skew     time.Duration // of this machine's clock against the authority's
 	orders   int
+	order    pendingOrder // under way
+	chain    []byte       // the last response to a request for its certificate
+	gone     bool         // the CA has the order no more
 	problems []Problem
 	closed   bool
 }
@@ -64,6 +67,7 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	l.mu.Lock()
 	closed := l.closed
 	isOrder := r.Method == http.MethodPost && l.newOrder != "" && r.URL.String() == l.newOrder
+	isFinal := r.Method == http.MethodPost && l.order.Finalize != "" && r.URL.String() == l.order.Finalize
 	full := isOrder && l.orders >= l.maxOrders
 	skew := l.skew
 	l.mu.Unlock()
@@ -71,7 +75,7 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	case closed:
 		return nil, errAttemptOver
 	case isOrder && skew.Abs() > maxSkew:
-		// autocert would throw away what is issued as not valid yet, or expired.
+		// What is issued would be not valid yet, or expired.
 		side := "ahead of"
 		if skew < 0 {
 			side = "behind"
@@ -83,16 +87,24 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, time.Minute)
 	defer cancel()
 	r = r.WithContext(ctx)
-	if isOrder && l.amend != nil {
-		if err := l.amendOrder(r); err != nil {
+	change := l.amend
+	if isFinal {
+		change = l.requestForOurKey
+	}
+	if change != nil && (isOrder || isFinal) {
+		if err := l.rewrite(r, change); err != nil {
 			return nil, err
 		}
 	}
+	return l.send(r, isOrder)
+}
+
+// send reads the response whole, here, where its time is bounded.
+func (l *listener) send(r *http.Request, isOrder bool) (*http.Response, error) {
 	resp, err := l.authority.transport.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	// The answer is read whole, here, where its time is bounded.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	resp.Body.Close()
 	if len(body) > maxAnswer {
@@ -113,18 +125,28 @@ func (l *listener) note(r *http.Request, resp *http.Response, body []byte, isOrd
 	if isOrder && resp.StatusCode == http.StatusCreated {
 		l.orders++
 	}
-	a := answer{r, resp, body}
-	if p := a.problem(l.expects(r, isOrder)); p != nil {
+	a, want := answer{r, resp, body}, l.expects(r, isOrder)
+	p := a.problem(want)
+	if a.ofOrder(l.order) {
+		l.gone = p != nil && p.final() && a.mediaType() != "text/html" // a page is not the CA's word
+	}
+	if p != nil {
 		if !strings.HasSuffix(p.Type, ":badNonce") { // the client tries again by itself
 			l.problems = append(l.problems, *p)
 		}
-		if p.named() || p.Status >= 400 {
+		if p.named() || p.Status >= 400 || want == chainOf {
 			return
 		}
 	}
+	if want == chainOf {
+		l.chain = body
+		return
+	}
 	var said struct {
 		NewOrder    string
+		Finalize    string
 		Certificate string
+		Expires     time.Time
 		Identifier  struct{ Value string }
 		Challenges  []struct {
 			Type  string
@@ -135,12 +157,17 @@ func (l *listener) note(r *http.Request, resp *http.Response, body []byte, isOrd
 	if json.Unmarshal(body, &said) != nil {
 		return
 	}
-	l.certURL = cmp.Or(said.Certificate, l.certURL)
 	if r.Method == http.MethodGet && said.NewOrder != "" {
 		l.newOrder = said.NewOrder
 		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 			l.skew = time.Since(date)
 		}
+	}
+	if isOrder && said.Finalize != "" {
+		l.order = newPendingOrder(a.resolve(resp.Header.Get("Location")), said.Finalize, said.Expires, time.Now())
+	}
+	if said.Certificate != "" && l.order.Key != nil {
+		l.order.Certificate, l.problems = said.Certificate, nil // what went wrong before it was overcome
 	}
 	if said.Error != nil {
 		said.Error.RetryAfter = 0 // a header's to say, and bounded there
@@ -162,12 +189,12 @@ func (l *listener) expects(r *http.Request, isOrder bool) kind {
 	switch {
 	case isOrder:
 		return orderOf
+	case l.order.Certificate != "" && firstRequest(r).URL.String() == l.order.Certificate:
+		return chainOf
 	case r.Method == http.MethodHead:
 		return nonceOf
 	case r.Method == http.MethodGet:
 		return directoryOf
-	case l.certURL != "" && r.URL.String() == l.certURL:
-		return chainOf
 	}
 	return object
 }
@@ -184,6 +211,35 @@ func (l *listener) placed() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.orders
+}
+
+// pending is the order under way.
+func (l *listener) pending() pendingOrder {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.order
+}
+
+// takeChain is the last response to a request for the certificate, and what was complained of instead, each once.
+func (l *listener) takeChain() ([]byte, []Problem) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	data, problems := l.chain, l.problems
+	l.chain, l.problems = nil, nil
+	return data, problems
+}
+
+// lose notes that the CA has the order no more.
+func (l *listener) lose() {
+	l.mu.Lock()
+	l.gone = true
+	l.mu.Unlock()
+}
+
+func (l *listener) lost() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gone
 }
 
 // said is what the authority complained of.

@@ -1,10 +1,8 @@
 package tlsconfig
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -82,20 +80,6 @@ func (p *pair) explain(faults []chain.Reason) string {
 		}
 	}
 	return strings.Join(lines, "; ")
-}
-
-// wholePEM finds what pem.Decode skips in silence: a last block that is only half there.
-func wholePEM(data []byte) error {
-	for {
-		block, rest := pem.Decode(data)
-		if block == nil {
-			if bytes.Contains(rest, []byte("-----BEGIN")) {
-				return errors.New("its last PEM block is cut off")
-			}
-			return nil
-		}
-		data = rest
-	}
 }
 
 // fresh refuses what no browser would accept, by its dates or because it names nobody.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"strings"
@@ -19,7 +21,8 @@ import (
 // Door stands in front of an ACME server. It counts who comes and what they were answered, and can keep them
 // waiting or send them away.
 type Door struct {
-	Addr string
+	Addr  string
+	proxy http.Handler
 
 	mu        sync.Mutex
 	hook      Hook
@@ -50,6 +53,32 @@ func (d *Door) IsNewOrder(r *http.Request) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return r.Method == http.MethodPost && r.URL.Path == d.newOrder
+}
+
+// IsCertificate says whether a request fetches a certificate.
+func (d *Door) IsCertificate(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, certificatePath)
+}
+
+// Passed is what the ACME server answered.
+type Passed struct {
+	Code   int
+	Header http.Header
+	Body   []byte
+}
+
+// WriteTo hands the answer on as it is.
+func (p Passed) WriteTo(w http.ResponseWriter) {
+	maps.Copy(w.Header(), p.Header)
+	w.WriteHeader(p.Code)
+	w.Write(p.Body)
+}
+
+// Pass sends a request on to the ACME server, for a hook that changes what it answers.
+func (d *Door) Pass(r *http.Request) Passed {
+	w := httptest.NewRecorder()
+	d.proxy.ServeHTTP(w, r)
+	return Passed{w.Code, w.Header().Clone(), w.Body.Bytes()}
 }
 
 // Exchanges are all so far.
@@ -113,7 +142,7 @@ func openDoor(t testing.TB, target string, cert tls.Certificate, roots *x509.Cer
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
 		ErrorLog:  log.New(io.Discard, "", 0), // clients that hang up
 	}
-	d := &Door{}
+	d := &Door{proxy: proxy}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,100 @@
+package tlsconfig
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/crypto/acme"
+
+	"example.com/turnkey/tlsconfig/chain"
+)
+
+// fetchAgain are the waits before a certificate that did not come whole is fetched again within an attempt. Later
+// attempts fetch it again too.
+var fetchAgain = []time.Duration{time.Second, 4 * time.Second, 10 * time.Second}
+
+// resume takes up an order of an earlier attempt, where that ended: the CA may not have seen the request for the
+// certificate, may still be at it, or may have it ready.
+func (t *attempt) resume(ctx context.Context) error {
+	client, o := t.manager.Client, t.way.pending()
+	if o.Certificate != "" {
+		_, err := client.FetchCert(ctx, o.Certificate, true)
+		return err
+	}
+	order, err := client.WaitOrder(ctx, o.URL)
+	if invalid, is := errors.AsType[*acme.OrderError](err); is && invalid.Status == acme.StatusInvalid {
+		t.way.lose()
+	}
+	if err != nil {
+		return err
+	}
+	if order.Status == acme.StatusReady {
+		_, _, err = client.CreateCertFromOrder(ctx, order, nil, true) // the way puts the request for our key in
+		return err
+	}
+	_, err = client.FetchCert(ctx, order.CertURL, true)
+	return err
+}
+
+// collect judges what the CA sent, and fetches it again from the same URL until it is whole: a proxy may have cut it
+// off, and ordering again would count against the CA's limits. It returns the best that came. The error before it is
+// told where nothing came.
+func (t *attempt) collect(ctx context.Context, err error) (candidate, error) {
+	var best candidate
+	for i := 0; ; i++ {
+		o := t.way.pending()
+		if o.Certificate == "" {
+			return best, err
+		}
+		if got, fault := t.judge(o, err); fault != nil {
+			err = fault
+		} else if best.Certificate == nil || got.replaces(best, time.Now()) {
+			best = got
+		}
+		if best.Certificate != nil && best.lacks == "" || t.way.lost() || i == len(fetchAgain) {
+			break
+		}
+		if i == 0 && t.way.keep != nil {
+			t.way.keep(o) // now with the URL of the certificate
+		}
+		t.log.Warn("the CA's response is not a whole certificate; it is fetched again from the same URL, and nothing is ordered",
+			"url", o.Certificate, "error", err, "lacks", best.lacks, "again_in", fetchAgain[i])
+		select {
+		case <-ctx.Done():
+			return best, fmt.Errorf("fetching the certificate: %w", context.Cause(ctx))
+		case <-time.After(fetchAgain[i]):
+		}
+		_, err = t.manager.Client.FetchCert(ctx, o.Certificate, true)
+	}
+	if best.Certificate != nil {
+		err = nil
+	}
+	return best, err
+}
+
+// judge is the judgement of the last response to a request for the certificate, which err ended.
+func (t *attempt) judge(o pendingOrder, err error) (candidate, error) {
+	data, problems := t.way.takeChain()
+	if data == nil {
+		if p := worst(problems); p != nil {
+			return candidate{}, p
+		}
+		return candidate{}, cmp.Or(err, errors.New("the CA did not send the certificate"))
+	}
+	key, err := o.privateKey()
+	if err != nil {
+		return candidate{}, err
+	}
+	certs, damage := readChain(data)
+	c, err := judged(chain.Pair{Certs: certs, Key: key, Problems: damage}, t.host, time.Now())
+	if v := usable(certs, key, nil, time.Now()); len(v.Served) > 0 && time.Now().After(v.Served[0].NotAfter) {
+		t.way.lose() // nothing better will come of this order
+	}
+	if err != nil {
+		err = fmt.Errorf("the certificate that the CA sent from %s cannot be used: %w", o.Certificate, err)
+	}
+	return c, err
+}

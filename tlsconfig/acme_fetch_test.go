@@ -1,0 +1,132 @@
+package tlsconfig
+
+import (
+	"crypto/x509"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/turnkey/tlsconfig/chain/chaintest"
+)
+
+// What a CA sends is judged as files are, by the same table.
+func TestWhatACASendsIsJudgedAsFilesAre(t *testing.T) {
+	t.Parallel()
+	const host = "shop.example.test"
+	send := func(t *testing.T, row chaintest.Row) (candidate, error) {
+		o := pendingOrder{Certificate: "https://ca.test/cert/1"}
+		key, err := o.privateKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ca := chaintest.New(t, host)
+		data := row.From(ca, key.Public())
+		if row.Spoil != nil {
+			_, other := ca.Good()
+			data, _ = row.Spoil(data, other)
+		}
+		at := &attempt{host: host, way: &listener{chain: data}}
+		return at.judge(o, nil)
+	}
+	for _, row := range chaintest.Bad() {
+		if row.Key != nil || row.OfKey { // the key is ours here
+			continue
+		}
+		t.Run(row.Name, func(t *testing.T) {
+			t.Parallel()
+			c, err := send(t, row)
+			said := c.lacks
+			if err != nil {
+				said = err.Error()
+			}
+			if said == "" || err == nil && !c.broken {
+				t.Fatalf("got %q, want a fault", said)
+			}
+			if !row.Unmet && !strings.Contains(said, row.Says) { // the words of the others are about files
+				t.Errorf("it says %q, want %q", said, row.Says)
+			}
+		})
+	}
+	for _, row := range chaintest.Good() {
+		if row.Key != nil {
+			continue
+		}
+		t.Run(row.Name, func(t *testing.T) {
+			t.Parallel()
+			if c, err := send(t, row); err != nil || c.lacks != "" || c.Leaf.VerifyHostname(host) != nil {
+				t.Errorf("got %v %q", err, c.lacks)
+			}
+		})
+	}
+	t.Run(chaintest.Alone().Name, func(t *testing.T) {
+		t.Parallel()
+		if c, err := send(t, chaintest.Alone()); err != nil || c.broken || !strings.Contains(c.lacks, chaintest.Alone().Says) {
+			t.Errorf("got %v %q", err, c.lacks)
+		}
+	})
+}
+
+// The last good certificate is served until a better one is there: the path counts, and not the dates alone.
+func TestWhichCertificateIsBetter(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	until := func(d time.Duration, lacks string, broken bool) candidate {
+		cert := lived(d)
+		cert.Leaf.NotBefore = now.Add(-1000 * time.Hour)
+		return candidate{cert, lacks, broken}
+	}
+	for _, test := range []struct {
+		name     string
+		new, old candidate
+		want     bool
+	}{
+		{"anything for nothing", until(time.Hour, "a path", true), candidate{}, true},
+		{"a renewal", until(2*time.Hour, "", false), until(time.Hour, "", false), true},
+		{"the same again", until(time.Hour, "", false), until(time.Hour, "", false), false},
+		{"a leaf alone for a whole one", until(2*time.Hour, "alone", false), until(time.Hour, "", false), false},
+		{"a leaf alone for another", until(2*time.Hour, "alone", false), until(time.Hour, "alone", false), true},
+		{"a broken path for a leaf alone", until(2*time.Hour, "path", true), until(time.Hour, "alone", false), false},
+		{"a broken path for an expired one", until(2*time.Hour, "path", true), until(-time.Hour, "", false), true},
+		{"a whole one for the same leaf alone", until(time.Hour, "", false), until(time.Hour, "alone", false), true},
+		{"an expired one", until(-time.Hour, "", false), until(-2*time.Hour, "", false), false},
+	} {
+		if got := test.new.replaces(test.old, now); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+// An order lives as long as its CA says, and not for ever; its request is for the key that was kept.
+func TestAnOrderUnderWay(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, test := range []struct {
+		says time.Time
+		want time.Duration
+	}{{time.Time{}, orderLife}, {now.Add(-time.Hour), orderLife}, {now.Add(time.Hour), time.Hour}, {now.AddDate(10, 0, 0), longestOrder}} {
+		if o := newPendingOrder("u", "f", test.says, now); o.Expires.Sub(now) != test.want {
+			t.Errorf("expires after %s, want %s", o.Expires.Sub(now), test.want)
+		}
+	}
+	o := newPendingOrder("u", "f", time.Time{}, now)
+	if o.waits(now) {
+		t.Error("waits for a certificate before there is a key")
+	}
+	for _, host := range []string{"shop.example.test", strings.Repeat("long.", 20) + "example.test"} {
+		der, err := o.request(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		csr, err := x509.ParseCertificateRequest(der)
+		if err != nil || csr.CheckSignature() != nil || len(csr.DNSNames) != 1 || csr.DNSNames[0] != host || len(csr.Subject.CommonName) > 64 {
+			t.Errorf("request = %+v %v", csr, err)
+		}
+		key, err := o.privateKey()
+		if err != nil || !key.PublicKey.Equal(csr.PublicKey) {
+			t.Error("the request is for another key")
+		}
+	}
+	if !o.waits(now) || o.waits(now.Add(8*24*time.Hour)) {
+		t.Error("does not wait for its life, or longer")
+	}
+}
