@@ -296,14 +296,3 @@ func expiredPair(t *testing.T) (cert, key string) {
 	}
 	return cert, key
 }
-
-func FuzzDotenv(f *testing.F) {
-	for _, seed := range []string{"A=1\nB=2", "A=\"x\ny\"\nB=1", "A='", "export A=b # c", "=x", "A", "A=\\\"", "\x00=\x00"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if line, begins := brokenLine(text); line < 0 || line > strings.Count(text, "\n")+1 || strings.ContainsAny(begins, "=\t\n") {
-			t.Errorf("got line %d, %q", line, begins)
-		}
-	})
-}

@@ -1,22 +1,18 @@
 package main
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/joho/godotenv"
+	"example.com/turnkey/app/envfile"
 )
 
 // dotenv is what was found in the .env file.
 type dotenv struct {
 	file   string
 	names  []string // variables in it
-	broken *fault   // why it could not be read
+	broken []fault  // why it is not used
 
 	real map[string]bool // variables of the real environment, which win over the file
 }
@@ -48,85 +44,23 @@ func (d dotenv) edited(name string) (value string, ok bool) {
 		return "", false
 	}
 	values, broken := readDotenv(d.file)
-	return values[name], broken == nil
+	return values[name], len(broken) == 0
 }
 
-func readDotenv(file string) (values map[string]string, broken *fault) {
-	data, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+// readDotenv reads the file as Node's dotenv does, and says what cannot be read so.
+func readDotenv(file string) (values map[string]string, broken []fault) {
+	values, unread := envfile.Read(file)
+	for _, f := range unread {
+		broken = append(broken, fault{Setting: file, Problem: f.Error(), Fix: f.Fix})
 	}
-	if err != nil {
-		return nil, &fault{Setting: file, Problem: "cannot be read: " + err.Error(), Fix: "make it readable for this user, or remove it"}
-	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which some editors put before the first line
-	if line, begins := brokenLine(string(data)); line > 0 {
-		return nil, &fault{Setting: file, Problem: fmt.Sprintf("line %d%s is not NAME=value, or opens a quote that is never closed", line, begins),
-			Fix: "write NAME=value, with quotes around a value that holds spaces or #"}
-	}
-	values, err = godotenv.UnmarshalBytes(data)
-	if err != nil { // whose message quotes the rest of the file, secrets and all
-		return nil, &fault{Setting: file, Problem: "cannot be understood", Fix: "write one NAME=value a line, with quotes around a value that holds spaces or #"}
-	}
-	return values, nil
+	return values, broken
 }
-
-var assignment = regexp.MustCompile(`^\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_.]*\s*[=:]\s*(.*)$`)
-
-// brokenLine finds the first line that assigns nothing, which godotenv takes for a part of the next; 0 if there is
-// none. The name that it begins with is told where one stands before a =; anything else may be a secret.
-func brokenLine(data string) (number int, begins string) {
-	quote, opened := byte(0), 0
-	lines := strings.Split(data, "\n")
-	for i, line := range lines {
-		rest := strings.TrimSpace(line)
-		if quote == 0 {
-			if rest == "" || rest[0] == '#' {
-				continue
-			}
-			m := assignment.FindStringSubmatch(line)
-			if m == nil {
-				return i + 1, firstWord(line)
-			}
-			if rest = m[1]; rest == "" || rest[0] != '"' && rest[0] != '\'' {
-				continue
-			}
-			quote, opened, rest = rest[0], i, rest[1:]
-		}
-		if closes(rest, quote) {
-			quote = 0
-		}
-	}
-	if quote != 0 {
-		return opened + 1, firstWord(lines[opened])
-	}
-	return 0, ""
-}
-
-func closes(s string, quote byte) bool {
-	for i := range len(s) {
-		if s[i] == quote && (i == 0 || s[i-1] != '\\') {
-			return true
-		}
-	}
-	return false
-}
-
-func firstWord(line string) string {
-	name, _, ok := strings.Cut(strings.TrimSpace(line), "=")
-	if name = strings.TrimSpace(name); !ok || !plainName.MatchString(name) {
-		return ""
-	}
-	return " (" + name + ")"
-}
-
-var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]{0,63}$`)
 
 // faults reports the file itself, and every variable in it that is nearly one of ours: a misspelt setting would
 // otherwise be a setting that silently does nothing. Variables of the site's own are let be.
 func (d dotenv) faults(known []string) []fault {
-	if d.broken != nil {
-		return []fault{*d.broken}
+	if len(d.broken) > 0 {
+		return d.broken
 	}
 	var out []fault
 	for _, name := range d.names {

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/joho/godotenv"
+	"example.com/turnkey/app/envfile"
 )
 
 // Settings of the site in this directory.
@@ -28,10 +28,7 @@ type Settings struct {
 
 // Over is getenv with the variables of a file beneath it; one that is missing or broken counts as empty.
 func Over(getenv func(string) string, dotenv string) func(string) string {
-	file, err := godotenv.Read(dotenv)
-	if err != nil {
-		file = nil
-	}
+	file, _ := envfile.Read(dotenv)
 	return func(name string) string { return cmp.Or(getenv(name), file[name]) }
 }
 

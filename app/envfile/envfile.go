@@ -1,0 +1,126 @@
+// Package envfile reads .env files for the site and for its scripts, so that both read the same.
+//
+// godotenv is the reader. It expands $, drops backslashes and cuts values off in places where Node's dotenv keeps what
+// was written, and a password changes without a word. So each value is also read by the rules of Node's dotenv. What
+// both read alike is taken. What they read differently is taken as Node's dotenv keeps it where only one meaning is
+// possible, and is a Fault otherwise. A file without faults is read exactly as Node's dotenv reads it.
+package envfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/joho/godotenv"
+)
+
+// Fault is why a file is not used. It never holds a part of a value.
+type Fault struct {
+	Line    int    // from 1; 0 for the whole file
+	Name    string // of the variable; empty where none is known
+	Problem string
+	Fix     string
+}
+
+// Error says it in one line, without the fix.
+func (f Fault) Error() string {
+	switch {
+	case f.Line == 0:
+		return f.Problem
+	case f.Name == "":
+		return fmt.Sprintf("line %d %s", f.Line, f.Problem)
+	}
+	return fmt.Sprintf("line %d (%s) %s", f.Line, f.Name, f.Problem)
+}
+
+// Read returns the variables of a file, or every fault in it and no variable. A missing file has neither.
+func Read(file string) (map[string]string, []Fault) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, []Fault{{Problem: "cannot be read: " + withoutPath(err), Fix: "make it readable for this user, or remove it"}}
+	}
+	return Parse(data)
+}
+
+// Parse is Read for what a file holds.
+func Parse(data []byte) (map[string]string, []Fault) {
+	text, fault := decode(data)
+	if fault != nil {
+		return nil, []Fault{*fault}
+	}
+	found, broken := scan(text)
+	last := map[string]int{} // of several assignments to a name only the last counts
+	for i, a := range found {
+		last[a.name] = i
+	}
+	var faults []Fault
+	values := map[string]string{}
+	for i, a := range found {
+		if i != last[a.name] {
+			continue
+		}
+		values[a.name] = a.value
+		if a.sameForGodotenv() {
+			continue
+		}
+		if problem, fix := a.unclear(last); problem != "" {
+			faults = append(faults, Fault{Line: a.line, Name: a.name, Problem: problem, Fix: fix})
+		}
+	}
+	if broken != nil {
+		faults = append(faults, *broken)
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return values, nil
+}
+
+// sameForGodotenv reports whether godotenv reads the statement as Node's dotenv does.
+func (a assignment) sameForGodotenv() bool {
+	read, err := godotenv.Unmarshal(a.text)
+	v, ok := read[a.name]
+	return err == nil && ok && len(read) == 1 && v == a.value
+}
+
+// decode turns a file into text with line ends of one kind. Windows PowerShell 5 writes UTF-16 where > is used, and some
+// editors put a byte order mark before the first line.
+func decode(data []byte) (string, *Fault) {
+	const save = "save the file as UTF-8"
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		return "", &Fault{Problem: "is UTF-16", Fix: save}
+	}
+	text := strings.TrimPrefix(string(data), "\ufeff")
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
+	if !utf8.ValidString(text) {
+		line := 1
+		for l := range strings.SplitSeq(text, "\n") {
+			if !utf8.ValidString(l) {
+				break
+			}
+			line++
+		}
+		return "", &Fault{Line: line, Problem: "is not UTF-8", Fix: save}
+	}
+	// No variable can hold NUL. The other two end a line for JavaScript and for no editor.
+	if i := strings.IndexAny(text, "\x00\u2028\u2029"); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(text[i:])
+		return "", &Fault{Line: lineAt(text, i), Problem: fmt.Sprintf("holds an invisible character (%U)", r), Fix: "type the line again"}
+	}
+	return text, nil
+}
+
+func lineAt(text string, offset int) int { return 1 + strings.Count(text[:offset], "\n") }
+
+func withoutPath(err error) string {
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,96 @@
+package envfile
+
+import (
+	"regexp"
+	"strings"
+)
+
+// assignment is one NAME=value of a file, as Node's dotenv reads it.
+type assignment struct {
+	line  int
+	name  string
+	text  string // the whole statement, comment and all
+	raw   string // the value with its quotes
+	value string
+	cut   bool // the value ends at a # that no space stands before
+}
+
+// statement is the regular expression of Node's dotenv (github.com/motdotla/dotenv, the same since version 15), except
+// that no white space in it crosses the end of a line: Node would take the next line for a part of this one. The spaces
+// are those of JavaScript's \s.
+var statement = func() *regexp.Regexp {
+	const space = `[\t\v\f \x{a0}\x{1680}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}\x{feff}]`
+	return regexp.MustCompile(strings.ReplaceAll(
+		`(?m)^S*(?:exportS+)?([\w.-]+)(?:S*=|:S|:$)`+
+			`(S*'(?:\\'|[^'])*'|S*"(?:\\"|[^"])*"|S*`+"`(?:\\\\`|[^`])*`"+`|[^#\n]+)?S*(?:#.*)?$`,
+		"S", space))
+}()
+
+// scan finds the assignments, and the first line that is neither one nor blank nor a comment. It stops there: what
+// follows may be the rest of a secret that was meant for one variable.
+func scan(text string) (found []assignment, broken *Fault) {
+	at := 0
+	for _, m := range statement.FindAllStringSubmatchIndex(text, -1) {
+		if broken = between(text, at, m[0]); broken != nil {
+			return found, broken
+		}
+		if text[m[3]:m[1]] == ":" && !blankNext(text[m[1]:]) { // Node would take the next line for the value
+			return found, between(text, m[0], m[1])
+		}
+		a := assignment{line: lineAt(text, m[2]), name: text[m[2]:m[3]], text: text[m[0]:m[1]]}
+		end := m[3] + strings.IndexByte(text[m[3]:m[1]], '#') // where there is no value, and so no # in one
+		if m[4] >= 0 {
+			a.raw, end = trim(text[m[4]:m[5]]), m[5]
+		}
+		a.cut = end >= m[3] && end < m[1] && text[end] == '#' && trim(text[end-1:end]) != ""
+		a.value = unquoted(a.raw)
+		found = append(found, a)
+		at = m[1]
+	}
+	return found, between(text, at, len(text))
+}
+
+// blankNext reports whether a line follows, and is blank or a comment.
+func blankNext(rest string) bool {
+	rest, ok := strings.CutPrefix(rest, "\n")
+	next, _, _ := strings.Cut(rest, "\n")
+	next = trim(next)
+	return ok && (next == "" || next[0] == '#')
+}
+
+// unquoted is what Node's dotenv makes of a value: the outer quotes go, and \n and \r in double quotes are line ends.
+func unquoted(raw string) string {
+	value := raw
+	if n := len(raw); n > 1 && raw[0] == raw[n-1] && strings.IndexByte("'\"`", raw[0]) >= 0 {
+		value = raw[1 : n-1]
+	}
+	if strings.HasPrefix(raw, `"`) {
+		value = strings.ReplaceAll(strings.ReplaceAll(value, `\n`, "\n"), `\r`, "\r")
+	}
+	return value
+}
+
+var yaml = regexp.MustCompile(`^(?:export )?([A-Z][A-Z0-9_]*) ?:`)
+
+// between reports the first line from offset on that is no blank line and no comment. A name is told where it is in
+// capitals, as names of variables are; anything else may be a part of a secret.
+func between(text string, from, to int) *Fault {
+	for offset := from; offset < to; {
+		line, _, _ := strings.Cut(text[offset:to], "\n")
+		if s := trim(line); s != "" && s[0] != '#' {
+			f := &Fault{Line: lineAt(text, offset), Problem: "is not NAME=value",
+				Fix: "write NAME=value, with quotes around a value of several lines"}
+			if m := yaml.FindStringSubmatch(s); m != nil {
+				f.Name = m[1]
+			}
+			return f
+		}
+		offset += len(line) + 1
+	}
+	return nil
+}
+
+// trim takes off what JavaScript's trim does.
+func trim(s string) string {
+	return strings.Trim(s, "\t\v\f \n\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\ufeff")
+}
