@@ -15,14 +15,19 @@ import (
 func check(cfg config, faults []fault, out io.Writer) error {
 	options := cfg.tlsOptions(slog.Default(), nil)
 	faults = andThen(faults, tlsconfig.Check(options))
+	storeFaults := tlsconfig.CheckStore(options)
 	listeners, moved, listenFaults := listenAll(cfg)
 	listeners.close()
 	running, listenFaults := ownPorts(listenFaults)
 	// Notes come first: beside a server that runs, what it was told is what one looks for.
-	for _, w := range slices.Concat(cfg.warnings, moved, running, tlsconfig.Notes(options)) {
+	var notes []string
+	if len(storeFaults) == 0 { // else there is nothing to read notes from
+		notes = tlsconfig.Notes(options)
+	}
+	for _, w := range slices.Concat(cfg.warnings, moved, running, notes) {
 		fmt.Fprintln(out, "note:", w)
 	}
-	if faults = append(faults, listenFaults...); len(faults) > 0 {
+	if faults = slices.Concat(faults, storeFaults, listenFaults); len(faults) > 0 {
 		return faultList(faults)
 	}
 	cfg.print(out)
@@ -54,7 +59,7 @@ func (c config) print(w io.Writer) {
 	row("http", pick(c.httpAddr == "", "off", c.httpAddr))
 	switch c.mode {
 	case tlsconfig.ACME:
-		row("directory", c.acmeDirectory)
+		row("directory", tlsconfig.Redacted(c.acmeDirectory))
 		row("cache", tlsconfig.Redacted(c.acmeCache))
 	case tlsconfig.Files, tlsconfig.Local:
 		row("certificate", strings.Join(c.certFiles, ", "))

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -59,8 +60,9 @@ type config struct {
 	hosts      []string        // answered for; empty: any (proxy mode without DOMAINS). In development: what names gave
 	httpsMoves bool            // to the next free port, when its own is busy
 	httpMoves  bool
-	passed     listeners // opened by whoever started this program
-	dev        *dev      // nil unless `make dev` started this process
+	bodyLimits map[string]int64 // of routes, by their pattern
+	passed     listeners        // opened by whoever started this program
+	dev        *dev             // nil unless `make dev` started this process
 	warnings   []string
 }
 
@@ -92,7 +94,7 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 	case "staging":
 		c.acmeDirectory = tlsconfig.StagingDirectory
 	default:
-		if u, err := url.Parse(c.acmeDirectory); err != nil || u.Scheme != "https" || u.Host == "" {
+		if !isDirectoryURL(c.acmeDirectory) {
 			e.fault("ACME_DIRECTORY", c.acmeDirectory, "is not the URL of a directory", "set production, staging, or the https URL that your CA documents")
 			c.acmeDirectory = tlsconfig.ProductionDirectory
 		}
@@ -104,18 +106,21 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 			c.acmeCache, _, _ = strings.Cut(dir, ":")
 		}
 	}
-	if strings.Contains(c.acmeCache, "://") && !strings.HasPrefix(c.acmeCache, "redis://") && !strings.HasPrefix(c.acmeCache, "rediss://") {
-		e.fault("ACME_CACHE", redactURL(c.acmeCache), "is neither a directory nor the URL of a Redis server", "give a directory, or redis://host:6379/0, or rediss:// for TLS")
+	if slices.Contains(e.refused, "ACME_CACHE") {
+		c.acmeCache = ""
+	}
+	if url := strings.Contains(c.acmeCache, "://"); url && !storeURL.MatchString(c.acmeCache) || !url && nearlyURL.MatchString(c.acmeCache) {
+		e.fault("ACME_CACHE", c.acmeCache, "is neither a directory nor the URL of a Redis server", "give a directory, or redis://host:6379/0, or rediss:// for TLS; valkey:// and valkeys:// are the same")
 		c.acmeCache = ""
 	}
 	c.acmeProfile = e.text("ACME_PROFILE", "")
 	c.acmeRehearsal = e.text("ACME_REHEARSAL", "auto")
-	switch u, err := url.Parse(c.acmeRehearsal); {
+	switch {
 	case c.acmeRehearsal == "auto":
 		c.acmeRehearsal = pick(c.acmeDirectory == tlsconfig.ProductionDirectory, tlsconfig.StagingDirectory, "")
 	case c.acmeRehearsal == "off":
 		c.acmeRehearsal = ""
-	case err != nil || u.Scheme != "https" || u.Host == "" || c.acmeRehearsal == c.acmeDirectory:
+	case !isDirectoryURL(c.acmeRehearsal) || c.acmeRehearsal == c.acmeDirectory:
 		e.fault("ACME_REHEARSAL", c.acmeRehearsal, "is not the URL of another directory", "set auto (Let's Encrypt's staging before its production), off, or the https URL of a directory to rehearse at")
 		c.acmeRehearsal = ""
 	}
@@ -241,6 +246,11 @@ func (c config) tlsOptions(log *slog.Logger, say func(string)) tlsconfig.Options
 	}
 }
 
+func isDirectoryURL(v string) bool {
+	u, err := url.Parse(v)
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && foreign(strings.ReplaceAll(u.Hostname(), ":", "")) == 0
+}
+
 func pick[T any](cond bool, yes, no T) T {
 	if cond {
 		return yes
@@ -257,11 +267,7 @@ func isLoopback(addr string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// redactURL keeps passwords out of messages.
-func redactURL(s string) string {
-	u, err := url.Parse(s)
-	if err != nil {
-		return strings.SplitN(s, "://", 2)[0] + "://…"
-	}
-	return u.Redacted()
-}
+var (
+	storeURL  = regexp.MustCompile(`^(rediss?|valkeys?)://`)
+	nearlyURL = regexp.MustCompile(`^((?i:rediss?|valkeys?):|[^/.~\\][^/\\]*:.*@)`) // redis:host, user:password@host
+)

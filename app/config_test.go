@@ -262,13 +262,13 @@ func with(m map[string]string, pairs ...string) map[string]string {
 }
 
 func FuzzSettings(f *testing.F) {
-	for _, seed := range []string{"", "example.com", "*.a.b", "https://x", "[::1]:80", ":443", "max-age=1; preload", "10.0.0.0/8,cloudflare", "\x00", "a:b:c", "bücher.example"} {
+	for _, seed := range []string{"", "example.com", "*.a.b", "https://x", "[::1]:80", ":443", "max-age=1; preload", "10.0.0.0/8,cloudflare", "\x00", "a:b:c", "bücher.example", "]:8443", "“a.b”", "a.b # c", "[::1%eth0]:1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, v string) {
 		cfg, _, _ := loadConfig(func(string) (string, bool) { return v, true }, "turnkey")
 		for _, d := range cfg.domains {
-			if strings.ContainsAny(d, ":/ \r\n") && net.ParseIP(d) == nil || d != strings.ToLower(d) {
+			if !regexp.MustCompile(`^(\*\.)?[a-z0-9.-]+$`).MatchString(d) && net.ParseIP(d) == nil {
 				t.Errorf("%q became the domain %q", v, d)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/mail"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,21 +18,30 @@ type fault = tlsconfig.Fault
 // env reads settings one by one and gathers what is wrong with them. A variable that is set but empty counts as
 // not set, save where a method says otherwise.
 type env struct {
-	lookup func(string) (string, bool)
-	names  []string // every variable asked for, in order
-	faults []fault
+	lookup  func(string) (string, bool)
+	names   []string // every variable asked for, in order
+	refused []string // those whose value is wrapped in something; they count as not set
+	faults  []fault
 }
 
 func (e *env) fault(name, value, problem, fix string) {
-	e.faults = append(e.faults, fault{Setting: name, Value: value, Problem: problem, Fix: fix})
+	e.faults = append(e.faults, fault{Setting: name, Value: tlsconfig.Redacted(value), Problem: problem, Fix: fix})
 }
 
 func (e *env) raw(name string) (value string, set bool) {
+	value, set = e.lookup(name)
+	value = strings.TrimSpace(value)
 	if !slices.Contains(e.names, name) {
 		e.names = append(e.names, name)
+		if problem, fix := wrapped(name, value); problem != "" {
+			e.refused = append(e.refused, name)
+			e.fault(name, pick(secret(name), "", value), problem, fix)
+		}
 	}
-	value, set = e.lookup(name)
-	return strings.TrimSpace(value), set
+	if slices.Contains(e.refused, name) {
+		return "", false
+	}
+	return value, set
 }
 
 func (e *env) text(name, def string) string {
@@ -83,6 +93,9 @@ func (e *env) duration(name string, def time.Duration) time.Duration {
 // is not understood is empty too: nobody asked for the default's port to be tried.
 func (e *env) addr(name, def string, mayBeOff bool) string {
 	v := e.text(name, def)
+	if slices.Contains(e.refused, name) {
+		return ""
+	}
 	if v == "off" {
 		if mayBeOff {
 			return ""
@@ -100,13 +113,16 @@ func (e *env) addr(name, def string, mayBeOff bool) string {
 	return ""
 }
 
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9_.-]*$`)
+
+// validHost accepts what can be listened on: nothing for every address, a name, an IPv4 address, an IPv6 one in brackets.
 func validHost(h string) bool {
 	if inner, ok := strings.CutPrefix(h, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
-		_, err := netip.ParseAddr(inner)
-		return ok && err == nil
+		ip, err := netip.ParseAddr(inner)
+		return ok && err == nil && ip.Is6() && plainHost.MatchString(ip.Zone())
 	}
-	return !strings.ContainsAny(h, ":/ ")
+	return plainHost.MatchString(h)
 }
 
 func (e *env) email(name string) string {

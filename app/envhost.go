@@ -34,7 +34,7 @@ func normalDomain(v string) (host, fix string) {
 	if strings.ContainsAny(v, "/?#@ ") {
 		return "", "leave path and spaces out: names only, such as example.com,www.example.com"
 	}
-	if ip, err := netip.ParseAddr(strings.Trim(v, "[]")); err == nil {
+	if ip, err := netip.ParseAddr(strings.Trim(v, "[]")); err == nil && ip.Zone() == "" {
 		return ip.String(), ""
 	}
 	if name, port, ok := strings.Cut(v, ":"); ok {
@@ -42,6 +42,9 @@ func normalDomain(v string) (host, fix string) {
 			return "", fmt.Sprintf("leave the port out: %s; ports are set by HTTPS_ADDR and HTTP_ADDR", name)
 		}
 		return "", "a host name has no colon"
+	}
+	if r := foreign(v); r != 0 {
+		return "", fmt.Sprintf("take %s out: it is in no host name", spelled(r))
 	}
 	star, rest := "", strings.TrimSuffix(v, ".")
 	if after, ok := strings.CutPrefix(rest, "*."); ok {

@@ -33,7 +33,7 @@ func checkACME(o Options) []Fault {
 		}
 	}
 	if u, err := url.Parse(o.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
-		add("ACME_DIRECTORY", o.Directory, "is not an https URL", "give production, staging, or the directory URL that your CA documents")
+		add("ACME_DIRECTORY", Redacted(o.Directory), "is not an https URL", "give production, staging, or the directory URL that your CA documents")
 	}
 	if o.CAFile != "" {
 		if _, err := readPool(o.CAFile); err != nil {
@@ -43,8 +43,8 @@ func checkACME(o Options) []Fault {
 	switch {
 	case o.CacheDir == "": // reported already
 	case isRedis(o.CacheDir):
-		if u, err := url.Parse(o.CacheDir); err != nil || u.Host == "" {
-			add("ACME_CACHE", redactedCache(o.CacheDir), "is not the URL of a Redis server", "write redis://host:6379/0, or rediss:// with TLS, with user:password@ before the host where it asks for them")
+		if _, err := (redis{o.CacheDir}).address(); err != nil {
+			add("ACME_CACHE", Redacted(o.CacheDir), err.Error(), writeRedis)
 		}
 	default:
 		if err := writable(o.CacheDir); err != nil && !canServe(o) {
@@ -61,6 +61,11 @@ func Notes(o Options) []string {
 	}
 	if o.Mode != ACME || o.CacheDir == "" {
 		return nil
+	}
+	if isRedis(o.CacheDir) {
+		if _, err := (redis{o.CacheDir}).address(); err != nil {
+			return nil // Check reports it
+		}
 	}
 	notes := cacheNotes(o)
 	if !isRedis(o.CacheDir) {

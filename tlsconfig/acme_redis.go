@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -15,29 +16,49 @@ import (
 // redisPrefix keeps our keys apart from others in the same database.
 const redisPrefix = "turnkey:"
 
-// redis is a store in Redis, for machines without a disk that lasts. It holds private keys, so the server should be
-// reached over rediss:// or a private network. Calls are rare, and each has a connection of its own.
+// redis is a store in Redis or Valkey, for machines without a disk that lasts. It holds private keys, so the server
+// should be reached over rediss:// or a private network. Calls are rare, and each has a connection of its own.
 type redis struct{ url string }
 
-// isRedis says whether ACME_CACHE names a Redis server rather than a directory.
+// isRedis says whether ACME_CACHE names a Redis or Valkey server rather than a directory.
 func isRedis(where string) bool {
-	return strings.HasPrefix(where, "redis://") || strings.HasPrefix(where, "rediss://")
+	switch scheme, _, _ := strings.Cut(where, "://"); scheme {
+	case "redis", "rediss", "valkey", "valkeys":
+		return len(scheme) < len(where)
+	}
+	return false
 }
 
-// redactedCache is ACME_CACHE without a password.
-func redactedCache(where string) string {
-	if !isRedis(where) {
-		return where
-	}
-	u, err := url.Parse(where)
-	if err != nil {
-		return strings.SplitN(where, "://", 2)[0] + "://…"
-	}
-	return u.Redacted()
+// overTLS reports whether the URL asks for TLS.
+func (r redis) overTLS() bool {
+	return strings.HasPrefix(r.url, "rediss:") || strings.HasPrefix(r.url, "valkeys:")
 }
+
+var redisDatabase = regexp.MustCompile(`^(/[0-9]{0,3})?$`)
+
+// address takes the URL apart. Its errors hold nothing of the URL, which net/url's and redigo's do.
+func (r redis) address() (*url.URL, error) {
+	u, err := url.Parse(r.url)
+	if err != nil || u.Opaque != "" || u.RawQuery != "" || u.Fragment != "" || !redisDatabase.MatchString(u.Path) {
+		return nil, errors.New("is not the URL of a Redis server")
+	}
+	if u.Hostname() == "" {
+		return nil, errors.New("is not the URL of a Redis server: it names no host")
+	}
+	return u, nil
+}
+
+// writeRedis says how to write the URL.
+const writeRedis = "write redis://host:6379/0, or rediss:// with TLS, with user:password@ before the host where it asks for them; " + encodePassword
+
+const encodePassword = "in the password write %2F for /, %23 for #, %25 for %, %3F for ? and %40 for @"
 
 func (r redis) do(ctx context.Context, command string, args ...any) (any, error) {
-	conn, err := redigo.DialURLContext(ctx, r.url, redigo.DialConnectTimeout(5*time.Second))
+	if _, err := r.address(); err != nil {
+		return nil, fmt.Errorf("redis: ACME_CACHE %w", err)
+	}
+	conn, err := redigo.DialURLContext(ctx, r.url, redigo.DialConnectTimeout(storeTimeout),
+		redigo.DialTLSHandshakeTimeout(3*time.Second)) // a plain Redis does not answer a hello at all
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}

@@ -85,7 +85,7 @@ type Options struct {
 	Email     string // contact of the account; empty: none
 	Directory string // URL of the CA's directory; required
 	CAFile    string // PEM roots to trust for the directory's own HTTPS; empty: the system's
-	CacheDir  string // where account key and certificates are kept: a directory, or a redis:// or rediss:// URL; required
+	CacheDir  string // where account key and certificates are kept: a directory, or the URL of a Redis or Valkey server; required
 	Rehearsal string // directory at which a first order, and one after a failure, is tried beforehand; empty: none
 	Profile   string // of the certificate, from those the directory lists; empty: the authority's default
 	PlainPort bool   // port 80 is open, for http-01
@@ -250,9 +250,6 @@ func plainError(err error) error {
 	}
 	return err
 }
-
-// Redacted is a value of ACME_CACHE as it may be shown: without a password.
-func Redacted(cache string) string { return redactedCache(cache) }
 
 // normalName is a server name as it is looked up: lower case, without the root's dot. It allocates only for names
 // that are not so already.

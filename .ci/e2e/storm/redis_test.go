@@ -17,6 +17,13 @@ import (
 // startRedis is a real server with a password, on a port of its own.
 func startRedis(t *testing.T, password string) (*rig.Process, int) {
 	t.Helper()
+	port := rig.Port(t)
+	return redisWith(t, port, "--port", fmt.Sprint(port), "--requirepass", password), port
+}
+
+// redisWith is a real server that is open on a port when this returns.
+func redisWith(t *testing.T, port int, args ...string) *rig.Process {
+	t.Helper()
 	path, err := rig.Find("redis-server")
 	if err != nil {
 		if os.Getenv("CI") != "" {
@@ -24,11 +31,10 @@ func startRedis(t *testing.T, password string) (*rig.Process, int) {
 		}
 		t.Skip("redis-server is missing: apt-get install redis-server")
 	}
-	port := rig.Port(t)
-	p := rig.Spawn(t, rig.Command{Path: path, Dir: t.TempDir(), Args: []string{
-		"--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--requirepass", password}})
+	p := rig.Spawn(t, rig.Command{Path: path, Dir: t.TempDir(), Args: append([]string{
+		"--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}, args...)})
 	p.WaitForPort(t, rig.Loopback(port))
-	return p, port
+	return p
 }
 
 // redisReads is how many GETs the server has answered.
