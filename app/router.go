@@ -8,7 +8,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"example.com/turnkey/handlers"
 	"example.com/turnkey/middleware"
 )
 
@@ -66,7 +65,7 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 		middleware.CORS(cfg.corsOrigins, h.refusedOrigin),
 		middleware.SameOrigin(cfg.corsOrigins...),
 		middleware.MediaTypes(handlers.BodyTypes),
-		middleware.BodyLimit(bodyLimit, handlers.BodyLimits),
+		middleware.BodyLimit(bodyLimit, cfg.bodyLimits),
 	)
 	r.NoRoute(middleware.NotFound)
 	r.NoMethod(middleware.MethodNotAllowed)
@@ -74,6 +73,9 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 	cfg.dev.mount(r)
 	if err := register(r, routes); err != nil {
 		return nil, err
+	}
+	if faults := uselessLimits(cfg.bodyLimits, r.Routes()); len(faults) > 0 {
+		return nil, faultList(faults)
 	}
 	return middleware.Target(middleware.Head(r)), nil
 }

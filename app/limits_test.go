@@ -1,0 +1,42 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/handlers"
+)
+
+func TestABodyLimitForNoRouteStopsTheStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	issue(t, dir, "shop.test", "www.shop.test")
+	env := with(prod, "HTTPS_ADDR", "localhost:0", "HTTP_ADDR", "localhost:0",
+		"TLS_CERT_FILE", filepath.Join(dir, "certs", "cert.pem"), "TLS_KEY_FILE", filepath.Join(dir, "certs", "key.pem"))
+	var out bytes.Buffer
+	code := run(t.Context(), program{
+		lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok },
+		routes: func(r *gin.Engine, _ handlers.Site) {
+			r.POST("/api/pictures", func(*gin.Context) {})
+			r.POST("/shops/:shop/picture", func(*gin.Context) {})
+		},
+		bodyLimits: map[string]int64{"/api/picture": 20 << 20, "/shops/*/picture": 1, "/nowhere": 1, "/api/pictures": 2},
+		stdout:     &out, stderr: &out,
+	})
+	if code != 1 || !strings.Contains(out.String(), "3 things are wrong; nothing was started") {
+		t.Errorf("exit status %d:\n%s", code, &out)
+	}
+	for _, want := range []string{
+		`handlers.BodyLimits="/api/picture": is no route's pattern`, `is "/api/pictures" meant?`,
+		`handlers.BodyLimits="/shops/*/picture"`, `is "/shops/:shop/picture" meant?`,
+		`handlers.BodyLimits="/nowhere"`, "such as /api/pictures",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, &out)
+		}
+	}
+}
