@@ -109,8 +109,10 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 	if slices.Contains(e.refused, "ACME_CACHE") {
 		c.acmeCache = ""
 	}
-	if url := strings.Contains(c.acmeCache, "://"); url && !storeURL.MatchString(c.acmeCache) || !url && nearlyURL.MatchString(c.acmeCache) {
-		e.fault("ACME_CACHE", c.acmeCache, "is neither a directory nor the URL of a Redis server", "give a directory, or redis://host:6379/0, or rediss:// for TLS; valkey:// and valkeys:// are the same")
+	hasScheme := strings.Contains(c.acmeCache, "://")
+	if hasScheme && !storeURL.MatchString(c.acmeCache) || !hasScheme && nearlyURL.MatchString(c.acmeCache) {
+		e.fault("ACME_CACHE", c.acmeCache, "is neither a directory nor the URL of a Redis server",
+			"give a directory, or redis://host:6379/0, or rediss:// for TLS; valkey:// and valkeys:// are the same")
 		c.acmeCache = ""
 	}
 	c.acmeProfile = e.text("ACME_PROFILE", "")

@@ -250,6 +250,34 @@ func TestDotenv(t *testing.T) {
 	}
 }
 
+// What a handler reads with os.Getenv, and what make dev follows, is what the file says.
+func TestDotenvHandsSecretsOverAsWritten(t *testing.T) {
+	const name, secret = "TURNKEY_TEST_SECRET", `$2y$10$abcdefgHIJ`
+	t.Setenv(name, "")
+	os.Unsetenv(name)
+	file := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(file, []byte(name+"="+secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := loadDotenv(file)
+	if got := os.Getenv(name); len(d.broken) > 0 || got != secret {
+		t.Errorf("got %q and %v, want %q", got, d.broken, secret)
+	}
+	if got, ok := d.edited(name); !ok || got != secret {
+		t.Errorf("after an edit: got %q, %t", got, ok)
+	}
+	if err := os.WriteFile(file, []byte("A=1\n"+name+"=\"hush\"y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out := checkWith(t, map[string]string{}, loadDotenv(file))
+	if code != 1 || !strings.Contains(out, file+": line 2 ("+name+") goes on behind the closing quote\n      → ") || strings.Contains(out, "hush") {
+		t.Errorf("exit status %d:\n%s", code, out)
+	}
+	if _, ok := d.edited(name); ok {
+		t.Error("a file that cannot be understood decides")
+	}
+}
+
 func with(m map[string]string, pairs ...string) map[string]string {
 	out := map[string]string{}
 	for k, v := range m {

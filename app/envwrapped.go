@@ -28,8 +28,9 @@ func wrapped(name, value string) (problem, fix string) {
 		}
 		return "write " + name + "=" + v
 	}
-	if i := comment.FindStringIndex(value); i != nil && value != "" {
-		return "has a comment behind the value, which whatever read the file passed on", bare(strings.TrimSpace(strings.Trim(strings.TrimSpace(value[:i[0]]), quotes)))
+	if i := comment.FindStringIndex(value); i != nil {
+		alone := strings.Trim(strings.TrimSpace(value[:i[0]]), quotes)
+		return "has a comment behind the value, which what read the file passed on", bare(strings.TrimSpace(alone))
 	}
 	items := []string{value}
 	if name != "HSTS" {
@@ -46,7 +47,7 @@ func wrapped(name, value string) (problem, fix string) {
 			last = false
 		}
 		if first || last {
-			problem = "has quotes around the value, which whatever read the file passed on"
+			problem = "has quotes around the value, which what read the file passed on"
 		}
 	}
 	if problem != "" {

@@ -20,7 +20,8 @@ func uselessLimits(limits map[string]int64, routes gin.RoutesInfo) []fault {
 		if near := nearestPattern(pattern, routes); near != "" {
 			fix = fmt.Sprintf("is %q meant? Write the pattern as handlers/routes.go has it", near)
 		}
-		faults = append(faults, fault{Setting: "handlers.BodyLimits", Value: pattern, Problem: "is no route's pattern, so the limit holds for no request", Fix: fix})
+		faults = append(faults, fault{Setting: "handlers.BodyLimits", Value: pattern,
+			Problem: "is no route's pattern, so the limit holds for no request", Fix: fix})
 	}
 	return faults
 }

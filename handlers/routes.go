@@ -3,7 +3,8 @@ package handlers
 
 import "github.com/gin-gonic/gin"
 
-// BodyLimits are routes that take larger bodies than the 1 MiB of all others, in bytes, by their pattern:
+// BodyLimits are routes that take larger bodies than the 1 MiB of all others, in bytes, by their pattern. One that no route
+// has stops the start:
 //
 //	"/api/pictures": 20 << 20,
 var BodyLimits = map[string]int64{}

@@ -39,7 +39,7 @@ var redisDatabase = regexp.MustCompile(`^(/[0-9]{0,3})?$`)
 // address takes the URL apart. Its errors hold nothing of the URL, which net/url's and redigo's do.
 func (r redis) address() (*url.URL, error) {
 	u, err := url.Parse(r.url)
-	if err != nil || u.Opaque != "" || u.RawQuery != "" || u.Fragment != "" || !redisDatabase.MatchString(u.Path) {
+	if err != nil || u.Opaque+u.RawQuery+u.Fragment != "" || !redisDatabase.MatchString(u.Path) {
 		return nil, errors.New("is not the URL of a Redis server")
 	}
 	if u.Hostname() == "" {

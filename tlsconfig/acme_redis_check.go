@@ -63,46 +63,47 @@ func (r redis) roundTrip(ctx context.Context) error {
 	return err
 }
 
-// redisAdvice explains what the server answered; an empty problem where it did not answer. The first word of an answer
-// is its kind: https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
+// redisRefusals are what a server says that takes no key. The first word of its answer is the kind:
+// https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
+var redisRefusals = map[string]struct{ words, fix string }{
+	"WRONGPASS":   {"refuses the password", "look at user and password in the URL; " + encodePassword},
+	"NOAUTH":      {"asks for a password", "put user:password@ before the host; " + encodePassword},
+	"NOPERM":      {"does not let this user write", "allow it: ACL SETUSER name ~" + redisPrefix + "* +get +set +del +rename +select"},
+	"READONLY":    {"only reads", "this is a replica: name the primary"},
+	"OOM":         {"has no memory left", "raise maxmemory, or give the site a server of its own"},
+	"MISCONF":     {"does not write", "it cannot save to its disk, and takes nothing until it can: look at the server's log"},
+	"NOREPLICAS":  {"does not write", "it has fewer replicas than min-replicas-to-write asks for: bring them back"},
+	"MOVED":       {"is one of a cluster", "name a server that is in no cluster: a cluster keeps keys on several"},
+	"CLUSTERDOWN": {"is one of a cluster", "name a server that is in no cluster: a cluster keeps keys on several"},
+	"LOADING":     {"is still reading its data", "try again in a moment"},
+}
+
+// redisAdvice explains what the server answered; an empty problem where it did not answer.
 func redisAdvice(err error) (problem, fix string) {
-	if errors.Is(err, errReadBack) || isMissing(err) {
-		return "the server does not give back what was written", "use a server that keeps what it is given: no proxy, no cache that drops keys"
-	}
-	if isUntrusted(err) {
-		return "the server's certificate is not trusted: " + err.Error(), "name the file with its CA in SSL_CERT_FILE, or let the server have a certificate for the name in the URL"
-	}
-	if refusedByPeer(err) {
+	switch {
+	case errors.Is(err, errReadBack), isMissing(err):
+		return "the server does not give back what was written", "use a server that keeps what it is given, and no cache that drops keys"
+	case isUntrusted(err):
+		return "the server's certificate is not trusted: " + err.Error(),
+			"name the file with its CA in SSL_CERT_FILE, or let the server have a certificate for the name in the URL"
+	case refusedByPeer(err):
 		return "the server ends the TLS handshake: " + err.Error(), "let it take clients without a certificate (tls-auth-clients no), or look at its log"
 	}
 	answer, ok := errors.AsType[redigo.Error](err)
 	if !ok {
 		return "", ""
 	}
-	kind, _, _ := strings.Cut(string(answer), " ")
-	fixes := map[string]string{
-		"WRONGPASS":   "look at user and password in the URL; " + encodePassword,
-		"NOAUTH":      "put user:password@ before the host; " + encodePassword,
-		"NOPERM":      "allow this user to write: ACL SETUSER name ~" + redisPrefix + "* +get +set +del +rename +select",
-		"READONLY":    "this is a replica, which only reads: name the primary",
-		"OOM":         "its memory is full: raise maxmemory, or give the site a server of its own",
-		"MISCONF":     "it cannot save to its disk and refuses to write until it can: look at the server's log",
-		"NOREPLICAS":  "it has fewer replicas than min-replicas-to-write asks for, and refuses to write until they are back",
-		"MOVED":       "this is a cluster, which keeps keys on several servers: name a server that is none",
-		"CLUSTERDOWN": "this is a cluster, which keeps keys on several servers: name a server that is none",
-		"LOADING":     "it is still reading its data: try again in a moment",
-	}
-	if strings.Contains(string(answer), "AUTH") && kind == "ERR" { // a password for a server that asks for none
+	kind, rest, _ := strings.Cut(string(answer), " ")
+	switch {
+	case kind == "ERR" && strings.Contains(rest, "AUTH"):
 		return "the server refuses the password: it has none set", "take the password out of the URL, or set requirepass at the server"
-	}
-	if strings.Contains(string(answer), "DB index") {
+	case kind == "ERR" && strings.Contains(rest, "DB index"):
 		return "the server has no database of this number", "write /0 at the end of the URL, or another number that it has"
 	}
-	// Only the kind and words of ours: an answer may repeat what it was sent.
-	words := map[string]string{"WRONGPASS": "refuses the password", "NOAUTH": "asks for a password", "NOPERM": "does not let this user write",
-		"READONLY": "only reads", "OOM": "has no memory left", "MISCONF": "does not write", "NOREPLICAS": "does not write"}
-	return fmt.Sprintf("the server %s (%s), so no order could be placed", cmp.Or(words[kind], "does not take a key"), kind),
-		cmp.Or(fixes[kind], "ask the server with redis-cli: SET "+redisPrefix+"check 1")
+	// Its kind alone is shown: the rest of an answer may repeat what the server was sent.
+	known := redisRefusals[kind]
+	return fmt.Sprintf("the server %s (%s), so no order could be placed", cmp.Or(known.words, "does not take a key"), kind),
+		cmp.Or(known.fix, "ask the server with redis-cli: SET "+redisPrefix+"check 1")
 }
 
 // isUntrusted reports a handshake that failed by the server's certificate.
@@ -144,7 +145,8 @@ func (r redis) otherTransport() (problem, fix string) {
 	}
 	fmt.Fprint(conn, "PING\r\n")
 	if line, _ := bufio.NewReader(conn).ReadString('\n'); strings.HasPrefix(line, "+PONG") || strings.HasPrefix(line, "-") {
-		return "this port speaks no TLS", "write " + plain + ":// in place of " + u.Scheme + "://, and keep the way to it private; or let the server listen with TLS (tls-port)"
+		return "this port speaks no TLS", "write " + plain + ":// in place of " + u.Scheme +
+			"://, and keep the network to it private; or let the server listen with TLS (tls-port)"
 	}
 	return "", ""
 }

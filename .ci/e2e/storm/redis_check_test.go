@@ -50,6 +50,11 @@ func TestCheckKnowsARedisThatNoOrderCouldUse(t *testing.T) {
 			port := rig.Port(t)
 			redisWith(t, port, append([]string{"--port", fmt.Sprint(port)}, test.args...)...)
 			wantStore(t, fmt.Sprintf(strings.ReplaceAll(strings.ReplaceAll(test.url, "%", "%%"), "%%d", "%d"), port), nil, test.want)
+			if test.args == nil && test.want == nil {
+				if left := ask(t, port, "DBSIZE"); left != ":0\r\n" {
+					t.Errorf("keys are left behind: %s", left)
+				}
+			}
 		})
 	}
 }
