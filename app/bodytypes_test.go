@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -28,12 +27,11 @@ import (
 	"example.com/turnkey/web"
 )
 
-func init() { // before any test has a server that reads it
-	maps.Copy(handlers.BodyTypes, map[string][]string{
-		"/test-feed":      {"application/xml", "text/xml", "application/yaml", "application/toml", "application/bson"},
-		"/test-feed-bind": {"application/xml", "application/yaml", "application/toml"},
-	})
-}
+// feeds are routes that ask for types of bodies beside JSON and forms.
+var feeds = bodies{types: map[string][]string{
+	"/test-feed":      {"application/xml", "text/xml", "application/yaml", "application/toml", "application/bson"},
+	"/test-feed-bind": {"application/xml", "application/yaml", "application/toml"},
+}}
 
 // aliasBomb is ten lines of YAML that its parser makes gigabytes of.
 func aliasBomb() string {
@@ -210,7 +208,7 @@ func inputRoutes(r *gin.Engine) {
 
 func TestEveryFailureToReadARequestIsTheClientsFault(t *testing.T) {
 	t.Parallel()
-	s := start(t, prod, inputRoutes)
+	s := startWith(t, prod, feeds, inputRoutes)
 	const form, jsonType, multi = "application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=x"
 	part := func(header, body string) string { return "--x\r\n" + header + "\r\n\r\n" + body + "\r\n--x--\r\n" }
 	type try struct{ path, media, body string }
@@ -339,7 +337,7 @@ func TestWhatTheHandlerReadElsewhereIsItsOwnFault(t *testing.T) {
 
 func TestARouteTakesTheTypesItAsksFor(t *testing.T) {
 	t.Parallel()
-	s := start(t, prod, func(r *gin.Engine) {
+	s := startWith(t, prod, feeds, func(r *gin.Engine) {
 		for path, read := range map[string]func(*gin.Context, any) error{"/test-feed": (*gin.Context).ShouldBind, "/test-feed-bind": handlers.Bind} {
 			r.POST(path, handlers.E(func(c *gin.Context) error {
 				var in parcel

@@ -60,9 +60,9 @@ type config struct {
 	hosts      []string        // answered for; empty: any (proxy mode without DOMAINS). In development: what names gave
 	httpsMoves bool            // to the next free port, when its own is busy
 	httpMoves  bool
-	bodyLimits map[string]int64 // of routes, by their pattern
-	passed     listeners        // opened by whoever started this program
-	dev        *dev             // nil unless `make dev` started this process
+	bodies     bodies    // that routes take
+	passed     listeners // opened by whoever started this program
+	dev        *dev      // nil unless `make dev` started this process
 	warnings   []string
 }
 

@@ -125,7 +125,7 @@ func TestNoPasswordIsPrinted(t *testing.T) {
 		"redis://:hu sh@127.0.0.1:1", "redis://:hush@127.0.0.1:port", "redis://:hush@127.0.0.1:1/zero", "redis:hush@127.0.0.1:1", "redis:/hush@127.0.0.1",
 		"user:hush@127.0.0.1:1", "s3://user:hush@bucket", "s3://hush@bucket", "REDIS://:hush@127.0.0.1:1", "redis://hu\"sh:x@127.0.0.1:1",
 		"valkey://:hu/sh@127.0.0.1:1/0", "valkeys://user:9/hush@127.0.0.1:1", "rediss://:hu[sh@127.0.0.1:1", "redis://127.0.0.1:1/0?password=hush",
-		"redis://:hush@127.0.0.1:1/0@", "redis://127.0.0.1:1/0#hush", "://hush@x", "hush:hush://hush@x",
+		"redis://:hush@127.0.0.1:1/0@", "redis://127.0.0.1:1/0#hush", "://hush@x", "hush:hush://hush@x", "redis://:a@b/hush", "rediss://:a@b:1/0 # hush",
 	} {
 		code, out := checkWith(t, map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com", "ACME_CACHE": cache}, dotenv{})
 		if code != 1 || strings.Contains(out, "hu") && strings.Contains(strings.ReplaceAll(out, "the", ""), "sh@") || strings.Contains(out, "hush") ||

@@ -27,16 +27,15 @@ var (
 	Cookie, SetCookie = handlers.Cookie, handlers.SetCookie
 )
 
-func init() { // before any test has a server that reads it
-	maps.Copy(handlers.BodyTypes, map[string][]string{
+// BodyLimits and BodyTypes are those of handlers in a site of one's own; here each site of a test has those of its own routes.
+var (
+	BodyLimits = map[string]int64{
+		"/api/pictures": 20 << 20,
+	}
+	BodyTypes = map[string][]string{
 		"/express/feed": {"application/xml", "text/xml"},
-	})
-}
-
-// expressLimits stand in handlers.BodyLimits in a site of one's own.
-var expressLimits = map[string]int64{
-	"/api/pictures": 20 << 20,
-}
+	}
+)
 
 // purchase is what the routes take and give.
 type purchase struct {

@@ -63,7 +63,7 @@ func TestComingFromExpress(t *testing.T) {
 
 	dir := t.TempDir()
 	os.WriteFile(filepath.Join(dir, "report.pdf"), []byte("%PDF-1.7"), 0o600)
-	s := startWith(t, settings, expressLimits, expressRoutes(dir))
+	s := startWith(t, settings, bodies{BodyLimits, BodyTypes}, expressRoutes(dir))
 	visits := expressVisits(s)
 	for _, row := range rows[min(1, len(rows)):] {
 		left := strings.ReplaceAll(row[1], "`", "")

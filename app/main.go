@@ -45,7 +45,7 @@ func main() {
 
 	dotenv := loadDotenv(".env")
 	os.Exit(run(ctx, program{
-		args: os.Args[1:], lookup: os.LookupEnv, dotenv: dotenv, reload: reload, routes: handlers.Routes, bodyLimits: handlers.BodyLimits,
+		args: os.Args[1:], lookup: os.LookupEnv, dotenv: dotenv, reload: reload, routes: handlers.Routes, bodies: bodies{handlers.BodyLimits, handlers.BodyTypes},
 		stdout: os.Stdout, stderr: os.Stderr,
 	}))
 }
@@ -64,7 +64,7 @@ type program struct {
 	dotenv         dotenv
 	reload         <-chan os.Signal
 	routes         func(*gin.Engine, handlers.Site)
-	bodyLimits     map[string]int64
+	bodies         bodies
 	stdout, stderr io.Writer
 }
 
@@ -88,7 +88,7 @@ func run(ctx context.Context, p program) int {
 
 	cfg, names, faults := loadConfig(p.lookup, project())
 	cfg.names = cfg.namesWith(p.dotenv)
-	cfg.bodyLimits = p.bodyLimits
+	cfg.bodies = p.bodies
 	ctx = joinDev(ctx, &cfg, p.lookup)
 	cfg, unfit := cfg.withPassedSockets(p.lookup)
 	faults = slices.Concat(p.dotenv.faults(names), faults, unfit)

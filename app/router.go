@@ -64,8 +64,8 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 		}),
 		middleware.CORS(cfg.corsOrigins, h.refusedOrigin),
 		middleware.SameOrigin(cfg.corsOrigins...),
-		middleware.MediaTypes(handlers.BodyTypes),
-		middleware.BodyLimit(bodyLimit, cfg.bodyLimits),
+		middleware.MediaTypes(cfg.bodies.types),
+		middleware.BodyLimit(bodyLimit, cfg.bodies.limits),
 	)
 	r.NoRoute(middleware.NotFound)
 	r.NoMethod(middleware.MethodNotAllowed)
@@ -74,7 +74,7 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 	if err := register(r, routes); err != nil {
 		return nil, err
 	}
-	if faults := uselessLimits(cfg.bodyLimits, r.Routes()); len(faults) > 0 {
+	if faults := cfg.bodies.useless(r.Routes()); len(faults) > 0 {
 		return nil, faultList(faults)
 	}
 	return middleware.Target(middleware.Head(r)), nil

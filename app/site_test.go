@@ -49,17 +49,17 @@ var prod = map[string]string{"ENV": "prod", "TLS_MODE": "files", "DOMAINS": "sho
 // start runs the program with settings and the given routes beside the site's own, and waits until it serves.
 func start(t *testing.T, settings map[string]string, routes ...func(*gin.Engine)) *site {
 	t.Helper()
-	return startWith(t, settings, nil, routes...)
+	return startWith(t, settings, bodies{}, routes...)
 }
 
-// startWith is start with limits for the bodies of the given routes, beside the site's own.
-func startWith(t *testing.T, settings map[string]string, limits map[string]int64, routes ...func(*gin.Engine)) *site {
+// startWith is start with what the given routes take, beside the site's own.
+func startWith(t *testing.T, settings map[string]string, takes bodies, routes ...func(*gin.Engine)) *site {
 	t.Helper()
-	limits = maps.Clone(limits)
-	if limits == nil {
-		limits = map[string]int64{}
+	all := bodies{map[string]int64{}, map[string][]string{}}
+	for _, b := range []bodies{{handlers.BodyLimits, handlers.BodyTypes}, takes} {
+		maps.Copy(all.limits, b.limits)
+		maps.Copy(all.types, b.types)
 	}
-	maps.Copy(limits, handlers.BodyLimits)
 	s := &site{t: t, out: &syncBuffer{}, errout: &syncBuffer{}, reload: make(chan os.Signal, 1), exit: make(chan int, 1), dir: t.TempDir()}
 	env := map[string]string{"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "LOG_FORMAT": "json", "HOME": s.dir,
 		"TLS_CERT_FILE": filepath.Join(s.dir, "certs", "cert.pem"), "TLS_KEY_FILE": filepath.Join(s.dir, "certs", "key.pem"), "SHUTDOWN_GRACE": "5s"}
@@ -79,7 +79,7 @@ func startWith(t *testing.T, settings map[string]string, limits map[string]int64
 					add(r)
 				}
 			},
-			bodyLimits: limits, reload: s.reload, stdout: s.out, stderr: s.errout,
+			bodies: all, reload: s.reload, stdout: s.out, stderr: s.errout,
 		})
 	}()
 	t.Cleanup(func() {

@@ -2,37 +2,46 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/handlers"
 )
 
-func TestABodyLimitForNoRouteStopsTheStart(t *testing.T) {
+func TestABodyLimitOrTypeForNoRouteStopsTheStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	issue(t, dir, "shop.test", "www.shop.test")
 	env := with(prod, "HTTPS_ADDR", "localhost:0", "HTTP_ADDR", "localhost:0",
 		"TLS_CERT_FILE", filepath.Join(dir, "certs", "cert.pem"), "TLS_KEY_FILE", filepath.Join(dir, "certs", "key.pem"))
 	var out bytes.Buffer
-	code := run(t.Context(), program{
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a site that starts would serve until then
+	defer cancel()
+	code := run(ctx, program{
 		lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok },
 		routes: func(r *gin.Engine, _ handlers.Site) {
 			r.POST("/api/pictures", func(*gin.Context) {})
+			r.POST("/feed", func(*gin.Context) {})
 			r.POST("/shops/:shop/picture", func(*gin.Context) {})
 		},
-		bodyLimits: map[string]int64{"/api/picture": 20 << 20, "/shops/*/picture": 1, "/nowhere": 1, "/api/pictures": 2},
-		stdout:     &out, stderr: &out,
+		bodies: bodies{
+			limits: map[string]int64{"/api/picture": 20 << 20, "/shops/*/picture": 1, "/nowhere": 1, "/api/pictures": 2},
+			types:  map[string][]string{"/feeed": {"application/xml"}, "/feed": {"application/xml"}},
+		},
+		stdout: &out, stderr: &out,
 	})
-	if code != 1 || !strings.Contains(out.String(), "3 things are wrong; nothing was started") {
+	if code != 1 || !strings.Contains(out.String(), "4 things are wrong; nothing was started") {
 		t.Errorf("exit status %d:\n%s", code, &out)
 	}
 	for _, want := range []string{
 		`handlers.BodyLimits="/api/picture": is no route's pattern`, `is "/api/pictures" meant?`,
 		`handlers.BodyLimits="/shops/*/picture"`, `is "/shops/:shop/picture" meant?`,
+		`handlers.BodyTypes="/feeed": is no route's pattern`, `is "/feed" meant?`,
 		`handlers.BodyLimits="/nowhere"`, "such as /api/pictures",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -8,11 +8,23 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// uselessLimits are the keys of handlers.BodyLimits that are no route's pattern. Such a limit holds for no request, and
-// the route that was meant still takes 1 MiB.
-func uselessLimits(limits map[string]int64, routes gin.RoutesInfo) []fault {
+// bodies are what routes take beside JSON and forms of up to bodyLimit bytes, by their pattern.
+type bodies struct {
+	limits map[string]int64    // handlers.BodyLimits
+	types  map[string][]string // handlers.BodyTypes
+}
+
+// useless reports the patterns that are no route's. What stands under one holds for no request, and the route that was
+// meant has the default.
+func (b bodies) useless(routes gin.RoutesInfo) []fault {
+	return slices.Concat(
+		uselessPatterns("handlers.BodyLimits", slices.Sorted(maps.Keys(b.limits)), routes),
+		uselessPatterns("handlers.BodyTypes", slices.Sorted(maps.Keys(b.types)), routes))
+}
+
+func uselessPatterns(table string, patterns []string, routes gin.RoutesInfo) []fault {
 	var faults []fault
-	for _, pattern := range slices.Sorted(maps.Keys(limits)) {
+	for _, pattern := range patterns {
 		if slices.ContainsFunc(routes, func(r gin.RouteInfo) bool { return r.Path == pattern }) {
 			continue
 		}
@@ -20,8 +32,7 @@ func uselessLimits(limits map[string]int64, routes gin.RoutesInfo) []fault {
 		if near := nearestPattern(pattern, routes); near != "" {
 			fix = fmt.Sprintf("is %q meant? Write the pattern as handlers/routes.go has it", near)
 		}
-		faults = append(faults, fault{Setting: "handlers.BodyLimits", Value: pattern,
-			Problem: "is no route's pattern, so the limit holds for no request", Fix: fix})
+		faults = append(faults, fault{Setting: table, Value: pattern, Problem: "is no route's pattern, so it holds for no request", Fix: fix})
 	}
 	return faults
 }
