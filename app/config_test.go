@@ -108,7 +108,7 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 		{"more keys than certificates", files("TLS_KEY_FILE", key+","+otherKey), []string{"2 keys for 1"}},
 		{"an expired pair", files("TLS_CERT_FILE", expired, "TLS_KEY_FILE", expiredKey), []string{"expired on 20"}},
 		{"another host's pair", files("DOMAINS", "other.test"), []string{"no certificate in it is for other.test"}},
-		{"a client CA that is none", files("TLS_CLIENT_CA_FILE", key), []string{"TLS_CLIENT_CA_FILE", "no PEM certificate"}},
+		{"a client CA that is none", files("TLS_CLIENT_CA_FILE", key), []string{"TLS_CLIENT_CA_FILE", "holds a private key and no PEM certificate"}},
 		{"a busy port", files("HTTPS_ADDR", busy.Addr().String()), []string{`HTTPS_ADDR="127.0.0.1:`, "in use", "stop that program"}},
 		{"an address elsewhere", files("HTTP_ADDR", "192.0.2.7:8080"), []string{`HTTP_ADDR="192.0.2.7:8080"`, "not belong"}},
 		{"a wildcard first", files("DOMAINS", "*.shop.test"), []string{"canonical"}},

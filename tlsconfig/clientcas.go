@@ -1,18 +1,18 @@
 package tlsconfig
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
+
+	"example.com/turnkey/tlsconfig/chain"
 )
 
 // clientCAs are the CAs that client certificates are verified against. Their file is read again while the server runs, so
@@ -128,67 +128,34 @@ func readClientCAs(file string) (pool *x509.CertPool, sum [32]byte, err error) {
 	return pool, sha256.Sum256(data), err
 }
 
-// parseClientCAs wants every block to be the certificate of a CA, and one at least that has not expired: what crypto/x509
-// skips in silence would be a CA that an operator believes to be trusted, or to have been replaced.
+// parseClientCAs wants certificates of CAs alone, and one at least that has not expired: what crypto/x509 skips in silence
+// would be a CA that an operator believes to be trusted, or to have been replaced.
 func parseClientCAs(data []byte, now time.Time) (*x509.CertPool, error) {
-	if len(data) > 0 && data[0] == 0x30 { // ASN.1 SEQUENCE
-		return nil, errors.New("is DER, not PEM; convert it: openssl x509 -inform der -in FILE -out NEW")
+	file := chain.Parse(data)
+	certs, problems := file.Certificates()
+	if len(problems) > 0 {
+		return nil, verdict{Faults: problems}.Err()
 	}
-	rest := bytes.TrimPrefix(data, []byte("\uFEFF"))
-	pool, valid := x509.NewCertPool(), 0
-	var expired *x509.Certificate
-	for n := 1; ; n++ {
-		block, after := pem.Decode(rest)
-		read := rest[:len(rest)-len(after)]
-		if block == nil && !bytes.Contains(rest, beginPEM) {
-			break
-		}
-		// pem.Decode skips a block that it cannot read, and takes the next.
-		if block == nil || bytes.Count(read, beginPEM) > 1 {
-			return nil, fmt.Errorf("block %d cannot be read: it is damaged or cut off", n)
-		}
-		ca, err := clientCA(block)
-		if err != nil {
-			return nil, fmt.Errorf("block %d %w", n, err)
+	if file.HoldsKey() {
+		return nil, errors.New("holds a private key beside the certificates")
+	}
+	pool, valid := x509.NewCertPool(), false
+	var expired time.Time // the last one
+	for i, ca := range certs {
+		// Version 1 knows no constraints; its roots are CAs.
+		signs := ca.KeyUsage == 0 || ca.KeyUsage&x509.KeyUsageCertSign != 0
+		if ca.Version >= 3 && !(ca.BasicConstraintsValid && ca.IsCA && signs) {
+			return nil, fmt.Errorf("certificate %d in it, of %q, is no CA's", i+1, ca.Subject.String())
 		}
 		if now.After(ca.NotAfter) {
-			expired = ca
+			expired = ca.NotAfter
 		} else {
-			valid++
+			valid = true
 		}
 		pool.AddCert(ca)
-		rest = after
 	}
-	switch {
-	case valid == 0 && expired != nil:
-		return nil, fmt.Errorf("every CA in it has expired, the last one on %s", expired.NotAfter.UTC().Format(time.RFC3339))
-	case valid == 0:
-		return nil, errors.New("holds no PEM certificate")
+	if !valid {
+		return nil, fmt.Errorf("every CA in it has expired, the last one on %s", expired.UTC().Format(time.RFC3339))
 	}
 	return pool, nil
-}
-
-var beginPEM = []byte("-----BEGIN")
-
-// clientCA is the CA's certificate in a block.
-func clientCA(block *pem.Block) (*x509.Certificate, error) {
-	switch block.Type {
-	case "CERTIFICATE":
-	case "PKCS7", "CMS":
-		return nil, errors.New("is PKCS#7; convert it: openssl pkcs7 -print_certs -in FILE -out NEW")
-	case "TRUSTED CERTIFICATE":
-		return nil, errors.New("is OpenSSL's TRUSTED CERTIFICATE; convert it: openssl x509 -in FILE -out NEW")
-	default:
-		return nil, fmt.Errorf("holds a %s, not a certificate", block.Type)
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	// Version 1 knows no constraints; its roots are CAs.
-	signs := cert.KeyUsage == 0 || cert.KeyUsage&x509.KeyUsageCertSign != 0
-	if cert.Version >= 3 && !(cert.BasicConstraintsValid && cert.IsCA && signs) {
-		return nil, fmt.Errorf("is the certificate of %q, which is no CA", cert.Subject.String())
-	}
-	return cert, nil
 }

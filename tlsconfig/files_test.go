@@ -142,15 +142,6 @@ func TestOnlyABetterPairIsTakenUp(t *testing.T) {
 	}
 }
 
-// No browser accepts it, and a site whose hosts it should name would have none.
-func TestACertificateForNobodyIsRefused(t *testing.T) {
-	t.Parallel()
-	nobody := &tls.Certificate{Leaf: &x509.Certificate{NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}}
-	if err := fresh(nobody, time.Now()); err == nil || !strings.Contains(err.Error(), "names no host") {
-		t.Errorf("got %v, want that it names no host", err)
-	}
-}
-
 func TestRunEndsAndReloadDoesNotWait(t *testing.T) {
 	t.Parallel()
 	cert, key := pairFor(t, "a.test")

@@ -28,6 +28,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/turnkey/tlsconfig/chain/chaintest"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
@@ -289,7 +290,14 @@ func TestProductionTakesUpNoDevelopmentCertificate(t *testing.T) {
 	if faults := Check(o); len(faults) != 1 || !strings.Contains(faults[0].Problem, "development certificate") || faults[0].Fix == "" {
 		t.Errorf("in production got %v, want one fault with its fix", faults)
 	}
-	// Nor does a running server, when somebody puts one into the files.
+	if _, err := New(o); err == nil || !strings.Contains(err.Error(), "development certificate") {
+		t.Errorf("a start in production got %v", err)
+	}
+	// Nor does a running server, when one is put into its files.
+	a := chaintest.New(t, "a.test")
+	good, goodKey := a.Good()
+	write(t, cert, good)
+	write(t, key, goodKey)
 	f := openFiles(t, o)
 	first := serial(t, f, "a.test")
 	nextCert, nextKey := pairFor(t, "a.test")

@@ -82,19 +82,6 @@ func (p *pair) explain(faults []chain.Reason) string {
 	return strings.Join(lines, "; ")
 }
 
-// fresh refuses what no browser would accept, by its dates or because it names nobody.
-func fresh(cert *tls.Certificate, now time.Time) error {
-	switch leaf := cert.Leaf; {
-	case len(leaf.DNSNames)+len(leaf.IPAddresses) == 0:
-		return errors.New("it names no host (subject alternative names), so no browser accepts it")
-	case now.After(leaf.NotAfter):
-		return fmt.Errorf("it expired on %s", leaf.NotAfter.UTC().Format(time.RFC3339))
-	case now.Before(leaf.NotBefore):
-		return fmt.Errorf("it is valid only from %s; is the clock right?", leaf.NotBefore.UTC().Format(time.RFC3339))
-	}
-	return nil
-}
-
 var errDeveloped = errors.New("a development certificate cannot serve in production: no visitor's browser trusts it")
 
 // developed says whether the development CA made a certificate.

@@ -85,6 +85,9 @@ func (f *File) PrivateKeys() ([]crypto.Signer, []Reason) {
 	return nil, []Reason{{About: Files, Text: "holds no PEM private key", Key: true}}
 }
 
+// HoldsKey reports whether a private key is in the file, readable or not.
+func (f *File) HoldsKey() bool { return f.holdsKey }
+
 // split finds every block by its BEGIN line, which pem.Decode finds only where the rest is right too.
 func split(data []byte) []block {
 	var out []block
