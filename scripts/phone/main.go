@@ -23,7 +23,6 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/turnkey/scripts/internal/qr"
 	"example.com/turnkey/scripts/internal/settings"
 	"example.com/turnkey/tlsconfig/localca"
 )
@@ -110,9 +109,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 // announce tells what to do with the phone.
 func announce(w io.Writer, page, site, sha256 string, others []string) {
 	fmt.Fprintf(w, "\n  On your phone, in the same Wi-Fi, open\n\n  ➜  %s\n\n", page)
-	if code, err := qr.Encode(page); err == nil {
-		fmt.Fprintln(w, code.Terminal("  "))
-	}
+	fmt.Fprintln(w, code(page, "  "))
 	fmt.Fprintf(w, "  It brings the local CA's certificate there. Compare its SHA-256 before you install it:\n\n  %s\n  %s\n\n", sha256[:47], sha256[48:])
 	fmt.Fprintf(w, "  The site is then %s, without a warning.\n\n", site)
 	if len(others) > 0 {

@@ -74,6 +74,9 @@ func TestPhonePage(t *testing.T) {
 	p.WaitForPort(t, rig.Loopback(https))
 	url := fmt.Sprintf("http://127.0.0.1:%d/", page)
 	rig.Eventually(t, 20*time.Second, "the script's last line", func() bool { return strings.Contains(p.Stdout(), "Ctrl-C") })
+	if got := scan(t, p.Stdout()); got != url {
+		t.Errorf("the code in the terminal leads to %q, want %q", got, url)
+	}
 
 	const yes, no = "This device trusts the certificate.", "This device does not trust the certificate yet."
 	for _, trusted := range []bool{false, true} {
