@@ -7,12 +7,14 @@ RUN go mod download
 COPY . .
 # timetzdata: the final image has no time zones of its own.
 RUN CGO_ENABLED=0 go build -tags nomsgpack,timetzdata -trimpath -ldflags='-s -w' -o /out/turnkey ./app
+# Looks at the deployed site: docker exec CONTAINER /doctor https://example.com
+RUN CGO_ENABLED=0 go build -tags timetzdata -trimpath -ldflags='-s -w' -o /out/doctor ./scripts/doctor
 # The account and the certificates: for the server alone, and in a volume kept across containers.
 RUN mkdir -p /state && mkdir -m 0700 /state/data
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /out/turnkey /turnkey
+COPY --from=build /out/turnkey /out/doctor /
 COPY --from=build --chown=65532:65532 /state/ /
 USER 65532:65532
 # Ports that need no rights in any runtime; visitors come to 443 and 80 outside, and are redirected there.

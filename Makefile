@@ -7,6 +7,7 @@ RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && echo -race)
 EXE  := $(shell go env GOEXE)
 BIN  := bin/$(notdir $(shell GOWORK=off go list -m))$(EXE)
 DEV  := bin/scripts/dev$(EXE)
+DOCTOR := bin/doctor$(EXE)
 # The tests that need more than Go are a module of their own; a copy that gonew made has none.
 E2E  := $(wildcard .ci/e2e/go.mod)
 FUZZTIME ?= 60s
@@ -67,8 +68,9 @@ lint: ## vet for Linux, macOS and Windows, staticcheck, formatting
 	$(STATICCHECK) $(TAGS) ./...
 	$(if $(E2E),cd .ci/e2e && go vet ./... && $(STATICCHECK) ./...)
 
-build: ## build the one binary to deploy
+build: ## build the one binary to deploy, and bin/doctor to look at the deployed site from a machine without Go
 	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags='-s -w' -o $(BIN) ./app
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(DOCTOR) ./scripts/doctor
 
 trust: ## let the browsers of this user trust the local CA; SYSTEM=1: the system's tools too
 	@go run ./scripts/trust $(if $(SYSTEM),-system)
@@ -76,8 +78,8 @@ trust: ## let the browsers of this user trust the local CA; SYSTEM=1: the system
 untrust: ## take that back, to the byte where possible; SYSTEM=1: from the system's tools too
 	@go run ./scripts/trust -remove $(if $(SYSTEM),-system)
 
-doctor: ## find what is wrong with local HTTPS, and the fix; JSON=1: for a report
-	@go run ./scripts/doctor $(if $(JSON),-json)
+doctor: ## find what is wrong with HTTPS here, and the fix; SITE=https://host: of a deployed site; JSON=1: for a report
+	@go run ./scripts/doctor $(if $(JSON),-json) $(if $(SITE),'$(SITE)')
 
 phone: ## serve on the local network too, and hand the local CA to a phone, until Ctrl-C
 	@go build -o bin/scripts/ ./scripts/phone

@@ -3,7 +3,6 @@
 //	turnkey              serve
 //	turnkey check        check settings and certificates, then exit: 0 or 1
 //	turnkey healthcheck  ask the server that runs with these settings whether it is ready: 0 or 1
-//	turnkey doctor       look at a deployed site as its visitors do: doctor [--json] https://host[:port]; 0, 1 or 2
 //	turnkey version      print the version
 package main
 
@@ -21,7 +20,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"example.com/turnkey/app/doctor"
 	"example.com/turnkey/handlers"
 )
 
@@ -79,10 +77,12 @@ func run(ctx context.Context, p program) int {
 		return 0
 	}
 	if command == "doctor" {
-		return doctor.Command(ctx, project(), p.args[1:], p.lookup, p.stdout, p.stderr)
+		fmt.Fprintf(p.stderr, "%s: the doctor is a program of its own → bin/doctor https://example.com; make build writes it, "+
+			"and in the project: make doctor SITE=https://example.com\n", project())
+		return 2
 	}
 	if len(p.args) > 1 || command != "serve" && command != "check" && command != "healthcheck" {
-		fmt.Fprintf(p.stderr, "usage: %s [serve | check | healthcheck | doctor https://host | version]\n", project())
+		fmt.Fprintf(p.stderr, "usage: %s [serve | check | healthcheck | version]\n", project())
 		return 2
 	}
 

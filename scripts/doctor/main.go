@@ -1,19 +1,17 @@
-// Command doctor says what is wrong with HTTPS on this machine, and how to mend it. It changes nothing.
+// Command doctor looks at HTTPS, on this machine or of a deployed site, and says what is right, what is wrong and how to
+// mend it. It changes nothing.
 //
-//	go run ./scripts/doctor [-json]
+//	go run ./scripts/doctor                         this machine, for development: make doctor
+//	go run ./scripts/doctor https://host[:port]     a site, as its visitors and CAs see it: make doctor SITE=https://host
 //
-// The exit status is 0 if nothing is wrong, else 1. With -json it prints one object, fit for a bug report: it holds
-// no secrets, and the home directory is written ~. Fields and names of checks stay as they are; new ones may come.
+// make build writes the same program as bin/doctor, for a server without Go. Flags may come before or after the site:
 //
-//	ok      bool    nothing is wrong
-//	system  string  operating system and processor
-//	go      string  version of Go
-//	checks  list of
-//	  check   string  ca, certificate, names, key, git, clock, certutil, store, resolve, https, http, handshake, wsl,
-//	                  browsers, environment, hsts; store is there once for each
-//	  status  string  ok, wrong, or note: worth knowing
-//	  found   string  for people
-//	  fix     string  what to do or run, if anything
+//	-json              print the report as JSON, which package report describes; it holds no secrets
+//	-ca FILE           trust the authorities of this PEM file too: a private one, or one for practice
+//	-address IP        look at this address instead of what DNS says: a server before its name leads to it
+//	-http-port PORT    where the site answers plain http (80, if https is on 443)
+//
+// The exit status is 0 if nothing is wrong, 1 if something is, 2 if it is not clear what to look at.
 package main
 
 import (
@@ -22,106 +20,86 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
-	"time"
+	"runtime"
+	"syscall"
 
+	"example.com/turnkey/scripts/doctor/machine"
+	"example.com/turnkey/scripts/doctor/report"
+	"example.com/turnkey/scripts/doctor/site"
 	"example.com/turnkey/scripts/internal/settings"
 	"example.com/turnkey/scripts/internal/truststore"
-	"example.com/turnkey/tlsconfig/localca"
 )
 
 func main() {
-	truststore.ServeVerify(os.Args, os.Stdin)
-	serveHandshake(os.Args)
-	host, err := truststore.NewHost()
-	if err == nil {
-		host.Getenv = settings.Over(host.Getenv, ".env")
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-		defer stop()
-		err = run(ctx, host, os.Args[1:], os.Stdout, os.Stderr)
-	}
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case errors.Is(err, errWrong):
-		os.Exit(1) // the report says it all
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "doctor:", err)
-		os.Exit(1)
-	}
+	machine.Serve()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, program{
+		args: os.Args[1:], getenv: settings.Over(os.Getenv, ".env"), host: truststore.NewHost, stdout: os.Stdout, stderr: os.Stderr,
+	}))
 }
 
-var errWrong = errors.New("something is wrong")
+// program is everything that run takes from the world.
+type program struct {
+	args           []string
+	getenv         func(string) string
+	host           func() (*truststore.Host, error) // for this machine alone
+	stdout, stderr io.Writer
+}
 
-func run(ctx context.Context, host *truststore.Host, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	asJSON := flags.Bool("json", false, "print the report as JSON")
-	if err := flags.Parse(args); err != nil {
-		return err
+// run is the whole program, and returns the exit status.
+func run(ctx context.Context, p program) int {
+	r, asJSON, err := examine(ctx, p)
+	if err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(p.stderr, "doctor:", err)
+		}
+		return 2
 	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q; run: go run ./scripts/doctor -h", flags.Arg(0))
+	for _, name := range []string{"HOME", "USERPROFILE"} {
+		r.Redact(p.getenv(name))
 	}
-	d := &doctor{
-		host: host, site: settings.Load(host.Getenv), now: time.Now(),
-		lookup: net.DefaultResolver.LookupHost,
-	}
-	d.examine(ctx)
-	home := host.Getenv("HOME")
-	if host.OS == "windows" {
-		home = host.Getenv("USERPROFILE")
-	}
-	r := d.report(home)
-	var err error
-	if *asJSON {
-		err = r.json(stdout)
+	if asJSON {
+		err = r.JSON(p.stdout)
 	} else {
-		err = r.text(stdout)
+		err = r.Text(p.stdout, colourful(p.stdout, p.getenv))
 	}
-	if err == nil && !r.OK {
-		err = errWrong
+	if err != nil {
+		fmt.Fprintln(p.stderr, "doctor:", err)
 	}
-	return err
+	if err != nil || !r.OK {
+		return 1
+	}
+	return 0
 }
 
-// doctor looks at one thing after another.
-type doctor struct {
-	host   *truststore.Host
-	site   settings.Settings
-	now    time.Time
-	lookup func(ctx context.Context, name string) ([]string, error)
-	checks []check
-
-	// Found on the way; nil where something is wrong with it.
-	caDir string
-	ca    *localca.CA
-	root  *truststore.Root
+// examine looks at what the arguments ask for. An error means that nothing was looked at.
+func examine(ctx context.Context, p program) (r report.Report, asJSON bool, err error) {
+	o, asJSON, err := parseArgs(p.args, p.stderr)
+	if err != nil {
+		return r, asJSON, err
+	}
+	if o.URL != "" {
+		r, err = site.Look(ctx, o)
+		return r, asJSON, err
+	}
+	host, err := p.host()
+	if err != nil {
+		return r, asJSON, err
+	}
+	host.Getenv = p.getenv
+	return machine.Look(ctx, host), asJSON, nil
 }
 
-func (d *doctor) examine(ctx context.Context) {
-	d.clock()
-	if d.site.Local {
-		d.authority()
-		d.certificate()
-		d.key()
-		d.git(ctx)
-	} else {
-		d.note("certificate", "these settings take another certificate than the development CA's", "to check it: bin/"+d.site.Project+" check")
+// colourful reports whether w is a terminal, and whether its user likes colour (no-color.org). Windows' consoles show
+// colour only after a system call, so they get none.
+func colourful(w io.Writer, getenv func(string) string) bool {
+	f, ok := w.(*os.File)
+	if !ok || runtime.GOOS == "windows" || getenv("NO_COLOR") != "" || getenv("TERM") == "" || getenv("TERM") == "dumb" {
+		return false
 	}
-	if d.ca != nil {
-		d.stores(ctx)
-	}
-	d.server(ctx)
-	d.machine(ctx)
-}
-
-func (d *doctor) ok(check, found string)         { d.add(check, good, found, "") }
-func (d *doctor) wrong(check, found, fix string) { d.add(check, bad, found, fix) }
-func (d *doctor) note(check, found, fix string)  { d.add(check, note, found, fix) }
-
-func (d *doctor) add(name string, s status, found, fix string) {
-	d.checks = append(d.checks, check{name, s, found, fix})
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -10,7 +10,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// A site of ours in production, seen from outside by its own doctor: what is left to say is that Pebble is no authority
+// A site of ours in production, seen from outside by the doctor: what is left to say is that Pebble is no authority
 // for browsers.
 func TestDoctorFindsNothingWrongWithASiteOfOurs(t *testing.T) {
 	t.Parallel()
@@ -26,8 +26,8 @@ func TestDoctorFindsNothingWrongWithASiteOfOurs(t *testing.T) {
 	rig.Write(t, issuer, pebble.Intermediate(t), 0o644)
 
 	doctor := func(args ...string) (exit int, r report) {
-		args = append([]string{"doctor", "--json", "--address", "127.0.0.1", "--http-port", fmt.Sprint(p.http), p.secure(shop, "")}, args...)
-		result := rig.Run(t, t.TempDir(), rig.Env{}, args...)
+		args = append([]string{"--json", "--address", "127.0.0.1", "--http-port", fmt.Sprint(p.http), p.secure(shop, "")}, args...)
+		result := rig.RunDoctor(t, t.TempDir(), rig.Env{}, args...)
 		if err := json.Unmarshal([]byte(result.Stdout), &r); err != nil {
 			t.Fatalf("%v: exit status %d\n%s%s", err, result.ExitCode, result.Stdout, result.Stderr)
 		}

@@ -58,14 +58,16 @@ func TestTheImageServes(t *testing.T) {
 		}
 		return err
 	})
-	if want := []string{"/etc/ssl/certs/ca-certificates.crt", c.Entrypoint[0]}; err != nil || !slices.Equal(files, want) {
+	if want := []string{"/doctor", "/etc/ssl/certs/ca-certificates.crt", c.Entrypoint[0]}; err != nil || !slices.Equal(files, want) {
 		t.Errorf("the image holds %q, want %q alone; %v", files, want, err)
 	}
 	if info, err := os.Stat(fsroot + "/data"); err != nil || info.Mode().Perm() != 0o700 || owner(info) != 65532 {
 		t.Errorf("/data is %v, want 0700 and the server's own; %v", info.Mode(), err)
 	}
-	if info, err := os.Stat(fsroot + c.Entrypoint[0]); err != nil || info.Mode().Perm() != 0o755 || owner(info) != 0 {
-		t.Errorf("%s is %v, want 0755 and root's; %v", c.Entrypoint[0], info.Mode(), err)
+	for _, program := range []string{c.Entrypoint[0], "/doctor"} {
+		if info, err := os.Stat(fsroot + program); err != nil || info.Mode().Perm() != 0o755 || owner(info) != 0 {
+			t.Errorf("%s is %v, want 0755 and root's; %v", program, info.Mode(), err)
+		}
 	}
 
 	// What a runtime adds: names, and here the practice authority's root, which a real one needs not.
@@ -94,6 +96,12 @@ func TestTheImageServes(t *testing.T) {
 	})
 	if got := health(); got != 0 {
 		t.Errorf("the health check of the site: exit status = %d, want 0", got)
+	}
+	// The doctor is in the image too, and says of this site that Pebble is no authority for browsers, and nothing else.
+	doctor := start("/doctor", "-json", "-address", "127.0.0.1", "-http-port", fmt.Sprint(plain), fmt.Sprintf("https://%s:%d", shop, https))
+	report := doctor.Finish(t, 30*time.Second)
+	if report.ExitCode != 1 || strings.Count(report.Stdout, `"status": "wrong"`) != 1 || !strings.Contains(report.Stdout, "no browser trusts it") {
+		t.Errorf("the doctor in the image: exit status = %d\n%s%s", report.ExitCode, report.Stdout, report.Stderr)
 	}
 	// Through -p 80:8080 a visitor names no port.
 	if got := rig.Ask(t, visitor, rig.Request{URL: fmt.Sprintf("http://%s:%d/a?b", shop, plain), Host: shop}); got.Header.Get("Location") != "https://"+shop+"/a?b" {

@@ -62,6 +62,9 @@ func TestTheREADMEHolds(t *testing.T) {
 				t.Fatal(err)
 			}
 			fmt.Fprintf(&figures, "binary of make build                                      %.1f MB\n", float64(info.Size())/1e6)
+			if out := run(t, clone, env, "bin/doctor -h 2>&1; test $? = 2"); !strings.Contains(out, "https://host") {
+				t.Errorf("bin/doctor -h printed %s", out)
+			}
 			begin := time.Now()
 			run(t, clone, env, "bin/turnkey version")
 			fmt.Fprintf(&figures, "bin/turnkey version                                       %s\n", time.Since(begin).Round(time.Millisecond))

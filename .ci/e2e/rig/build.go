@@ -13,15 +13,21 @@ import (
 
 const pebbleModule = "github.com/letsencrypt/pebble/v2/cmd/"
 
-// buildProduct builds the product once a run: with the race detector when the tests have it.
-var buildProduct = sync.OnceValues(func() (string, error) {
-	bin := filepath.Join(tools, "turnkey"+exe())
+// buildProduct and buildDoctor build what make build does, once a run.
+var (
+	buildProduct = sync.OnceValues(func() (string, error) { return build("turnkey", "./app") })
+	buildDoctor  = sync.OnceValues(func() (string, error) { return build("doctor", "./scripts/doctor") })
+)
+
+// build builds a program of the product, with the race detector when the tests have it.
+func build(name, pkg string) (bin string, err error) {
+	bin = filepath.Join(tools, name+exe())
 	args := []string{"build", "-tags", "nomsgpack", "-o", bin}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	return bin, goCommand(root, append(args, "./app")...)
-})
+	return bin, goCommand(root, append(args, pkg)...)
+}
 
 // buildPebble builds the ACME server and its DNS once a run, in the versions of go.mod.
 var buildPebble = sync.OnceValues(func() (string, error) {
@@ -34,6 +40,16 @@ func Binary(t testing.TB) string {
 	bin, err := buildProduct()
 	if err != nil {
 		t.Fatalf("building the product: %v", err)
+	}
+	return bin
+}
+
+// Doctor is the program that looks at a deployed site, built if it is not yet.
+func Doctor(t testing.TB) string {
+	t.Helper()
+	bin, err := buildDoctor()
+	if err != nil {
+		t.Fatalf("building the doctor: %v", err)
 	}
 	return bin
 }

@@ -69,6 +69,12 @@ func RunAs(t testing.TB, as *User, dir string, env Env, args ...string) Result {
 	return p.Finish(t, 10*time.Second)
 }
 
+// RunDoctor runs the doctor with args to its end.
+func RunDoctor(t testing.TB, dir string, env Env, args ...string) Result {
+	t.Helper()
+	return Spawn(t, Command{Path: Doctor(t), Args: args, Dir: dir, Env: env.list(t)}).Finish(t, 30*time.Second)
+}
+
 // inspect looks for what no run of the product may write.
 func (p *Product) inspect(t testing.TB) {
 	output := p.Stdout() + p.Stderr()

@@ -1,0 +1,331 @@
+package machine
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/turnkey/scripts/doctor/report"
+	"example.com/turnkey/scripts/internal/settings"
+	"example.com/turnkey/scripts/internal/truststore"
+	"example.com/turnkey/tlsconfig/chain/chaintest"
+	"example.com/turnkey/tlsconfig/localca"
+)
+
+// TestMain makes the test binary an Executable for what the doctor starts.
+func TestMain(m *testing.M) {
+	Serve()
+	os.Exit(m.Run())
+}
+
+func TestHealthy(t *testing.T) {
+	c := newClone(t)
+	c.ensure(t)
+	for _, name := range []string{"ca", "certificate", "names", "key", "clock", "https", "http", "resolve"} {
+		if got := c.examine(t, name); got.State != report.OK {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+func TestWrong(t *testing.T) {
+	for _, test := range []struct {
+		name, check string
+		spoil       func(t *testing.T, c *clone)
+		found, fix  string
+	}{
+		{"nothing yet", "ca", func(t *testing.T, c *clone) {
+			c.remove(t, "issuer.pem", "root.pem")
+		}, "there is none yet", "make dev"},
+		{"damaged CA", "ca", func(t *testing.T, c *clone) {
+			c.write(t, filepath.Join(c.ca, "issuer.pem"), "nonsense")
+		}, "holds no certificate", "make dev makes a new one; then: make trust"},
+		{"open CA key", "ca", func(t *testing.T, c *clone) {
+			c.chmod(t, filepath.Join(c.ca, "issuer.pem"))
+		}, "mode 0644", "chmod 600"},
+		{"no certificate", "certificate", func(t *testing.T, c *clone) {
+			c.remove(t, c.doctor.site.CertFile, c.doctor.site.KeyFile)
+		}, "there is none yet", "make dev"},
+		{"half a pair", "certificate", func(t *testing.T, c *clone) {
+			c.write(t, c.doctor.site.KeyFile, "nonsense")
+		}, "are no pair", "make dev"},
+		{"an intermediate cut off", "certificate", func(t *testing.T, c *clone) {
+			data, err := os.ReadFile(c.doctor.site.CertFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.write(t, c.doctor.site.CertFile, string(data[:len(data)-40]))
+		}, "block 2 cannot be read: it is cut off", "make dev"},
+		{"another CA", "certificate", func(t *testing.T, c *clone) {
+			c.remove(t, "issuer.pem", "root.pem")
+			if _, _, err := localca.Open(c.ca); err != nil {
+				t.Fatal(err)
+			}
+		}, "another development CA", "make dev"},
+		{"late", "certificate", func(t *testing.T, c *clone) {
+			c.doctor.now = time.Now().Add(70 * 24 * time.Hour)
+		}, "it ends on", "within the hour"},
+		{"early", "certificate", func(t *testing.T, c *clone) {
+			c.doctor.now = time.Now().Add(-48 * time.Hour)
+		}, "from the future", "the clock"},
+		{"slow clock", "clock", func(t *testing.T, c *clone) {
+			c.doctor.now = time.Now().Add(-time.Hour)
+		}, "was written on", "set-ntp"},
+		{"new name", "names", func(t *testing.T, c *clone) {
+			c.doctor.site.Domains = []string{"shop.test"}
+		}, "not for shop.test", "make dev"},
+		{"open key", "key", func(t *testing.T, c *clone) {
+			c.chmod(t, c.doctor.site.KeyFile)
+		}, "mode 0644", "chmod 600"},
+		{"tracked key", "git", func(t *testing.T, c *clone) {
+			for _, args := range [][]string{{"init", "-q"}, {"add", "-f", c.doctor.site.KeyFile}} {
+				if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
+					t.Skipf("git: %v: %s", err, out)
+				}
+			}
+		}, "git tracks certs", "git rm --cached"},
+		{"name that leads away", "resolve", func(t *testing.T, c *clone) {
+			c.doctor.lookup = func(context.Context, string) ([]string, error) { return []string{"192.0.2.1"}, nil }
+		}, "leads to 192.0.2.1", "hosts file"},
+		{"taken port", "https", func(t *testing.T, c *clone) {
+			c.listen(t, c.doctor.site.HTTPSAddr, nil)
+		}, "is held by", "HTTPS_ADDR"},
+		{"taken plain port", "http", func(t *testing.T, c *clone) {
+			c.listen(t, c.doctor.site.HTTPAddr, nil)
+		}, "is held by", "HTTP_ADDR"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newClone(t)
+			c.ensure(t)
+			test.spoil(t, c)
+			got := c.examine(t, test.check)
+			if got.State != report.Wrong || !strings.Contains(got.Found, test.found) || !strings.Contains(got.Fix, test.fix) {
+				t.Errorf("got %+v, want %q and %q", got, test.found, test.fix)
+			}
+		})
+	}
+}
+
+// Each of them is somebody else's pair as well, so the words are those of the first thing that is wrong.
+func TestEveryBadPairIsWrong(t *testing.T) {
+	c := newClone(t)
+	c.ensure(t)
+	authority := chaintest.New(t, "localhost")
+	for _, row := range chaintest.Bad() {
+		certPEM, keyPEM := row.Pair(authority)
+		c.write(t, c.doctor.site.CertFile, string(certPEM))
+		c.write(t, c.doctor.site.KeyFile, string(keyPEM))
+		if got := c.examine(t, "certificate"); got.State != report.Wrong || got.Fix == "" {
+			t.Errorf("%s: got %+v", row.Name, got)
+		}
+	}
+}
+
+func TestServer(t *testing.T) {
+	c := newClone(t)
+	c.ensure(t)
+	pair, err := tls.LoadX509KeyPair(c.doctor.site.CertFile, c.doctor.site.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.listen(t, c.doctor.site.HTTPSAddr, &tls.Config{Certificates: []tls.Certificate{pair}})
+	ln, err := net.Listen("tcp", c.doctor.site.HTTPAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := &http.Server{Handler: http.RedirectHandler("https://"+c.doctor.site.HTTPSAddr+"/", http.StatusTemporaryRedirect)}
+	go plain.Serve(ln)
+	t.Cleanup(func() { plain.Close() })
+
+	if got := c.examine(t, "https"); got.State != report.OK || !strings.Contains(got.Found, "with this certificate") {
+		t.Errorf("%+v", got)
+	}
+	if got := c.examine(t, "http"); got.State != report.OK || !strings.Contains(got.Found, "leads to HTTPS") {
+		t.Errorf("%+v", got)
+	}
+	if got := c.examine(t, "handshake"); got.State != report.Note || !strings.Contains(got.Found, "certificate") || got.Fix == "" {
+		t.Errorf("%+v", got)
+	}
+	c.remove(t, "issuer.pem", "root.pem")
+	if _, _, err := localca.Open(c.ca); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.examine(t, "https"); got.State != report.Wrong || !strings.Contains(got.Found, "does not vouch") {
+		t.Errorf("the server of an older CA: %+v", got)
+	}
+}
+
+// A port that nobody asked for stands in nobody's way.
+func TestMovedServer(t *testing.T) {
+	c := newClone(t)
+	c.ensure(t)
+	pair, err := tls.LoadX509KeyPair(c.doctor.site.CertFile, c.doctor.site.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.doctor.site.HTTPSMoves, c.doctor.site.HTTPMoves = true, true
+	c.listen(t, c.doctor.site.HTTPSAddr, nil)
+	c.listen(t, c.doctor.site.HTTPAddr, nil)
+	for _, name := range []string{"https", "http"} {
+		if got := c.examine(t, name); got.State != report.Note || !strings.Contains(got.Found, "takes the next one") {
+			t.Errorf("%+v", got)
+		}
+	}
+	moved := ""
+	for _, addr := range next(c.doctor.site.HTTPSAddr, true) {
+		if ln, err := net.Listen("tcp", addr); err == nil {
+			ln.Close()
+			moved = addr
+			break
+		}
+	}
+	c.listen(t, moved, &tls.Config{Certificates: []tls.Certificate{pair}})
+	if got := c.examine(t, "https"); got.State != report.OK || !strings.Contains(got.Found, "runs on "+moved) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Stores that cannot be asked are no fault of theirs, but the missing tool is one.
+func TestStores(t *testing.T) {
+	c := newClone(t)
+	c.ensure(t)
+	t.Setenv("PATH", t.TempDir())
+	if got := c.examine(t, "certutil"); got.State != report.Wrong || !strings.Contains(got.Fix, "make trust") {
+		t.Errorf("%+v", got)
+	}
+	if got := c.examine(t, "store"); got.State != report.Note {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestListening(t *testing.T) {
+	const line = "   1: 0100007F:20FB 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 98765 1"
+	if got := listening(line, "8443"); got != "98765" {
+		t.Errorf("got %q", got)
+	}
+	if got := listening(strings.Replace(line, " 0A ", " 01 ", 1), "8443") + listening(line, "844"); got != "" {
+		t.Errorf("got %q for a connection and another port", got)
+	}
+}
+
+// Helpers
+
+// clone is a project on a Linux machine of its own, with nobody else's ports.
+type clone struct {
+	doctor   *doctor
+	home, ca string
+}
+
+func newClone(t *testing.T) *clone {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	c := &clone{home: t.TempDir()}
+	env := map[string]string{"HOME": c.home, "LocalAppData": c.home, "HTTPS_ADDR": free(t), "HTTP_ADDR": free(t)}
+	getenv := func(name string) string { return env[name] }
+	if c.ca, err = localca.Dir(getenv); err != nil {
+		t.Fatal(err)
+	}
+	c.doctor = &doctor{
+		host: &truststore.Host{OS: "linux", UID: 1000, Executable: exe, Getenv: getenv},
+		site: settings.Load(getenv), now: time.Now(),
+		lookup: func(context.Context, string) ([]string, error) { return []string{"127.0.0.1", "::1"}, nil },
+	}
+	return c
+}
+
+func (c *clone) ensure(t *testing.T) {
+	t.Helper()
+	_, err := localca.Ensure(localca.Request{CertFile: c.doctor.site.CertFile, KeyFile: c.doctor.site.KeyFile, CADir: c.ca,
+		Names: localca.Names(c.doctor.site.Project, nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// examine is the first check of a name, a wrong one before others.
+func (c *clone) examine(t *testing.T, name string) report.Finding {
+	t.Helper()
+	c.doctor.checks, c.doctor.ca, c.doctor.root = nil, nil, nil
+	c.doctor.examine(t.Context())
+	var found report.Finding
+	for _, got := range c.doctor.checks {
+		if got.Name == name && (found.Name == "" || got.State == report.Wrong && found.State != report.Wrong) {
+			found = got
+		}
+	}
+	return found
+}
+
+func (c *clone) remove(t *testing.T, files ...string) {
+	t.Helper()
+	for _, file := range files {
+		if !strings.Contains(file, "certs") {
+			file = filepath.Join(c.ca, file)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (c *clone) write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *clone) chmod(t *testing.T, file string) {
+	t.Helper()
+	if filepath.Separator != '/' {
+		t.Skip("files have no such modes here")
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// listen holds a port until the test ends, and shakes hands if there is a config.
+func (c *clone) listen(t *testing.T, addr string, config *tls.Config) {
+	t.Helper()
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			if config != nil {
+				go tls.Server(conn, config).Handshake()
+			} else {
+				conn.Close()
+			}
+		}
+	}()
+}
+
+// free is an address on which nobody listens.
+func free(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}

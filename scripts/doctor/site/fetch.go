@@ -1,0 +1,146 @@
+package site
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	fetchTime = 4 * time.Second
+	mostBody  = 1 << 20 // bytes
+	mostHead  = 64 << 10
+	mostHops  = 10 // as Let's Encrypt follows
+)
+
+// answer is what a server said, read to its end or to where the bounds are.
+type answer struct {
+	status int
+	header http.Header
+	proto  string
+	size   int64
+	cut    error // why the body did not come to its end; nil if it did, or was longer than mostBody
+	tls    *tls.ConnectionState
+}
+
+// redirect says whether the status is one that browsers follow.
+func (a answer) redirect() bool {
+	switch a.status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// fetch asks the site for one URL, and follows nothing.
+func (l *look) fetch(ctx context.Context, u *url.URL) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	transport := l.transport()
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return answer{}, err
+	}
+	req.Header.Set("User-Agent", "turnkey-doctor")
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	a := answer{status: resp.StatusCode, header: resp.Header, proto: resp.Proto, tls: resp.TLS}
+	a.size, a.cut = io.Copy(io.Discard, io.LimitReader(resp.Body, mostBody))
+	return a, nil
+}
+
+// transport leads to the addresses that answered, whatever the environment says of proxies.
+func (l *look) transport() *http.Transport {
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			_, port, err := net.SplitHostPort(addr)
+			if err != nil {
+				return nil, err
+			}
+			open := l.https
+			if port == strconv.Itoa(l.httpPort) {
+				open = l.http
+			}
+			if len(open) == 0 {
+				return nil, errors.New("port " + port + " cannot be reached")
+			}
+			return l.dial(ctx, network, net.JoinHostPort(open[0].String(), port))
+		},
+		TLSClientConfig:        l.config(),
+		ForceAttemptHTTP2:      true,
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: mostHead,
+	}
+}
+
+// ticket asks for the head of the first page and says whether the connection was resumed: tickets of TLS 1.3 come after
+// the handshake, so something must be read.
+func (l *look) ticket(ctx context.Context, cache tls.ClientSessionCache) (resumed bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	transport := l.transport()
+	transport.TLSClientConfig.ClientSessionCache = cache
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, l.url("https", "/"), nil)
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("User-Agent", "turnkey-doctor")
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return false, err
+	}
+	resp.Body.Close()
+	return resp.TLS != nil && resp.TLS.DidResume, nil
+}
+
+// ours says whether a URL is the site's, on a port that is known: all that may be asked.
+func (l *look) ours(u *url.URL) bool {
+	return l.sameHost(u) && (u.Scheme == "https" && port(u) == l.httpsPort || u.Scheme == "http" && port(u) == l.httpPort)
+}
+
+func (l *look) sameHost(u *url.URL) bool {
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return l.addr.IsValid() && a.Unmap() == l.addr
+	}
+	host, err := asciiHost(u.Hostname())
+	return err == nil && host == l.host
+}
+
+// port is the one that a URL names or implies; 0 if neither.
+func port(u *url.URL) int {
+	if p := u.Port(); p != "" {
+		n, err := strconv.Atoi(p)
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	return map[string]int{"http": 80, "https": 443}[u.Scheme]
+}
+
+// troubled is a failed request in words.
+func troubled(err error) string {
+	switch {
+	case late(err):
+		return "does not answer in time"
+	case strings.Contains(err.Error(), "malformed HTTP"):
+		return "answers something that is not HTTP"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "hangs up without an answer"
+	}
+	return "fails: " + part(err.Error())
+}
