@@ -8,20 +8,20 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"github.com/miekg/dns"
 )
 
 // findCAA climbs from a name to its top-level domain until there are records (RFC 8659 §3).
 func (l *look) findCAA(ctx context.Context, name string) caaSet {
 	for at := name; at != ""; _, at, _ = strings.Cut(at, ".") {
-		answers, _, err := l.ask(ctx, at, typeCAA)
+		answers, _, err := l.ask(ctx, at, dns.TypeCAA)
 		if err != nil {
 			return caaSet{at: at, err: err}
 		}
 		var set []caaRecord
 		for _, a := range answers {
-			if body, ok := a.Body.(*dnsmessage.UnknownResource); ok {
-				record, err := parseCAA(body.Data)
+			if body, ok := a.(*dns.CAA); ok {
+				record, err := parseCAA(body)
 				if err != nil {
 					return caaSet{at: at, err: err}
 				}

@@ -6,10 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"github.com/miekg/dns"
 )
-
-const typeCAA dnsmessage.Type = 257 // RFC 8659 §4.1
 
 // caaRecord is a property of a name: who may issue certificates for it.
 type caaRecord struct {
@@ -18,20 +16,15 @@ type caaRecord struct {
 	value    string
 }
 
-// parseCAA reads the data of a record (RFC 8659 §4.1).
-func parseCAA(data []byte) (caaRecord, error) {
-	if len(data) < 2 {
-		return caaRecord{}, errors.New("a CAA record is too short")
-	}
-	flags, size := data[0], int(data[1])
-	if size == 0 || len(data) < 2+size {
+// parseCAA checks a record (RFC 8659 §4.1).
+func parseCAA(record *dns.CAA) (caaRecord, error) {
+	if record.Tag == "" {
 		return caaRecord{}, errors.New("the tag of a CAA record is empty or cut off")
 	}
-	tag := string(data[2 : 2+size])
-	if strings.ContainsFunc(tag, notAlphanumeric) {
-		return caaRecord{}, fmt.Errorf("%q is no tag of a CAA record", tag)
+	if strings.ContainsFunc(record.Tag, notAlphanumeric) {
+		return caaRecord{}, fmt.Errorf("%q is no tag of a CAA record", record.Tag)
 	}
-	return caaRecord{flags&128 != 0, strings.ToLower(tag), string(data[2+size:])}, nil
+	return caaRecord{record.Flag&128 != 0, strings.ToLower(record.Tag), record.Value}, nil
 }
 
 func notAlphanumeric(r rune) bool {

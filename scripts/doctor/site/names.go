@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"github.com/miekg/dns"
 )
 
 // perFamily is how many addresses of each family are looked at.
@@ -51,7 +51,7 @@ func (l *look) resolve(ctx context.Context, s *section) {
 	var wg sync.WaitGroup
 	wg.Go(func() { four, fourErr = l.lookup(ctx, "ip4") })
 	wg.Go(func() { six, sixErr = l.lookup(ctx, "ip6") })
-	wg.Go(func() { _, aliases, aliasErr = l.ask(ctx, l.host, dnsmessage.TypeA) })
+	wg.Go(func() { _, aliases, aliasErr = l.ask(ctx, l.host, dns.TypeA) })
 	wg.Wait()
 	l.records(s, "a", "IPv4", four, fourErr)
 	l.records(s, "aaaa", "IPv6", six, sixErr)
@@ -83,8 +83,7 @@ func (l *look) lookup(ctx context.Context, network string) ([]netip.Addr, error)
 		}}
 	}
 	addrs, err := resolver.LookupNetIP(ctx, network, l.host)
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
+	if notFound, ok := errors.AsType[*net.DNSError](err); ok && notFound.IsNotFound {
 		return nil, nil
 	}
 	for i := range addrs {

@@ -1,9 +1,12 @@
 package site
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 func TestHSTSAsBrowsersReadIt(t *testing.T) {
@@ -59,7 +62,14 @@ func FuzzCAA(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := parseCAA(data)
+		// A record of the root name, as DNS sends it: name, type 257, class, time to live, length, data.
+		wire := append(binary.BigEndian.AppendUint16([]byte{0, 1, 1, 0, 1, 0, 0, 0, 0}, uint16(len(data))), data...)
+		rr, _, err := dns.UnpackRR(wire, 0)
+		record, ok := rr.(*dns.CAA)
+		if err != nil || !ok {
+			return
+		}
+		r, err := parseCAA(record)
 		if err != nil {
 			return
 		}

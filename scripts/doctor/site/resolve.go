@@ -1,19 +1,17 @@
 package site
 
 import (
+	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/net/dns/dnsmessage"
+	"github.com/miekg/dns"
 )
 
 const (
@@ -31,12 +29,12 @@ func systemResolvers() []string {
 }
 
 func parseResolvers(conf string) (servers []string) {
-	for line := range strings.Lines(conf) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 || fields[0] != "nameserver" || len(servers) == 3 {
-			continue
-		}
-		if addr, err := netip.ParseAddr(fields[1]); err == nil {
+	config, err := dns.ClientConfigFromReader(strings.NewReader(conf))
+	if err != nil {
+		return nil
+	}
+	for _, server := range config.Servers {
+		if addr, err := netip.ParseAddr(server); err == nil && len(servers) < 3 {
 			servers = append(servers, netip.AddrPortFrom(addr, 53).String())
 		}
 	}
@@ -47,36 +45,34 @@ var errNoResolver = errors.New("this system does not say which DNS servers it us
 
 // ask puts one question to each resolver in turn until one answers. The records are those that name has, by way of
 // its aliases, which come beside them in their order. No records are no error.
-func (l *look) ask(ctx context.Context, name string, kind dnsmessage.Type) (records []dnsmessage.Resource, aliases []string, err error) {
-	qname, err := dnsmessage.NewName(name + ".")
-	if err != nil {
-		return nil, nil, fmt.Errorf("%q is too long for DNS", name)
+func (l *look) ask(ctx context.Context, name string, kind uint16) (records []dns.RR, aliases []string, err error) {
+	if _, ok := dns.IsDomainName(name); !ok {
+		return nil, nil, fmt.Errorf("%q is not a name that DNS can hold", name)
 	}
-	question := dnsmessage.Question{Name: qname, Type: kind, Class: dnsmessage.ClassINET}
 	err = errNoResolver
 	for _, server := range l.resolvers {
-		var answer dnsmessage.Message
-		if answer, err = exchange(ctx, server, question); err != nil {
+		var answer *dns.Msg
+		if answer, err = exchange(ctx, server, name, kind); err != nil {
 			continue
 		}
-		if code := answer.RCode; code != dnsmessage.RCodeSuccess && code != dnsmessage.RCodeNameError {
-			err = fmt.Errorf("the resolver answers %s", strings.TrimPrefix(code.String(), "RCode"))
+		if code := answer.Rcode; code != dns.RcodeSuccess && code != dns.RcodeNameError {
+			err = fmt.Errorf("the resolver answers %s", cmp.Or(dns.RcodeToString[code], strconv.Itoa(code)))
 			continue
 		}
-		records, aliases = follow(answer.Answers, name, kind)
+		records, aliases = follow(answer.Answer, name, kind)
 		return records, aliases, nil
 	}
 	return nil, nil, err
 }
 
 // follow goes along the aliases from name to the records of kind.
-func follow(answers []dnsmessage.Resource, name string, kind dnsmessage.Type) (records []dnsmessage.Resource, aliases []string) {
+func follow(answers []dns.RR, name string, kind uint16) (records []dns.RR, aliases []string) {
 	owner := canonical(name)
 	for range answers { // longer than that is a circle
 		next := ""
 		for _, r := range answers {
-			if alias, ok := r.Body.(*dnsmessage.CNAMEResource); ok && canonical(r.Header.Name.String()) == owner {
-				next = canonical(alias.CNAME.String())
+			if alias, ok := r.(*dns.CNAME); ok && canonical(alias.Hdr.Name) == owner {
+				next = canonical(alias.Target)
 			}
 		}
 		if next == "" {
@@ -85,7 +81,7 @@ func follow(answers []dnsmessage.Resource, name string, kind dnsmessage.Type) (r
 		owner, aliases = next, append(aliases, next)
 	}
 	for _, r := range answers {
-		if r.Header.Type == kind && canonical(r.Header.Name.String()) == owner {
+		if h := r.Header(); h.Rrtype == kind && canonical(h.Name) == owner {
 			records = append(records, r)
 		}
 	}
@@ -95,73 +91,52 @@ func follow(answers []dnsmessage.Resource, name string, kind dnsmessage.Type) (r
 func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
 // exchange asks by UDP, and by TCP for what does not fit into that (RFC 7766).
-func exchange(ctx context.Context, server string, question dnsmessage.Question) (dnsmessage.Message, error) {
+func exchange(ctx context.Context, server, name string, kind uint16) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	query := dnsmessage.Message{
-		Header:    dnsmessage.Header{ID: uint16(rand.Uint32()), RecursionDesired: true},
-		Questions: []dnsmessage.Question{question},
-	}
-	var opt dnsmessage.ResourceHeader
-	if err := opt.SetEDNS0(udpSize, dnsmessage.RCodeSuccess, false); err != nil {
-		return dnsmessage.Message{}, err
-	}
-	query.Additionals = []dnsmessage.Resource{{Header: opt, Body: &dnsmessage.OPTResource{}}}
-	packed, err := query.Pack()
-	if err != nil {
-		return dnsmessage.Message{}, err
-	}
-	answer, err := transact(ctx, "udp", server, query, packed)
+	query := new(dns.Msg).SetQuestion(dns.Fqdn(name), kind).SetEdns0(udpSize, false)
+	answer, err := transact(ctx, "udp", server, query)
 	if err == nil && answer.Truncated {
-		framed := append(binary.BigEndian.AppendUint16(nil, uint16(len(packed))), packed...)
-		answer, err = transact(ctx, "tcp", server, query, framed)
+		answer, err = transact(ctx, "tcp", server, query)
 	}
 	return answer, err
 }
 
-// transact sends one query and waits for what answers it. Anybody can send a datagram: what does not fit the question
-// is no answer to it (RFC 5452 §9.1).
-func transact(ctx context.Context, network, server string, query dnsmessage.Message, packed []byte) (dnsmessage.Message, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, server)
+// transact sends one query and waits for its answer until ctx is done. dns.Client would take any datagram that has the
+// query's ID for the answer, and end with the first one that it cannot parse. Anybody can send a datagram, so those that
+// do not fit the question are passed over (RFC 5452 §9.1).
+func transact(ctx context.Context, network, server string, query *dns.Msg) (*dns.Msg, error) {
+	client := dns.Client{Net: network}
+	conn, err := client.DialContext(ctx, server)
 	if err != nil {
-		return dnsmessage.Message{}, err
+		return nil, err
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if _, err := conn.Write(packed); err != nil {
-		return dnsmessage.Message{}, err
+	if err := conn.WriteMsg(query); err != nil {
+		return nil, err
 	}
-	for buf := make([]byte, 1<<16); ; {
-		data, err := receive(conn, network, buf)
+	for buf := make([]byte, dns.MaxMsgSize); ; {
+		n, err := conn.Read(buf)
 		if err != nil {
-			return dnsmessage.Message{}, err
-		}
-		var answer dnsmessage.Message
-		if unpackErr := answer.Unpack(data); unpackErr == nil && answers(answer, query) {
-			return answer, nil
-		}
-		if network == "tcp" {
-			return dnsmessage.Message{}, errors.New("the resolver's answer does not fit the question")
-		}
-	}
-}
-
-func receive(conn net.Conn, network string, buf []byte) ([]byte, error) {
-	if network == "tcp" {
-		if _, err := io.ReadFull(conn, buf[:2]); err != nil {
 			return nil, err
 		}
-		buf = buf[:binary.BigEndian.Uint16(buf)]
-		_, err := io.ReadFull(conn, buf)
-		return buf, err
+		var answer dns.Msg
+		err = answer.Unpack(buf[:n])
+		switch fits := answers(&answer, query); {
+		case fits && err != nil:
+			return nil, fmt.Errorf("the resolver's answer cannot be parsed: %w", err)
+		case fits:
+			return &answer, nil
+		case network == "tcp":
+			return nil, errors.New("the resolver's answer does not fit the question")
+		}
 	}
-	n, err := conn.Read(buf)
-	return buf[:n], err
 }
 
-func answers(answer, query dnsmessage.Message) bool {
-	return answer.Response && answer.ID == query.ID && len(answer.Questions) == 1 &&
-		answer.Questions[0].Type == query.Questions[0].Type &&
-		canonical(answer.Questions[0].Name.String()) == canonical(query.Questions[0].Name.String())
+func answers(answer, query *dns.Msg) bool {
+	return answer.Response && answer.Id == query.Id && len(answer.Question) == 1 &&
+		answer.Question[0].Qtype == query.Question[0].Qtype &&
+		canonical(answer.Question[0].Name) == canonical(query.Question[0].Name)
 }

@@ -137,7 +137,10 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 		{"CAA by DNS alone", func(w *world) {
 			w.dns.add(shop, typeCAA, caa(0, "issue", "letsencrypt.org; validationmethods=dns-01"))
 		}, "dns/caa", Warn, "validated by dns-01 alone", "http-01"},
-		{"CAA cannot be read", func(w *world) { w.dns.fails[typeCAA] = true }, "dns/caa", Warn, "ServerFailure", "dig CAA"},
+		{"CAA cannot be read", func(w *world) { w.dns.fails[typeCAA] = true }, "dns/caa", Warn, "SERVFAIL", "dig CAA"},
+		{"CAA is cut off", func(w *world) { w.dns.add(shop, typeCAA, "\x00\x10issue") }, "dns/caa", Warn, "cannot be parsed", "dig CAA"},
+		{"CAA has no tag", func(w *world) { w.dns.add(shop, typeCAA, "\x00") }, "dns/caa", Warn, "empty or cut off", "dig CAA"},
+		{"CAA has a bad tag", func(w *world) { w.dns.add(shop, typeCAA, caa(0, "is sue", "x")) }, "dns/caa", Warn, "no tag of a CAA record", "dig CAA"},
 
 		// Ports
 		{"IPv6 is dead", func(w *world) { w.dead = []string{"[" + v6 + "]:443"} }, "ports/https", Wrong, v6 + " port 443 refuses", "AAAA record out"},

@@ -270,7 +270,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return key
 }
 
-// nameServer answers on UDP and TCP at one loopback port.
+// nameServer answers on UDP and TCP at one loopback port. Its messages are made by another library than the doctor's.
 type nameServer struct {
 	addr string
 	udp  net.PacketConn
@@ -280,7 +280,7 @@ type nameServer struct {
 	records  map[string][]dnsmessage.Resource // by name and type
 	fails    map[dnsmessage.Type]bool         // SERVFAIL
 	truncate bool                             // over UDP
-	forge    bool                             // a datagram with another ID comes first
+	forge    bool                             // a datagram with another ID comes first, and one that is none of DNS
 	tcp      int                              // questions over TCP
 }
 
@@ -321,6 +321,7 @@ func (s *nameServer) serve() {
 				forged[0] ^= 0xff
 				forged[3] |= byte(dnsmessage.RCodeServerFailure)
 				udp.WriteTo(forged, from)
+				udp.WriteTo([]byte("no DNS message"), from)
 			}
 			udp.WriteTo(s.answer(buf[:n], true), from)
 		}
@@ -368,6 +369,8 @@ func (s *nameServer) remove(name string, kind dnsmessage.Type) {
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.records, func(k string, _ []dnsmessage.Resource) bool { return k == slot(name, kind) })
 }
+
+const typeCAA dnsmessage.Type = 257 // which dnsmessage does not know
 
 // caa is the data of a record.
 func caa(flags byte, tag, value string) string {
