@@ -117,7 +117,7 @@ func TestWhatToLookAtHasToBeClear(t *testing.T) {
 		{"-nonsense"}, {"-h"}, {"https://localhost:0"}, {""}, {"-ca", pemless}, {"-address", "127.0.0.1"}, {"-http-port", "80"},
 	} {
 		code, out, errs := doctor(t, args...)
-		if oneLine := strings.Count(errs, "\n") == 1; code != 2 || out != "" || oneLine == (args[0] == "-h") {
+		if oneLine := strings.Count(errs, "\n") == 1; code != 2 || out != "" || errs == "" || oneLine == (args[0] == "-h") {
 			t.Errorf("%q: exit status %d, %q, %q", args, code, out, errs)
 		}
 	}

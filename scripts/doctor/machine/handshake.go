@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// handshake has a fresh process, which reads the system's roots anew, connect as any program would.
+// handshake starts a process that connects as any program would. It has to be a new one: crypto/x509 reads the system's
+// roots once a process.
 func (d *doctor) handshake(ctx context.Context, addr string) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// key looks at who can read the certificate's key.
+// key checks that other users of this machine cannot read the certificate's key.
 func (d *doctor) key() {
 	mode, open := readable(d.site.KeyFile)
 	switch {
@@ -22,7 +22,7 @@ func (d *doctor) key() {
 	}
 }
 
-// git looks whether the key is on its way to others.
+// git checks that the key is not committed.
 func (d *doctor) git(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -31,14 +31,14 @@ func (d *doctor) git(ctx context.Context) {
 		return // no git, or no repository: nothing is tracked
 	}
 	if len(bytes.TrimSpace(out)) > 0 {
-		d.wrong("git", "git tracks "+d.site.KeyFile+": whoever gets the repository gets the key",
+		d.wrong("git", "git tracks "+d.site.KeyFile+": everyone with a copy of the repository has the key",
 			fmt.Sprintf("git rm --cached -f %s && git commit -m 'Untrack the key' && rm %s %s; then: make dev", d.site.KeyFile, d.site.KeyFile, d.site.CertFile))
 		return
 	}
 	d.ok("git", "git does not track the key")
 }
 
-// readable says whether others than the owner can read a file, where files have such modes.
+// readable reports whether other users than the owner can read a file, on systems whose files have such modes.
 func readable(file string) (mode fs.FileMode, open bool) {
 	info, err := os.Stat(file)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // slack is how far a clock may be behind a file's time.
 const slack = 5 * time.Minute
 
-// clock compares today with the times of files: what was written cannot have been written later than now.
+// clock compares this machine's time with those of files here: a file from the future means that the clock is slow.
 func (d *doctor) clock() {
 	fix := map[string]string{"darwin": "sudo sntp -sS time.apple.com", "windows": "w32tm /resync"}[d.host.OS]
 	switch {

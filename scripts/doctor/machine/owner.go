@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// taken reports a port that somebody else has. It stands in the way only where that very port was asked for.
+// taken reports a port that another program listens on. That is a fault only if a setting names this port: make dev moves
+// from its default to the next free one.
 func (d *doctor) taken(check, setting, addr string, moves bool) {
 	_, port, _ := net.SplitHostPort(addr)
 	who, fix := owner(port), "stop that program"
@@ -34,7 +35,8 @@ func lsof(system, addr string) string {
 	return "lsof -i :" + port
 }
 
-// owner is the program that listens on a port, by way of /proc; empty where it cannot be known.
+// owner names the program that listens on a port. It reads /proc, and returns "" on other systems than Linux and for
+// programs of other users.
 func owner(port string) string {
 	sockets := map[string]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {

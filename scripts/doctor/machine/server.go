@@ -21,7 +21,7 @@ const dialTime = 2 * time.Second
 // nextPorts is how many after a taken port the server tries.
 const nextPorts = 10
 
-// server looks at the ports, and at the certificate of whoever answers.
+// server looks at the ports, and at the certificate of the server that answers there.
 func (d *doctor) server(ctx context.Context) {
 	wanted := settings.Dial(d.site.HTTPSAddr)
 	at, chain, err := d.running(ctx, wanted)
@@ -48,7 +48,8 @@ func (d *doctor) server(ctx context.Context) {
 	}
 }
 
-// running finds the server: whoever sends the certificate that is here, else whoever is where it should be.
+// running finds the server of this directory by its certificate, on the wanted address or on one of those that it moves to.
+// If none sends that certificate, it returns what the wanted address answers.
 func (d *doctor) running(ctx context.Context, wanted string) (at string, chain []*x509.Certificate, err error) {
 	chain, err = peer(ctx, wanted)
 	disk, diskErr := certificates(d.site.CertFile)
@@ -135,13 +136,13 @@ func peer(ctx context.Context, addr string) ([]*x509.Certificate, error) {
 	return conn.(*tls.Conn).ConnectionState().PeerCertificates, nil
 }
 
-// refused says whether nobody listens.
+// refused reports whether no server listens.
 func refused(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// redirects says whether plain http on one address leads to https on the other.
+// redirects reports whether plain http on one address leads to https on the other.
 func redirects(ctx context.Context, plain, secure string) bool {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()

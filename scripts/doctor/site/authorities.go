@@ -11,7 +11,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// findCAA climbs from a name to its top-level domain until there are records (RFC 8659 §3).
+// findCAA looks for records at a name and then at each parent, up to the top-level domain (RFC 8659 §3).
 func (l *look) findCAA(ctx context.Context, name string) caaSet {
 	for at := name; at != ""; _, at, _ = strings.Cut(at, ".") {
 		answers, _, err := l.ask(ctx, at, dns.TypeCAA)
@@ -66,7 +66,8 @@ func identity(leaf *x509.Certificate) []string {
 	return nil
 }
 
-// authorities judges the CAA records by the certificate that is there: its issuer is who is to renew it.
+// authorities compares the CAA records with the certificate that is served: the CA that issued it has to be allowed to
+// renew it.
 func (l *look) authorities(s *section, set *caaSet) {
 	switch {
 	case set == nil:
@@ -91,7 +92,7 @@ func (l *look) authorities(s *section, set *caaSet) {
 		s.ok("caa", "no record restricts who may issue certificates: Let's Encrypt may, and so may all others")
 		return
 	}
-	who := "nobody"
+	who := "no authority"
 	if len(p.issuers) > 0 {
 		who = part(strings.Join(p.issuers, ", "))
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// caaRecord is a property of a name: who may issue certificates for it.
+// caaRecord is one rule of a name about the CAs that may issue certificates for it.
 type caaRecord struct {
 	critical bool
 	tag      string // in lower case
@@ -31,8 +31,8 @@ func notAlphanumeric(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 }
 
-// parseIssue reads the value of an issue or issuewild property (RFC 8659 §4.2). An empty issuer is nobody, and so is
-// one of a value that is not understood.
+// parseIssue reads the value of an issue or issuewild property (RFC 8659 §4.2). An empty issuer allows no CA, and so
+// does a value that cannot be parsed.
 func parseIssue(value string) (issuer string, params map[string]string, err error) {
 	name, rest, _ := strings.Cut(value, ";")
 	name = strings.ToLower(strings.Trim(name, " \t"))
@@ -59,7 +59,7 @@ func parseIssue(value string) (issuer string, params map[string]string, err erro
 	return name, params, nil
 }
 
-// caaSet is what governs a name: the records nearest to it, or why they are not known.
+// caaSet is the records that apply to a name, or the error that kept them from being read.
 type caaSet struct {
 	at      string // the name, or the parent that has them
 	records []caaRecord
@@ -68,7 +68,7 @@ type caaSet struct {
 
 // permit is what a set allows.
 type permit struct {
-	restricted bool // false: everybody may issue
+	restricted bool // false: every CA may issue
 	issuers    []string
 	methods    map[string][]string // of an issuer that may validate by these alone (RFC 8657)
 }
@@ -84,7 +84,7 @@ func (s caaSet) permit(wildcard bool) permit {
 	p := permit{methods: map[string][]string{}}
 	for _, r := range s.records {
 		if r.critical && !slices.Contains(knownTags, r.tag) {
-			return permit{restricted: true} // who does not know it must not issue (RFC 8659 §4.1)
+			return permit{restricted: true} // a CA that does not know it must not issue (RFC 8659 §4.1)
 		}
 		if r.tag != tag {
 			continue

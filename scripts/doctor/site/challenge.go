@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// challenge goes where a certificate authority looks for the answer to http-01 (RFC 8555 §8.3), with a token that
-// nobody has given out. Who answers challenges says 404 to it.
+// challenge goes where a certificate authority looks for the answer to http-01 (RFC 8555 §8.3), with a random
+// token. A server that answers challenges answers 404 to it.
 func (l *look) challenge(ctx context.Context) section {
 	const name = "http-01"
 	s := section{group: "challenge"}
@@ -27,19 +27,19 @@ func (l *look) challenge(ctx context.Context) section {
 	last := hops[len(hops)-1]
 	by := ""
 	if len(hops) > 1 {
-		by = ", by way of " + part(last.url.Scheme) + ", which authorities follow"
+		by = ", after a redirect to " + part(last.url.Scheme) + ", which authorities follow"
 	}
 	switch status := last.status; {
 	case loop:
-		s.wrong(name, "the way of a challenge is a loop of redirects", through)
+		s.wrong(name, "a challenge ends in a loop of redirects", through)
 	case last.to != nil:
-		s.warn(name, "challenges are led away, to "+part(last.to.Scheme+"://"+last.to.Host)+": it must be that one who has the answers", through)
+		s.warn(name, "challenges are redirected to "+part(last.to.Scheme+"://"+last.to.Host)+": the answers have to be on that server", through)
 	case last.redirect():
 		s.wrong(name, "challenges are redirected to nowhere", through)
 	case status == http.StatusNotFound || status == http.StatusGone:
-		s.ok(name, fmt.Sprintf("the way of a challenge is free: an unknown one is answered with %d%s", status, by))
+		s.ok(name, fmt.Sprintf("challenges reach the server: an unknown one is answered with %d%s", status, by))
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		s.wrong(name, fmt.Sprintf("challenges meet a wall: %d%s", status, by), through)
+		s.wrong(name, fmt.Sprintf("challenges are refused with %d%s", status, by), through)
 	case status == http.StatusMisdirectedRequest:
 		s.wrong(name, "the server does not know this host: 421", "add "+l.host+" to its names; in Turnkey, to DOMAINS")
 	case status >= 500:

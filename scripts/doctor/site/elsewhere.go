@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// elsewhere asks the other addresses, where an older server may have been forgotten.
+// elsewhere asks the other addresses: an old server may still answer on one of them.
 func (l *look) elsewhere(ctx context.Context, s *section, leaf *x509.Certificate) {
 	others := l.https[1:]
 	states, errs := make([]tls.ConnectionState, len(others)), make([]error, len(others))
@@ -36,7 +36,7 @@ func (l *look) elsewhere(ctx context.Context, s *section, leaf *x509.Certificate
 	}
 }
 
-// strangers shows what clients get that name no host, or one that is not here.
+// strangers shows the certificate that clients get which name no host, or a host that is not served here.
 func (l *look) strangers(ctx context.Context, s *section, leaf *x509.Certificate) {
 	for _, stranger := range []struct{ check, name, who string }{
 		{"no-sni", "", "a client that names no host (no SNI)"},

@@ -31,7 +31,7 @@ type answer struct {
 	tls    *tls.ConnectionState
 }
 
-// redirect says whether the status is one that browsers follow.
+// redirect reports whether the status is one that browsers follow.
 func (a answer) redirect() bool {
 	switch a.status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
@@ -86,7 +86,7 @@ func (l *look) transport() *http.Transport {
 	}
 }
 
-// ticket asks for the head of the first page and says whether the connection was resumed: tickets of TLS 1.3 come after
+// ticket asks for the head of the first page and reports whether the connection was resumed: tickets of TLS 1.3 come after
 // the handshake, so something must be read.
 func (l *look) ticket(ctx context.Context, cache tls.ClientSessionCache) (resumed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
@@ -107,7 +107,7 @@ func (l *look) ticket(ctx context.Context, cache tls.ClientSessionCache) (resume
 	return resp.TLS != nil && resp.TLS.DidResume, nil
 }
 
-// ours says whether a URL is the site's, on a port that is known: all that may be asked.
+// ours reports whether a URL is the site's, on a port that is known. No other URL is asked for.
 func (l *look) ours(u *url.URL) bool {
 	return l.sameHost(u) && (u.Scheme == "https" && port(u) == l.httpsPort || u.Scheme == "http" && port(u) == l.httpPort)
 }

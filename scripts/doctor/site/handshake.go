@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// meet shakes hands with the first address that will, offering all there is, for what every later group reads.
+// meet shakes hands with the first address that completes a handshake, and keeps its answers for the later groups.
 func (l *look) meet(ctx context.Context) {
 	for _, addr := range l.https {
 		var state tls.ConnectionState
@@ -87,7 +87,7 @@ func (l *look) explain(err error) (found, fix string) {
 	return "the handshake fails: " + part(err.Error()), "look into the server's log"
 }
 
-// alerted says whether the other side ended a handshake with an alert, for which crypto/tls has no type.
+// alerted reports whether the other side ended a handshake with an alert, for which crypto/tls has no type.
 func alerted(err error) bool { return strings.Contains(err.Error(), "remote error: tls: ") }
 
 // absent is why nothing can be said of what comes after a handshake.

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// headers looks at the first page: HSTS where a visitor comes in, the rest on the page that is shown in the end.
+// headers looks at the first page: HSTS on the first response, all others on the page after the redirects.
 func (l *look) headers(ctx context.Context) section {
 	s := section{group: "headers"}
 	if reason := l.absent(); reason != "" {
@@ -140,7 +140,7 @@ func policies(s *section, header http.Header) {
 	}
 }
 
-// cookies looks at those of every hop. Their values are nobody's business.
+// cookies checks those of every response. It never prints a value, which may be a secret.
 func cookies(s *section, hops []hop) {
 	seen := map[string]bool{}
 	for _, h := range hops {

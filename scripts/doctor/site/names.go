@@ -15,8 +15,8 @@ import (
 // perFamily is how many addresses of each family are looked at.
 const perFamily = 4
 
-// names finds where the site's name leads, and meanwhile its CAA records, which are judged later. They are nil where
-// they matter to nobody.
+// names looks the site's addresses up, and meanwhile its CAA records, which authorities judges later. They are nil for
+// names that no public CA issues certificates for.
 func (l *look) names(ctx context.Context) (s section, caa *caaSet) {
 	s.group = "dns"
 	ctx, cancel := context.WithTimeout(ctx, dnsTime)
@@ -119,14 +119,14 @@ func list(addrs []netip.Addr) string {
 	return strings.Join(words, ", ")
 }
 
-// reach says who can come to the addresses at all.
+// reach tells whether visitors can reach the addresses at all.
 func (l *look) reach(s *section) {
 	inside := slices.DeleteFunc(slices.Clone(l.addrs), func(a netip.Addr) bool { return kind(a) == "public" })
 	switch {
 	case len(inside) > 0 && l.local():
 		s.ok("reach", "an address of its own network, as the name is")
 	case len(inside) == len(l.addrs):
-		s.warn("reach", "nobody outside its network can reach "+list(inside)+" ("+kind(inside[0])+"), public authorities neither",
+		s.warn("reach", "from outside its network no visitor can reach "+list(inside)+" ("+kind(inside[0])+"), public authorities neither",
 			"if the site is for everybody, let A and AAAA hold the server's public addresses")
 	case len(inside) > 0:
 		s.wrong("reach", "some visitors are sent to "+list(inside)+" ("+kind(inside[0])+"), where only its own network can go", "take it out of the public DNS")

@@ -17,7 +17,7 @@ type knock struct {
 	err  error
 }
 
-// ports tries each address by itself: which of them a visitor or an authority takes is not ours to choose.
+// ports tries every address: visitors and CAs may choose any of them.
 func (l *look) ports(ctx context.Context) section {
 	s := section{group: "ports"}
 	if len(l.addrs) == 0 {
@@ -67,7 +67,7 @@ func (l *look) judge(s *section, name string, port int, knocks []knock) (open []
 		case len(open) > 0 && noWay(k.err):
 			s.skip(name, what+": this machine has no way there, so nothing can be said")
 		case len(open) > 0 && l.loopback():
-			s.skip(name, what+": nobody, and programs go on to the other address")
+			s.skip(name, what+": nothing listens there, and programs go on to the other address")
 		case len(open) > 0 && k.addr.Is6():
 			s.wrong(name, what+" "+why(k.err)+", while another address answers; authorities try IPv6 first, and may give up there",
 				"let the server and its firewall answer on IPv6 too, or take the AAAA record out")
@@ -76,13 +76,13 @@ func (l *look) judge(s *section, name string, port int, knocks []knock) (open []
 		case name == "https":
 			s.wrong(name, what+" "+why(k.err), remedy(k.err, port))
 		default:
-			s.warn(name, what+" "+why(k.err)+": who types the name without https:// may not arrive, and http-01 challenges fail", remedy(k.err, port))
+			s.warn(name, what+" "+why(k.err)+": visitors who type the name without https:// may not arrive, and http-01 challenges fail", remedy(k.err, port))
 		}
 	}
 	return open
 }
 
-// noWay says whether this machine cannot send to an address of that family, which tells nothing of the other side.
+// noWay reports whether this machine cannot send to an address of that family, which tells nothing about the server.
 // The numbers are those of Windows: WSAEAFNOSUPPORT, WSAEADDRNOTAVAIL, WSAENETUNREACH.
 func noWay(err error) bool {
 	for _, e := range []error{syscall.ENETUNREACH, syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.Errno(10047), syscall.Errno(10049), syscall.Errno(10051)} {
@@ -93,12 +93,12 @@ func noWay(err error) bool {
 	return false
 }
 
-// refused says whether somebody answered that nobody is there. 10061 is WSAECONNREFUSED.
+// refused reports whether the machine answered that nothing listens on the port. 10061 is WSAECONNREFUSED.
 func refused(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.Errno(10061))
 }
 
-// late says whether nobody answered in time.
+// late reports whether no answer came in time.
 func late(err error) bool {
 	var timeout net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()

@@ -61,7 +61,7 @@ func (l *look) protocol(ctx context.Context) section {
 	return s
 }
 
-// only offers one version, with every cipher suite that is known: whoever still speaks an old version chooses an old suite.
+// only offers one version, with every cipher suite that is known: servers that still speak an old version choose an old suite.
 func only(version uint16) func(*tls.Config) {
 	return func(c *tls.Config) {
 		c.MinVersion, c.MaxVersion = version, version
@@ -71,7 +71,7 @@ func only(version uint16) func(*tls.Config) {
 	}
 }
 
-// declined says whether a handshake ended because the other side wanted it so, politely or not.
+// declined reports whether the server ended the handshake, with an alert or by closing the connection.
 func declined(err error) bool {
 	return alerted(err) || strings.Contains(err.Error(), "server selected unsupported protocol version") ||
 		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.Errno(10054)) // WSAECONNRESET

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// hop is one answer on the way of a visitor.
+// hop is one response to a visitor who follows redirects.
 type hop struct {
 	url *url.URL
 	answer

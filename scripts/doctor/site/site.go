@@ -1,6 +1,6 @@
 // Package site looks at a deployed site as its visitors and certificate authorities do, and says what is right, what
 // is wrong and how to mend it: names, ports, redirects, the certificate, the protocol, the headers of the first page and
-// the way of an ACME challenge. It changes nothing, and all it knows is what anybody can see.
+// whether an ACME challenge arrives. It changes nothing, and uses only what every visitor can see.
 //
 // It is careful on both sides. The site gets some sixty connections at most, twenty as a rule, none is made to another host than the one
 // asked for, and no redirect to one is followed. What the site sends is believed in nothing: answers are bounded in time
@@ -68,7 +68,7 @@ type look struct {
 	asked    bool // for a client certificate, in that handshake
 }
 
-// Look examines a site within 20 seconds, or until ctx is done. An error means that the options are of no use, and that
+// Look examines a site within 20 seconds, or until ctx is done. An error means that the options are wrong, and that
 // nothing was looked at; whatever is wrong with the site is in the report. Many may look at once.
 func Look(ctx context.Context, o Options) (report.Report, error) {
 	t, err := parseTarget(o.URL, o.HTTPPort)

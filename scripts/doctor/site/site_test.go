@@ -120,18 +120,18 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 		{"CAA forbids all", func(w *world) {
 			w.ca = newAuthority(w.t, "Let's Encrypt", "Real")
 			w.dns.add(shop, typeCAA, caa(0, "issue", ";"))
-		}, "dns/caa", Wrong, "let nobody issue", "CAA 0 issue"},
+		}, "dns/caa", Wrong, "let no authority issue", "CAA 0 issue"},
 		{"CAA holds what is not known", func(w *world) {
 			w.ca = newAuthority(w.t, "Let's Encrypt", "Real")
 			w.dns.add(shop, typeCAA, caa(0, "issue", "letsencrypt.org"))
 			w.dns.add(shop, typeCAA, caa(128, "tbs", "unknown"))
-		}, "dns/caa", Wrong, "let nobody issue", "CAA 0 issue"},
+		}, "dns/caa", Wrong, "let no authority issue", "CAA 0 issue"},
 		{"CAA for wildcards", func(w *world) {
 			w.ca = newAuthority(w.t, "Let's Encrypt", "Real")
 			w.leaf.DNSNames = []string{"*.example.com"}
 			w.dns.add(shop, typeCAA, caa(0, "issue", "letsencrypt.org"))
 			w.dns.add(shop, typeCAA, caa(0, "issuewild", ";"))
-		}, "dns/caa", Wrong, "let nobody issue", "CAA 0 issuewild"},
+		}, "dns/caa", Wrong, "let no authority issue", "CAA 0 issuewild"},
 		{"CAA without Let's Encrypt", func(w *world) { w.dns.add("com", typeCAA, caa(0, "issue", "pki.goog")) },
 			"dns/caa", Warn, "at com let pki.goog issue", "letsencrypt.org"},
 		{"CAA by DNS alone", func(w *world) {
@@ -287,7 +287,7 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 		}, "headers/clock", Warn, "3 hours apart", "NTP"},
 
 		// Challenge
-		{"challenges meet a login", func(w *world) { but(w, wellKnown, status(http.StatusUnauthorized)) }, "challenge/http-01", Wrong, "a wall: 401", "before any redirect"},
+		{"challenges meet a login", func(w *world) { but(w, wellKnown, status(http.StatusUnauthorized)) }, "challenge/http-01", Wrong, "refused with 401", "before any redirect"},
 		{"challenges meet a fault", func(w *world) { but(w, wellKnown, status(http.StatusBadGateway)) }, "challenge/http-01", Wrong, "502", "before any redirect"},
 		{"challenges meet a page", func(w *world) { but(w, wellKnown, status(http.StatusOK)) }, "challenge/http-01", Warn, "and a page", "before any redirect"},
 		{"challenges are led away", func(w *world) { but(w, wellKnown, leading(302, "https://login.example/")) }, "challenge/http-01", Warn, "login.example", "before any redirect"},
@@ -301,7 +301,7 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 				}
 				page.ServeHTTP(w, r)
 			})
-		}, "challenge/http-01", OK, "by way of https, which authorities follow", ""},
+		}, "challenge/http-01", OK, "after a redirect to https, which authorities follow", ""},
 		{"challenges are misdirected", func(w *world) { but(w, wellKnown, status(http.StatusMisdirectedRequest)) }, "challenge/http-01", Wrong, "421", "DOMAINS"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -90,12 +90,12 @@ func (t target) url(scheme, path string) string {
 	return scheme + "://" + host + path
 }
 
-// loopback says whether the name is this machine's everywhere (RFC 6761 §6.3).
+// loopback reports whether the name is this machine's everywhere (RFC 6761 §6.3).
 func (t target) loopback() bool {
 	return t.host == "localhost" || strings.HasSuffix(t.host, ".localhost")
 }
 
-// local says whether the name is meant for one machine or network, so that no public authority knows it (RFC 6761,
+// local reports whether the name is meant for one machine or network, so that no public authority knows it (RFC 6761,
 // RFC 6762, RFC 8375, and .internal, which ICANN keeps free).
 func (t target) local() bool {
 	if t.addr.IsValid() {
@@ -106,10 +106,10 @@ func (t target) local() bool {
 		slices.Contains([]string{"localhost", "test", "invalid", "example", "local", "internal"}, t.host[i+1:])
 }
 
-// siblings says whether two hosts differ by www. alone.
+// siblings reports whether two hosts differ by www. alone.
 func siblings(a, b string) bool { return a == "www."+b || b == "www."+a }
 
-// kind is who can reach an address: public, private, loopback, link-local, or unusable.
+// kind is the part of the internet that can reach an address: public, private, loopback, link-local, or unusable.
 func kind(a netip.Addr) string {
 	switch {
 	case a.IsLoopback():
