@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/scripts/doctor/report"
+	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/chain/chaintest"
 )
 
