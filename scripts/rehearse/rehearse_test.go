@@ -5,31 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// The end-to-end tests have the same authority; what passes there must be what is rehearsed with here.
-func TestOneVersionOfPebble(t *testing.T) {
-	t.Parallel()
-	mod, err := os.ReadFile(filepath.Join("..", "..", ".ci", "e2e", "go.mod"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("the end-to-end tests are not here")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := pebbleModule + " " + pebbleVersion; !strings.Contains(string(mod), want) {
-		t.Errorf(".ci/e2e/go.mod does not require %s", want)
-	}
-}
 
 // The rehearsal decides on certificates and ports, and on nothing else.
 func TestTheOwnersSettingsPlayToo(t *testing.T) {

@@ -24,6 +24,19 @@ import (
 
 var names = []string{"shop.example", "www.shop.example"}
 
+// These tests have the same authority: what passes here must be what is rehearsed with.
+func TestOneVersionOfPebble(t *testing.T) {
+	root := filepath.Join("..", "..", "..")
+	tools := rig.Read(t, filepath.Join(root, "scripts", "rehearse", "tools.go"))
+	m := regexp.MustCompile(`pebbleModule += "(.+)"\n\s+pebbleVersion = "(.+)"`).FindSubmatch(tools)
+	if m == nil {
+		t.Fatal("scripts/rehearse/tools.go names no version of Pebble")
+	}
+	if want := fmt.Sprintf("%s %s ", m[1], m[2]); !strings.Contains(string(rig.Read(t, filepath.Join("..", "go.mod"))), want) {
+		t.Errorf(".ci/e2e/go.mod does not require %s", want)
+	}
+}
+
 // A whole rehearsal, from a fresh clone to the renewal. A second visitor sees what the rehearsal says that its own saw.
 func TestTheStoryIsTrue(t *testing.T) {
 	clone := rig.Clone(t)
