@@ -85,7 +85,7 @@ func TestTheProjectsOwnAddressIsPrintedAndServed(t *testing.T) {
 		t.Errorf("%s is not in:\n%s", own, got)
 	}
 	site := start(t, nil)
-	if resp, _ := site.do("GET", "https://turnkey.localhost/", ""); resp.StatusCode != 200 {
+	if resp, _ := site.do("GET", "https://"+project()+".localhost/", ""); resp.StatusCode != 200 {
 		t.Errorf("the second address got %d", resp.StatusCode)
 	}
 }

@@ -1,9 +1,9 @@
-// Command turnkey is the site: a gin application that brings its own HTTPS.
+// Command app is the site: a gin application that brings its own HTTPS. Its binary has the project's name.
 //
-//	turnkey              serve
-//	turnkey check        check settings and certificates, then exit: 0 or 1
-//	turnkey healthcheck  ask the server that runs with these settings whether it is ready: 0 or 1
-//	turnkey version      print the version
+//	bin/NAME              serve
+//	bin/NAME check        check settings and certificates, then exit: 0 or 1
+//	bin/NAME healthcheck  ask the server that runs with these settings whether it is ready: 0 or 1
+//	bin/NAME version      print the version
 package main
 
 import (
@@ -113,12 +113,12 @@ func run(ctx context.Context, p program) int {
 	return 0
 }
 
-// project is the last element of the module's path: what a rename changes in one place.
+// project is the last element of the module's path, so that a rename changes it in one place.
 func project() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
 		return path.Base(info.Main.Path)
 	}
-	return "turnkey"
+	return "site"
 }
 
 // version is what the go command stamped into the binary.

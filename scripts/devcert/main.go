@@ -28,7 +28,7 @@ func run(names []string) error {
 	if err != nil {
 		return fmt.Errorf("%w; set it, and try again", err)
 	}
-	project := "turnkey"
+	project := "site"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
 		project = path.Base(info.Main.Path)
 	}

@@ -63,7 +63,7 @@ func (l *look) hosts(s *section, leaf *x509.Certificate) {
 	}
 	switch err := leaf.VerifyHostname(l.host); {
 	case err != nil:
-		s.wrong("names", "the certificate is for "+list+", not for "+l.host, "get one with this name in it; in Turnkey, add it to DOMAINS")
+		s.wrong("names", "the certificate is for "+list+", not for "+l.host, "get one with this name in it; for a site of this project, add it to DOMAINS")
 	case wildcard:
 		s.ok("names", list+"; a wildcard does not cover names with a further dot")
 	default:
@@ -85,7 +85,7 @@ func (l *look) dates(s *section, leaf *x509.Certificate) {
 			"look at the clock of whoever issued it"+clock)
 	case left < min(21*day, life/4):
 		s.warn("validity", fmt.Sprintf("%s left of %s, until %s: a renewal is overdue", span(left), span(life), end),
-			"look why it was not renewed: the server's log, `bin/turnkey check`, or `certbot renew --dry-run`")
+			"look why it was not renewed: the server's log, the program's `check`, or `certbot renew --dry-run`")
 	default:
 		s.ok("validity", fmt.Sprintf("%s left of %s, until %s", span(left), span(life), end))
 	}
@@ -106,7 +106,7 @@ func span(d time.Duration) string {
 
 const (
 	fullchain  = "serve the whole chain: fullchain.pem rather than cert.pem, the authority's bundle after your certificate"
-	stagingFix = "order from production: in Turnkey take ACME_DIRECTORY=staging out; with certbot leave --staging out and --force-renewal once"
+	stagingFix = "order from production: for a site of this project take ACME_DIRECTORY=staging out; with certbot leave --staging out and --force-renewal once"
 )
 
 // limits of public certificates' lives, by the day of issue (CA/Browser Forum ballots SC-031 and SC-081v3).

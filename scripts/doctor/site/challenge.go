@@ -41,7 +41,7 @@ func (l *look) challenge(ctx context.Context) section {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		s.wrong(name, fmt.Sprintf("challenges are refused with %d%s", status, by), through)
 	case status == http.StatusMisdirectedRequest:
-		s.wrong(name, "the server does not know this host: 421", "add "+l.host+" to its names; in Turnkey, to DOMAINS")
+		s.wrong(name, "the server does not know this host: 421", "add "+l.host+" to its names; for a site of this project, to DOMAINS")
 	case status >= 500:
 		s.wrong(name, fmt.Sprintf("challenges are answered with %d%s", status, by), through)
 	case status < 300:

@@ -80,7 +80,7 @@ func (l *look) explain(err error) (found, fix string) {
 	case late(err):
 		return fmt.Sprintf("port %d takes connections, and then does not shake hands in time", l.httpsPort), "look whether the server is overloaded, or waits for something at each handshake"
 	case alerted(err):
-		return fmt.Sprintf("the server refuses the handshake for %s: %s", l.host, part(err.Error())), "look into its log; most often it has no certificate for this name yet: in Turnkey, the name belongs into DOMAINS"
+		return fmt.Sprintf("the server refuses the handshake for %s: %s", l.host, part(err.Error())), "look into its log; most often it has no certificate for this name yet: for a site of this project, the name belongs into DOMAINS"
 	case errors.Is(err, io.EOF):
 		return "the server hangs up during the handshake", "look into its log; a firewall on the way can do this too"
 	}

@@ -19,7 +19,7 @@ func (l *look) headers(ctx context.Context) section {
 	hops, loop, err := l.walk(ctx, l.url("https", "/"))
 	if len(hops) == 0 && l.asked {
 		s.wrong("page", l.url("https", "/")+" is for those with a client certificate, and the server asks visitors for one",
-			"if a proxy in front has it, look at the proxy's host; else do not require it: in Turnkey that is TLS_CLIENT_CA_FILE")
+			"if a proxy in front has it, look at the proxy's host; else do not require it: for a site of this project that is TLS_CLIENT_CA_FILE")
 		return s
 	}
 	if len(hops) == 0 {
@@ -62,7 +62,7 @@ func (l *look) status(s *section, hops []hop, loop bool, err error) {
 	case last.to != nil:
 		s.ok(name, what+" and leads to another host: "+part(last.to.Scheme+"://"+last.to.Host))
 	case last.status == http.StatusMisdirectedRequest:
-		s.wrong(name, what+": the server does not know this host", "add "+l.host+" to its names; in Turnkey, to DOMAINS")
+		s.wrong(name, what+": the server does not know this host", "add "+l.host+" to its names; for a site of this project, to DOMAINS")
 	case last.status >= 500:
 		s.wrong(name, what, "look into the server's log; if a proxy is in front, whether it reaches the app")
 	case last.status >= 400:
@@ -77,7 +77,7 @@ func (l *look) status(s *section, hops []hop, loop bool, err error) {
 // hsts judges the policy that keeps browsers on https.
 func (l *look) hsts(s *section, header http.Header) {
 	const name, half = "hsts", 180 * 24 * time.Hour
-	const fix = "send over https: Strict-Transport-Security: max-age=31536000; in Turnkey that is HSTS, and the default of ENV=prod"
+	const fix = "send over https: Strict-Transport-Security: max-age=31536000; for a site of this project that is HSTS, and the default of ENV=prod"
 	if l.addr.IsValid() || l.loopback() {
 		s.skip(name, "it means nothing for an address or localhost")
 		return

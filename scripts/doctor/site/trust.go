@@ -28,7 +28,7 @@ func (l *look) trust(s *section, chain []*x509.Certificate) {
 	case practice(leaf):
 		s.wrong("trust", "issued by "+issuer(leaf)+", for practice: no browser trusts it", stagingFix)
 	case selfSigned(leaf):
-		s.wrong("trust", "it is signed by itself, so every browser warns", "get one from an authority; in Turnkey: ENV=prod and DOMAINS")
+		s.wrong("trust", "it is signed by itself, so every browser warns", "get one from an authority; for a site of this project: ENV=prod and DOMAINS")
 	case missingIssuer(chain) != "":
 		s.wrong("trust", "the server does not send the intermediate "+missingIssuer(chain)+", so clients cannot get from the certificate to a root",
 			fullchain+"; if that is a private root: --ca FILE")

@@ -1,5 +1,5 @@
 // Package settings is what the helpers of the developer need to know of the site's settings. It reads what app reads,
-// the environment over .env, but judges nothing: that is for `turnkey check`.
+// the environment over .env, but judges nothing: that is for the program's `check`.
 package settings
 
 import (
@@ -79,5 +79,5 @@ func project() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
 		return path.Base(info.Main.Path)
 	}
-	return "turnkey"
+	return "site"
 }
