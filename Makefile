@@ -1,4 +1,4 @@
-# Every target works on a fresh clone with Go, git and make; e2e says what more it needs.
+# Every target works on a fresh clone with Go, git and make.
 #
 # nomsgpack leaves out a codec that gin links and nothing here uses: half the binary.
 TAGS := -tags nomsgpack
@@ -8,8 +8,6 @@ EXE  := $(shell go env GOEXE)
 BIN  := bin/$(notdir $(shell GOWORK=off go list -m))$(EXE)
 DEV  := bin/scripts/dev$(EXE)
 DOCTOR := bin/doctor$(EXE)
-# The tests that need more than Go are a module of their own; a copy that gonew made has none.
-E2E  := $(wildcard .ci/e2e/go.mod)
 FUZZTIME ?= 60s
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -18,10 +16,10 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CA_DIRS = "$${XDG_DATA_HOME:-$$HOME/.local/share}/turnkey" "$$HOME/Library/Application Support/turnkey" "$$LOCALAPPDATA/turnkey"
 ASKED   = test -n "$$CI" || ! test -t 0 || ! test -t 1 || for d in $(CA_DIRS); do test "$$d/asked" -nt "$$d/issuer.pem" && exit; done
 
-.PHONY: help dev doctor phone rehearse test e2e drill fuzz bench lint build trust untrust clean
+.PHONY: help dev doctor phone rehearse test fuzz bench lint build trust untrust clean
 
 help: ## show this help
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # What an edit waits for is the compiler and the linker: no debugging tables (dlv debug ./app builds its own), no optimizing
 # of package main, no C. Together a third less.
@@ -33,25 +31,13 @@ dev: $(DEV) ## serve https://localhost:8443 and follow every edit; the first run
 $(DEV): go.mod $(wildcard scripts/dev/*.go scripts/internal/gotool/*.go)
 	@go build -o $@ ./scripts/dev
 
-test: ## run every test that needs Go alone, a real ACME server among them
+test:: ## run every test that needs Go alone
 	go test $(TAGS) $(RACE) -shuffle=on ./...
-	$(if $(E2E),go -C .ci/e2e test $(RACE) -shuffle=on ./rig/... ./acme/...,@echo "not run, as .ci/e2e is not here (gonew leaves it out): the tests with a real ACME server")
-
-e2e: ## run the tests with real browsers, proxies and deployments: needs chromium, firefox-esr, nginx, apache2, redis-server, libnss3-tools, npm, testssl.sh; as root also systemd, buildah, strace
-	go -C .ci/e2e test -count=1 $(RACE) ./storm/...
-	go -C .ci/e2e test -count=1 ./rehearse/...
-	go -C .ci/e2e test -count=1 ./peers/... ./readme/... ./rename/... ./deploy/... ./dev/... ./vulnerabilities
-	@rm -f .ci/e2e/artifacts/site.txt
-	go -C .ci/e2e test -count=1 ./site/...; status=$$?; cat .ci/e2e/artifacts/site.txt; exit $$status
-
-drill: ## five minutes of renewals under load against a real ACME server, and what came of it as a table
-	go -C .ci/e2e test -count=1 -timeout 20m -run TestAYearInAMinute ./storm -drill=5m
-	@cat .ci/e2e/artifacts/drill.txt
 
 # Twice, as the go command may fail at the very end of its time (golang/go#75804). Input that fails is kept in testdata/fuzz
 # and fails the second time too.
 fuzz: ## try made-up input on everything that reads what strangers and operators write, a minute each; FUZZTIME=10s
-	@grep -ro --include='*_test.go' --exclude-dir=.ci '^func Fuzz[A-Za-z0-9]*' . | sort | while IFS=: read -r file name; do \
+	@grep -ro --include='*_test.go' --exclude-dir='.?*' '^func Fuzz[A-Za-z0-9]*' . | sort | while IFS=: read -r file name; do \
 		fuzz() { go test $(TAGS) -run '^Fuzz' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; }; \
 		echo "$${name#func }"; fuzz || fuzz || exit 1; \
 	done
@@ -60,13 +46,12 @@ bench: ## measure: the chain against bare gin, then each part of it
 	go test $(TAGS) -run '^$$' -bench Chain -benchtime 15x ./app
 	go test $(TAGS) -run '^$$' -bench 'Router|Middleware|GetCertificate|Ensure' -benchmem ./...
 
-lint: ## vet for Linux, macOS and Windows, staticcheck, formatting
+lint:: ## vet for Linux, macOS and Windows, staticcheck, formatting
 	@test -z "$$(gofmt -l .)" || { echo "gofmt these:"; gofmt -l .; exit 1; }
 	GOOS=linux go vet $(TAGS) ./...
 	GOOS=darwin go vet $(TAGS) ./...
 	GOOS=windows go vet $(TAGS) ./...
 	$(STATICCHECK) $(TAGS) ./...
-	$(if $(E2E),cd .ci/e2e && go vet ./... && $(STATICCHECK) ./...)
 
 build: ## build the one binary to deploy, and bin/doctor to look at the deployed site from a machine without Go
 	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags='-s -w' -o $(BIN) ./app
@@ -89,5 +74,8 @@ rehearse: ## play a first deployment here, with a practice authority: certificat
 	@go build -o bin/scripts/ ./scripts/rehearse
 	@exec ./bin/scripts/rehearse $(if $(ONCE),-once)
 
-clean: ## remove what was built; certificates stay (remove certs/ yourself)
-	rm -rf bin .ci/e2e/artifacts .ci/e2e/site/node_modules
+clean:: ## remove what was built; certificates stay (remove certs/ yourself)
+	rm -rf bin
+
+# The template tests itself with more, which a project does not keep. It adds to test, lint and clean.
+-include .ci/e2e/e2e.mk
