@@ -21,10 +21,11 @@ func repository(t *testing.T) string {
 
 func TestADirtyTreeIsRefused(t *testing.T) {
 	for what, soil := range map[string]func(dir string){
-		"README.md":       func(dir string) { write(t, dir, "README.md", "mine\n") },
-		"handlers/new.go": func(dir string) { write(t, dir, "handlers/new.go", "package handlers\n") },
-		"web/home.html": func(dir string) {
-			write(t, dir, "web/home.html", "mine\n")
+		"app/main.go":     func(dir string) { write(t, dir, "app/main.go", files["app/main.go"]+"// more\n") },
+		"handlers/new.go": func(dir string) { write(t, dir, "handlers/new.go", files["handlers/y.go"]) },
+		".ci/e2e/tea.go":  func(dir string) { write(t, dir, ".ci/e2e/tea.go", "package tea\n") },
+		"web/templates/home.html": func(dir string) {
+			write(t, dir, "web/templates/home.html", "Turnkey and mine\n")
 			git(t, dir, "add", "-A")
 		},
 	} {
@@ -44,9 +45,37 @@ func TestADirtyTreeIsRefused(t *testing.T) {
 	}
 }
 
+// What a rename does not touch may be in any state, and one command of git gives back everything else.
+func TestWorkThatIsNotTouchedMayBeUncommitted(t *testing.T) {
+	dir := repository(t)
+	mine := map[string]string{"README.md": "mine\n", "web/static/style.css": "mine\n", "handlers/new.go": "package handlers\n", ".ci/mine": "mine\n"}
+	for file, text := range mine {
+		write(t, dir, file, text)
+	}
+	out := rename(t, dir, "-write", shop)
+	got := snapshot(t, dir)
+	for file, text := range mine {
+		if got[file] != text {
+			t.Errorf("%s became %q", file, got[file])
+		}
+	}
+	const undo = "\nto undo it: git stash -u, which puts away all that is not committed\n"
+	if !strings.HasSuffix(out, undo) {
+		t.Errorf("the last words are not %q:\n%s", undo, out)
+	}
+	git(t, dir, "stash", "-u")
+	got = snapshot(t, dir)
+	for file, text := range files {
+		if got[file] != text {
+			t.Errorf("after that %s is %q, want %q", file, got[file], text)
+		}
+	}
+}
+
 func TestWhatGitIgnoresIsLeft(t *testing.T) {
 	dir := repository(t)
 	write(t, dir, "notes/turnkey.txt", "turnkey\n")
+	write(t, dir, ".ci/e2e/artifacts/home.png", "\x00")
 	rename(t, dir, shop, "-write") // where people put flags
 	got := snapshot(t, dir)
 	if got["notes/turnkey.txt"] != "turnkey\n" || got[".env"] != files[".env"] {
@@ -54,6 +83,9 @@ func TestWhatGitIgnoresIsLeft(t *testing.T) {
 	}
 	if !strings.HasPrefix(got["go.mod"], "module "+shop) {
 		t.Errorf("go.mod is %q", got["go.mod"])
+	}
+	if _, there := got[".ci/e2e/artifacts/home.png"]; there {
+		t.Error("what the template's tests made is left, and git ignores it no more")
 	}
 }
 

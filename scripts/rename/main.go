@@ -1,16 +1,14 @@
-// Command rename gives a project that was made from the template its own module path and name.
+// Command rename makes a clone of the template its owner's project, with a module path and a name of its own.
 //
 //	go run ./scripts/rename example.com/you/shop          list what would change
 //	go run ./scripts/rename -write example.com/you/shop   change it
-//	go run ./scripts/rename -write                        after an upgrade: mend what came with the template's path
+//	go run ./scripts/rename -write                        after an upgrade: mend the imports that came with it
 //
-// The path's last element is the project's name: of the binary, of https://NAME.localhost, of services and titles. A
-// second run finds nothing to do. It works on what git would commit, or without git on every file; it is safe to run
-// again after an interruption, because go.mod is changed last. What keeps the template's name is in kept.go, with the
-// reasons. Only the standard library is used, so that it runs while the rest does not compile.
+// The path's last element is the project's name: of the binary, of https://NAME.localhost, of services and titles. While
+// a project is still the template, what only the template needs is removed too (own.go has the list). Later runs change
+// go.mod and imports, and nothing else. A run that was interrupted is finished by the same command with -force.
 //
-// Without a path the project keeps the one that it has. Then names are changed only in the template's own rooms: what
-// you wrote about a turnkey solution is yours.
+// Only the standard library is used, so that this program runs while the rest does not compile.
 package main
 
 import (
@@ -19,10 +17,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 )
 
 // template is the module path that the template is published under.
 const template = "example.com/turnkey"
+
+const example = "example.com/you/shop"
 
 func main() {
 	err := run(".", os.Args[1:], os.Stdout, os.Stderr)
@@ -35,80 +38,106 @@ func main() {
 	}
 }
 
-type options struct{ write, force bool }
+type options struct {
+	write, force bool
+	paths        []string
+}
 
 func run(dir string, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("rename", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	var o options
-	flags.BoolVar(&o.write, "write", false, "change the files; without it they are listed")
-	flags.BoolVar(&o.force, "force", false, "write over changes that git does not hold")
-	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: go run ./scripts/rename [-write] [-force] [example.com/you/shop]")
-		flags.PrintDefaults()
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
 	}
-	var paths []string
-	for { // flags may come after the path, where people put them
-		if err := flags.Parse(args); err != nil {
-			return err
-		}
-		if flags.NArg() == 0 {
-			break
-		}
-		paths, args = append(paths, flags.Arg(0)), flags.Args()[1:]
-	}
-	if len(paths) > 1 {
-		return fmt.Errorf("one module path is wanted, got %q\n  → a path has no spaces: %s", paths, command("example.com/you/shop"))
-	}
-
 	current, err := modulePath(dir)
 	if err != nil {
 		return err
 	}
-	to, repair := current, len(paths) == 0
-	if !repair {
-		to = paths[0]
-	} else if current == template {
-		return fmt.Errorf("which path should the project have?\n  → %s", command("example.com/you/shop"))
-	}
-	if err := checkPath(to); err != nil {
-		return err
-	}
-	for _, old := range []string{template, current} {
-		if inside(to, old) {
-			return fmt.Errorf("%q is inside %q, so that no import could tell the two apart\n  → choose a path beside it", to, old)
-		}
-	}
-	tree, err := openTree(dir)
+	to, err := target(o.paths, current)
 	if err != nil {
 		return err
 	}
-	p, err := makePlan(tree, current, to, repair)
+	t, err := openTree(dir)
+	if err != nil {
+		return err
+	}
+	p, err := makePlan(t, current, to)
 	if err != nil {
 		return err
 	}
 	if o.write && !o.force {
-		if err := tree.refuse(p); err != nil {
+		if err := t.refuse(p, len(o.paths) == 0); err != nil {
 			return err
 		}
 	}
-	p.print(stdout, tree.note)
+	p.print(stdout)
 	switch {
 	case len(p.changes) == 0:
 		return nil
 	case !o.write:
-		again := command("-write")
-		if !repair {
-			again += " " + to
-		}
-		fmt.Fprintf(stdout, "nothing was changed; to do it: %s\n", again)
+		fmt.Fprintf(stdout, "nothing was changed; to do it: %s\n", command(strings.Join(append([]string{"-write"}, o.paths...), " ")))
 		return nil
 	}
-	if err := p.apply(dir); err != nil {
+	if err := p.apply(); err != nil {
 		return fmt.Errorf("%w\n  → mend that, and run the same again with -force: it goes on where it stopped", err)
 	}
-	p.next(stdout, tree.git)
+	p.next(stdout)
 	return nil
+}
+
+// parse takes flags after the path too, where people put them.
+func parse(args []string, stderr io.Writer) (o options, err error) {
+	flags := flag.NewFlagSet("rename", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.BoolVar(&o.write, "write", false, "change the files; without it they are listed")
+	flags.BoolVar(&o.force, "force", false, "write over changes that are not committed")
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage:", command("[-write] [-force] [example.com/you/shop]"))
+		flags.PrintDefaults()
+	}
+	for err = flags.Parse(args); err == nil && flags.NArg() > 0; err = flags.Parse(args) {
+		o.paths, args = append(o.paths, flags.Arg(0)), flags.Args()[1:]
+	}
+	return o, err
+}
+
+// modulePath returns the path in dir's go.mod, if dir is a project of the template.
+func modulePath(dir string) (string, error) {
+	for _, name := range []string{"go.mod", "scripts/rename"} { // other modules are not for this program
+		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			return "", fmt.Errorf("there is no %s here\n  → run it in the project's own folder: %s", name, command(example))
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return "", err
+	}
+	m := regexp.MustCompile(`(?m)^module[ \t]+"?([^\s"]+)`).FindSubmatch(text)
+	if m == nil {
+		return "", errors.New("go.mod has no line that begins with module\n  → write it first: module " + example)
+	}
+	return string(m[1]), nil
+}
+
+// target returns the path that the project is to have: the one given, or without one the path it has.
+func target(paths []string, current string) (string, error) {
+	switch {
+	case len(paths) > 1:
+		return "", fmt.Errorf("one module path is needed, got %q\n  → a path has no spaces: %s", paths, command(example))
+	case len(paths) == 0 && current == template:
+		return "", fmt.Errorf("which path should the project have?\n  → %s", command(example))
+	case len(paths) == 0:
+		paths = []string{current}
+	}
+	if err := checkPath(paths[0]); err != nil {
+		return "", err
+	}
+	for _, old := range []string{template, current} {
+		if strings.HasPrefix(paths[0], old+"/") {
+			return "", fmt.Errorf("%q is inside %q: an import of one could be an import of the other\n  → choose a path beside it",
+				paths[0], old)
+		}
+	}
+	return paths[0], nil
 }
 
 // command is what to type.

@@ -2,106 +2,148 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"unicode/utf8"
+	"strings"
 )
 
-// plan is everything that a rename changes, and what it leaves.
+// plan is everything that a rename changes.
 type plan struct {
+	tree        *tree
 	current, to string
-	repair      bool
+	fresh       bool // still the template: it becomes its owner's
 	changes     []change
-	kept        map[string]int // places that keep the template's name, by reason
-	left        int            // places in the owner's files that a repair does not touch
+	notes       []string // what stays though a reader might expect otherwise
 }
 
 type change struct {
-	file, as string // the same unless the file's name changes
-	text     []byte // nil: only the file's name changes
-	places   int
+	file string
+	as   string // its new name, if it gets one
+	text []byte // its new content, if it gets one
+	gone bool
+	what string // for the reader of the plan; "" for imports and what is removed, which are counted
 }
 
-func makePlan(t *tree, current, to string, repair bool) (*plan, error) {
-	p := &plan{current: current, to: to, repair: repair, kept: map[string]int{}}
-	from := slices.DeleteFunc([]string{template, current}, func(old string) bool { return old == to })
-	r := newRewriter(to, slices.Compact(from)...)
-	taken := map[string]string{}
+func makePlan(t *tree, current, to string) (*plan, error) {
+	p := &plan{tree: t, current: current, to: to, fresh: current == template || slices.Contains(t.files, templateCI)}
 	for _, file := range t.files {
-		name := filepath.Join(t.dir, filepath.FromSlash(file))
-		info, err := os.Lstat(name)
-		if os.IsNotExist(err) || err == nil && !info.Mode().IsRegular() {
+		name := t.path(file)
+		if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
 			continue // git lists what was deleted, links and submodules too
 		}
-		if err != nil {
-			return nil, err
+		c := change{file: file}
+		goFile, goMod := strings.HasSuffix(file, ".go"), path.Base(file) == "go.mod"
+		if !goFile && !goMod && !p.fresh {
+			continue
 		}
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
-		words := !repair || slices.ContainsFunc(templateRooms, func(room string) bool { return under(file, room) })
-		c := change{file: file, as: file}
-		if words && reason(file) == "" {
-			c.as = string(r.rewrite("", []byte(file), true).text)
-		}
-		if bytes.IndexByte(text, 0) < 0 && utf8.Valid(text) {
-			result := r.rewrite(file, text, words)
-			if c.places = result.places; c.places > 0 {
-				c.text = result.text
-			}
-			p.left += result.left
-			for why, n := range result.kept {
-				p.kept[why] += n
+		if p.fresh {
+			var note string
+			if c, note = own(file, text, to); note != "" {
+				p.notes = append(p.notes, note)
 			}
 		}
-		if other, twice := taken[c.as]; twice {
-			return nil, fmt.Errorf("%s and %s would both be %s\n  → move one of them", other, file, c.as)
+		if c.text == nil && !c.gone && (goFile || goMod) {
+			c.text = p.withPaths(text, goMod)
+			if goMod {
+				c.what = "module " + to
+			}
 		}
-		taken[c.as] = file
-		if c.text != nil || c.as != c.file {
+		if c.text != nil && bytes.Equal(c.text, text) {
+			c.text = nil
+		}
+		if c.text != nil || c.as != "" || c.gone {
 			p.changes = append(p.changes, c)
 		}
 	}
-	// Last, so that a run that was cut short begins anew from the same path.
-	slices.SortStableFunc(p.changes, func(a, b change) int { return order(a) - order(b) })
-	return p, nil
+	if p.fresh {
+		p.create("README.md", readme(to), "a short one of your own")
+		if slices.Contains(t.files, templateCI) {
+			p.create(".github/workflows/ci.yml", []byte(ownCI), "vet, test and build on Linux, in place of the template's CI")
+		}
+	}
+	slices.SortStableFunc(p.changes, func(a, b change) int { return cmp.Compare(order(a), order(b)) })
+	return p, p.collision()
 }
 
-func order(c change) int {
-	if c.file == "go.mod" {
-		return 1
+// withPaths changes the project's own path first: gonew may have put it inside the template's.
+func (p *plan) withPaths(text []byte, goMod bool) []byte {
+	for _, old := range []string{p.current, template} {
+		switch {
+		case old == p.to:
+		case goMod:
+			text = withModule(text, old, p.to)
+		default:
+			text = withImports(text, old, p.to)
+		}
 	}
-	return 0
+	return text
+}
+
+// create adds a file, if there is none.
+func (p *plan) create(file string, text []byte, what string) {
+	if _, err := os.Lstat(p.tree.path(file)); os.IsNotExist(err) {
+		p.changes = append(p.changes, change{file: file, text: text, what: what})
+	}
+}
+
+func order(c change) int { return slices.Index([]string{templateCI, "go.mod"}, c.file) }
+
+// collision reports a file that is where another one is to go.
+func (p *plan) collision() error {
+	for _, c := range p.changes {
+		if c.as == "" {
+			continue
+		}
+		if _, err := os.Lstat(p.tree.path(c.as)); err == nil {
+			return fmt.Errorf("%s is to become %s, and there is one already\n  → move one of them", c.file, c.as)
+		}
+	}
+	return nil
 }
 
 // apply makes the changes. What it wrote before an error stays: the same run again finishes it.
-func (p *plan) apply(dir string) error {
+func (p *plan) apply() error {
 	for _, c := range p.changes {
-		from, to := filepath.Join(dir, filepath.FromSlash(c.file)), filepath.Join(dir, filepath.FromSlash(c.as))
+		from := p.tree.path(c.file)
+		if err := p.tree.keep(c); err != nil {
+			return err
+		}
 		if c.text != nil {
-			if err := os.WriteFile(from, c.text, 0o644); err != nil { // it is there, and keeps its mode
+			if err := os.MkdirAll(filepath.Dir(from), 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(from, c.text, 0o644); err != nil { // one that is there keeps its mode
 				return err
 			}
 		}
-		if c.as == c.file {
-			continue
+		if c.as != "" {
+			if err := os.Rename(from, p.tree.path(c.as)); err != nil {
+				return err
+			}
 		}
-		if _, err := os.Lstat(to); err == nil {
-			return fmt.Errorf("%s is to become %s, and there is one", c.file, c.as)
+		if c.gone {
+			if err := os.Remove(from); err != nil {
+				return err
+			}
+			p.tree.prune(path.Dir(c.file))
 		}
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	}
+	for _, dir := range made {
+		if !p.fresh {
+			break
+		}
+		if err := os.RemoveAll(p.tree.path(dir)); err != nil {
 			return err
 		}
-		if err := os.Rename(from, to); err != nil {
-			return err
-		}
-		for d := path.Dir(c.file); d != "." && os.Remove(filepath.Join(dir, filepath.FromSlash(d))) == nil; d = path.Dir(d) {
-			// a folder that is empty now
-		}
+		p.tree.prune(path.Dir(dir))
 	}
 	return nil
 }

@@ -3,20 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
+	"os"
 	"path"
-	"slices"
-	"strings"
 )
 
-// print lists what changes and what stays; note is what to know before it is done.
-func (p *plan) print(w io.Writer, note string) {
-	word := path.Base(template)
-	defer func() {
-		if p.left > 0 {
-			fmt.Fprintf(w, "%s in files of yours: %s, which stays; to see them: %s\n", count(p.left, "place"), word, command(p.to))
-		}
-	}()
+// print lists what changes.
+func (p *plan) print(w io.Writer) {
 	if len(p.changes) == 0 {
 		fmt.Fprintf(w, "nothing to do: this is %s already\n", p.to)
 		return
@@ -26,50 +18,72 @@ func (p *plan) print(w io.Writer, note string) {
 		from = p.current
 	}
 	fmt.Fprintf(w, "%s → %s\n\n", from, p.to)
-	total, width := 0, 0
+	imports, gone := 0, map[string]int{}
 	for _, c := range p.changes {
-		width = max(width, len(c.file))
-		total += c.places
-	}
-	for _, c := range p.changes {
-		var what []string
-		if c.places > 0 {
-			what = append(what, count(c.places, "place"))
+		switch {
+		case c.gone:
+			gone[removal(c.file)]++
+		case c.what == "":
+			imports++
+		default:
+			fmt.Fprintf(w, "  %-36s  %s\n", c.file, c.what)
 		}
-		if c.as != c.file {
-			what = append(what, "becomes "+c.as)
+	}
+	if imports > 0 {
+		fmt.Fprintf(w, "  %-36s  imports\n", count(imports, "Go file"))
+	}
+	for _, r := range removed {
+		if gone[r] > 0 {
+			fmt.Fprintf(w, "  %-36s  removed: only the template needs it (%s)\n", r, count(gone[r], "file"))
 		}
-		fmt.Fprintf(w, "  %-*s  %s\n", width+1, c.file+":", strings.Join(what, ", "))
 	}
-	fmt.Fprintf(w, "\n%s, %s\n\n", count(len(p.changes), "file"), count(total, "place"))
-	if len(p.kept) > 0 {
-		fmt.Fprintf(w, "%s stays\n\n", word)
-		for _, why := range slices.Sorted(maps.Keys(p.kept)) {
-			fmt.Fprintf(w, "  %9s: %s\n", count(p.kept[why], "place"), why)
-		}
-		fmt.Fprintln(w)
+	fmt.Fprintln(w)
+	if old := path.Base(p.current); p.current != p.to && p.current != template {
+		p.notes = append(p.notes, fmt.Sprintf("the word %s stays, as only you know where it means the project; "+
+			"to see it: git grep -in %[1]s", old))
 	}
-	if old := path.Base(p.current); p.current != p.to && old != word {
-		fmt.Fprintf(w, "the word %s stays, as only you know where it means the project; to see it: git grep -in %[1]s\n", old)
+	if p.fresh {
+		p.notes = append(p.notes, "the local CA keeps its name and folder: all projects of a machine share it")
 	}
-	if note != "" {
-		fmt.Fprintln(w, note)
+	if p.tree.note != "" {
+		p.notes = append(p.notes, p.tree.note)
 	}
 	if text := warning(p.to); text != "" {
-		fmt.Fprintln(w, "warning: "+text)
+		p.notes = append(p.notes, "warning: "+text)
+	}
+	for _, note := range p.notes {
+		fmt.Fprintln(w, note)
 	}
 }
 
 // next is what to do after a rename.
-func (p *plan) next(w io.Writer, git bool) {
-	steps, message := []string{"make dev"}, "Rename to "+p.to
-	if p.repair {
-		steps, message = []string{"go mod tidy", "make test"}, "Take the template's newer rooms"
+func (p *plan) next(w io.Writer) {
+	message := "Rename to " + p.to
+	if p.fresh {
+		fmt.Fprintf(w, "done: this is %s now, and yours. Where to begin:\n\n", path.Base(p.to))
+		for _, at := range [][2]string{
+			{"web/templates/home.html", "the first page; its look is in web/static/style.css"},
+			{"handlers/routes.go", "the map of the site: a line for each page"},
+			{".env.example", "settings: cp .env.example .env"},
+			{"README.md", "say what it is for; LICENSE: whose it is"},
+		} {
+			if _, err := os.Stat(p.tree.path(at[0])); err == nil {
+				fmt.Fprintf(w, "  %-24s  %s\n", at[0], at[1])
+			}
+		}
+		fmt.Fprintf(w, "  %-24s  serve it, and follow every edit (without make: go run ./scripts/dev)\n\n", "make dev")
+	} else {
+		fmt.Fprint(w, "done; next: go mod tidy && make test\n")
+		if p.current == p.to {
+			message = "Take the template's newer rooms"
+		}
 	}
-	if git {
-		steps = append(steps, fmt.Sprintf("git add -A && git commit -m %q", message))
+	if p.tree.git {
+		fmt.Fprintf(w, "to keep it: git add -A && git commit -m %q\n", message)
+		fmt.Fprintln(w, "to undo it: git stash -u, which puts away all that is not committed")
+	} else if p.fresh {
+		fmt.Fprintf(w, "what was removed or replaced is in %s, until you delete it\n", before)
 	}
-	fmt.Fprintf(w, "done; next:\n\n  %s\n", strings.Join(steps, "\n  "))
 }
 
 func count(n int, what string) string {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,8 +21,11 @@ type tree struct {
 	note  string   // why not
 }
 
-// skipped are folders that a project makes or is given: never its source.
-var skipped = []string{".git", "bin", "certs", "node_modules", "vendor", "artifacts"}
+// before is where files go that git cannot give back. Go and git-ignored folders begin with a dot.
+const before = ".before-rename"
+
+// skipped are folders whose files are not the project's source.
+var skipped = []string{".git", "node_modules", "vendor", before}
 
 func openTree(dir string) (*tree, error) {
 	t := &tree{dir: dir}
@@ -38,11 +43,9 @@ func openTree(dir string) (*tree, error) {
 			return nil, fmt.Errorf("listing the files: %w", err)
 		}
 	}
-	for _, file := range listed {
-		if wanted(file) {
-			t.files = append(t.files, file)
-		}
-	}
+	t.files = slices.DeleteFunc(listed, func(file string) bool {
+		return slices.ContainsFunc(strings.Split(file, "/"), func(e string) bool { return slices.Contains(skipped, e) })
+	})
 	slices.Sort(t.files)
 	t.files = slices.Compact(t.files) // git lists a file in conflict several times
 	return t, nil
@@ -65,23 +68,43 @@ func walk(dir string) (files []string, err error) {
 	return files, err
 }
 
-func wanted(file string) bool {
-	elements := strings.Split(file, "/")
-	folders, name := elements[:len(elements)-1], elements[len(elements)-1]
-	if slices.ContainsFunc(folders, func(f string) bool { return slices.Contains(skipped, f) }) {
-		return false
+// path returns where a file is.
+func (t *tree) path(file string) string { return filepath.Join(t.dir, filepath.FromSlash(file)) }
+
+// prune removes a folder and those around it while they are empty.
+func (t *tree) prune(dir string) {
+	for dir != "." && os.Remove(t.path(dir)) == nil {
+		dir = path.Dir(dir)
 	}
-	return name == ".env.example" || name != ".env" && !strings.HasPrefix(name, ".env.") // settings are secrets
 }
 
-// refuse says why git could not take the plan back alone. A rename wants a commit of its own; a repair follows an
-// upgrade, whose files are in git's index and not committed yet.
-func (t *tree) refuse(p *plan) error {
-	if !t.git || len(p.changes) == 0 {
+// keep copies what a change takes away, where git does not have it. Imports need no copy: another rename changes them back.
+func (t *tree) keep(c change) error {
+	copied := t.path(before + "/" + c.file)
+	if _, err := os.Lstat(copied); err == nil || t.git || !c.gone && (c.what == "" || path.Base(c.file) == "go.mod") {
+		return nil
+	}
+	text, err := os.ReadFile(t.path(c.file))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(copied), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(copied, text, 0o644)
+}
+
+// refuse reports changes that git could not take back alone: the owner's work in files of the plan that is not committed.
+// A repair follows an upgrade, whose files are in git's index and not committed yet.
+func (t *tree) refuse(p *plan, repair bool) error {
+	if !t.git {
 		return nil
 	}
 	questions := [][]string{{"diff", "--name-only", "--relative"}, {"ls-files", "--others", "--exclude-standard"}}
-	if !p.repair {
+	if !repair {
 		questions = append(questions, []string{"diff", "--cached", "--name-only", "--relative"})
 	}
 	var dirty []string
@@ -92,11 +115,9 @@ func (t *tree) refuse(p *plan) error {
 		}
 		dirty = append(dirty, files...)
 	}
-	if p.repair {
-		dirty = slices.DeleteFunc(dirty, func(file string) bool {
-			return !slices.ContainsFunc(p.changes, func(c change) bool { return c.file == file })
-		})
-	}
+	dirty = slices.DeleteFunc(dirty, func(file string) bool {
+		return !slices.ContainsFunc(p.changes, func(c change) bool { return c.file == file })
+	})
 	if len(dirty) == 0 {
 		return nil
 	}
@@ -106,7 +127,7 @@ func (t *tree) refuse(p *plan) error {
 	if more := len(dirty) - 3; more > 0 {
 		shown += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Errorf("there are changes that git could not tell from these, as they are not committed: %s\n"+
+	return fmt.Errorf("files that this would change have work that is not committed: %s\n"+
 		"  → git add -A && git commit, or git stash -u; -force goes ahead without", shown)
 }
 

@@ -55,8 +55,12 @@ func TestAProjectMadeByGonew(t *testing.T) {
 
 	// The names that are left are the rename's to change, without git too.
 	out := p.run(t, "go run ./scripts/rename -write "+shop)
-	if !strings.Contains(out, "git cannot take this back: not a git repository\n") || strings.Contains(out, "git add") {
+	if !strings.Contains(out, "git cannot take this back: not a git repository\n") || strings.Contains(out, "git stash") {
 		t.Errorf("without git the rename says\n%s", out)
+	}
+	p.madeOwn(t)
+	if got := string(rig.Read(t, filepath.Join(p.dir, ".before-rename", "README.md"))); got != string(rig.Read(t, filepath.Join(root(t), "README.md"))) {
+		t.Errorf("the template's README is not kept beside, where git has none: %.80q", got)
 	}
 	if got := p.leftovers(t); len(got) > 0 {
 		t.Errorf("the old name is left in\n%s", strings.Join(got, "\n"))

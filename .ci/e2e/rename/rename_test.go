@@ -5,26 +5,36 @@ package rename
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"example.com/turnkey/e2e/rig"
 )
 
 func TestARenamedCloneIsAProjectOfItsOwn(t *testing.T) {
 	p := clone(t, root(t))
 	plan := p.run(t, "go run ./scripts/rename "+shop)
-	if !strings.Contains(plan, "  web/templates/home.html:  ") || !strings.HasSuffix(plan, "nothing was changed; to do it: go run ./scripts/rename -write "+shop+"\n") {
+	if !strings.Contains(plan, "  web/templates/home.html  ") || !strings.HasSuffix(plan, "nothing was changed; to do it: go run ./scripts/rename -write "+shop+"\n") {
 		t.Errorf("the plan is\n%s", plan)
 	}
 	if out := p.run(t, "git status --porcelain"); out != "" {
 		t.Fatalf("the plan changed\n%s", out)
 	}
-	p.run(t, "go run ./scripts/rename -write "+shop)
+	done := p.run(t, "go run ./scripts/rename -write "+shop)
+	p.run(t, regexp.MustCompile(`to undo it: (git [a-z -]+)`).FindStringSubmatch(done)[1])
+	if out := p.run(t, "git status --porcelain && git clean -nd"); out != "" || goMod(t, p.dir) != template {
+		t.Fatalf("what undoes a rename leaves\n%s", out)
+	}
+	p.run(t, "git stash pop -q")
 	if got := goMod(t, p.dir); got != shop {
 		t.Errorf("the module is %s", got)
 	}
 	if got := p.leftovers(t); len(got) > 0 {
 		t.Errorf("the old name is left in\n%s", strings.Join(got, "\n"))
 	}
+	p.madeOwn(t)
 	p.commit(t, "Rename")
 
 	for _, path := range []string{shop, ""} {
@@ -32,9 +42,8 @@ func TestARenamedCloneIsAProjectOfItsOwn(t *testing.T) {
 			t.Errorf("a second run with %q says\n%s", path, got)
 		}
 	}
-	p.tested(t, "./...")
-
-	p.run(t, "make build")
+	p.passes(t)
+	p.run(t, "make lint")
 	if got := p.run(t, "bin/shop version"); !strings.HasPrefix(got, "shop ") {
 		t.Errorf("the version is %q", got)
 	}
@@ -47,6 +56,68 @@ func TestARenamedCloneIsAProjectOfItsOwn(t *testing.T) {
 	}
 	if out := p.run(t, "git status --porcelain"); out != "" {
 		t.Errorf("a build, the tests and a run left what git does not ignore:\n%s", out)
+	}
+
+	// Another name, after work of the owner's: go.mod and imports alone.
+	rig.Write(t, filepath.Join(p.dir, "README.md"), []byte("# Turnkey apartments\n"), 0o644)
+	rig.Write(t, filepath.Join(p.dir, ".ci", "run"), []byte("turnkey\n"), 0o644)
+	p.run(t, "git rm -q Dockerfile")
+	p.commit(t, "Let apartments")
+	p.run(t, "go run ./scripts/rename -write example.com/you/store")
+	for line := range strings.Lines(p.run(t, "git status --porcelain")) {
+		if !regexp.MustCompile(`^ M (go\.mod|.*\.go)\n$`).MatchString(line) {
+			t.Errorf("a second name changes %s", line)
+		}
+	}
+	p.run(t, "go vet -tags nomsgpack ./...")
+}
+
+// Work that was begun before the rename stays: pages, a README, a workflow, and what is gone.
+func TestACloneThatWasBegunWithKeepsItsWork(t *testing.T) {
+	p := clone(t, root(t))
+	mine := map[string]string{
+		"README.md":                "# Tea\n\nWhat we sell.\n",
+		".github/workflows/ci.yml": "name: mine\n",
+		"web/templates/home.html":  `{{define "home"}}{{template "header" "Tea"}}<h1>A turnkey tea room</h1>{{template "footer"}}{{end}}` + "\n",
+		"web/static/style.css":     "body { margin: 2em }\n",
+		"handlers/tea.go":          "package handlers\n\nimport (\n\t\"github.com/gin-gonic/gin\"\n\n\t\"" + template + "/middleware\"\n)\n\n// Tea is ours.\nfunc Tea(c *gin.Context) { _ = middleware.CSP; c.String(200, \"tea\") }\n",
+		"scripts/brew/main.go":     "// Command brew is ours.\npackage main\n\nfunc main() {}\n",
+	}
+	for file, text := range mine {
+		rig.Write(t, filepath.Join(p.dir, file), []byte(text), 0o644)
+	}
+	p.run(t, "git rm -rq Dockerfile .github/screenshots")
+	p.commit(t, "Begin")
+	rig.Write(t, filepath.Join(p.dir, "notes.txt"), []byte("not committed\n"), 0o644)
+
+	out := p.run(t, "go run ./scripts/rename -write "+shop)
+	if !strings.Contains(out, "\nREADME.md is yours ") {
+		t.Errorf("the rename says\n%s", out)
+	}
+	mine["handlers/tea.go"] = strings.Replace(mine["handlers/tea.go"], template, shop, 1)
+	mine["notes.txt"] = "not committed\n"
+	for file, want := range mine {
+		if got := string(rig.Read(t, filepath.Join(p.dir, file))); got != want {
+			t.Errorf("%s became %q", file, got)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(p.dir, "Dockerfile")); err == nil {
+		t.Error("what the owner removed is back")
+	}
+	p.tested(t, "./...")
+	p.run(t, "make build")
+	if _, pages := p.serves(t, "/"); !strings.Contains(pages[0], "A turnkey tea room") {
+		t.Errorf("the home page is\n%s", pages[0])
+	}
+}
+
+// The README that a rename replaces is the template's as it is committed. Its hash is written by hand: a target of make
+// would take a README that is its owner's for the template's.
+func TestTheTemplatesREADMEIsKnown(t *testing.T) {
+	p := clone(t, root(t))
+	got := strings.TrimSpace(string(rig.Read(t, filepath.Join(p.dir, "scripts", "rename", "own", "readme.hash"))))
+	if want := strings.TrimSpace(p.run(t, "git rev-parse HEAD:README.md")); got != want {
+		t.Errorf("scripts/rename/own/readme.hash is %s, and the README %s\n  → git hash-object README.md > scripts/rename/own/readme.hash", got, want)
 	}
 }
 
@@ -70,5 +141,75 @@ func TestProjectsShareTheirCA(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join(first.home, ".local", "share"))
 	if err == nil && len(entries) != 1 {
 		t.Errorf("two projects left %d folders of data: %v", len(entries), entries)
+	}
+}
+
+// madeOwn checks what a project has of its own, and that nothing is left that only the template needs.
+func (p *project) madeOwn(t *testing.T) {
+	t.Helper()
+	for _, gone := range []string{".ci", ".github/ISSUE_TEMPLATE", ".github/screenshots", ".github/workflows/template.yml"} {
+		if _, err := os.Stat(filepath.Join(p.dir, gone)); !os.IsNotExist(err) {
+			t.Errorf("%s is still there", gone)
+		}
+	}
+	for file, want := range map[string]struct {
+		begins string
+		lines  int
+	}{"README.md": {"# Shop\n", 25}, ".github/workflows/ci.yml": {"name: ci\n", 10}, "LICENSE": {"MIT License\n\nCopyright (c) 2026 The Turnkey authors\nCopyright (c) <year> <your name>", 30}} {
+		text := string(rig.Read(t, filepath.Join(p.dir, file)))
+		if !strings.HasPrefix(text, want.begins) || strings.Count(text, "\n") > want.lines {
+			t.Errorf("%s is\n%s", file, text)
+		}
+	}
+	if got := string(rig.Read(t, filepath.Join(p.dir, ".github", "dependabot.yml"))); strings.Contains(got, ".ci") || strings.Count(got, "package-ecosystem") != 3 {
+		t.Errorf("dependabot looks at\n%s", got)
+	}
+
+	help := p.run(t, "make help")
+	for _, m := range regexp.MustCompile(`(?m)^  make (\S+)`).FindAllStringSubmatch(help, -1) {
+		if out := p.run(t, "make -n "+m[1]); strings.Contains(out, ".ci") {
+			t.Errorf("make %s would run\n%s", m[1], out)
+		}
+	}
+	readme := string(rig.Read(t, filepath.Join(p.dir, "README.md")))
+	for _, m := range regexp.MustCompile("`make (\\S+)`").FindAllStringSubmatch(readme, -1) {
+		if !strings.Contains(help, "  make "+m[1]+" ") {
+			t.Errorf("the README has make %s, and make help does not:\n%s", m[1], help)
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| (`.*`) \\|").FindAllStringSubmatch(readme, -1) {
+		for name := range strings.SplitSeq(m[1], ", ") {
+			name = strings.Trim(name, "`")
+			_, err := os.Stat(filepath.Join(p.dir, name))
+			if err != nil && name != ".env" && !strings.Contains(name, " ") {
+				t.Errorf("the README speaks of %s, which is not there", name)
+			}
+		}
+	}
+}
+
+// passes runs what the project's own CI runs. A test may skip here only if it skips in the template too.
+func (p *project) passes(t *testing.T) {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^ *- run: (.*)$`).FindStringSubmatch(string(rig.Read(t, filepath.Join(p.dir, ".github", "workflows", "ci.yml"))))
+	if m == nil {
+		t.Fatal("the CI runs nothing")
+	}
+	verbose := &project{dir: p.dir, env: append(slices.Clone(p.env), "GOFLAGS="+strings.TrimSpace(rig.GoEnv(t, "GOFLAGS")+" -v"))}
+	skipped := regexp.MustCompile(`(?m)^\s*--- SKIP: ([^/\s]+)`)
+	names := func(out string) (names []string) {
+		for _, m := range skipped.FindAllStringSubmatch(out, -1) {
+			names = append(names, m[1])
+		}
+		slices.Sort(names)
+		return names
+	}
+	here := names(verbose.run(t, strings.Replace(m[1], "make test", "make RACE= test", 1))) // the detector has run on the same code
+	if len(here) == 0 {
+		return
+	}
+	starter := clone(t, root(t))
+	if there := names(starter.run(t, "go test -tags nomsgpack -v -run '^("+strings.Join(slices.Compact(slices.Clone(here)), "|")+")$' ./...")); !slices.Equal(here, there) {
+		t.Errorf("in the project these tests skip: %q; in the template: %q", here, there)
 	}
 }

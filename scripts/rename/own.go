@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha1"
+	_ "embed"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+)
+
+// templateCI is the template's own CI. Where it is, the project is still the template, also if gonew has given it another
+// module path. Its removal is the last step but go.mod, so that an interrupted run begins anew.
+const templateCI = ".github/workflows/template.yml"
+
+// removed are the files and folders that only the template needs: the proof of its promises, its pictures, its forms.
+var removed = []string{
+	".ci/e2e/", ".ci/run", ".ci/vulnerabilities", ".github/ISSUE_TEMPLATE/", ".github/screenshots/", templateCI,
+}
+
+// made are folders that the template's tests make. They are ignored by a file that goes too.
+var made = []string{".ci/e2e/artifacts", ".ci/e2e/site/node_modules"}
+
+var (
+	//go:embed own/README.md
+	ownREADME string
+	//go:embed own/ci.yml
+	ownCI string
+	// readmeHash is what git names the content of the template's README: any other README is its owner's work.
+	//go:embed own/readme.hash
+	readmeHash string
+
+	// updates of modules and packages under .ci, an entry of dependabot.yml each.
+	ciUpdates = regexp.MustCompile(`(?m)^  - package-ecosystem:.*\n    directory: /\.ci/.*\n(?:    .*\n)*`)
+	authors   = regexp.MustCompile(`(?m)^Copyright \(c\) .* The Turnkey authors\r?$`)
+)
+
+const addYours = "\nCopyright (c) <year> <your name>, for what was added since"
+
+// own returns the change that makes a file of the template its owner's, or none.
+func own(file string, text []byte, to string) (c change, note string) {
+	c.file = file
+	name := path.Base(to)
+	switch {
+	case removal(file) != "":
+		c.gone = true
+	case file == "README.md" && blob(text) == strings.TrimSpace(readmeHash):
+		c.text, c.what = readme(to), "a short one of your own, in place of the template's"
+	case file == "README.md":
+		note = "README.md is yours (not the template's as it came) and stays; remove it first, and you get a short one"
+	case file == "LICENSE" && authors.Match(text) && !bytes.Contains(text, []byte(addYours)):
+		c.text, c.what = authors.ReplaceAll(text, []byte("$0"+addYours)), "gets a line for your own copyright"
+	case file == ".github/dependabot.yml":
+		c.text, c.what = ciUpdates.ReplaceAll(text, nil), "without what watches .ci"
+	case path.Dir(file) == "web/templates" && strings.HasSuffix(file, ".html"):
+		c.text, c.what = named(text, "Turnkey", title(to)), "Turnkey becomes "+title(to)
+	case file == "Dockerfile" || path.Dir(file) == "scripts/deploy":
+		c.text, c.what = named(text, "turnkey", name), "turnkey becomes "+name
+		if as := path.Join(path.Dir(file), string(named([]byte(path.Base(file)), "turnkey", name))); as != file {
+			c.as, c.what = as, "becomes "+as
+		}
+	}
+	return c, note
+}
+
+// removal returns the entry of removed that file belongs to.
+func removal(file string) string {
+	for _, r := range removed {
+		if file == r || strings.HasSuffix(r, "/") && strings.HasPrefix(file, r) {
+			return r
+		}
+	}
+	return ""
+}
+
+// named replaces a name. A text that has the new one already was done by an interrupted run, and a new name may hold the
+// old: turnkey-shop.
+func named(text []byte, old, new string) []byte {
+	if strings.Contains(new, old) && bytes.Contains(text, []byte(new)) {
+		return text
+	}
+	return bytes.ReplaceAll(text, []byte(old), []byte(new))
+}
+
+// blob returns the name that git gives to a content with lines as in the repository.
+func blob(text []byte) string {
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	return fmt.Sprintf("%x", sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(text), text)))
+}
+
+func readme(to string) []byte {
+	return []byte(strings.NewReplacer("TITLE", title(to), "NAME", path.Base(to), "TEMPLATE", template).Replace(ownREADME))
+}
