@@ -50,8 +50,8 @@ func fault(p string) error {
 	case !labels.MatchString(name):
 		return fmt.Errorf("%q: %q becomes the name of the binary, of https://%s.localhost and of services, "+
 			"which takes a to z, 0 to 9 and hyphens between, a letter first, 63 at most", p, name, name)
-	case name == "scripts":
-		return fmt.Errorf("%q: bin/scripts is where the scripts are built, so the program cannot have that name", p)
+	case name == "scripts", name == "doctor":
+		return fmt.Errorf("%q: bin/%s is a script's, so the program cannot have that name", p, name)
 	case slices.Contains([]string{"all", "cmd", "main", "std", "tool", "work"}, p):
 		return fmt.Errorf("%q means something else to the go command", p)
 	case !strings.Contains(first, ".") && standard(first):

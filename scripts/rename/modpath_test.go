@@ -42,6 +42,7 @@ func TestPathsThatAreRefusedSayWhatToType(t *testing.T) {
 		"example.com/LONGNA~1/shop":              "example.com/you/shop",
 		"example.com/.hidden/shop":               "example.com/you/shop",
 		"example.com/you/scripts":                "example.com/you/shop",
+		"example.com/you/doctor":                 "example.com/you/shop",
 		"example.com":                            "example.com/you/shop",
 		"net":                                    "example.com/you/shop",
 		"net/shop":                               "example.com/you/shop",
