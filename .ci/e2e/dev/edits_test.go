@@ -155,13 +155,16 @@ func TestOthersAreToldThatSomethingIsWrongAndNotWhat(t *testing.T) {
 	open := w.stream()
 	w.edit(code, "func bench(c *gin.Context) {", "func bench(c *gin.Context) {\n\tundefined()")
 	open.await("the compiler's words", func(st state) bool { return strings.Contains(st.Problem.Text, "undefined") })
-	for from, own := range map[string]bool{"192.0.2.7": false, "2001:db8::7": false, "127.0.0.1": true} {
+	// What a proxy says of its client may be about a stranger, so no address in it makes the request this machine's.
+	for from, own := range map[string]bool{"192.0.2.7": false, "2001:db8::7": false, "127.0.0.1": false, "": true} {
 		req, err := http.NewRequestWithContext(t.Context(), "GET", w.url("/_dev/events"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("X-Forwarded-For", from)
-		req.Header.Set("X-Forwarded-Proto", "https")
+		if from != "" {
+			req.Header.Set("X-Forwarded-For", from)
+			req.Header.Set("X-Forwarded-Proto", "https")
+		}
 		resp, err := w.once.Do(req)
 		if err != nil {
 			t.Fatal(err)
