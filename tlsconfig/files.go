@@ -171,9 +171,14 @@ func (f *files) needed(p *pair) []string {
 	return slices.DeleteFunc(slices.Clone(f.options.Domains), func(name string) bool { return !old.covers(name) })
 }
 
-// lost is a fault where a leaf came without the certificate that signed it, and the old pair has that one. Where it does
-// not, a root may have signed the leaf directly.
+// lost is a fault where a leaf came without what made visitors accept the old one. It may be signed by itself, as the
+// certificates are that distributions make for a first start. Or the certificate that signed it is missing, and the old
+// pair has that one; where it does not, a root may have signed the leaf directly.
 func lost(old *tls.Certificate, v verdict) []chain.Reason {
+	if v.SelfSigned && !usable(parsed(old), nil, nil, time.Now()).SelfSigned {
+		return []chain.Reason{{About: chain.Path, Text: "it is signed by itself, and the one before was signed by a CA",
+			Fix: "put the CA's certificate there, or restart to serve this one"}}
+	}
 	if !v.Alone {
 		return nil
 	}
@@ -217,7 +222,7 @@ func (f *files) tell(p *pair, v verdict) {
 	}
 	for _, note := range v.Notes {
 		level := slog.LevelInfo
-		if v.Alone && note.About == chain.Path {
+		if (v.Alone || v.SelfSigned) && note.About == chain.Path {
 			level = slog.LevelWarn
 		}
 		f.options.Log.Log(context.Background(), level, "a note on the certificate", "file", p.certFile, "note", note.String())

@@ -141,8 +141,9 @@ func TestABadPairDoesNotReplaceAGoodOneThatIsServed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := append(chaintest.Bad(), chaintest.Alone())
-	rows[len(rows)-1].Says = "is missing, and was there before"
+	alone, selfSigned := chaintest.Alone(), chaintest.SelfSigned()
+	alone.Says, selfSigned.Says = "is missing, and was there before", "it is signed by itself, and the one before was signed by a CA"
+	rows := append(chaintest.Bad(), alone, selfSigned)
 	for _, row := range rows {
 		t.Run(row.Name, func(t *testing.T) {
 			s.log.Reset()
@@ -173,24 +174,28 @@ func TestABadPairDoesNotReplaceAGoodOneThatIsServed(t *testing.T) {
 
 func unquoted(s string) string { return strings.ReplaceAll(s, `\\`, `\`) }
 
-func TestALoneLeafIsServedWithAWarning(t *testing.T) {
+func TestALeafWithoutACAIsServedWithAWarning(t *testing.T) {
 	t.Parallel()
-	s := newSwap(t)
-	s.put(chaintest.Alone().Pair(s.authority))
-	if err := s.serve(t); err != nil {
-		t.Fatal(err)
-	}
-	if faults, notes := Check(s.options), strings.Join(Notes(s.options), "\n"); len(faults) > 0 || !strings.Contains(notes, chaintest.Alone().Says) {
-		t.Errorf("check says %v and notes %q", faults, notes)
-	}
-	if log := s.log.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, chaintest.Alone().Says) {
-		t.Errorf("the log says %s", log)
-	}
-	before := serial(t, s.files, "a.test")
-	s.put(chaintest.Alone().Pair(s.authority))
-	s.look(true)
-	if serial(t, s.files, "a.test") == before || s.Status()[0].Error != "" {
-		t.Errorf("its renewal is not served: %+v", s.Status()[0])
+	for _, row := range []chaintest.Row{chaintest.Alone(), chaintest.SelfSigned()} {
+		t.Run(row.Name, func(t *testing.T) {
+			s := newSwap(t)
+			s.put(row.Pair(s.authority))
+			if err := s.serve(t); err != nil {
+				t.Fatal(err)
+			}
+			if faults, notes := Check(s.options), strings.Join(Notes(s.options), "\n"); len(faults) > 0 || !strings.Contains(notes, row.Says) {
+				t.Errorf("check says %v and notes %q", faults, notes)
+			}
+			if log := s.log.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, row.Says) {
+				t.Errorf("the log says %s", log)
+			}
+			before := serial(t, s.files, "a.test")
+			s.put(row.Pair(s.authority))
+			s.look(true)
+			if serial(t, s.files, "a.test") == before || s.Status()[0].Error != "" {
+				t.Errorf("its renewal is not served: %+v", s.Status()[0])
+			}
+		})
 	}
 }
 

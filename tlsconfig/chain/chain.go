@@ -52,6 +52,9 @@ type Verdict struct {
 	// Alone says that no CA certificate came with the leaf. That is right where a root signed it directly, as private CAs
 	// and Cloudflare's Origin CA do, and a mistake for every public CA.
 	Alone bool
+
+	// SelfSigned says that the leaf is signed by its own key. Only clients that were given it accept it.
+	SelfSigned bool
 }
 
 // OK reports whether there is no fault.

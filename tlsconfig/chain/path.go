@@ -33,12 +33,13 @@ func (v *Verdict) path(certs []*x509.Certificate, at int, now time.Time, damaged
 	}
 	signers := signersOf(leaf, others, now)
 	v.Served = append([]*x509.Certificate{leaf}, climb(signers, others, now)...)
-	v.Alone = !slices.ContainsFunc(others, isCA) && !selfSigned(leaf)
+	v.SelfSigned = selfSigned(leaf)
+	v.Alone = !slices.ContainsFunc(others, isCA) && !v.SelfSigned
 	switch {
 	case len(signers) > 0:
 		v.signer(leaf, signers, now)
 	case damaged: // the one that is missing may be the one that cannot be read
-	case selfSigned(leaf):
+	case v.SelfSigned:
 		v.note(Path, "it is signed by itself: only clients that were given it accept it", "")
 	case v.Alone:
 		v.note(Path, fmt.Sprintf("no CA certificate came with it: clients accept it only where %q is a root that they know", name(leaf.Issuer)), fullchain)

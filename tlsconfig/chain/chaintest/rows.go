@@ -299,6 +299,19 @@ func Alone() Row {
 	}}
 }
 
+// SelfSigned is a leaf that its own key signed: right where every client was given it.
+func SelfSigned() Row {
+	var key crypto.Signer
+	return Row{Name: "signed by itself", Says: "it is signed by itself", Key: func(t testing.TB) crypto.Signer {
+		key = ec(t)
+		return key
+	}, Chain: func(a *Authority, public crypto.PublicKey) []byte {
+		leaf := a.Leaf(public, nil)
+		leaf.Issuer = leaf.Subject
+		return a.pem(a.sign(leaf, leaf, public, key))
+	}}
+}
+
 // cross is a certificate for the root's key by another root.
 func (a *Authority) cross(change func(*x509.Certificate)) *x509.Certificate {
 	other := New(a.t)
