@@ -270,6 +270,7 @@ func isLoopback(addr string) bool {
 }
 
 var (
-	storeURL  = regexp.MustCompile(`^(rediss?|valkeys?)://`)
-	nearlyURL = regexp.MustCompile(`^((?i:rediss?|valkeys?):|[^/.~\\][^/\\]*:.*@)`) // redis:host, user:password@host
+	storeURL = regexp.MustCompile(`^(rediss?|valkeys?)://`)
+	// redis:host, redis//host, user:password@host, :password@host, host:6379
+	nearlyURL = regexp.MustCompile(`^((?i:rediss?|valkeys?)(:|//)|[^/.~\\][^/\\]*:.*@|:|(//)?[^/\\]+:[0-9]{2,5}(/[0-9]{0,3})?$)`)
 )

@@ -125,7 +125,7 @@ func TestNoPasswordIsPrinted(t *testing.T) {
 		"redis://:hu sh@127.0.0.1:1", "redis://:hush@127.0.0.1:port", "redis://:hush@127.0.0.1:1/zero", "redis:hush@127.0.0.1:1", "redis:/hush@127.0.0.1",
 		"user:hush@127.0.0.1:1", "s3://user:hush@bucket", "s3://hush@bucket", "REDIS://:hush@127.0.0.1:1", "redis://hu\"sh:x@127.0.0.1:1",
 		"valkey://:hu/sh@127.0.0.1:1/0", "valkeys://user:9/hush@127.0.0.1:1", "rediss://:hu[sh@127.0.0.1:1", "redis://127.0.0.1:1/0?password=hush",
-		"redis://:hush@127.0.0.1:1/0@", "redis://127.0.0.1:1/0#hush", "://hush@x", "hush:hush://hush@x", "redis://:a@b/hush", "rediss://:a@b:1/0 # hush",
+		"redis://:hush@127.0.0.1:1/0@", "redis://127.0.0.1:1/0#hush", "://hush@x", "hush:hush://hush@x", ":hush@127.0.0.1:1/0", "redis//:hush@127.0.0.1:1", "redis://:a@b/hush", "rediss://:a@b:1/0 # hush",
 	} {
 		code, out := checkWith(t, map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com", "ACME_CACHE": cache}, dotenv{})
 		if code != 1 || strings.Contains(out, "hu") && strings.Contains(strings.ReplaceAll(out, "the", ""), "sh@") || strings.Contains(out, "hush") ||
@@ -141,6 +141,23 @@ func TestNoPasswordIsPrinted(t *testing.T) {
 		code, out := checkWith(t, with(map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com"}, name, value), dotenv{})
 		if code != 1 || strings.Contains(out, "hush") {
 			t.Errorf("%s: exit status %d, or a password is told:\n%s", name, code, out)
+		}
+	}
+}
+
+// Each would be a new folder in the working directory, and every deployment would order anew.
+func TestAStoreWithoutItsSchemeIsNoFolder(t *testing.T) {
+	t.Parallel()
+	for _, cache := range []string{"localhost:6379", "redis.internal:6379/0", "10.0.0.7:6379", "[::1]:6379", "//redis:6379", "redis//redis:6379",
+		"valkey:6379", "Redis:6379", ":6379"} {
+		code, out := checkWith(t, map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com", "ACME_CACHE": cache}, dotenv{})
+		if code != 1 || !strings.Contains(out, "is neither a directory nor the URL of a Redis server") || !strings.Contains(out, "redis://host:6379/0") {
+			t.Errorf("%s: exit status %d:\n%s", cache, code, out)
+		}
+	}
+	for _, cache := range []string{"/data/acme:443", "./localhost:6379", "acme", "acme/2026:11:27", `D:\\acme`, "/srv/a:80/acme"} {
+		if nearlyURL.MatchString(cache) {
+			t.Errorf("%s is a folder, and is taken for a URL", cache)
 		}
 	}
 }
