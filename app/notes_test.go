@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -77,6 +78,21 @@ func TestNotesWorkByFormsAlone(t *testing.T) {
 	}
 	if got := resp.Header.Get("Content-Disposition"); got != `attachment; filename="notes.json"` {
 		t.Errorf("Content-Disposition is %q", got)
+	}
+}
+
+// A page is made whole in memory, and kept there for as long as its client takes to read it.
+func TestAFormOfAMegabyteComesBackAsASmallPage(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	for name, text := range map[string]string{"one byte each": strings.Repeat("<", 1<<20-5), "two bytes each": "x" + strings.Repeat("é", 1<<19-3)} {
+		resp, body := s.do("POST", "https://shop.test/notes", "text="+text, "Content-Type", notesForm, "Accept", "text/html")
+		if resp.StatusCode != 422 || !strings.Contains(body, "The note must be at most 500 characters long") {
+			t.Errorf("%s: got %d, want 422", name, resp.StatusCode)
+		}
+		if len(body) > 256<<10 || !utf8.ValidString(body) {
+			t.Errorf("%s: the page has %d bytes, valid UTF-8: %v", name, len(body), utf8.ValidString(body))
+		}
 	}
 }
 

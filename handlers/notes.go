@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -20,7 +21,8 @@ import (
 const (
 	notesVisitors = 1000 // who are remembered at once
 	notesEach     = 20
-	notesStreams  = 8 // open at once a visitor: tabs
+	notesStreams  = 8        // open at once a visitor: tabs
+	notesShown    = 32 << 10 // bytes of a text that is too long, beside what is wrong with it: a page is made in memory, where a < is four bytes
 
 	notesCookie = "notes"
 )
@@ -57,6 +59,11 @@ func (t *trimmed) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// shown is the text as the page shows it again.
+func (t trimmed) shown() string {
+	return strings.ToValidUTF8(string(t[:min(len(t), notesShown)]), "")
+}
+
 // notesView is what the page shows.
 type notesView struct {
 	notebook
@@ -75,13 +82,13 @@ func (n *notebooks) render(c *gin.Context, status int, text string, err error) {
 func (n *notebooks) submit(c *gin.Context) error {
 	var in noteInput
 	if err := Bind(c, &in); middleware.FieldErrors(err) != nil {
-		n.render(c, http.StatusUnprocessableEntity, string(in.Text), err)
+		n.render(c, http.StatusUnprocessableEntity, in.Text.shown(), err)
 		return nil
 	} else if err != nil {
 		return err
 	}
 	if _, err := n.write(c, in); err != nil {
-		n.render(c, http.StatusConflict, string(in.Text), err)
+		n.render(c, http.StatusConflict, in.Text.shown(), err)
 		return nil
 	}
 	c.Redirect(http.StatusSeeOther, "/notes") // so that a reload does not send it again
