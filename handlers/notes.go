@@ -22,7 +22,7 @@ const (
 	notesVisitors = 1000 // who are remembered at once
 	notesEach     = 20
 	notesStreams  = 8        // open at once a visitor: tabs
-	notesShown    = 32 << 10 // bytes of a text that is too long, beside what is wrong with it: a page is made in memory, where a < is four bytes
+	notesShown    = 32 << 10 // bytes of a text that is too long, shown again: a page is made in memory, where a < is four
 
 	notesCookie = "notes"
 )
