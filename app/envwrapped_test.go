@@ -163,6 +163,16 @@ func TestAStoreWithoutItsSchemeIsNoFolder(t *testing.T) {
 }
 
 // Of a server that is down the rest is in order: it may come up later than the site.
+func TestARedisThatCannotBeDialledIsAFault(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"redis://:hush@localhost:99999", "redis://:hush@localhost:0", "rediss://:hush@one:1,two:2", "valkey://:hush@:6379"} {
+		code, out := checkWith(t, map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com", "ACME_CACHE": url}, dotenv{})
+		if code != 1 || !strings.Contains(out, "is not the URL of a Redis server") || strings.Contains(out, "hush") {
+			t.Errorf("%s: exit status %d:\n%s", url, code, out)
+		}
+	}
+}
+
 func TestRedisIsKnownByBothNames(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range []string{"redis", "rediss", "valkey", "valkeys"} {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,8 +43,13 @@ func (r redis) address() (*url.URL, error) {
 	if err != nil || u.Opaque+u.RawQuery+u.Fragment != "" || !redisDatabase.MatchString(u.Path) {
 		return nil, errors.New("is not the URL of a Redis server")
 	}
-	if u.Hostname() == "" {
-		return nil, errors.New("is not the URL of a Redis server: it names no host")
+	if u.Hostname() == "" || strings.Contains(u.Host, ",") {
+		return nil, errors.New("is not the URL of a Redis server: it has to name one host")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, errors.New("is not the URL of a Redis server: its port is not one from 1 to 65535")
+		}
 	}
 	return u, nil
 }
