@@ -17,6 +17,9 @@ import (
 	"unicode/utf8"
 )
 
+// problemType is the media type of a problem document (RFC 9457).
+const problemType = "application/problem+json"
+
 // answer is what came back for a request to an ACME server: from the server, or from a proxy in front of it.
 type answer struct {
 	request  *http.Request
@@ -42,7 +45,7 @@ func (a answer) problem(want kind) *Problem {
 	if 300 <= resp.StatusCode && resp.StatusCode < 400 {
 		return nil // followed, and what answers there says where it came from
 	}
-	if resp.StatusCode < 400 && a.mediaType() != "application/problem+json" {
+	if resp.StatusCode < 400 && a.mediaType() != problemType {
 		if wrong := a.otherThan(want); wrong != "" {
 			return &Problem{Detail: a.asked() + " " + wrong, Status: resp.StatusCode}
 		}
@@ -83,10 +86,8 @@ func (a answer) otherThan(want kind) string {
 		}
 		return ""
 	}
-	if err := json.Unmarshal(a.body, &fields); err != nil {
-		if _, isType := errors.AsType[*json.UnmarshalTypeError](err); !isType {
-			return fmt.Sprintf("answered %s with %s instead of the JSON of an ACME server", a.status(), a.content())
-		}
+	if unmarshalLoosely(a.body, &fields) != nil {
+		return fmt.Sprintf("answered %s with %s instead of the JSON of an ACME server", a.status(), a.content())
 	}
 	switch {
 	case want == directoryOf && (fields.NewNonce == "" || fields.NewAccount == "" || fields.NewOrder == ""):
@@ -97,6 +98,25 @@ func (a answer) otherThan(want kind) string {
 		return "answered " + a.status() + " with JSON that an ACME server does not send: status is missing"
 	}
 	return ""
+}
+
+// unmarshalLoosely reads JSON, and passes over a field of another type than ours: the identifier of a subproblem is an
+// object (RFC 8555 §6.7.1), and must not hide the problem around it.
+func unmarshalLoosely(data []byte, into any) error {
+	err := json.Unmarshal(data, into)
+	if _, isType := errors.AsType[*json.UnmarshalTypeError](err); isType {
+		return nil
+	}
+	return err
+}
+
+// canonicalURL spells a URL as (*url.URL).String does, so that it can be compared with the URL of a request.
+func canonicalURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	return u.String()
 }
 
 // asked is the URL that answered, and the one that redirected there.
@@ -152,7 +172,7 @@ func (a answer) content() string {
 			return fmt.Sprintf("an HTML page titled %q", short(html.UnescapeString(string(m[1]))))
 		}
 		return "an HTML page"
-	case t == "application/json" || strings.HasSuffix(t, "+json") || start[0] == '{':
+	case t == "application/json" || strings.HasSuffix(t, "+json") || bytes.HasPrefix(start, []byte("{")):
 		switch err := json.NewDecoder(bytes.NewReader(a.body)).Decode(new(json.RawMessage)); {
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			return "JSON that is cut off"

@@ -16,6 +16,10 @@ import (
 // attempts fetch it again too.
 var fetchAgain = []time.Duration{time.Second, 4 * time.Second, 10 * time.Second}
 
+// errNoCertificateURL ends an attempt that autocert takes for a success, though the order that was read on the way has no
+// certificate.
+var errNoCertificateURL = errors.New("the CA issued a certificate, and its order did not say where it is")
+
 // resume takes up an order of an earlier attempt, where that ended: the CA may not have seen the request for the
 // certificate, may still be at it, or may have it ready.
 func (t *attempt) resume(ctx context.Context) error {
@@ -47,7 +51,7 @@ func (t *attempt) collect(ctx context.Context, err error) (candidate, error) {
 	for i := 0; ; i++ {
 		o := t.way.pending()
 		if o.Certificate == "" {
-			return best, err
+			return best, cmp.Or(err, errNoCertificateURL)
 		}
 		if got, fault := t.judge(o, err); fault != nil {
 			err = fault

@@ -2,6 +2,10 @@ package tlsconfig
 
 import (
 	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -128,5 +132,107 @@ func TestAnOrderUnderWay(t *testing.T) {
 	}
 	if !o.waits(now) || o.waits(now.Add(8*24*time.Hour)) {
 		t.Error("does not wait for its life, or longer")
+	}
+}
+
+// A proxy's page or error says nothing about an order. A problem document is the CA's word, and one that will be said
+// again ends the order.
+func TestOnlyTheCAsOwnWordEndsAnOrder(t *testing.T) {
+	t.Parallel()
+	problem := func(kind string) string { return `{"type":"urn:ietf:params:acme:error:` + kind + `","detail":"no"}` }
+	for _, test := range []struct {
+		name, contentType, body string
+		status                  int
+		gone                    bool
+	}{
+		{"the CA does not know it", "application/problem+json", problem("malformed"), 404, true},
+		{"the same as plain JSON", "application/json", problem("malformed"), 404, true},
+		{"a problem without a type", "application/problem+json", `{"detail":"no"}`, 403, true},
+		{"a problem about a subproblem's host", "application/problem+json", `{"type":"urn:ietf:params:acme:error:compound","detail":"no",` +
+			`"subproblems":[{"type":"urn:ietf:params:acme:error:caa","detail":"no","identifier":{"type":"dns","value":"a.test"}}]}`, 403, true},
+		{"it was finalized before", "application/problem+json", problem("orderNotReady"), 403, false},
+		{"too many requests", "application/problem+json", problem("rateLimited"), 429, false},
+		{"a stale nonce", "application/problem+json", problem("badNonce"), 400, false},
+		{"a fault of the CA", "application/problem+json", problem("serverInternal"), 500, false},
+		{"a page", "text/html", "<title>Blocked</title>", 403, false},
+		{"text", "text/plain", "no such page", 404, false},
+		{"nothing", "", "", 404, false},
+		{"JSON of a firewall", "application/json", `{"error":{"code":403}}`, 403, false},
+		{"a body of white space", "text/plain", strings.Repeat(" ", 600) + "x", 403, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			ca := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", test.contentType)
+				w.WriteHeader(test.status)
+				io.WriteString(w, test.body)
+			}))
+			t.Cleanup(ca.Close)
+			l := wayTo(t, ca)
+			fetch(t, l)
+			if l.lost() != test.gone {
+				t.Errorf("the order is over: %v, want %v", l.lost(), test.gone)
+			}
+			if data, problems := l.takeChain(); data != nil || len(problems) == 0 && test.status != 400 {
+				t.Errorf("got %q as a certificate, and the problems %v", data, problems)
+			}
+		})
+	}
+}
+
+// A certificate behind a redirect is the one that is read, and not the redirect's own body.
+func TestACertificateIsReadBehindARedirect(t *testing.T) {
+	t.Parallel()
+	status := http.StatusServiceUnavailable
+	ca := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/cert/ä" {
+			http.Redirect(w, r, "/elsewhere", http.StatusSeeOther)
+			return
+		}
+		w.WriteHeader(status)
+		io.WriteString(w, "-----BEGIN CERTIFICATE-----\n")
+	}))
+	t.Cleanup(ca.Close)
+	l := wayTo(t, ca)
+	fetch(t, l)
+	if data, problems := l.takeChain(); data != nil || len(problems) != 1 || !strings.Contains(problems[0].Detail, "503") {
+		t.Errorf("got %q as a certificate, and the problems %v", data, problems)
+	}
+	status = http.StatusOK
+	fetch(t, l)
+	if data, _ := l.takeChain(); string(data) != "-----BEGIN CERTIFICATE-----\n" {
+		t.Errorf("got %q as a certificate", data)
+	}
+}
+
+// wayTo is the way of an attempt whose certificate is at a URL of ca that net/http spells in another way.
+func wayTo(t *testing.T, ca *httptest.Server) *listener {
+	t.Helper()
+	l := &listener{authority: &authority{transport: ca.Client().Transport}, ctx: t.Context(), host: "a.test"}
+	l.order = newPendingOrder(ca.URL+"/order", ca.URL+"/finalize", time.Time{}, time.Now())
+	if _, err := l.order.privateKey(); err != nil {
+		t.Fatal(err)
+	}
+	body := fmt.Sprintf(`{"status":"valid","certificate":"%s/cert/ä"}`, ca.URL)
+	r := httptest.NewRequest(http.MethodPost, ca.URL+"/order", nil)
+	l.note(r, &http.Response{StatusCode: http.StatusOK, Header: http.Header{}}, []byte(body), false)
+	return l
+}
+
+func fetch(t *testing.T, l *listener) {
+	t.Helper()
+	resp, err := (&http.Client{Transport: l}).Post(strings.ReplaceAll(l.pending().Certificate, "%C3%A4", "ä"), "application/jose+json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+}
+
+// autocert may take an order for done of which no certificate's URL was read. That is an error, and no certificate.
+func TestAnAttemptWithoutACertificateIsAnError(t *testing.T) {
+	t.Parallel()
+	at := &attempt{host: "a.test", way: &listener{}}
+	if c, err := at.collect(t.Context(), nil); err == nil {
+		t.Errorf("got %+v and no error", c)
 	}
 }

@@ -43,7 +43,9 @@ func (h *acmeHost) obtain(ctx context.Context) {
 		h.settle(ctx, err)
 	case err != nil:
 		h.failed(err, failures, started)
-	case !cert.replaces(old, time.Now()):
+	case !cert.replaces(old, time.Now()) && (pending != nil || cert.rank() < old.rank()):
+		// What was ordered just now is taken also where it ends sooner, as with another ACME_PROFILE or a CA near its own
+		// end. Otherwise the old one would stay due, and be ordered again and again.
 		h.keepOld(ctx, cert, old, failures, started)
 	default:
 		h.take(ctx, cert, old, failures, started)
@@ -90,9 +92,12 @@ func (h *acmeHost) take(ctx context.Context, cert, old candidate, failures int, 
 // keepOld notes that what came is no better than what is served.
 func (h *acmeHost) keepOld(ctx context.Context, cert, old candidate, failures int, started time.Time) {
 	if cert.lacks == "" {
-		// The pending order was an older one, and its certificate is served or outlived. The next step orders.
+		// The pending order was an older one, and its certificate is served or outlived. The next attempt orders. It waits
+		// as after a failure: where the store cannot remove the order, it is read and fetched again.
 		h.dropOrder(ctx)
-		h.forget()
+		h.mu.Lock()
+		h.record.Failures = failures
+		h.mu.Unlock()
 		return
 	}
 	if !old.Leaf.Equal(cert.Leaf) {

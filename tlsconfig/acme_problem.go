@@ -26,10 +26,12 @@ type Problem struct {
 // kept it in their records.
 func (p Problem) named() bool { return p.Type != "" && p.Type != "about:blank" }
 
-// final reports whether asking for the same again will be refused again.
+// final reports whether asking for the same again will be refused again. orderNotReady is not: a CA says it to a second
+// request to finalize an order, and a proxy that lost the answer to the first one causes the second.
 func (p Problem) final() bool {
 	switch {
-	case p.Status == http.StatusTooManyRequests, p.Status == http.StatusRequestTimeout, strings.HasSuffix(p.Type, ":badNonce"):
+	case p.Status == http.StatusTooManyRequests, p.Status == http.StatusRequestTimeout,
+		strings.HasSuffix(p.Type, ":badNonce"), strings.HasSuffix(p.Type, ":orderNotReady"):
 		return false
 	}
 	return 400 <= p.Status && p.Status < 500

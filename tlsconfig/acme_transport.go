@@ -118,7 +118,7 @@ func (l *listener) send(r *http.Request, isOrder bool) (*http.Response, error) {
 	return resp, nil
 }
 
-// note learns from an answer.
+// note keeps what the rest of the attempt needs from a response.
 func (l *listener) note(r *http.Request, resp *http.Response, body []byte, isOrder bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,7 +128,8 @@ func (l *listener) note(r *http.Request, resp *http.Response, body []byte, isOrd
 	a, want := answer{r, resp, body}, l.expects(r, isOrder)
 	p := a.problem(want)
 	if a.ofOrder(l.order) {
-		l.gone = p != nil && p.final() && a.mediaType() != "text/html" // a page is not the CA's word
+		// Only a problem document is the CA's word. A proxy's 403 says nothing about the order.
+		l.gone = p != nil && p.final() && (p.named() || a.mediaType() == problemType)
 	}
 	if p != nil {
 		if !strings.HasSuffix(p.Type, ":badNonce") { // the client tries again by itself
@@ -139,9 +140,16 @@ func (l *listener) note(r *http.Request, resp *http.Response, body []byte, isOrd
 		}
 	}
 	if want == chainOf {
-		l.chain = body
+		if resp.StatusCode < 300 { // a redirect is followed, and its body is no chain
+			l.chain = body
+		}
 		return
 	}
+	l.read(a, isOrder)
+}
+
+// read takes URLs, the clock and problems from a JSON object of the authority. l.mu is held.
+func (l *listener) read(a answer, isOrder bool) {
 	var said struct {
 		NewOrder    string
 		Finalize    string
@@ -154,23 +162,23 @@ func (l *listener) note(r *http.Request, resp *http.Response, body []byte, isOrd
 		}
 		Error *Problem
 	}
-	if json.Unmarshal(body, &said) != nil {
+	if unmarshalLoosely(a.body, &said) != nil {
 		return
 	}
-	if r.Method == http.MethodGet && said.NewOrder != "" {
-		l.newOrder = said.NewOrder
-		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+	if a.request.Method == http.MethodGet && said.NewOrder != "" {
+		l.newOrder = canonicalURL(said.NewOrder)
+		if date, err := http.ParseTime(a.response.Header.Get("Date")); err == nil {
 			l.skew = time.Since(date)
 		}
 	}
 	if isOrder && said.Finalize != "" {
-		l.order = newPendingOrder(a.resolve(resp.Header.Get("Location")), said.Finalize, said.Expires, time.Now())
+		l.order = newPendingOrder(a.resolve(a.response.Header.Get("Location")), canonicalURL(said.Finalize), said.Expires, time.Now())
 	}
 	if said.Certificate != "" && l.order.Key != nil {
-		l.order.Certificate, l.problems = said.Certificate, nil // what went wrong before it was overcome
+		l.order.Certificate, l.problems = canonicalURL(said.Certificate), nil // earlier problems did not prevent the certificate
 	}
 	if said.Error != nil {
-		said.Error.RetryAfter = 0 // a header's to say, and bounded there
+		said.Error.RetryAfter = 0 // only the header counts, and retryAfter bounds it
 		said.Error.Instance = a.resolve(said.Error.Instance)
 		l.problems = append(l.problems, *said.Error)
 	}
@@ -266,7 +274,7 @@ func synthetic(r *http.Request, status int, detail string) *http.Response {
 	body, _ := json.Marshal(Problem{Type: "urn:ietf:params:acme:error:unauthorized", Detail: detail})
 	return &http.Response{
 		Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {"application/problem+json"}}, Request: r,
+		Header: http.Header{"Content-Type": {problemType}}, Request: r,
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 	}
 }

@@ -119,6 +119,48 @@ func TestACertificateIsNotOrderedAgainAfterAKillInBetween(t *testing.T) {
 	s.wantOrders(1)
 }
 
+// The CA finalizes the order, and a proxy loses its answer. autocert asks once more, which the CA refuses: an order is
+// finalized once. It is the same order all along.
+func TestACertificateIsNotOrderedAgainWhereAProxyLosesTheAnswer(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, rig.PebbleOptions{}, nil)
+	var lost atomic.Bool
+	s.pebble.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasPrefix(r.URL.Path, "/finalize-order/") || lost.Swap(true) {
+			return false
+		}
+		s.pebble.Pass(r)
+		w.WriteHeader(http.StatusGatewayTimeout)
+		return true
+	})
+	p := s.start()
+	s.errorLine(p, "orderNotReady")
+	s.kept(shop + ".order")
+	p.Signal(t, syscall.SIGHUP)
+	s.verified()
+	s.wantOrders(1)
+}
+
+// The renewal ends sooner than what is served, as after a change of ACME_PROFILE. The old certificate would stay due.
+func TestARenewalThatEndsSoonerIsServedAndNotOrderedAgain(t *testing.T) {
+	t.Parallel()
+	profiles := map[string]time.Duration{"default": 60 * time.Second, "short": 20 * time.Second}
+	s := newScene(t, rig.PebbleOptions{Profiles: profiles}, rig.Env{"ACME_PROFILE": "default"})
+	p := s.start()
+	first := s.verified()
+	s.kept(shop + ".pem")
+	p.Signal(t, syscall.SIGTERM)
+	p.ExitCode(t, patience)
+	s.env["ACME_PROFILE"] = "short"
+	s.start()
+	got := s.served(shop, first)
+	if !got.NotAfter.Before(first.NotAfter) {
+		t.Fatalf("the renewal ends on %s and the first certificate on %s: this proves nothing", got.NotAfter, first.NotAfter)
+	}
+	time.Sleep(2 * time.Second)
+	s.wantOrders(2)
+}
+
 // A private CA's root may sign directly: a leaf that comes alone is served, with a warning, where nothing better is there.
 func TestALeafThatComesAloneIsServedWhereNothingBetterIsThere(t *testing.T) {
 	t.Parallel()
