@@ -22,16 +22,15 @@ const (
 	StagingDirectory    = "https://acme-staging-v02.api.letsencrypt.org/directory"
 )
 
-// acmeSource gets certificates from an ACME certificate authority. autocert issues them; everything that makes it a
-// patient customer is around it:
+// acmeSource gets certificates from an ACME certificate authority. autocert speaks the protocol. What it lacks is here:
 //
 //   - handshakes are answered from a snapshot in memory and wait for nothing (this file);
-//   - each host has its own clock, and a ladder of waits after failures (acme_host.go, acme_clock.go);
-//   - what must outlive a crash is written down before each attempt (acme_record.go, acme_store.go);
-//   - each attempt is a manager of its own, thrown away afterwards (acme_obtain.go, acme_issue.go);
+//   - each host is renewed by itself, with a backoff after failures (acme_host.go, acme_clock.go);
+//   - what must outlive a crash is stored before each attempt (acme_record.go, acme_store.go);
+//   - each attempt has an autocert manager of its own, which is discarded afterwards (acme_obtain.go, acme_issue.go);
 //   - what the authority sends is judged, and fetched again until it is whole (acme_fetch.go, acme_pending.go, acme_pem.go);
-//   - what the authority says is read on the way (acme_transport.go, acme_answer.go), and explained (acme_problem.go);
-//   - the authority may say when to renew, and orders say more than autocert can (acme_ari.go, acme_amend.go).
+//   - its responses are read before autocert sees them (acme_transport.go, acme_answer.go), and explained (acme_problem.go);
+//   - it may suggest when to renew, and requests carry fields that autocert cannot set (acme_ari.go, acme_amend.go).
 type acmeSource struct {
 	options     Options
 	fingerprint string // of the settings that decide whether an order can succeed
@@ -72,8 +71,8 @@ func newACME(o Options) (Source, error) {
 	return s, nil
 }
 
-// TLSConfig has the authority's own tls-alpn-01 connection go without a client certificate, which it has none of. It gets no
-// page either.
+// TLSConfig asks the authority's tls-alpn-01 connection for no client certificate, because the authority has none. That
+// connection can negotiate no other protocol, so no page is served on it.
 func (s *acmeSource) TLSConfig() *tls.Config {
 	config := s.clients.live(s.config.Clone())
 	choose := config.GetConfigForClient
@@ -103,7 +102,7 @@ func (s *acmeSource) Run(ctx context.Context) error {
 	return nil
 }
 
-// Reload forgets past failures and tries hosts that are waiting again at once. It reads the client CAs again, too.
+// Reload forgets past failures, and hosts that wait try again at once. It also reads the client CAs again.
 func (s *acmeSource) Reload() {
 	s.clients.reload()
 	for _, h := range s.hosts {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// requestForOurKey puts a certificate request for the order's own key in place of autocert's, and keeps the key before
-// the CA sees it: what the CA issues must not be lost with this process.
+// requestForOurKey replaces autocert's certificate request by one for the order's own key. The key is stored before the CA
+// sees the request, so that a certificate that the CA issues is not lost when this process ends.
 func (l *listener) requestForOurKey(payload map[string]any) error {
 	l.mu.Lock()
 	csr, err := l.order.request(l.host)
@@ -30,7 +30,7 @@ func (l *listener) requestForOurKey(payload map[string]any) error {
 }
 
 // rewrite changes the payload of a signed request (RFC 8555 §6.2, RFC 7515 §7.2.2) where autocert has no setting for it.
-// The protected header, nonce and all, stays as it is.
+// The protected header stays as it is, with its nonce.
 func (l *listener) rewrite(r *http.Request, change func(payload map[string]any) error) error {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
 	r.Body.Close()

@@ -20,7 +20,7 @@ import (
 // problemType is the media type of a problem document (RFC 9457).
 const problemType = "application/problem+json"
 
-// answer is what came back for a request to an ACME server: from the server, or from a proxy in front of it.
+// answer is a response to a request to an ACME server. It comes from the server, or from a proxy in front of it.
 type answer struct {
 	request  *http.Request
 	response *http.Response
@@ -34,16 +34,16 @@ const (
 	object      kind = iota // of ACME: account, authorization, challenge
 	directoryOf             // the list of URLs (RFC 8555 §7.1.1)
 	orderOf                 // RFC 8555 §7.1.3
-	chainOf                 // PEM, which is judged by what is in it
-	nonceOf                 // a header alone (RFC 8555 §7.2)
+	chainOf                 // PEM, whatever its media type
+	nonceOf                 // only a header (RFC 8555 §7.2)
 )
 
-// problem is what went wrong: in the CA's words where the answer is a problem document (RFC 8555 §6.7), and else in
-// plain ones, with the URL, status and type of what answered. nil: the answer is what it should be.
+// problem is what went wrong. It has the CA's words where the answer is a problem document (RFC 8555 §6.7). Otherwise it
+// says which URL answered, with what status and what kind of body. nil: the answer is what it should be.
 func (a answer) problem(want kind) *Problem {
 	resp := a.response
 	if 300 <= resp.StatusCode && resp.StatusCode < 400 {
-		return nil // followed, and what answers there says where it came from
+		return nil // the client follows it, and a problem of what answers there names this URL too
 	}
 	if resp.StatusCode < 400 && a.mediaType() != problemType {
 		if wrong := a.otherThan(want); wrong != "" {
@@ -55,7 +55,7 @@ func (a answer) problem(want kind) *Problem {
 		Problem
 		Title string // stands in for a missing detail
 	}
-	json.Unmarshal(a.body, &doc) // what is no problem document leaves it empty
+	json.Unmarshal(a.body, &doc) // any other body leaves it empty
 	p := &doc.Problem
 	p.Status, p.RetryAfter = resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	p.Instance, p.Link = a.resolve(p.Instance), a.link("terms-of-service", "help")
@@ -71,7 +71,7 @@ func (a answer) problem(want kind) *Problem {
 	return p
 }
 
-// otherThan says what a successful answer is instead of what it should be. Empty: nothing else.
+// otherThan describes a successful answer that is not what it should be. Empty: it is.
 func (a answer) otherThan(want kind) string {
 	var fields struct{ NewNonce, NewAccount, NewOrder, Status, Finalize string }
 	switch want {
@@ -119,7 +119,7 @@ func canonicalURL(raw string) string {
 	return u.String()
 }
 
-// asked is the URL that answered, and the one that redirected there.
+// asked is the URL that answered. After a redirect it also names the URL of the first request.
 func (a answer) asked() string {
 	first := firstRequest(a.request)
 	if first == a.request {
@@ -128,7 +128,7 @@ func (a answer) asked() string {
 	return shownURL(first.URL) + " redirected to " + shownURL(a.request.URL) + ", which"
 }
 
-// firstRequest is the one that was redirected to r, or r.
+// firstRequest is the request whose redirects led to r, or r itself.
 func firstRequest(r *http.Request) *http.Request {
 	for r.Response != nil && r.Response.Request != nil {
 		r = r.Response.Request
@@ -136,13 +136,13 @@ func firstRequest(r *http.Request) *http.Request {
 	return r
 }
 
-// ofOrder reports whether an answer is about an order, or the certificate of it.
+// ofOrder reports whether an answer is about an order or its certificate.
 func (a answer) ofOrder(o pendingOrder) bool {
 	url := firstRequest(a.request).URL.String()
 	return url == o.URL || url == o.Finalize || url == o.Certificate
 }
 
-// shownURL is a URL without what may be secret in it.
+// shownURL is a URL without user, password and query, which may be secret.
 func shownURL(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
@@ -220,7 +220,7 @@ func hasRelation(params, relation string) bool {
 	return false
 }
 
-// resolve is an absolute web address for people to open; empty for anything else.
+// resolve is the absolute web address that a reference stands for. It is empty for anything that a browser should not open.
 func (a answer) resolve(reference string) string {
 	if reference == "" || len(reference) > 2000 {
 		return ""
@@ -232,7 +232,7 @@ func (a answer) resolve(reference string) string {
 	return u.String()
 }
 
-// short is text on one line, and no longer than a reader has patience for.
+// short is text on one line, cut off after 200 bytes.
 func short(text string) string {
 	const most = 200
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")

@@ -17,13 +17,6 @@ import (
 // A maintenance page, a login page of the network, a CDN: what answers in place of an ACME server is named in plain
 // words, with its URL, status and type.
 func TestWhatAnswersInPlaceOfAnACMEServerIsNamed(t *testing.T) {
-	page := func(status int, contentType, body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", contentType)
-			w.WriteHeader(status)
-			fmt.Fprint(w, body)
-		}
-	}
 	for _, test := range []struct {
 		name   string
 		answer http.HandlerFunc // to the directory
@@ -76,6 +69,15 @@ func TestWhatAnswersInPlaceOfAnACMEServerIsNamed(t *testing.T) {
 				t.Errorf("the advice is %q", got.Status.Advice)
 			}
 		})
+	}
+}
+
+// page answers every request with the same body.
+func page(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
 	}
 }
 

@@ -33,7 +33,8 @@ func checkACME(o Options) []Fault {
 		}
 	}
 	if u, err := url.Parse(o.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
-		add("ACME_DIRECTORY", Redacted(o.Directory), "is not an https URL", "give production, staging, or the directory URL that your CA documents")
+		add("ACME_DIRECTORY", Redacted(o.Directory), "is not an https URL",
+			"give production, staging, or the directory URL that your CA documents")
 	}
 	if o.CAFile != "" {
 		if _, err := readPool(o.CAFile); err != nil {
@@ -54,7 +55,7 @@ func checkACME(o Options) []Fault {
 	return faults
 }
 
-// Notes tells what an operator should know and is no fault, what earlier runs left behind among it. It changes nothing.
+// Notes tells what an operator should know though it is no fault, for example that an earlier attempt failed. It changes nothing.
 func Notes(o Options) []string {
 	if o.Mode == Files {
 		return fileNotes(o)
@@ -70,8 +71,8 @@ func Notes(o Options) []string {
 	notes := cacheNotes(o)
 	if !isRedis(o.CacheDir) {
 		if err := writable(o.CacheDir); err != nil && canServe(o) {
-			notes = append(notes, fmt.Sprintf("ACME_CACHE=%s %v\n      → the certificates in it are served, and none is renewed before it can be written: "+
-				"free space there, or make it writable for this user", o.CacheDir, err))
+			notes = append(notes, fmt.Sprintf("ACME_CACHE=%s %v\n      → the certificates in it are served, "+
+				"and none is renewed before it can be written: free space there, or make it writable for this user", o.CacheDir, err))
 		}
 	}
 	st := cacheOf(o)
@@ -79,7 +80,8 @@ func Notes(o Options) []string {
 		data, err := st.get(context.Background(), host+".json")
 		var rec record
 		if err != nil && !isMissing(err) {
-			return append(notes, fmt.Sprintf("ACME_CACHE cannot be read: %v\n      → the server starts all the same, and orders nothing before it can", err))
+			return append(notes, fmt.Sprintf("ACME_CACHE cannot be read: %v\n"+
+				"      → the server starts, and orders nothing until it can read it", err))
 		}
 		if err != nil || json.Unmarshal(data, &rec) != nil || rec.Problem == nil {
 			if pem, err := st.get(context.Background(), host+".pem"); err == nil {
@@ -106,8 +108,8 @@ func cacheOf(o Options) *corner {
 	return &corner{store: directory(o.CacheDir), name: slug(o.Directory)}
 }
 
-// canServe reports whether ACME_CACHE holds a valid certificate for every domain: then a server whose disk is full, or
-// only reads, starts and serves them.
+// canServe reports whether ACME_CACHE holds a valid certificate for every domain. A server that cannot write there starts in
+// this case, and serves them.
 func canServe(o Options) bool {
 	st := cacheOf(o)
 	for _, host := range o.Domains {

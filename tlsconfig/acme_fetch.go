@@ -12,16 +12,16 @@ import (
 	"example.com/turnkey/tlsconfig/chain"
 )
 
-// fetchAgain are the waits before a certificate that did not come whole is fetched again within an attempt. Later
-// attempts fetch it again too.
+// fetchAgain are the waits of one attempt before it fetches an incomplete certificate again. Later attempts fetch it again
+// too.
 var fetchAgain = []time.Duration{time.Second, 4 * time.Second, 10 * time.Second}
 
-// errNoCertificateURL ends an attempt that autocert takes for a success, though the order that was read on the way has no
+// errNoCertificateURL ends an attempt that autocert takes for a success, where no response about the order had the URL of a
 // certificate.
 var errNoCertificateURL = errors.New("the CA issued a certificate, and its order did not say where it is")
 
-// resume takes up an order of an earlier attempt, where that ended: the CA may not have seen the request for the
-// certificate, may still be at it, or may have it ready.
+// resume goes on with the order of an earlier attempt. The CA may not have received the request for the certificate, may
+// still be working on it, or may have issued the certificate.
 func (t *attempt) resume(ctx context.Context) error {
 	client, o := t.manager.Client, t.way.pending()
 	if o.Certificate != "" {
@@ -36,16 +36,16 @@ func (t *attempt) resume(ctx context.Context) error {
 		return err
 	}
 	if order.Status == acme.StatusReady {
-		_, _, err = client.CreateCertFromOrder(ctx, order, nil, true) // the way puts the request for our key in
+		_, _, err = client.CreateCertFromOrder(ctx, order, nil, true) // RoundTrip puts in the request for our key
 		return err
 	}
 	_, err = client.FetchCert(ctx, order.CertURL, true)
 	return err
 }
 
-// collect judges what the CA sent, and fetches it again from the same URL until it is whole: a proxy may have cut it
-// off, and ordering again would count against the CA's limits. It returns the best that came. The error before it is
-// told where nothing came.
+// collect judges what the CA sent, and fetches it again from the same URL until it is complete. A proxy may have cut it
+// off, and a new order would count against the CA's limits. collect returns the best certificate that came. Where none came,
+// it returns why the last request failed; err is the result of the first one.
 func (t *attempt) collect(ctx context.Context, err error) (candidate, error) {
 	var best candidate
 	for i := 0; ; i++ {
@@ -79,7 +79,7 @@ func (t *attempt) collect(ctx context.Context, err error) (candidate, error) {
 	return best, err
 }
 
-// judge is the judgement of the last response to a request for the certificate, which err ended.
+// judge judges the last response to a request for the certificate. err is the result of this request.
 func (t *attempt) judge(o pendingOrder, err error) (candidate, error) {
 	data, problems := t.way.takeChain()
 	if data == nil {
@@ -95,7 +95,7 @@ func (t *attempt) judge(o pendingOrder, err error) (candidate, error) {
 	certs, damage := readChain(data)
 	c, err := judged(chain.Pair{Certs: certs, Key: key, Problems: damage}, t.host, time.Now())
 	if v := usable(certs, key, nil, time.Now()); len(v.Served) > 0 && time.Now().After(v.Served[0].NotAfter) {
-		t.way.lose() // nothing better will come of this order
+		t.way.lose() // every later response would hold the same expired certificate
 	}
 	if err != nil {
 		err = fmt.Errorf("the certificate that the CA sent from %s cannot be used: %w", o.Certificate, err)

@@ -27,9 +27,9 @@ type acmeHost struct {
 
 	mu      sync.Mutex
 	cert    *tls.Certificate // being served; may have expired
-	lacks   string           // of cert's path: see candidate
+	lacks   string           // see candidate
 	broken  bool             // see candidate
-	order   *pendingOrder    // whose certificate has not come whole yet; nil: none
+	order   *pendingOrder    // whose certificate is not complete yet; nil: none
 	renewAt time.Time
 	record  record
 	next    string
@@ -49,14 +49,14 @@ func newACMEHost(s *acmeSource, name string) *acmeHost {
 	return &acmeHost{source: s, name: name, log: s.options.Log.With("host", name), poke: make(chan struct{}, 1), next: "read from ACME_CACHE"}
 }
 
-// served is the certificate as it is served.
+// served is the certificate that is served at present.
 func (h *acmeHost) served() candidate {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return candidate{h.cert, h.lacks, h.broken}
 }
 
-// serve takes a certificate up.
+// serve replaces the certificate that is served.
 func (h *acmeHost) serve(c candidate, obtained time.Time) {
 	h.mu.Lock()
 	h.cert, h.lacks, h.broken, h.renewAt = c.Certificate, c.lacks, c.broken, renewalTime(c.Certificate, obtained)
@@ -163,7 +163,8 @@ func (h *acmeHost) setNext(what string, at time.Time) {
 func (h *acmeHost) status() Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := Status{Names: []string{h.name}, Next: h.next, Error: cmp.Or(h.trouble, h.lacks), Orders: h.orders, Failures: h.record.Failures}
+	s := Status{Names: []string{h.name}, Next: h.next, Error: cmp.Or(h.trouble, h.lacks), Orders: h.orders,
+		Failures: h.record.Failures}
 	if h.cert != nil {
 		s.Issuer, s.NotAfter, s.RenewAt = h.cert.Leaf.Issuer.CommonName, h.cert.Leaf.NotAfter, h.renewAt
 	}

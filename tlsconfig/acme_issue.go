@@ -14,13 +14,13 @@ import (
 )
 
 // attempt is one try to get one certificate: an autocert manager that knows nothing of earlier ones, so that it
-// orders anew, and that is thrown away afterwards.
+// orders anew, and that is discarded afterwards.
 //
-// autocert registers the account, orders, and proves control of the name. It makes a key for the certificate, and shows it
-// to its caller with a certificate that it takes for whole; a damaged response would cost the key, and with it the order.
-// So the request for the certificate is for a key of ours that is kept beforehand (acme_pending.go), and what the CA
-// sends is read on the way and judged here (acme_fetch.go). autocert finds that it is not for its own key. What it thinks
-// of certificates is not asked.
+// autocert registers the account, orders, and proves control of the name. It also makes a key for the certificate, and
+// returns it only together with a certificate that it accepts. After a damaged response the key would be lost, and the order
+// with it. So the request for the certificate is for a key of ours, which is stored beforehand (acme_pending.go). The CA's
+// response is read before autocert sees it, and judged here (acme_fetch.go). autocert then reports that the certificate is
+// not for its own key, and this error is ignored.
 type attempt struct {
 	host    string
 	log     *slog.Logger
@@ -33,8 +33,8 @@ type attempt struct {
 type order struct {
 	host     string
 	replaces string             // ARI identifier of the certificate to renew (RFC 9773 §5); empty: none
-	pending  *pendingOrder      // to take up; nil: order anew
-	keep     func(pendingOrder) // is given an order before the CA is asked for its certificate; nil: it need not last
+	pending  *pendingOrder      // to go on with; nil: order anew
+	keep     func(pendingOrder) // stores an order before the CA is asked for its certificate; nil: it is not stored
 	log      *slog.Logger
 }
 
@@ -85,9 +85,9 @@ func newAttempt(ctx context.Context, a *authority, o order) (*attempt, error) {
 // lastMoment is how long an order under way may still come to its end when the process stops.
 const lastMoment = 2 * time.Second
 
-// issue places the order, or takes up the pending one, and waits for the certificate. The error is the authority's own
-// words where it said any. When ctx is done it returns soon, and what autocert still waits for ends by itself within
-// minutes.
+// issue places the order, or goes on with the pending one, and waits for the certificate. The error has the authority's own
+// words where it gave any. When ctx is done, issue returns within lastMoment. What autocert still waits for then ends by
+// itself within minutes.
 func (t *attempt) issue(ctx context.Context) (candidate, error) {
 	resumed := t.way.pending().Key != nil
 	done := make(chan error, 1)
@@ -119,7 +119,7 @@ func (t *attempt) issue(ctx context.Context) (candidate, error) {
 	return cert, err
 }
 
-// end discards the attempt: nothing it still does reaches the authority.
+// end discards the attempt. No later request of it reaches the authority.
 func (t *attempt) end() { t.way.close() }
 
 // retryBackoff leaves an authority alone that says "too many requests"; autocert would sleep on it with the order

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// obtain makes one attempt, and notes how it went. It fetches the certificate of a pending order, or places one, after a
-// rehearsal where one is due.
+// obtain makes one attempt, and records its result. It fetches the certificate of a pending order. Where there is none, it
+// places an order, after a rehearsal if one is due.
 func (h *acmeHost) obtain(ctx context.Context) {
 	old, pending := h.served(), h.pendingOrder()
 	h.mu.Lock()
@@ -17,8 +17,8 @@ func (h *acmeHost) obtain(ctx context.Context) {
 	h.record.Failures = failures + 1
 	h.record.Next = time.Now().Add(rung(failures))
 	h.mu.Unlock()
-	// Where that cannot be written any more, this process still knows. It could be when the process started, or
-	// load would not have ended; so a crash in a loop does not order without end either.
+	// If this write fails, the process goes on: it still has the record in memory. A process that crashes in a loop does not
+	// order each time, because load does not end before the record can be written.
 	if err := h.saveRecord(ctx); err != nil {
 		h.log.Error("the attempt cannot be noted in ACME_CACHE", "error", err)
 	}
@@ -33,26 +33,27 @@ func (h *acmeHost) obtain(ctx context.Context) {
 			}
 		}
 		if old.Certificate != nil && failures == 0 && replaceable {
-			// It exempts the order from limits. One that was refused is tried without.
+			// The CA exempts such an order from its limits. After a failure it is left out, in case it was the cause.
 			o.replaces, _ = ariID(old.Leaf)
 		}
 	}
 	cert, err := h.try(ctx, h.source.production, o)
 	switch {
-	case err != nil && pending != nil && h.pendingOrder() == nil && old.lacks != "" && !old.broken && time.Now().Before(h.renewal()):
+	case err != nil && pending != nil && h.pendingOrder() == nil && old.lacks != "" && !old.broken &&
+		time.Now().Before(h.renewal()):
 		h.settle(ctx, err)
 	case err != nil:
 		h.failed(err, failures, started)
 	case !cert.replaces(old, time.Now()) && (pending != nil || cert.rank() < old.rank()):
-		// What was ordered just now is taken also where it ends sooner, as with another ACME_PROFILE or a CA near its own
-		// end. Otherwise the old one would stay due, and be ordered again and again.
+		// A new order's certificate is also served if it ends sooner than the old one, as with another ACME_PROFILE or a CA
+		// near its own end. Otherwise the old one would stay due, and its renewal would be ordered again and again.
 		h.keepOld(ctx, cert, old, failures, started)
 	default:
 		h.take(ctx, cert, old, failures, started)
 	}
 }
 
-// rehearse tries the set-up at the authority that does not count. The error is a fault of the set-up.
+// rehearse places a test order at the authority for rehearsals. An error means that the set-up has a fault.
 func (h *acmeHost) rehearse(ctx context.Context) error {
 	directory, started := h.source.rehearsal.directory, time.Now()
 	_, err := h.try(ctx, h.source.rehearsal, order{host: h.name, log: h.log.With("rehearsal", directory)})
@@ -62,13 +63,13 @@ func (h *acmeHost) rehearse(ctx context.Context) error {
 		h.log.Info("rehearsal passed", "directory", directory, "took", time.Since(started))
 	case isProblem && problem.isSetup(), errors.Is(err, context.Canceled):
 		return fmt.Errorf("rehearsal at %s: %w", directory, err)
-	default: // the other authority has a fault of its own, which says nothing of this one
+	default: // a fault of the authority for rehearsals, which the real one need not have
 		h.log.Warn("the rehearsal could not be held", "directory", directory, "error", err)
 	}
 	return nil
 }
 
-// take serves what came, and keeps it. What is not whole is fetched again at later attempts while the order lives.
+// take serves the certificate that came, and stores it. Later attempts fetch an incomplete one again until its order expires.
 func (h *acmeHost) take(ctx context.Context, cert, old candidate, failures int, started time.Time) {
 	now := time.Now()
 	rec := record{Settings: h.source.fingerprint, Obtained: now}
@@ -78,7 +79,7 @@ func (h *acmeHost) take(ctx context.Context, cert, old candidate, failures int, 
 	h.mu.Lock()
 	h.unsaved, h.record = true, rec
 	h.mu.Unlock()
-	h.serve(cert, now) // served first, kept second
+	h.serve(cert, now) // before it is stored: visitors do not wait for the store
 	kind, msg := Obtained, "certificate obtained"
 	if old.Certificate != nil {
 		kind, msg = Renewed, "certificate renewed"
@@ -89,11 +90,11 @@ func (h *acmeHost) take(ctx context.Context, cert, old candidate, failures int, 
 	h.source.options.notify(Event{Kind: kind, Status: h.status()})
 }
 
-// keepOld notes that what came is no better than what is served.
+// keepOld records that the certificate that came is no better than the one that is served.
 func (h *acmeHost) keepOld(ctx context.Context, cert, old candidate, failures int, started time.Time) {
 	if cert.lacks == "" {
-		// The pending order was an older one, and its certificate is served or outlived. The next attempt orders. It waits
-		// as after a failure: where the store cannot remove the order, it is read and fetched again.
+		// The pending order is older than the certificate that is served. The next attempt places a new order. It waits as
+		// after a failure, because a store that cannot remove the old order makes the next attempt fetch that again.
 		h.dropOrder(ctx)
 		h.mu.Lock()
 		h.record.Failures = failures
@@ -101,7 +102,8 @@ func (h *acmeHost) keepOld(ctx context.Context, cert, old candidate, failures in
 		return
 	}
 	if !old.Leaf.Equal(cert.Leaf) {
-		h.failed(fmt.Errorf("the CA sent a certificate that visitors cannot verify as they can the present one: %s", cert.lacks), failures, started)
+		h.failed(fmt.Errorf("the CA sent a certificate that visitors cannot verify as they can the present one: %s",
+			cert.lacks), failures, started)
 		return
 	}
 	h.mu.Lock()
@@ -113,13 +115,13 @@ func (h *acmeHost) keepOld(ctx context.Context, cert, old candidate, failures in
 	}
 }
 
-// settle ends the wait for a better certificate of an order that the CA has no more: the present one is served until it
-// is due.
+// settle ends the attempts to complete a certificate whose order the CA no longer has. The certificate is served as it is
+// until its renewal is due.
 func (h *acmeHost) settle(ctx context.Context, err error) {
 	h.mu.Lock()
 	h.record = record{Settings: h.source.fingerprint, Obtained: h.record.Obtained}
 	h.mu.Unlock()
-	h.log.Warn("the CA has the order no more, and its certificate did not come whole; it is served as it is", "error", err)
+	h.log.Warn("the CA no longer has the order; its incomplete certificate is served until the renewal is due", "error", err)
 	if err := h.saveRecord(ctx); err != nil {
 		h.setTrouble(fmt.Sprintf("writing ACME_CACHE: %v", err))
 	}

@@ -12,14 +12,14 @@ import (
 	"example.com/turnkey/tlsconfig/chain"
 )
 
-// candidate is a certificate whose leaf clients can use, with what the judgement finds of its path.
+// candidate is a certificate whose leaf is good, with what is wrong with the path above the leaf.
 type candidate struct {
 	*tls.Certificate
-	lacks  string // why some clients, or all, find no path from the leaf to a root; empty: the certificate is whole
-	broken bool   // all of them: what came with the leaf is wrong. Not so for a leaf alone, which a root may have signed
+	lacks  string // why some clients, or all, find no path from the leaf to a root; empty: the certificate is complete
+	broken bool   // every client refuses it. A leaf alone is not broken: a root that clients trust may have signed it
 }
 
-// judged is the candidate that a pair makes at a moment, or why there is none.
+// judged makes a candidate of a pair, or says why no client could use its leaf.
 func judged(p chain.Pair, host string, now time.Time) (candidate, error) {
 	v := p.Judge([]string{host}, now)
 	if len(v.Served) == 0 {
@@ -33,7 +33,8 @@ func judged(p chain.Pair, host string, now time.Time) (candidate, error) {
 	case !v.OK():
 		c.lacks, c.broken = texts(v.Faults), true
 	case v.Alone:
-		c.lacks = fmt.Sprintf("no CA certificate came with it: clients accept it only where %q is a root that they know", c.Leaf.Issuer.CommonName)
+		c.lacks = fmt.Sprintf("no CA certificate came with it: clients accept it only where %q is a root that they know",
+			c.Leaf.Issuer.CommonName)
 	}
 	return c, nil
 }
@@ -67,8 +68,8 @@ func marshalCertificate(cert *tls.Certificate) ([]byte, error) {
 	return data, nil
 }
 
-// readCertificate is its inverse. Every block must be readable, and the leaf be for host; its dates do not matter here,
-// as one that has expired is better than none, and neither does its path, as the leaf may have no other.
+// readCertificate is its inverse. Every block must be readable, and the leaf must be for host. An expired leaf is accepted,
+// because it is better than none, and so is an incomplete path.
 func readCertificate(data []byte, host string) (candidate, error) {
 	p := chain.Read(data, data)
 	if len(p.Problems) > 0 {
@@ -91,8 +92,8 @@ func current(leaf *x509.Certificate, now time.Time) bool {
 	return !now.Before(leaf.NotBefore) && !now.After(leaf.NotAfter)
 }
 
-// replaces reports whether c is better for visitors than what is served: they can verify it where they could not
-// before, or it lasts longer and is not worse.
+// replaces reports whether c is better for visitors than the certificate that is served: more of them can verify it, or as
+// many can and it lasts longer.
 func (c candidate) replaces(old candidate, now time.Time) bool {
 	switch {
 	case !current(c.Leaf, now):

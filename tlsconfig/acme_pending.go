@@ -13,22 +13,22 @@ import (
 	"time"
 )
 
-// pendingOrder is an order that the CA was asked to finalize, and whose certificate has not come whole yet: all that it
-// takes to fetch it in a later attempt, or in another process. Ordering again would count against the CA's limits.
+// pendingOrder is an order that the CA was asked to finalize, and whose certificate is not complete yet. It holds what a later
+// attempt, or another process, needs to fetch the certificate. A new order would count against the CA's limits.
 type pendingOrder struct {
 	URL         string    `json:"url"`
 	Finalize    string    `json:"finalize"`
-	Certificate string    `json:"certificate,omitempty"` // URL; empty before the order says it
+	Certificate string    `json:"certificate,omitempty"` // URL; empty until the CA gives it
 	Key         []byte    `json:"key,omitempty"`         // of the certificate, DER
-	Expires     time.Time `json:"expires"`               // end of the order's life
+	Expires     time.Time `json:"expires"`               // no attempt with this order afterwards
 }
 
 const (
-	orderLife    = 7 * 24 * time.Hour // of an order whose CA does not say
+	orderLife    = 7 * 24 * time.Hour // of an order for which the CA gives no end
 	longestOrder = 30 * 24 * time.Hour
 )
 
-// newPendingOrder is an order as the CA takes it.
+// newPendingOrder is an order that the CA has just accepted. Its life is what the CA says, within bounds.
 func newPendingOrder(url, finalize string, expires, now time.Time) pendingOrder {
 	if !expires.After(now) {
 		expires = now.Add(orderLife)
@@ -72,7 +72,7 @@ func (o *pendingOrder) waits(now time.Time) bool {
 
 func (h *acmeHost) orderFile() string { return h.name + ".order" }
 
-// keepOrder notes an order, before the CA is asked for its certificate and when it says where that is.
+// keepOrder stores an order: before the CA is asked for the certificate, and again once its URL is known.
 func (h *acmeHost) keepOrder(o pendingOrder) {
 	h.mu.Lock()
 	h.order = &o
@@ -82,12 +82,12 @@ func (h *acmeHost) keepOrder(o pendingOrder) {
 		err = h.source.production.store.put(context.Background(), h.orderFile(), data)
 	}
 	if err != nil {
-		h.log.Error("the order under way cannot be kept in ACME_CACHE; a restart now would order anew", "error", err)
+		h.log.Error("the order under way cannot be kept in ACME_CACHE; a restart now would place a new order", "error", err)
 	}
 }
 
-// loadOrder reads what an earlier process kept, or another one that shares the store. An order whose certificate is
-// served whole, or whose life is over, is forgotten.
+// loadOrder reads the order that an earlier process stored, or another process that shares the store. It drops an order that
+// has expired, and one whose complete certificate is served.
 func (h *acmeHost) loadOrder(ctx context.Context) error {
 	h.mu.Lock()
 	o := h.order
@@ -125,13 +125,13 @@ func keyError(o *pendingOrder) error {
 	return err
 }
 
-// isFor reports whether a certificate came of the order.
+// isFor reports whether a certificate is for the order's key.
 func (o *pendingOrder) isFor(c candidate) bool {
 	key, err := o.privateKey()
 	return err == nil && key.PublicKey.Equal(c.Leaf.PublicKey)
 }
 
-// dropOrder forgets the order: its certificate is kept, or the CA has it no more.
+// dropOrder removes the order from memory and store. Its certificate is stored, or the CA no longer has the order.
 func (h *acmeHost) dropOrder(ctx context.Context) {
 	h.mu.Lock()
 	h.order = nil
@@ -141,7 +141,7 @@ func (h *acmeHost) dropOrder(ctx context.Context) {
 	}
 }
 
-// pendingOrder is the order whose certificate is still to be fetched whole; nil: none.
+// pendingOrder is a copy of the order whose certificate is still to be fetched; nil: none.
 func (h *acmeHost) pendingOrder() *pendingOrder {
 	h.mu.Lock()
 	defer h.mu.Unlock()

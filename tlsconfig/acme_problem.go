@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Problem is what a certificate authority said went wrong (RFC 8555 §6.7), in its own words. Where something else
-// answered in its place, Type is empty and Detail says what did.
+// Problem is what a certificate authority said went wrong (RFC 8555 §6.7), in its own words. Where a proxy answered in its
+// place, Type is empty and Detail describes the response.
 type Problem struct {
 	Type        string        `json:"type"` // e.g. urn:ietf:params:acme:error:dns
 	Detail      string        `json:"detail"`
@@ -96,8 +96,8 @@ func (p Problem) Advice(host string) string {
 	case kind == "malformed" && strings.Contains(p.Detail, "external"), kind == "unauthorized":
 		return "the authority does not accept this account: check ACME_EAB_KID and ACME_EAB_HMAC_KEY if it gave you any, or remove " + accountFile + " from ACME_CACHE to begin a new one"
 	case !p.named() && p.Status != 0:
-		return "the ACME server is down, or something between here and there answers in its place: open its URL on this machine, " +
-			"e.g. with curl -v. ACME_DIRECTORY names the server; HTTPS_PROXY and NO_PROXY the way there"
+		return "the ACME server is down, or a proxy answers in its place: open its URL on this machine, e.g. with curl -v. " +
+			"ACME_DIRECTORY is the server; HTTPS_PROXY and NO_PROXY say through which proxy it is reached"
 	case kind == "serverInternal":
 		return "the authority has a fault of its own; its status page may say more"
 	}

@@ -17,12 +17,12 @@ type record struct {
 	Problem  *Problem  `json:"problem,omitempty"`
 }
 
-// sayAgain is how often a store that does not work is reported while nothing about it changes.
+// sayAgain is how often the same error of the store is logged again.
 const sayAgain = time.Hour
 
-// load reads what earlier runs left, and serves the certificate from the moment it is read. It returns when what the
-// next attempt needs is known and can be written: without that, ordering could be once too often, and each life of a
-// process that crashes in a loop would order anew. False means that ctx is done.
+// load reads what earlier runs stored, and serves the certificate as soon as it is read. It returns when everything that an
+// attempt needs was read and the record was written. Without a record, a process that crashes in a loop would place an order
+// each time. False means that ctx is done.
 func (h *acmeHost) load(ctx context.Context) bool {
 	var said string
 	var saidAt time.Time
@@ -56,17 +56,17 @@ func (h *acmeHost) load(ctx context.Context) bool {
 	}
 }
 
-// sayWaiting tells that the host waits for the store.
+// sayWaiting logs that the host waits for the store.
 func (h *acmeHost) sayWaiting(err error) {
 	h.setTrouble(fmt.Sprintf("ACME_CACHE: %v", err))
 	h.setNext("nothing is ordered before ACME_CACHE can be read and written", time.Time{})
-	advice := "free space there, or make it writable for this user; it is looked at every minute, and at once on SIGHUP"
+	advice := "free space there, or make it writable for this user; the server tries again every minute, and at once on SIGHUP"
 	cert := h.certificate()
 	if cert == nil {
-		h.log.Error("ACME_CACHE does not work; nothing is ordered before it does", "error", err, "advice", advice)
+		h.log.Error("ACME_CACHE cannot be used; nothing is ordered before it can", "error", err, "advice", advice)
 		return
 	}
-	h.log.Error("ACME_CACHE does not work: the certificate that was read from it is served, and nothing is ordered or renewed before it does",
+	h.log.Error("ACME_CACHE cannot be used: the certificate that was read from it is served, and nothing is ordered or renewed",
 		"error", err, "not_after", cert.Leaf.NotAfter, "advice", advice)
 }
 
@@ -93,7 +93,7 @@ func (h *acmeHost) tryLoad(ctx context.Context) error {
 	}
 	h.mu.Unlock()
 	if err := h.saveRecord(ctx); err != nil {
-		return fmt.Errorf("cannot be written: %w", plainError(err)) // without the name of a temporary file
+		return fmt.Errorf("cannot be written: %w", plainError(err)) // the temporary file's name would change the error each time
 	}
 	if wait := time.Until(rec.Next); wait > 0 && rec.Failures > 0 {
 		h.log.Warn("earlier attempts failed; the next waits, as the authority counts them. SIGHUP or a changed setting tries at once",
@@ -102,7 +102,7 @@ func (h *acmeHost) tryLoad(ctx context.Context) error {
 	return nil
 }
 
-// loadCertificate serves what the store holds. While the store only reads, another process may put a newer one there.
+// loadCertificate serves the certificate in the store. While load waits, another process may put a newer one there.
 func (h *acmeHost) loadCertificate(ctx context.Context) error {
 	store, file := h.source.production.store, h.name+".pem"
 	data, err := store.get(ctx, file)
@@ -121,7 +121,7 @@ func (h *acmeHost) loadCertificate(ctx context.Context) error {
 		return nil
 	}
 	if old := h.served(); old.Certificate != nil && !cert.replaces(old, time.Now()) {
-		return nil // read before
+		return nil // it was read before
 	}
 	h.serve(cert, time.Time{})
 	h.log.Info("certificate read", "issuer", cert.Leaf.Issuer.CommonName, "not_after", cert.Leaf.NotAfter)
@@ -133,13 +133,15 @@ func (h *acmeHost) loadCertificate(ctx context.Context) error {
 func (h *acmeHost) sayLacking(c candidate) {
 	switch {
 	case c.broken:
-		h.log.Error("the certificate is served, as there is no better one, though clients refuse what came with it", "error", c.lacks, "not_after", c.Leaf.NotAfter)
+		h.log.Error("the certificate is served, as there is no better one, though clients refuse what came with it",
+			"error", c.lacks, "not_after", c.Leaf.NotAfter)
 	case c.lacks != "":
-		h.log.Warn("the certificate is served alone, as the CA sent nothing with it", "warning", c.lacks, "not_after", c.Leaf.NotAfter)
+		h.log.Warn("the certificate is served alone, as the CA sent nothing with it",
+			"warning", c.lacks, "not_after", c.Leaf.NotAfter)
 	}
 }
 
-// readRecord is what earlier runs noted, as far as it holds for the settings of this one.
+// readRecord is the record of earlier runs. Failures under other settings do not count.
 func (h *acmeHost) readRecord(ctx context.Context) (rec record, err error) {
 	store, file := h.source.production.store, h.name+".json"
 	data, err := store.get(ctx, file)
@@ -151,10 +153,10 @@ func (h *acmeHost) readRecord(ctx context.Context) (rec record, err error) {
 			return rec, fmt.Errorf("setting the unreadable record of attempts aside: %w", err)
 		}
 		h.log.Error("the record of attempts is unreadable; kept as *.bad", "file", file)
-		rec = record{Next: time.Now().Add(ladder[0]), Settings: h.source.fingerprint} // how often was tried is not known
+		rec = record{Next: time.Now().Add(ladder[0]), Settings: h.source.fingerprint} // the number of failures is not known
 	}
 	if rec.Settings != h.source.fingerprint {
-		rec.Failures, rec.Next = 0, time.Time{} // what failed under other settings says nothing of these
+		rec.Failures, rec.Next = 0, time.Time{} // with these settings it may work
 	}
 	// A clock that was ahead once must not stop issuance until it is right.
 	if latest := time.Now().Add(longestWait); rec.Next.After(latest) {
@@ -163,7 +165,7 @@ func (h *acmeHost) readRecord(ctx context.Context) (rec record, err error) {
 	return rec, nil
 }
 
-// adopt takes over what another process that shares the store has renewed meanwhile, or an order that it left.
+// adopt takes over a certificate that another process has put in the shared store, or an order that it left there.
 func (h *acmeHost) adopt(ctx context.Context) bool {
 	data, err := h.source.production.store.get(ctx, h.name+".pem")
 	if err != nil && !isMissing(err) {

@@ -37,7 +37,7 @@ func (r redis) overTLS() bool {
 
 var redisDatabase = regexp.MustCompile(`^(/[0-9]{0,3})?$`)
 
-// address takes the URL apart. Its errors hold nothing of the URL, which net/url's and redigo's do.
+// address parses the URL. Its errors do not repeat the URL, as those of net/url and redigo do: it may hold a password.
 func (r redis) address() (*url.URL, error) {
 	u, err := url.Parse(r.url)
 	if err != nil || u.Opaque+u.RawQuery+u.Fragment != "" || !redisDatabase.MatchString(u.Path) {
@@ -55,7 +55,8 @@ func (r redis) address() (*url.URL, error) {
 }
 
 // writeRedis says how to write the URL.
-const writeRedis = "write redis://host:6379/0, or rediss:// with TLS, with user:password@ before the host where it asks for them; " + encodePassword
+const writeRedis = "write redis://host:6379/0, or rediss:// with TLS, with user:password@ before the host where it asks for them; " +
+	encodePassword
 
 const encodePassword = "in the password write %2F for /, %23 for #, %25 for %, %3F for ? and %40 for @"
 
@@ -64,7 +65,7 @@ func (r redis) do(ctx context.Context, command string, args ...any) (any, error)
 		return nil, fmt.Errorf("redis: ACME_CACHE %w", err)
 	}
 	conn, err := redigo.DialURLContext(ctx, r.url, redigo.DialConnectTimeout(storeTimeout),
-		redigo.DialTLSHandshakeTimeout(3*time.Second)) // a plain Redis does not answer a hello at all
+		redigo.DialTLSHandshakeTimeout(3*time.Second)) // Redis without TLS does not answer a TLS hello at all
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}

@@ -17,9 +17,9 @@ import (
 	redigo "github.com/gomodule/redigo/redis"
 )
 
-// CheckStore asks the server in ACME_CACHE whether an order could be placed: it writes a key, reads it back and removes
-// it. A start does not ask, since the store may come up later than the site; for the same reason a server that cannot be
-// reached is a note (see Notes) and no fault. What it answers to our key is one.
+// CheckStore tests the Redis server in ACME_CACHE: it writes a key, reads it back and removes it. A fault is an answer of the
+// server that would prevent an order. A server that cannot be reached is a note (see Notes) and no fault, because it may start
+// later than the site. For the same reason the site does not call this at its start.
 func CheckStore(o Options) []Fault {
 	if o.Mode != ACME || !isRedis(o.CacheDir) {
 		return nil
@@ -46,15 +46,15 @@ func CheckStore(o Options) []Fault {
 
 var errReadBack = errors.New("what was written is not what is read")
 
-// roundTrip does to a key what is done to a certificate. The key has a life of a minute, so that it also goes where we
-// have no right to remove it.
+// roundTrip writes, reads and removes a key as large as a certificate. Redis removes it after a minute if this user may not.
 func (r redis) roundTrip(ctx context.Context) error {
 	name, data := "check-"+rand.Text(), bytes.Repeat([]byte(rand.Text()), 16<<10/26)
 	if _, err := r.do(ctx, "SET", redisPrefix+name, data, "EX", 60); err != nil {
 		return err
 	}
 	got, err := r.get(ctx, name)
-	if _, delErr := r.do(ctx, "DEL", redisPrefix+name); err == nil && delErr != nil && !strings.Contains(delErr.Error(), "NOPERM") {
+	if _, delErr := r.do(ctx, "DEL", redisPrefix+name); err == nil && delErr != nil &&
+		!strings.Contains(delErr.Error(), "NOPERM") {
 		err = delErr
 	}
 	if err == nil && !bytes.Equal(got, data) {
@@ -63,12 +63,13 @@ func (r redis) roundTrip(ctx context.Context) error {
 	return err
 }
 
-// redisRefusals are what a server says that takes no key. The first word of its answer is the kind:
+// redisRefusals explain the errors of a server that refuses a key. The first word of an error is its kind:
 // https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
 var redisRefusals = map[string]struct{ words, fix string }{
-	"WRONGPASS":   {"refuses the password", "look at user and password in the URL; " + encodePassword},
-	"NOAUTH":      {"asks for a password", "put user:password@ before the host; " + encodePassword},
-	"NOPERM":      {"does not let this user write", "allow it: ACL SETUSER name ~" + redisPrefix + "* +get +set +del +rename +select"},
+	"WRONGPASS": {"refuses the password", "look at user and password in the URL; " + encodePassword},
+	"NOAUTH":    {"asks for a password", "put user:password@ before the host; " + encodePassword},
+	"NOPERM": {"does not let this user read and write", "allow it: ACL SETUSER name ~" + redisPrefix +
+		"* +get +set +del +rename +select"},
 	"READONLY":    {"only reads", "this is a replica: name the primary"},
 	"OOM":         {"has no memory left", "raise maxmemory, or give the site a server of its own"},
 	"MISCONF":     {"does not write", "it cannot save to its disk, and takes nothing until it can: look at the server's log"},
@@ -78,16 +79,18 @@ var redisRefusals = map[string]struct{ words, fix string }{
 	"LOADING":     {"is still reading its data", "try again in a moment"},
 }
 
-// redisAdvice explains what the server answered; an empty problem where it did not answer.
+// redisAdvice explains an error that the server answered with. The problem is empty for any other error.
 func redisAdvice(err error) (problem, fix string) {
 	switch {
 	case errors.Is(err, errReadBack), isMissing(err):
-		return "the server does not give back what was written", "use a server that keeps what it is given, and no cache that drops keys"
+		return "the server does not give back what was written",
+			"use a server that keeps what it is given, and no cache that drops keys"
 	case isUntrusted(err):
 		return "the server's certificate is not trusted: " + err.Error(),
 			"name the file with its CA in SSL_CERT_FILE, or let the server have a certificate for the name in the URL"
 	case refusedByPeer(err):
-		return "the server ends the TLS handshake: " + err.Error(), "let it take clients without a certificate (tls-auth-clients no), or look at its log"
+		return "the server ends the TLS handshake: " + err.Error(),
+			"let it take clients without a certificate (tls-auth-clients no), or look at its log"
 	}
 	answer, ok := errors.AsType[redigo.Error](err)
 	if !ok {
@@ -96,31 +99,32 @@ func redisAdvice(err error) (problem, fix string) {
 	kind, rest, _ := strings.Cut(string(answer), " ")
 	switch {
 	case kind == "ERR" && strings.Contains(rest, "AUTH"):
-		return "the server refuses the password: it has none set", "take the password out of the URL, or set requirepass at the server"
+		return "the server refuses the password: it has none set",
+			"take the password out of the URL, or set requirepass at the server"
 	case kind == "ERR" && strings.Contains(rest, "DB index"):
 		return "the server has no database of this number", "write /0 at the end of the URL, or another number that it has"
 	}
-	// Its kind alone is shown: the rest of an answer may repeat what the server was sent.
+	// Only the kind is shown, because the rest of an answer may repeat the password.
 	known := redisRefusals[kind]
 	return fmt.Sprintf("the server %s (%s), so no order could be placed", cmp.Or(known.words, "does not take a key"), kind),
 		cmp.Or(known.fix, "ask the server with redis-cli: SET "+redisPrefix+"check 1")
 }
 
-// isUntrusted reports a handshake that failed by the server's certificate.
+// isUntrusted reports whether a handshake failed because of the server's certificate.
 func isUntrusted(err error) bool {
 	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	return ok || unknown
 }
 
-// refusedByPeer reports a TLS alert that the server sent.
+// refusedByPeer reports whether the server ended the handshake with a TLS alert.
 func refusedByPeer(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error"
 }
 
-// otherTransport tries the port the other way: with TLS where the URL has none, and without it where the URL has it. The
-// password is not sent. It has a time of its own, because a plain Redis does not answer a TLS hello at all.
+// otherTransport tries the port with TLS where the URL asks for none, and without TLS where the URL asks for it. It does not
+// send the password. It has a timeout of its own, because Redis without TLS does not answer a TLS hello at all.
 func (r redis) otherTransport() (problem, fix string) {
 	u, err := r.address()
 	if err != nil {
@@ -135,7 +139,7 @@ func (r redis) otherTransport() (problem, fix string) {
 	conn.SetDeadline(time.Now().Add(2 * time.Second))
 	plain := strings.TrimSuffix(u.Scheme, "s")
 	if !r.overTLS() {
-		// Whose certificate it is does not matter for the question whether this port speaks TLS.
+		// Any certificate will do: the question is only whether this port speaks TLS.
 		hello := tls.Client(conn, &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: true})
 		err := hello.Handshake()
 		if err == nil || refusedByPeer(err) {

@@ -45,7 +45,7 @@ type listener struct {
 	maxOrders int
 	amend     func(payload map[string]any) error // of a new order; nil: none
 	sign      func(protected, payload string) (string, error)
-	keep      func(pendingOrder) // nil: none
+	keep      func(pendingOrder) // see order
 
 	mu       sync.Mutex
 	newOrder string        // URL
@@ -53,7 +53,7 @@ type listener struct {
 	orders   int
 	order    pendingOrder // under way
 	chain    []byte       // the last response to a request for its certificate
-	gone     bool         // the CA has the order no more
+	gone     bool         // the CA no longer has the order
 	problems []Problem
 	closed   bool
 }
@@ -75,7 +75,7 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	case closed:
 		return nil, errAttemptOver
 	case isOrder && skew.Abs() > maxSkew:
-		// What is issued would be not valid yet, or expired.
+		// The new certificate would not be valid yet, or expired.
 		side := "ahead of"
 		if skew < 0 {
 			side = "behind"
@@ -99,7 +99,7 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	return l.send(r, isOrder)
 }
 
-// send reads the response whole, here, where its time is bounded.
+// send reads the whole response, so that RoundTrip's timeout applies to the body too.
 func (l *listener) send(r *http.Request, isOrder bool) (*http.Response, error) {
 	resp, err := l.authority.transport.RoundTrip(r)
 	if err != nil {
@@ -172,7 +172,8 @@ func (l *listener) read(a answer, isOrder bool) {
 		}
 	}
 	if isOrder && said.Finalize != "" {
-		l.order = newPendingOrder(a.resolve(a.response.Header.Get("Location")), canonicalURL(said.Finalize), said.Expires, time.Now())
+		location := a.resolve(a.response.Header.Get("Location"))
+		l.order = newPendingOrder(location, canonicalURL(said.Finalize), said.Expires, time.Now())
 	}
 	if said.Certificate != "" && l.order.Key != nil {
 		l.order.Certificate, l.problems = canonicalURL(said.Certificate), nil // earlier problems did not prevent the certificate
@@ -228,7 +229,7 @@ func (l *listener) pending() pendingOrder {
 	return l.order
 }
 
-// takeChain is the last response to a request for the certificate, and what was complained of instead, each once.
+// takeChain returns the last response to a request for the certificate and the problems since the last call, and forgets both.
 func (l *listener) takeChain() ([]byte, []Problem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -237,7 +238,7 @@ func (l *listener) takeChain() ([]byte, []Problem) {
 	return data, problems
 }
 
-// lose notes that the CA has the order no more.
+// lose notes that the order is over.
 func (l *listener) lose() {
 	l.mu.Lock()
 	l.gone = true

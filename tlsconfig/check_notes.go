@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// fileNotes is what an operator should know of the pairs of files, and no reason to refuse the start.
+// fileNotes tells what an operator should know about pairs of files, though the server starts with them.
 func fileNotes(o Options) []string {
 	var notes []string
 	for i := range min(len(o.CertFiles), len(o.KeyFiles)) {
@@ -26,16 +26,18 @@ func fileNotes(o Options) []string {
 		switch {
 		case !ok:
 		case mode&0o007 != 0:
-			notes = append(notes, fmt.Sprintf("every user of this machine can read TLS_KEY_FILE=%q (mode %04o)\n      → chmod 600 %s", p.keyFile, mode, p.keyFile))
+			notes = append(notes, fmt.Sprintf("every user of this machine can read TLS_KEY_FILE=%q (mode %04o)\n      → chmod 600 %s",
+				p.keyFile, mode, p.keyFile))
 		case mode&0o077 != 0:
-			notes = append(notes, fmt.Sprintf("a group can read TLS_KEY_FILE=%q (mode %04o)\n      → unless that is how the server reads it: chmod 600 %s",
+			notes = append(notes, fmt.Sprintf("a group can read TLS_KEY_FILE=%q (mode %04o)\n"+
+				"      → unless that is how the server reads it: chmod 600 %s",
 				p.keyFile, mode, p.keyFile))
 		}
 	}
 	return notes
 }
 
-// cacheNotes is who else can change what is in ACME_CACHE, or read the keys there.
+// cacheNotes tells which files of ACME_CACHE other users can read, and which directories they can change.
 func cacheNotes(o Options) []string {
 	if isRedis(o.CacheDir) {
 		return nil
@@ -49,9 +51,11 @@ func cacheNotes(o Options) []string {
 		switch {
 		case !ok:
 		case entry.IsDir() && mode&0o022 != 0:
-			notes = append(notes, fmt.Sprintf("others than its owner can replace what is in ACME_CACHE: %s has mode %04o\n      → chmod 700 %s", path, mode, path))
+			notes = append(notes, fmt.Sprintf("users other than its owner can replace files in ACME_CACHE: %s has mode %04o\n"+
+				"      → chmod 700 %s", path, mode, path))
 		case entry.Type().IsRegular() && mode&0o077 != 0:
-			notes = append(notes, fmt.Sprintf("others than its owner can read a file of ACME_CACHE, which holds keys: %s has mode %04o\n      → chmod 600 %s", path, mode, path))
+			notes = append(notes, fmt.Sprintf("users other than its owner can read a file of ACME_CACHE, where private keys are: %s has mode %04o\n"+
+				"      → chmod 600 %s", path, mode, path))
 		}
 		if len(notes) == 3 {
 			return fs.SkipAll

@@ -40,10 +40,10 @@ func newClientCAs(file string, log *slog.Logger) (*clientCAs, error) {
 	return c, nil
 }
 
-// live has config ask for certificates of the CAs as they are at each handshake. A configuration that crypto/tls gets for a
-// client is complete, so it is a copy of config as its owner has finished it by the first handshake. The keys of session
-// tickets stay config's. crypto/tls verifies the client's chain again at a resumption, against the pool of the copy, so a
-// client cannot resume once its CA is gone.
+// live makes config verify clients against the CAs at the time of each handshake. GetConfigForClient must return a complete
+// configuration, so it returns a copy of config, made at the first handshake, when config's owner has finished it. The copy
+// uses the session ticket keys of config. crypto/tls verifies the client's chain again at a resumption, against the pool of
+// the copy, so a client cannot resume after its CA was removed.
 func (c *clientCAs) live(config *tls.Config) *tls.Config {
 	if c == nil {
 		return config
@@ -61,7 +61,7 @@ func (c *clientCAs) live(config *tls.Config) *tls.Config {
 	return config
 }
 
-// run looks at the file until ctx is done, as often as at certificates.
+// run reads the file until ctx is done, as often as certificate files are read.
 func (c *clientCAs) run(ctx context.Context) {
 	if c == nil {
 		return
@@ -80,7 +80,7 @@ func (c *clientCAs) run(ctx context.Context) {
 	}
 }
 
-// reload has run look at once.
+// reload makes run read the file at once.
 func (c *clientCAs) reload() {
 	if c == nil {
 		return
@@ -91,8 +91,8 @@ func (c *clientCAs) reload() {
 	}
 }
 
-// look reads the file and takes up what is new and usable. now skips the wait for a second equal look, without which a file
-// that is still being written could be taken for a shorter one.
+// look reads the file, and serves CAs that are new and usable. It waits until two reads in a row are equal, because a file that
+// is still being written could look like a shorter one. now skips this wait.
 func (c *clientCAs) look(now bool) {
 	pool, sum, err := readClientCAs(c.file)
 	stable := sum == c.seen
@@ -128,8 +128,8 @@ func readClientCAs(file string) (pool *x509.CertPool, sum [32]byte, err error) {
 	return pool, sha256.Sum256(data), err
 }
 
-// parseClientCAs wants certificates of CAs alone, and one at least that has not expired: what crypto/x509 skips in silence
-// would be a CA that an operator believes to be trusted, or to have been replaced.
+// parseClientCAs accepts only CA certificates, and wants at least one that has not expired. crypto/x509 would skip the others
+// without a word, and the operator would believe that they are trusted.
 func parseClientCAs(data []byte, now time.Time) (*x509.CertPool, error) {
 	file := chain.Parse(data)
 	certs, problems := file.Certificates()
@@ -142,10 +142,10 @@ func parseClientCAs(data []byte, now time.Time) (*x509.CertPool, error) {
 	pool, valid := x509.NewCertPool(), false
 	var expired time.Time // the last one
 	for i, ca := range certs {
-		// Version 1 knows no constraints; its roots are CAs.
+		// Certificates of version 1 have no constraints, and its roots are CAs.
 		signs := ca.KeyUsage == 0 || ca.KeyUsage&x509.KeyUsageCertSign != 0
 		if ca.Version >= 3 && !(ca.BasicConstraintsValid && ca.IsCA && signs) {
-			return nil, fmt.Errorf("certificate %d in it, of %q, is no CA's", i+1, ca.Subject.String())
+			return nil, fmt.Errorf("certificate %d in it, of %q, is not a CA certificate", i+1, ca.Subject.String())
 		}
 		if now.After(ca.NotAfter) {
 			expired = ca.NotAfter

@@ -65,7 +65,7 @@ func badClientCAs(t testing.TB, good []byte, leaf tls.Certificate) map[string]st
 		"empty":                   {nil, "no PEM certificate"},
 		"text":                    {[]byte("the CA\n"), "no PEM certificate"},
 		"HTML":                    {[]byte("<!doctype html>"), "no PEM certificate"},
-		"a leaf":                  {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Certificate[0]}), "is no CA's"},
+		"a leaf":                  {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Certificate[0]}), "is not a CA certificate"},
 		"a leaf after the CA":     {append(bytes.Clone(good), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Certificate[0]})...), "certificate 2 in it, of"},
 		"cut off":                 {good[:len(good)-30], "block 1 cannot be read"},
 		"cut off in the second":   {append(bytes.Clone(good), good[:len(good)/2]...), "block 2 cannot be read"},
@@ -200,6 +200,30 @@ func (s *clientSite) until(t *testing.T, words string) {
 	}
 }
 
+// visitorConfig is a client that sends its certificate also where the server asks for one of another CA.
+func visitorConfig(version uint16, client tls.Certificate) *tls.Config {
+	return &tls.Config{
+		ServerName: "a.test", InsecureSkipVerify: true, MaxVersion: version, ClientSessionCache: tls.NewLRUClientSessionCache(4),
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &client, nil },
+	}
+}
+
+// badFilesChangeNothing puts each bad file in place, and wants a client that was let in before to resume.
+func (s *clientSite) badFilesChangeNothing(t *testing.T, returning *tls.Config, ca []byte, client tls.Certificate) {
+	t.Helper()
+	for name, bad := range badClientCAs(t, ca, client) {
+		write(t, s.file, bad.data)
+		s.reload()
+		s.until(t, bad.says)
+		if in, resumed := s.visit(t, returning); !in || !resumed {
+			t.Errorf("%s: with a bad file in place, a client of the old CA is let in: %v, by a resumption: %v", name, in, resumed)
+		}
+	}
+	if !strings.Contains(s.log.String(), "level=ERROR") {
+		t.Error("a bad file is no ERROR in the log")
+	}
+}
+
 func TestReplacedClientCAsHoldForHandshakesAndResumptions(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []Mode{Files, ACME} {
@@ -209,10 +233,7 @@ func TestReplacedClientCAsHoldForHandshakesAndResumptions(t *testing.T) {
 				oldCA, oldClient := newClientCA(t, "old", time.Hour)
 				newCA, newClient := newClientCA(t, "new", time.Hour)
 				s := serveClients(t, mode, oldCA)
-				config := func(client tls.Certificate) *tls.Config {
-					return &tls.Config{ServerName: "a.test", InsecureSkipVerify: true, MaxVersion: version, ClientSessionCache: tls.NewLRUClientSessionCache(4),
-						GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &client, nil }} // also where its CA is not asked for
-				}
+				config := func(client tls.Certificate) *tls.Config { return visitorConfig(version, client) }
 				returning := config(oldClient)
 				if in, _ := s.visit(t, returning); !in {
 					t.Fatal("a client of the old CA is refused before the change")
@@ -224,17 +245,7 @@ func TestReplacedClientCAsHoldForHandshakesAndResumptions(t *testing.T) {
 					t.Fatal("a client of the new CA is let in before the change")
 				}
 
-				for name, bad := range badClientCAs(t, newCA, newClient) {
-					write(t, s.file, bad.data)
-					s.reload()
-					s.until(t, bad.says)
-					if in, resumed := s.visit(t, returning); !in || !resumed {
-						t.Errorf("%s: with a bad file in place, a client of the old CA is let in: %v, by a resumption: %v", name, in, resumed)
-					}
-				}
-				if !strings.Contains(s.log.String(), "level=ERROR") {
-					t.Error("a bad file is no ERROR in the log")
-				}
+				s.badFilesChangeNothing(t, returning, newCA, newClient)
 
 				write(t, s.file, newCA)
 				s.reload()

@@ -123,7 +123,7 @@ func (f *files) look(now bool) {
 	}
 }
 
-// lookAt takes up what was read if it is better than what is served.
+// lookAt serves the pair that was read if it is better than the one that is served.
 func (f *files) lookAt(p *pair, c content, now bool) (changed bool) {
 	log := f.options.Log.With("file", p.certFile)
 	stable := c.sum == p.seen
@@ -146,14 +146,16 @@ func (f *files) lookAt(p *pair, c content, now bool) (changed bool) {
 	if problem != "" && !f.lesserEvil(p, cert, v) {
 		if problem != p.problem {
 			p.problem = problem
-			log.Error("the certificate in the files is not usable; the old one stays", "error", problem, "old_not_after", p.cert.Leaf.NotAfter)
+			log.Error("the certificate in the files is not usable; the old one stays", "error", problem, "old_not_after",
+				p.cert.Leaf.NotAfter)
 		}
 		return false
 	}
 	old := p.cert.Leaf.NotAfter
 	p.cert, p.served, p.flaw, p.problem, p.warned = cert, c.sum, problem, problem, time.Time{}
 	if problem != "" {
-		log.Error("the certificate in the files is not usable; it is served, as visitors do not accept the old one either", "error", problem,
+		log.Error("the certificate in the files is not usable; it is served, as visitors do not accept the old one either",
+			"error", problem,
 			"names", leafNames(cert), "not_after", cert.Leaf.NotAfter, "old_not_after", old)
 		return true
 	}
@@ -173,7 +175,7 @@ func (f *files) needed(p *pair) []string {
 
 // lost is a fault where a leaf came without what made visitors accept the old one. It may be signed by itself, as the
 // certificates are that distributions make for a first start. Or the certificate that signed it is missing, and the old
-// pair has that one; where it does not, a root may have signed the leaf directly.
+// pair has that one: it was left out by mistake. If the old pair does not have it, a root may have signed the leaf directly.
 func lost(old *tls.Certificate, v verdict) []chain.Reason {
 	if v.SelfSigned && !usable(parsed(old), nil, nil, time.Now()).SelfSigned {
 		return []chain.Reason{{About: chain.Path, Text: "it is signed by itself, and the one before was signed by a CA",
@@ -185,8 +187,11 @@ func lost(old *tls.Certificate, v verdict) []chain.Reason {
 	for _, der := range old.Certificate[1:] {
 		signer, err := x509.ParseCertificate(der)
 		if err == nil && v.Served[0].CheckSignatureFrom(signer) == nil {
-			return []chain.Reason{{About: chain.Path, Text: fmt.Sprintf("the certificate that signed it, %q, is missing, and was there before", signer.Subject.CommonName),
-				Fix: "put the CA's chain behind your certificate, as in fullchain.pem"}}
+			return []chain.Reason{{
+				About: chain.Path,
+				Text:  fmt.Sprintf("the certificate that signed it, %q, is missing, and was there before", signer.Subject.CommonName),
+				Fix:   "put the CA's chain behind your certificate, as in fullchain.pem",
+			}}
 		}
 	}
 	return nil
@@ -204,7 +209,7 @@ func (f *files) lesserEvil(p *pair, cert *tls.Certificate, v verdict) bool {
 	return !usable(parsed(p.cert), nil, nil, time.Now()).OK()
 }
 
-// parsed is what a certificate sends.
+// parsed are the certificates that a tls.Certificate sends.
 func parsed(cert *tls.Certificate) []*x509.Certificate {
 	var out []*x509.Certificate
 	for _, der := range cert.Certificate {
@@ -215,7 +220,7 @@ func parsed(cert *tls.Certificate) []*x509.Certificate {
 	return out
 }
 
-// tell logs what an operator should know of a pair that is taken up. Without its path most visitors refuse it.
+// tell logs the notes on a pair that is served from now on. A lone leaf is a warning, because most visitors may refuse it.
 func (f *files) tell(p *pair, v verdict) {
 	if f.options.Mode == Local {
 		return

@@ -43,16 +43,19 @@ func checkFiles(o Options) []Fault {
 	return faults
 }
 
-// fault is a reason by the setting that it is about. Where a command mends it, that is the fix, with the file's own name.
+// fault is a reason as a fault of the setting that it is about. If a command mends the file, the fix is this command.
 func (p *pair) fault(r chain.Reason) Fault {
 	f := Fault{"TLS_CERT_FILE", p.certFile, r.Text,
-		fmt.Sprintf("point TLS_CERT_FILE and TLS_KEY_FILE at a current certificate chain and its own key; the key now is %q", p.keyFile)}
+		fmt.Sprintf("point TLS_CERT_FILE and TLS_KEY_FILE at a current certificate chain and its own key; the key now is %q",
+			p.keyFile)}
 	if r.Key {
-		f.Setting, f.Value, f.Fix = "TLS_KEY_FILE", p.keyFile, fmt.Sprintf("point TLS_KEY_FILE at the key of TLS_CERT_FILE=%q", p.certFile)
+		f.Setting, f.Value, f.Fix = "TLS_KEY_FILE", p.keyFile,
+			fmt.Sprintf("point TLS_KEY_FILE at the key of TLS_CERT_FILE=%q", p.certFile)
 	}
 	switch {
 	case r.Text == errDeveloped.Error():
-		f.Fix = "point TLS_CERT_FILE and TLS_KEY_FILE at a certificate of a public authority, set TLS_MODE=acme to get one, or set ENV=dev"
+		f.Fix = "point TLS_CERT_FILE and TLS_KEY_FILE at a certificate of a public authority, " +
+			"set TLS_MODE=acme to get one, or set ENV=dev"
 	case r.Fix != "":
 		f.Fix = strings.NewReplacer(" CERT ", " "+p.certFile+" ", " KEY ", " "+p.keyFile+" ").Replace(r.Fix)
 	}

@@ -136,7 +136,8 @@ func newUnsaved(o Options, names []string, cause error) (Source, error) {
 	}
 	o.say(fmt.Sprintf("certificate  not saved: %s: %v", changes, cause))
 	o.say("             to keep it, make that folder writable, or set TLS_CERT_FILE and TLS_KEY_FILE to files in one that is")
-	u.config, u.clients, err = serverConfig(o, func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return u.current.Load(), nil })
+	u.config, u.clients, err = serverConfig(o,
+		func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return u.current.Load(), nil })
 	return u, err
 }
 

@@ -19,7 +19,7 @@ type pair struct {
 	certFile, keyFile string
 	cert              *tls.Certificate // being served
 	served            [32]byte         // content of the two files that cert came from
-	flaw              string           // why visitors do not accept cert, which was taken up for want of a better one
+	flaw              string           // why visitors do not accept cert, which is served because there is no better one
 	seen              [32]byte         // content at the last look
 	problem           string           // what is wrong with the files' present content
 	warned            time.Time
@@ -52,8 +52,8 @@ func (p *pair) read() content {
 	return c
 }
 
-// judge judges what was read, and makes of it what crypto/tls serves; nil where no certificate belongs to the key. In
-// production a development certificate is a fault too. The path of one in development is localca's to keep, which knows
+// judge judges what was read, and returns the certificate for crypto/tls. It is nil if no certificate belongs to the key. In
+// production a development certificate is a fault too. In development the path is not judged: localca makes it, and knows
 // when the clock is wrong.
 func (c content) judge(names []string, o Options) (*tls.Certificate, verdict) {
 	v := c.pair.Judge(names, time.Now())
@@ -70,7 +70,7 @@ func (c content) judge(names []string, o Options) (*tls.Certificate, verdict) {
 	return cert, v
 }
 
-// explain is what is wrong, in one line. The certificate's file is named by what stands around it.
+// explain is what is wrong, in one line. It names the key's file. The caller names the certificate's.
 func (p *pair) explain(faults []chain.Reason) string {
 	lines := make([]string, len(faults))
 	for i, r := range faults {

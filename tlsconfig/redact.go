@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// Redacted is a value as it may be shown. Of a URL with a user or password only the scheme and what is surely a host
-// are left: a password with a / or # in it ends the host for a URL parser, and the rest of the password then looks like
-// a path. Everything that shows a setting uses it. A value that is no URL stays as it is.
+// Redacted is a setting's value as it may be shown. Of a URL with a user or password it keeps only the scheme, and a host that
+// cannot be a part of the password. A parsed URL is not enough: for a URL parser a / or # in the password ends the host, and
+// the rest of the password looks like a path. A value that is not a URL stays as it is.
 func Redacted(value string) string {
 	scheme, rest, ok := strings.Cut(value, "://")
 	if !ok {
-		if i := strings.LastIndexByte(value, '@'); i >= 0 && strings.Contains(value[:i], ":") && !strings.HasPrefix(value, "mailto:") { // user:password@host
+		if i := strings.LastIndexByte(value, '@'); i >= 0 && strings.Contains(value[:i], ":") &&
+			!strings.HasPrefix(value, "mailto:") { // user:password@host
 			return "…"
 		}
 		if storeScheme.MatchString(value) { // redis:password

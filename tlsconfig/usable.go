@@ -11,8 +11,8 @@ import (
 // A verdict tells faults from notes; see package chain.
 type verdict = chain.Verdict
 
-// usable judges a certificate, what came with it in any order, and its key, as clients that ask for names will. It is the
-// one judgement of pairs: at the start, while running, for what a CA sends, and in check.
+// usable judges certificates and a key as clients that ask for names will. Every pair is judged by these rules: at the start,
+// while running, in check, and when a CA sends one.
 func usable(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now time.Time) verdict {
 	return chain.Judge(certs, key, names, now)
 }

@@ -1,9 +1,9 @@
 // Package chain reads certificate and key files, and judges them as visitors' clients will: without a network, without
 // roots, and with a reason for everything that a client would refuse.
 //
-// Clients verify the path from the certificate to a root that they know. Of this path only the root is theirs: the rest is
-// in the file, so whether it holds together is known here. A web server that looks at its own certificate alone serves a
-// path that is broken, and only its visitors notice.
+// Clients verify the path from the certificate to a root that they know. Only the root is theirs. The rest of the path is in
+// the file, so a server can verify it too. A server that verifies its own certificate only would also serve a broken path,
+// and only its visitors would notice.
 package chain
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Reason is one thing about a pair, with what to do where that is known.
+// Reason is one finding about a pair, with what to do where that is known.
 type Reason struct {
 	Text  string // what is found; "it" is the certificate
 	Fix   string // the command or the step that mends it; may be empty
@@ -27,10 +27,10 @@ type Part string
 
 const (
 	Files   Part = "files" // what cannot be read, and what does not belong together
-	Dates   Part = "dates" // of the leaf, as the following
+	Dates   Part = "dates" // of the leaf, and so are names, purpose and key
 	Names   Part = "names"
 	Purpose Part = "purpose"
-	Key     Part = "key"  // and the signature
+	Key     Part = "key"  // of the leaf, and its signature
 	Path    Part = "path" // to the root
 )
 
@@ -45,8 +45,8 @@ func (r Reason) String() string {
 type Verdict struct {
 	Faults, Notes []Reason
 
-	// Served is what to send: the leaf, then its path upwards, without what has nothing to do with it. It is empty when
-	// no certificate belongs to the key. It is there in spite of faults: an operator may have nothing better.
+	// Served is what to send: the leaf, then its path upwards, without unrelated certificates. It is empty when no certificate
+	// belongs to the key. Faults do not empty it, because an operator may have nothing better to serve.
 	Served []*x509.Certificate
 
 	// Alone says that no CA certificate came with the leaf. That is right where a root signed it directly, as private CAs

@@ -23,7 +23,7 @@ func damaged(b block, file string) Reason {
 		return unreadable(b, "its line breaks are lost", copyAgain)
 	case !bytes.Contains(b.text, []byte("\n")):
 		return unreadable(b, "its lines end in carriage returns alone", fmt.Sprintf("tr '\\r' '\\n' < %s > NEW", file))
-	case indent.Match(b.text):
+	case indent.Match(b.text[:end]):
 		return unreadable(b, "its lines are indented", fmt.Sprintf("sed 's/^[ \\t]*//' %s > NEW", file))
 	case !bytes.HasPrefix(b.text[end:], []byte("-----END "+b.label+"-----")):
 		return unreadable(b, fmt.Sprintf("it begins as %q and ends as something else", b.label), copyAgain)
@@ -58,7 +58,8 @@ func (f *File) none(data []byte) {
 		text = "it is a Java key store"
 		certFix, keyFix = keytool, keytool
 	case bytes.Contains(data, []byte("BEGIN ")):
-		text, certFix, keyFix = "its BEGIN line is damaged: it has five hyphens before and behind, -----BEGIN …-----", copyAgain, copyAgain
+		text, certFix, keyFix = "its BEGIN line is damaged: it has five hyphens before and behind, -----BEGIN …-----",
+			copyAgain, copyAgain
 	case data[0] == 0x30:
 		text, certFix, keyFix = binary(data)
 	default:
@@ -77,11 +78,12 @@ func (f *File) none(data []byte) {
 }
 
 const (
-	keytool   = "keytool -importkeystore -srckeystore STORE -destkeystore NEW.p12 -deststoretype PKCS12; openssl pkcs12 -in NEW.p12 -nodes -out NEW"
+	keytool = "keytool -importkeystore -srckeystore STORE -destkeystore NEW.p12 -deststoretype PKCS12; " +
+		"openssl pkcs12 -in NEW.p12 -nodes -out NEW"
 	copyAgain = "copy the file again as it was issued"
 )
 
-// binary tells apart what starts with an ASN.1 sequence.
+// binary names the format of a file that starts with an ASN.1 sequence.
 func binary(data []byte) (text, certFix, keyFix string) {
 	head := data[:min(len(data), 24)]
 	if _, err := x509.ParseCertificate(data); err == nil {
@@ -95,7 +97,8 @@ func binary(data []byte) (text, certFix, keyFix string) {
 		return "it is PKCS#7 in DER, the binary format", "openssl pkcs7 -inform DER -print_certs -in CERT -out NEW", ""
 	}
 	if i := bytes.Index(head, []byte("\x02\x01\x03\x30")); i > 0 && i < 7 {
-		return "it is PKCS#12 (.pfx, .p12)", "openssl pkcs12 -in CERT -nokeys -out NEW", "openssl pkcs12 -in KEY -nocerts -nodes -out NEW"
+		return "it is PKCS#12 (.pfx, .p12)", "openssl pkcs12 -in CERT -nokeys -out NEW",
+			"openssl pkcs12 -in KEY -nocerts -nodes -out NEW"
 	}
 	return "it is in a binary format", "", ""
 }

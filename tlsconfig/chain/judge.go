@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// Judge says what clients that ask for names will make of a certificate, the ones that came with it in any order, and its
-// key at that moment. The leaf is the certificate that belongs to the key, wherever it stands. Without a key, as a client
-// sees them, the first one is the leaf (RFC 8446 §4.4.2).
+// Judge judges certificates and a key as clients that ask for names will at that moment. The leaf is the certificate that
+// belongs to the key, and the others may be in any order. Without a key the first certificate is the leaf, as it is for a
+// client (RFC 8446 §4.4.2).
 func Judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now time.Time) Verdict {
 	if key == nil && len(certs) > 0 {
 		return judgeLeaf(certs, 0, names, now, false)
@@ -24,7 +24,7 @@ func Judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now
 	return judge(certs, key, names, now, false)
 }
 
-// judge is Judge. Damaged says that certificates could not be read, so that a missing one needs no further word.
+// judge is Judge, with damaged for certificates that could not be read. Then a missing certificate is not reported as well.
 func judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now time.Time, damaged bool) Verdict {
 	if len(certs) == 0 {
 		v := Verdict{}
@@ -47,7 +47,7 @@ func judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now
 	if found {
 		return best
 	}
-	// Whatever else is wrong is said too, of the certificate that is the leaf by its looks.
+	// No certificate belongs to the key. The other faults are those of the first certificate that is not a CA's.
 	leaf := max(0, slices.IndexFunc(certs, func(c *x509.Certificate) bool { return !c.IsCA }))
 	v := judgeLeaf(certs, leaf, names, now, damaged)
 	v.Served = nil
@@ -89,7 +89,7 @@ func (v *Verdict) names(leaf *x509.Certificate, names []string) {
 	}
 }
 
-// covers reports whether a certificate is for a host name, an address, or a wildcard as it stands in the certificate.
+// covers reports whether a certificate is for a host name, an address, or exactly that wildcard.
 func covers(leaf *x509.Certificate, name string) bool {
 	if strings.HasPrefix(name, "*.") {
 		return slices.ContainsFunc(leaf.DNSNames, func(n string) bool { return strings.EqualFold(n, name) })
@@ -110,7 +110,8 @@ func (v *Verdict) purpose(leaf *x509.Certificate) {
 		v.fault(Purpose, "its key may not sign a handshake (its key usage lacks digital signature), so browsers refuse it", "")
 	}
 	if n := len(leaf.UnhandledCriticalExtensions); n > 0 {
-		v.fault(Purpose, fmt.Sprintf("it has a critical extension (%s) that clients do not know, so they refuse it", leaf.UnhandledCriticalExtensions[0]), "")
+		v.fault(Purpose, fmt.Sprintf("it has a critical extension (%s) that clients do not know, so they refuse it",
+			leaf.UnhandledCriticalExtensions[0]), "")
 	}
 	if leaf.IsCA {
 		v.note(Purpose, "it is a CA certificate itself, which Firefox does not accept from a server", "")
@@ -151,11 +152,12 @@ func (v *Verdict) signature(leaf *x509.Certificate) {
 	case leaf.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
 		v.fault(Key, "it is signed by an algorithm that clients do not know", "")
 	case outdated(leaf) && !selfSigned(leaf):
-		v.fault(Key, "it is signed by "+leaf.SignatureAlgorithm.String()+", which clients refuse", "get a certificate from a CA of today")
+		v.fault(Key, "it is signed by "+leaf.SignatureAlgorithm.String()+", which clients refuse",
+			"get a certificate from a CA of today")
 	}
 }
 
-// outdated reports whether a certificate's signature is by a hash that can be forged. Nobody verifies that of a root.
+// outdated reports whether a certificate's signature is by a hash that can be forged. Clients do not verify a root's.
 func outdated(c *x509.Certificate) bool {
 	switch c.SignatureAlgorithm {
 	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
@@ -181,7 +183,8 @@ func mismatch(leaf *x509.Certificate, key crypto.PrivateKey) Reason {
 		ours = kind(signer.Public())
 	}
 	if ours != theirs {
-		return Reason{About: Files, Key: true, Text: "belongs to another certificate: the key is " + ours + ", the certificate's is " + theirs}
+		return Reason{About: Files, Key: true, Text: "belongs to another certificate: the key is " + ours +
+			", the certificate's is " + theirs}
 	}
 	return Reason{About: Files, Text: "the key belongs to another certificate"} // either file may be the wrong one
 }

@@ -21,7 +21,7 @@ func (f *File) key(b block) {
 	case b.Block == nil:
 		problem(damaged(b, "KEY"))
 	case b.label == "OPENSSH PRIVATE KEY":
-		// openssh/PROTOCOL.key: a magic word, then the cipher's name behind its length.
+		// The format (openssh/PROTOCOL.key) begins with a magic word, the length of the cipher's name and this name.
 		if bytes.HasPrefix(b.Bytes, []byte("openssh-key-v1\x00\x00\x00\x00\x04none")) {
 			problem(Reason{About: Files, Text: "is a key in OpenSSH's own format", Fix: sshKey})
 		} else {

@@ -13,7 +13,7 @@ import (
 
 const fullchain = "put the CA's chain behind your certificate, as in fullchain.pem"
 
-// path finds who signed the leaf and what is above, judges the first and describes the rest.
+// path finds the certificates that signed the leaf, and those above. It judges the signers and describes the rest.
 func (v *Verdict) path(certs []*x509.Certificate, at int, now time.Time, damaged bool) {
 	leaf := certs[at]
 	var others []*x509.Certificate // each once
@@ -42,7 +42,8 @@ func (v *Verdict) path(certs []*x509.Certificate, at int, now time.Time, damaged
 	case v.SelfSigned:
 		v.note(Path, "it is signed by itself: only clients that were given it accept it", "")
 	case v.Alone:
-		v.note(Path, fmt.Sprintf("no CA certificate came with it: clients accept it only where %q is a root that they know", name(leaf.Issuer)), fullchain)
+		v.note(Path, fmt.Sprintf("no CA certificate came with it: clients accept it only where %q is a root that they know",
+			name(leaf.Issuer)), fullchain)
 	default:
 		v.fault(Path, stranger(leaf, others), fullchain)
 	}
@@ -56,11 +57,11 @@ func signed(child, parent *x509.Certificate) bool {
 	}
 	err := parent.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature)
 	var insecure x509.InsecureAlgorithmError
-	return err == nil || errors.As(err, &insecure) // MD5: cannot be told, and is a fault of its own
+	return err == nil || errors.As(err, &insecure) // crypto/x509 does not verify MD5, which is a fault of its own
 }
 
-// signersOf are those of others that signed c, the ones that clients accept first: a CA may have several certificates for
-// one key, from several roots, and any one that holds is enough.
+// signersOf are those of others that signed c, sorted by their number of faults. A CA may have several certificates for one
+// key, from several roots, and one without faults is enough.
 func signersOf(c *x509.Certificate, others []*x509.Certificate, now time.Time) []*x509.Certificate {
 	var out []*x509.Certificate
 	for _, o := range others {
@@ -92,18 +93,20 @@ func (v *Verdict) signer(leaf *x509.Certificate, signers []*x509.Certificate, no
 	best := signers[0]
 	found := signerFaults(leaf, best, now)
 	for _, text := range found {
-		v.fault(Path, fmt.Sprintf("the certificate that signed it, %q, %s", name(best.Subject), text), "get the CA's present chain, and put it behind your certificate")
+		v.fault(Path, fmt.Sprintf("the certificate that signed it, %q, %s", name(best.Subject), text),
+			"get the CA's present chain, and put it behind your certificate")
 	}
 	if len(found) > 0 {
 		return
 	}
 	for _, twin := range signers[1:] {
 		if texts := signerFaults(leaf, twin, now); len(texts) > 0 {
-			v.note(Path, fmt.Sprintf("a second certificate of %q %s; the other one holds", name(twin.Subject), texts[0]), "")
+			v.note(Path, fmt.Sprintf("a second certificate of %q %s; the other one is good", name(twin.Subject), texts[0]), "")
 		}
 	}
 	if best.NotAfter.Before(leaf.NotAfter) {
-		v.note(Path, fmt.Sprintf("the certificate that signed it, %q, ends before it, on %s", name(best.Subject), date(best.NotAfter)), "")
+		v.note(Path, fmt.Sprintf("the certificate that signed it, %q, ends before it, on %s", name(best.Subject),
+			date(best.NotAfter)), "")
 	}
 }
 
@@ -119,21 +122,25 @@ func signerFaults(leaf, signer *x509.Certificate, now time.Time) []string {
 	add(now.Before(signer.NotBefore), "is valid only from "+date(signer.NotBefore)+"; is the clock right?")
 	add(!isCA(signer), "is not a CA's")
 	add(signer.KeyUsage != 0 && signer.KeyUsage&x509.KeyUsageCertSign == 0, "may not sign certificates (key usage)")
-	add(len(signer.ExtKeyUsage)+len(signer.UnknownExtKeyUsage) > 0 && !serves(signer), "may not sign certificates for servers (extended key usage)")
-	add(outdated(signer) && !selfSigned(signer), "is itself signed by "+signer.SignatureAlgorithm.String()+", which clients refuse")
+	add(len(signer.ExtKeyUsage)+len(signer.UnknownExtKeyUsage) > 0 && !serves(signer),
+		"may not sign certificates for servers (extended key usage)")
+	add(outdated(signer) && !selfSigned(signer),
+		"is itself signed by "+signer.SignatureAlgorithm.String()+", which clients refuse")
 	add(len(leaf.AuthorityKeyId) > 0 && len(signer.SubjectKeyId) > 0 && !bytes.Equal(leaf.AuthorityKeyId, signer.SubjectKeyId),
-		"has another key identifier than the one it asks for")
+		"has another key identifier than the certificate names")
 	if k, ok := signer.PublicKey.(*rsa.PublicKey); ok {
 		add(k.N.BitLen() < 2048, fmt.Sprintf("has a key, RSA %d, that is too short: clients refuse it", k.N.BitLen()))
 	}
-	if len(out) > 0 || now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) || outdated(leaf) || len(leaf.UnhandledCriticalExtensions) > 0 {
+	if len(out) > 0 || now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) || outdated(leaf) ||
+		len(leaf.UnhandledCriticalExtensions) > 0 {
 		return out
 	}
-	// The rest, name constraints and path length among it, as a client does that trusts the signer. What the leaf is
-	// for is judged by itself.
+	// Verify checks the rest, such as name constraints and path length, as a client that trusts the signer does. The purpose of
+	// the leaf is judged elsewhere.
 	roots := x509.NewCertPool()
 	roots.AddCert(signer)
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
 		out = append(out, plain(err))
 	}
 	return out
@@ -147,13 +154,13 @@ func plain(err error) string {
 		case x509.CANotAuthorizedForThisName:
 			return "may not sign for its names (name constraints): " + invalid.Detail
 		case x509.TooManyIntermediates:
-			return "may not stand so far up (path length)"
+			return "allows fewer CA certificates below it (path length)"
 		}
 	}
-	return "is not accepted above it: " + err.Error()
+	return "is not accepted as its signer: " + err.Error()
 }
 
-// isCA reports whether a certificate is a CA's. Roots of the nineties do not say so, and are still in use.
+// isCA reports whether a certificate is a CA's. Roots of version 1 cannot say so, and some are still in use.
 func isCA(c *x509.Certificate) bool {
 	return c.BasicConstraintsValid && c.IsCA || c.Version < 3 && selfSigned(c)
 }
@@ -162,32 +169,37 @@ func isCA(c *x509.Certificate) bool {
 func stranger(leaf *x509.Certificate, others []*x509.Certificate) string {
 	for _, o := range others {
 		if bytes.Equal(o.RawSubject, leaf.RawIssuer) {
-			return fmt.Sprintf("the certificate of %q in it has another key than the one that signed the leaf, so clients find no path to a root", name(o.Subject))
+			return fmt.Sprintf("the certificate of %q in it has another key than the one that signed the leaf, "+
+				"so clients find no path to a root", name(o.Subject))
 		}
 	}
 	i := slices.IndexFunc(others, isCA)
-	return fmt.Sprintf("none of the CA certificates in it signed the leaf: that is by %q, and in it is %q, so clients find no path to a root",
-		name(leaf.Issuer), name(others[i].Subject))
+	return fmt.Sprintf("none of the CA certificates in it signed the leaf: that is by %q, and in it is %q, "+
+		"so clients find no path to a root", name(leaf.Issuer), name(others[i].Subject))
 }
 
-// rest describes what is above the signer, and what is beside the path.
+// rest describes the certificates above the signer, and those that are not in the path.
 func (v *Verdict) rest(certs, others []*x509.Certificate, now time.Time) {
 	for _, c := range others {
 		at := slices.IndexFunc(certs, c.Equal) + 1
 		switch above := slices.IndexFunc(v.Served, c.Equal); {
 		case above < 0:
-			v.note(Path, fmt.Sprintf("certificate %d, %q, has nothing to do with the leaf; it is not served", at, name(c.Subject)), "")
+			v.note(Path, fmt.Sprintf("certificate %d, %q, has nothing to do with the leaf; it is not served", at,
+				name(c.Subject)), "")
 		case signed(v.Served[0], c): // judged
 		case now.After(c.NotAfter):
 			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, expired on %s", at, name(c.Subject), date(c.NotAfter)), "")
 		case now.Before(c.NotBefore):
-			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is valid only from %s", at, name(c.Subject), date(c.NotBefore)), "")
+			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is valid only from %s", at, name(c.Subject),
+				date(c.NotBefore)), "")
 		case selfSigned(c):
-			v.note(Path, fmt.Sprintf("certificate %d, %q, is a root: clients have it, or will not believe it", at, name(c.Subject)), "leave it out")
+			v.note(Path, fmt.Sprintf("certificate %d, %q, is a root: clients that trust it have it already", at,
+				name(c.Subject)), "leave it out")
 		case !isCA(c):
 			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is not a CA's", at, name(c.Subject)), "")
 		case outdated(c):
-			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is signed by %s", at, name(c.Subject), c.SignatureAlgorithm), "")
+			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is signed by %s", at, name(c.Subject),
+				c.SignatureAlgorithm), "")
 		}
 	}
 }

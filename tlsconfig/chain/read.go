@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// File is what a PEM file holds, as it stands.
+// File is the content of a PEM file.
 type File struct {
 	certs                     []*x509.Certificate
 	keys                      []crypto.Signer
-	certProblems, keyProblems []Reason // with the file as one of certificates, and as one of a key
+	certProblems, keyProblems []Reason // when it is used as a file of certificates, and as a file of a key
 	holdsCert, holdsKey       bool     // of that kind, readable or not
 }
 
@@ -33,14 +33,16 @@ var (
 	begin   = regexp.MustCompile(`-----BEGIN ([^\r\n-]*)-----`)
 )
 
-// Parse reads a PEM file. Unlike pem.Decode it passes over nothing in silence: a block that is damaged is a problem, and so
-// is one of another kind than a web server needs. A byte order mark is taken off, as Windows editors put one there.
+const noBegin = "it has an END line, and no BEGIN line with five hyphens before and behind"
+
+// Parse reads a PEM file. pem.Decode skips what it cannot read. For Parse a damaged block is a problem, and so is a block of
+// a kind that a web server does not need. It removes a byte order mark, which Windows editors write.
 func Parse(data []byte) *File {
 	f := &File{}
 	blocks := split(bytes.TrimPrefix(data, utf8BOM))
 	for _, b := range blocks {
 		if b.stray {
-			f.both(fmt.Sprintf("what stands behind block %d cannot be read: it has an END line, and no BEGIN line with five hyphens before and behind", b.number), copyAgain)
+			f.both(fmt.Sprintf("what stands behind block %d cannot be read: %s", b.number, noBegin), copyAgain)
 		}
 		switch kind := labels[b.label]; {
 		case strings.HasSuffix(b.label, "PRIVATE KEY"):
@@ -56,13 +58,13 @@ func Parse(data []byte) *File {
 	case len(blocks) == 0:
 		f.none(data)
 	case bytes.Contains(data[:bytes.Index(data, blocks[0].text)], endLine):
-		f.both("what stands before block 1 cannot be read: it has an END line, and no BEGIN line with five hyphens before and behind", copyAgain)
+		f.both("what stands before block 1 cannot be read: "+noBegin, copyAgain)
 	}
 	return f
 }
 
-// Certificates are those of the file in its order, and a problem for each block that cannot be read. One of the two is
-// never empty. Keys in the file are passed over.
+// Certificates are those of the file in its order, and a problem for each block that cannot be read. At least one of the two
+// is not empty. Keys in the file are ignored.
 func (f *File) Certificates() ([]*x509.Certificate, []Reason) {
 	switch {
 	case len(f.certProblems)+len(f.certs) > 0:
@@ -73,8 +75,8 @@ func (f *File) Certificates() ([]*x509.Certificate, []Reason) {
 	return nil, []Reason{{About: Files, Text: "holds no PEM certificate"}}
 }
 
-// PrivateKeys are those of the file in its order, and the problems with them. One of the two is never empty.
-// Certificates in the file are passed over.
+// PrivateKeys are those of the file in its order, and the problems with them. At least one of the two is not empty.
+// Certificates in the file are ignored.
 func (f *File) PrivateKeys() ([]crypto.Signer, []Reason) {
 	switch {
 	case len(f.keyProblems)+len(f.keys) > 0:
@@ -123,7 +125,7 @@ func (f *File) certificate(b block) {
 	f.certs = append(f.certs, cert)
 }
 
-// labels are the kinds of block that are known here, beside private keys.
+// labels are the known kinds of block, without private keys.
 var labels = map[string]int{
 	"CERTIFICATE": certificate, "X509 CERTIFICATE": certificate,
 	"EC PARAMETERS": harmless, "DH PARAMETERS": harmless, "X9.42 DH PARAMETERS": harmless, "X509 CRL": harmless,
@@ -134,25 +136,29 @@ const (
 	harmless    // often beside a certificate or key, and nothing that a web server needs
 )
 
-// other names a block that is neither certificate nor key, in both roles of the file.
+// other reports a block that is neither certificate nor key.
 func (f *File) other(b block) {
-	text, fix := fmt.Sprintf("block %d is %q, which is neither a certificate nor a key", b.number, b.label), "take it out of the file"
+	text, fix := fmt.Sprintf("block %d is %q, which is neither a certificate nor a key", b.number, b.label),
+		"take it out of the file"
 	switch b.label {
 	case "TRUSTED CERTIFICATE":
 		f.holdsCert = true
-		text, fix = fmt.Sprintf("block %d cannot be read: it is a TRUSTED CERTIFICATE, OpenSSL's own format", b.number), "openssl x509 -in CERT -out NEW"
+		text, fix = fmt.Sprintf("block %d cannot be read: it is a TRUSTED CERTIFICATE, OpenSSL's own format", b.number),
+			"openssl x509 -in CERT -out NEW"
 	case "PKCS7", "PKCS #7 SIGNED DATA", "CMS":
 		f.holdsCert = true
 		text, fix = fmt.Sprintf("block %d cannot be read: it is PKCS#7", b.number), "openssl pkcs7 -print_certs -in CERT -out NEW"
 	case "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST":
-		text, fix = fmt.Sprintf("block %d holds a certificate request, not a certificate", b.number), "send it to a CA, and use what the CA sends back"
+		text, fix = fmt.Sprintf("block %d holds a certificate request, not a certificate", b.number),
+			"send it to a CA, and use what the CA sends back"
 	case "PUBLIC KEY", "RSA PUBLIC KEY":
-		text, fix = fmt.Sprintf("block %d holds a public key", b.number), "take it out of the file; the private key is the one that starts with BEGIN PRIVATE KEY"
+		text, fix = fmt.Sprintf("block %d holds a public key", b.number),
+			"take it out of the file; the private key is the one that starts with BEGIN PRIVATE KEY"
 	}
 	f.both(text, fix)
 }
 
-// both is a problem with the file in either role.
+// both adds a problem with the file, whether it is used for certificates or for a key.
 func (f *File) both(text, fix string) {
 	f.certProblems = append(f.certProblems, Reason{About: Files, Text: text, Fix: fix})
 	f.keyProblems = append(f.keyProblems, Reason{About: Files, Text: text, Fix: fix, Key: true})

@@ -56,10 +56,6 @@ func TestIdleConnectionsKeepNewVisitorsOutNoMoreThanAtNginx(t *testing.T) {
 	}
 	ca := rig.NewCA(t, "Site")
 	config := &tls.Config{RootCAs: ca.Pool(), ServerName: shop, NextProtos: []string{"http/1.1"}}
-	limited := func(path string, args ...string) (string, []string) {
-		script := fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, descriptors)
-		return "/bin/sh", append([]string{"-c", script, path}, args...)
-	}
 	for _, name := range []string{"nginx", "turnkey"} {
 		t.Run(name, func(t *testing.T) {
 			dir, port := t.TempDir(), rig.Port(t)
@@ -109,6 +105,12 @@ func TestIdleConnectionsKeepNewVisitorsOutNoMoreThanAtNginx(t *testing.T) {
 			}
 		})
 	}
+}
+
+// limited is the command that runs a program under the limit of descriptors.
+func limited(path string, args ...string) (string, []string) {
+	script := fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, descriptors)
+	return "/bin/sh", append([]string{"-c", script, path}, args...)
 }
 
 // ask opens a connection and has one request answered on it.

@@ -92,11 +92,13 @@ func (d *doctor) certificate() {
 	}
 	pair := chain.Read(data, keyPEM)
 	verdict := pair.Judge(nil, d.now)
-	early := len(verdict.Served) > 0 && d.now.Before(verdict.Served[0].NotBefore) // so the path may be, too
+	early := len(verdict.Served) > 0 && d.now.Before(verdict.Served[0].NotBefore) // then the path may be early too
 	// The dates are judged below: a development pair is replaced before its end.
-	faults := slices.DeleteFunc(verdict.Faults, func(r chain.Reason) bool { return r.About == chain.Dates || early && r.About == chain.Path })
+	faults := slices.DeleteFunc(verdict.Faults,
+		func(r chain.Reason) bool { return r.About == chain.Dates || early && r.About == chain.Path })
 	if len(faults) > 0 {
-		d.wrong("certificate", d.site.CertFile+" and "+d.site.KeyFile+" are no pair: "+chain.Verdict{Faults: faults}.Err().Error(), makeAnew)
+		problem := chain.Verdict{Faults: faults}.Err().Error()
+		d.wrong("certificate", d.site.CertFile+" and "+d.site.KeyFile+" are no pair: "+problem, makeAnew)
 		return
 	}
 	leaf := verdict.Served[0]

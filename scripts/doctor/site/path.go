@@ -7,10 +7,10 @@ import (
 	"example.com/turnkey/tlsconfig/chain"
 )
 
-// judged adds a line for each fault that every client sees in what is served, whatever its roots. Dates, names and key
-// have lines of their own. It reports whether the path upwards holds.
-func judged(s *section, served []*x509.Certificate, now time.Time) (holds bool) {
-	holds = true
+// judged adds a line for each fault of purpose or path that clients find whatever roots they know. Dates, names and key have
+// lines of their own. It reports whether the path has no fault.
+func judged(s *section, served []*x509.Certificate, now time.Time) (good bool) {
+	good = true
 	for _, fault := range chain.Judge(served, nil, nil, now).Faults {
 		fix := fault.Fix
 		switch fault.About {
@@ -20,9 +20,9 @@ func judged(s *section, served []*x509.Certificate, now time.Time) (holds bool) 
 			}
 			s.wrong("purpose", fault.Text, fix)
 		case chain.Path:
-			holds = false
+			good = false
 			s.wrong("chain", fault.Text, fix)
 		}
 	}
-	return holds
+	return good
 }

@@ -123,17 +123,20 @@ func (l *look) wayToHTTPS(s *section, hops []hop, loop bool, err error) {
 	}
 }
 
-// What is wrong where https leads to itself: each such visitor comes to the server without TLS, from a proxy.
+// The finding where https leads to itself: visitors reach the server without TLS, through a proxy that does not say https.
 const (
-	itself    = "https leads to itself: the server takes every visitor for one without TLS, and does not learn better from the proxy in front"
-	itselfFix = "let the proxy nearest to the server send X-Forwarded-Proto: https, and trust its address (in Turnkey: TRUSTED_PROXIES; its log names both); " +
-		"of several proxies let the outermost set the header and the others pass it on, rather than append: \"https, http\" ends in http; " +
+	itself = "https leads to itself: the server takes every visitor for one without TLS, " +
+		"because the proxy in front does not tell it otherwise"
+	itselfFix = "let the proxy nearest to the server send X-Forwarded-Proto: https, and trust its address " +
+		"(in Turnkey: TRUSTED_PROXIES; its log names both); of several proxies let the outermost set the header " +
+		"and the others pass it on, rather than append: \"https, http\" ends in http; " +
 		"behind Cloudflare set SSL/TLS to “Full (strict)”"
 )
 
-// toItself reports whether an https address leads to the very same address.
+// toItself reports whether an https address redirects to itself.
 func toItself(hops []hop) bool {
-	return slices.ContainsFunc(hops, func(h hop) bool { return h.url.Scheme == "https" && h.to != nil && h.to.String() == h.url.String() })
+	return slices.ContainsFunc(hops,
+		func(h hop) bool { return h.url.Scheme == "https" && h.to != nil && h.to.String() == h.url.String() })
 }
 
 // elsewhereTo judges a redirect that leaves the host before https was seen there.
