@@ -81,7 +81,7 @@ func page(status int, contentType, body string) http.HandlerFunc {
 	}
 }
 
-// The authority wants something of its customer: the address of the page is said, not that there is one.
+// Where the authority wants the account's owner to do something, the message has the address of the page.
 func TestTheLinkToNewTermsIsSaid(t *testing.T) {
 	for _, test := range []struct{ name, link, instance, says, advice string }{
 		{"a link", `<https://ca.test/index>;rel="index", <https://ca.test/terms/v2>; rel="terms-of-service"`, "", "https://ca.test/terms/v2", "read them at https://ca.test/terms/v2"},

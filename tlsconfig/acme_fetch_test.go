@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -234,5 +235,33 @@ func TestAnAttemptWithoutACertificateIsAnError(t *testing.T) {
 	at := &attempt{host: "a.test", way: &listener{}}
 	if c, err := at.collect(t.Context(), nil); err == nil {
 		t.Errorf("got %+v and no error", c)
+	}
+}
+
+// A pending order may be older than what is served, which another process put in the store. The next order waits, or a store
+// that cannot remove the old one would make a loop.
+func TestAPendingOrderThatIsOlderIsDroppedAndTheNextAttemptWaits(t *testing.T) {
+	t.Parallel()
+	source, err := newACME(Options{Mode: ACME, Domains: []string{"a.test"}, Directory: "https://ca.test/dir", CacheDir: t.TempDir(),
+		Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, now := source.(*acmeSource).hosts[0], time.Now()
+	o := newPendingOrder("https://ca.test/order", "https://ca.test/finalize", time.Time{}, now)
+	if _, err := o.privateKey(); err != nil {
+		t.Fatal(err)
+	}
+	h.keepOrder(o)
+	if h.pendingOrder() == nil {
+		t.Fatal("the order is not pending")
+	}
+	h.record.Failures, h.record.Next = 3, now.Add(time.Minute)
+	h.keepOld(t.Context(), candidate{Certificate: lived(time.Hour)}, candidate{Certificate: lived(2 * time.Hour)}, 2, now)
+	if _, err := h.source.production.store.get(t.Context(), h.orderFile()); h.pendingOrder() != nil || !isMissing(err) {
+		t.Errorf("the order is still there: %v", err)
+	}
+	if h.record.Failures != 2 || !h.record.Next.After(now) {
+		t.Errorf("%d failures, and the next attempt is at %s; want those of before, and a wait", h.record.Failures, h.record.Next)
 	}
 }

@@ -199,8 +199,8 @@ func TestALeafWithoutACAIsServedWithAWarning(t *testing.T) {
 	}
 }
 
-// What visitors refuse already is not worth keeping from something that some of them may accept.
-func TestOnceTheOldLeafHasExpiredABadPairIsServedLoudly(t *testing.T) {
+// Visitors refuse the expired pair. Some of them may accept the new one.
+func TestOnceTheOldLeafHasExpiredABadPairIsServedWithAnError(t *testing.T) {
 	t.Parallel()
 	for _, row := range chaintest.Bad() {
 		t.Run(row.Name, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// A proxy in front of the authority is down for maintenance and says so with a page for people: wherever an operator
-// looks, it reads what answered, and with what.
+// A proxy in front of the authority answers with a page about its maintenance. The log, /readyz, /metrics and check all say
+// which URL answered, and with what.
 func TestAPageInPlaceOfTheAuthorityIsNamedWhereverAnOperatorLooks(t *testing.T) {
 	t.Parallel()
 	admin := rig.Port(t)

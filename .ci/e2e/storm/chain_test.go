@@ -18,7 +18,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// damages are what becomes of a certificate on its way from the CA.
+// damages are what a proxy may do to a certificate on its way from the CA.
 var damages = map[string]func(t *testing.T, whole []byte) (contentType string, body []byte){
 	"cut off in the intermediate": func(t *testing.T, whole []byte) (string, []byte) { return "", whole[:len(whole)-200] },
 	"a damaged block":             func(t *testing.T, whole []byte) (string, []byte) { return "", withoutLine(whole) },
@@ -37,7 +37,7 @@ var damages = map[string]func(t *testing.T, whole []byte) (contentType string, b
 	"nothing": func(t *testing.T, whole []byte) (string, []byte) { return "", []byte{} },
 }
 
-// A proxy damages the certificate on its way: it is fetched again from where it is, and never ordered again.
+// A proxy damages the certificate on its way. The site fetches it again from the same URL, and never orders it again.
 func TestADamagedCertificateIsFetchedAgainAndNotOrderedAgain(t *testing.T) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestADamagedCertificateIsFetchedAgainAndNotOrderedAgain(t *testing.T) {
 	}
 }
 
-// It is damaged for as long as the process lives, which is killed, and whole after a restart.
+// Every response is damaged until the process is killed. After a restart the response is whole.
 func TestADamagedCertificateIsFetchedAgainAfterARestart(t *testing.T) {
 	for _, name := range []string{"cut off in the intermediate", "another site's", "a page", "nothing"} {
 		t.Run(name, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestACertificateIsNotOrderedAgainAfterAKillInBetween(t *testing.T) {
 }
 
 // The CA finalizes the order, and a proxy loses its answer. autocert asks once more, which the CA refuses: an order is
-// finalized once. It is the same order all along.
+// finalized once. No second order is placed.
 func TestACertificateIsNotOrderedAgainWhereAProxyLosesTheAnswer(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{}, nil)
@@ -188,7 +188,7 @@ func TestALeafThatComesAloneIsServedWhereNothingBetterIsThere(t *testing.T) {
 		t.Error("after a restart another certificate is served")
 	}
 	s.line(p, "WARN", "is served alone")
-	s.pebble.Intercept(nil) // the chain is there after all
+	s.pebble.Intercept(nil) // the CA sends the chain now
 	p.Signal(t, syscall.SIGHUP)
 	if got := s.verified(); !got.Equal(leaf) {
 		t.Error("the whole certificate is another one")
@@ -196,7 +196,7 @@ func TestALeafThatComesAloneIsServedWhereNothingBetterIsThere(t *testing.T) {
 	s.wantOrders(1)
 }
 
-// What visitors can verify stays while it is valid; a renewal that they cannot verify is fetched again meanwhile.
+// A certificate that visitors can verify is served until it expires. A renewal that they cannot verify is fetched again.
 func TestAWholeCertificateStaysWhileItsRenewalIsNotWhole(t *testing.T) {
 	for _, name := range []string{"the leaf alone", "cut off in the intermediate"} {
 		t.Run(name, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestAWholeCertificateStaysWhileItsRenewalIsNotWhole(t *testing.T) {
 	}
 }
 
-// The CA has the order no more: then, and only then, it is ordered anew.
+// Only an order that the CA no longer has is placed again.
 func TestAnOrderThatTheCAHasNoMoreIsPlacedAgain(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{}, nil)

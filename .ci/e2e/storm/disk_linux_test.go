@@ -43,8 +43,8 @@ func (s *scene) onDisk(disk string, args ...string) rig.Command {
 		Args: append(append(namespace, "sh", "-c", diskScripts[disk], s.cache, rig.Binary(s.t)), args...)}
 }
 
-// The server crashes in a loop while its disk is full, or came up read-only: what can be read is served, and nothing is
-// ordered, since no attempt could be noted.
+// The server crashes in a loop while its disk is full or read-only. It serves the certificate that it can read, and orders
+// nothing, because it could not record an attempt.
 func TestAFullOrReadOnlyDiskAtARestart(t *testing.T) {
 	for disk, words := range map[string]string{"full": "no space left on device", "read-only": "read-only file system"} {
 		t.Run(disk, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestAFullOrReadOnlyDiskAtARestart(t *testing.T) {
 			}
 			last = &rig.Product{Process: rig.Spawn(t, s.onDisk(disk))}
 			s.served(shop)
-			time.Sleep(time.Until(leaf.NotAfter.Add(-life / 4))) // it is due since a quarter of its life
+			time.Sleep(time.Until(leaf.NotAfter.Add(-life / 4))) // it has been due for a quarter of its life
 			s.wantOrders(1)
 			if lines := last.Logged(func(line map[string]any) bool { return line["level"] == "ERROR" }); len(lines) != 1 {
 				t.Errorf("%d error lines while nothing changed, want 1: %v", len(lines), lines)

@@ -12,7 +12,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// `check` does to a key what will be done to a certificate, and says what is in the way.
+// check writes a key as large as a certificate, and says why a server refuses it.
 func TestCheckKnowsARedisThatNoOrderCouldUse(t *testing.T) {
 	t.Parallel()
 	const password = "hush/#%:@?"

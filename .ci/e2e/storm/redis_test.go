@@ -100,7 +100,7 @@ func TestCertificatesInRedis(t *testing.T) {
 	}
 }
 
-// A Redis server that is full, or has become a replica that only reads, is a disk that only reads.
+// A Redis server without memory left still answers reads. The site serves its certificate, as from a disk that only reads.
 func TestARedisServerThatOnlyReads(t *testing.T) {
 	t.Parallel()
 	const password = "hush-hush"

@@ -113,7 +113,7 @@ func TestWrong(t *testing.T) {
 	}
 }
 
-// Each of them is somebody else's pair as well, so the words are those of the first thing that is wrong.
+// The development CA signed none of these pairs, so each has a second fault. Which of the two is reported does not matter here.
 func TestEveryBadPairIsWrong(t *testing.T) {
 	c := newClone(t)
 	c.ensure(t)

@@ -46,7 +46,7 @@ func (r Row) Pair(a *Authority) (certPEM, keyPEM []byte) {
 	return certPEM, keyPEM
 }
 
-// From is the row's certificates for a key that is somebody else's, as a CA has to make them.
+// From makes the row's certificates for a given public key, as a CA does.
 func (r Row) From(a *Authority, public crypto.PublicKey) []byte {
 	a.t.Helper()
 	if r.Chain == nil {
