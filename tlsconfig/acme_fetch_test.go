@@ -1,6 +1,7 @@
 package tlsconfig
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -98,6 +99,38 @@ func TestWhichCertificateIsBetter(t *testing.T) {
 		if got := test.new.replaces(test.old, now); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
+	}
+}
+
+// A renewal that ends sooner than the old certificate is served, unless it is of an order that is older, or visitors cannot
+// verify it as well.
+func TestARenewalMayEndSooner(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	issued := func(ago, left time.Duration, lacks string) candidate {
+		return candidate{&tls.Certificate{Leaf: &x509.Certificate{NotBefore: now.Add(-ago), NotAfter: now.Add(left)}}, lacks, false}
+	}
+	old := issued(2*time.Hour, 2*time.Hour, "")
+	for _, test := range []struct {
+		name       string
+		new        candidate
+		orderedNow bool
+		want       bool
+	}{
+		{"it ends later", issued(time.Hour, 3*time.Hour, ""), false, true},
+		{"it ends sooner", issued(time.Hour, time.Hour, ""), true, true},
+		{"it ends sooner, and came at a later attempt", issued(time.Hour, time.Hour, ""), false, true},
+		{"it has the same dates", issued(2*time.Hour, 2*time.Hour, ""), true, true},
+		{"it is of an older order", issued(3*time.Hour, time.Hour, ""), false, false},
+		{"it is a leaf alone", issued(time.Hour, 3*time.Hour, "alone"), true, false},
+		{"it has expired", issued(time.Hour, -time.Minute, ""), true, false},
+	} {
+		if got := test.new.renews(old, test.orderedNow, now); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+	if first := issued(time.Hour, time.Hour, ""); !first.renews(candidate{}, true, now) {
+		t.Error("the first certificate is not served")
 	}
 }
 

@@ -44,9 +44,7 @@ func (h *acmeHost) obtain(ctx context.Context) {
 		h.settle(ctx, err)
 	case err != nil:
 		h.failed(err, failures, started)
-	case !cert.replaces(old, time.Now()) && (pending != nil || cert.rank() < old.rank()):
-		// A new order's certificate is also served if it ends sooner than the old one, as with another ACME_PROFILE or a CA
-		// near its own end. Otherwise the old one would stay due, and its renewal would be ordered again and again.
+	case !cert.renews(old, pending == nil, time.Now()):
 		h.keepOld(ctx, cert, old, failures, started)
 	default:
 		h.take(ctx, cert, old, failures, started)

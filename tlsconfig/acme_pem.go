@@ -106,6 +106,19 @@ func (c candidate) replaces(old candidate, now time.Time) bool {
 	return c.Leaf.NotAfter.After(old.Leaf.NotAfter)
 }
 
+// renews reports whether c, which came from an order, is served in place of old. It may end sooner than old, as with another
+// ACME_PROFILE or a CA near its own end, if it was ordered just now or issued later. Otherwise the old certificate would stay
+// due, and its renewal would be ordered again and again.
+func (c candidate) renews(old candidate, orderedNow bool, now time.Time) bool {
+	switch {
+	case !current(c.Leaf, now):
+		return false
+	case c.replaces(old, now):
+		return true
+	}
+	return c.rank() >= old.rank() && (orderedNow || c.Leaf.NotBefore.After(old.Leaf.NotBefore))
+}
+
 func (c candidate) rank() int {
 	switch {
 	case c.broken:
