@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ func CheckStore(o Options) []Fault {
 		return nil
 	}
 	problem, fix := redisAdvice(err)
+	if problem == "" && r.overTLS() {
+		problem, fix = redisAdvice(r.handshake())
+	}
 	if problem == "" {
 		problem, fix = r.otherTransport()
 	}
@@ -123,6 +127,25 @@ func refusedByPeer(err error) bool {
 	return ok && op.Op == "remote error"
 }
 
+// handshake makes a TLS handshake, and returns an alert that the server sends after it. With TLS 1.3 a server refuses a client
+// without a certificate only then. The alert is lost if the client has sent more by that time, as a command.
+func (r redis) handshake() error {
+	u, err := r.address()
+	if err != nil {
+		return err
+	}
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Second}, "tcp", hostPort(u), nil)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(time.Second))
+	_, err = conn.Read(make([]byte, 1)) // a server that accepts the client sends nothing by itself
+	return err
+}
+
+func hostPort(u *url.URL) string { return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "6379")) }
+
 // otherTransport tries the port with TLS where the URL asks for none, and without TLS where the URL asks for it. It does not
 // send the password. It has a timeout of its own, because Redis without TLS does not answer a TLS hello at all.
 func (r redis) otherTransport() (problem, fix string) {
@@ -130,8 +153,7 @@ func (r redis) otherTransport() (problem, fix string) {
 	if err != nil {
 		return "", ""
 	}
-	addr := net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "6379"))
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	conn, err := net.DialTimeout("tcp", hostPort(u), time.Second)
 	if err != nil {
 		return "", ""
 	}
