@@ -60,7 +60,7 @@ type config struct {
 	hosts      []string        // answered for; empty: any (proxy mode without DOMAINS). In development: what names gave
 	httpsMoves bool            // to the next free port, when its own is busy
 	httpMoves  bool
-	bodies     bodies    // that routes take
+	bodies     bodies    // limits and types of request bodies
 	passed     listeners // opened by whoever started this program
 	dev        *dev      // nil unless `make dev` started this process
 	warnings   []string
@@ -171,9 +171,11 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 		}
 		c.httpsAddr = ""
 		if c.clientCAFile != "" {
-			e.fault("TLS_CLIENT_CA_FILE", c.clientCAFile, "cannot be enforced with TLS_MODE=proxy: visitors shake hands with the proxy, and their certificates end there",
-				"let the proxy ask for them (nginx: ssl_client_certificate and ssl_verify_client on; Apache: SSLCACertificateFile and SSLVerifyClient require; "+
-					"HAProxy: ca-file and verify required) and take TLS_CLIENT_CA_FILE out; or end TLS here, with TLS_MODE=files")
+			e.fault("TLS_CLIENT_CA_FILE", c.clientCAFile,
+				"cannot be enforced with TLS_MODE=proxy: TLS ends at the proxy, and this server never sees a client's certificate",
+				"let the proxy ask for certificates (nginx: ssl_client_certificate and ssl_verify_client on; "+
+					"Apache: SSLCACertificateFile and SSLVerifyClient require; HAProxy: ca-file and verify required) "+
+					"and remove TLS_CLIENT_CA_FILE; or end TLS here, with TLS_MODE=files")
 		}
 		if c.prod && len(c.domains) == 0 {
 			c.warnings = append(c.warnings, "DOMAINS is empty: every host that the proxy passes on is answered")
@@ -250,7 +252,7 @@ func (c config) tlsOptions(log *slog.Logger, say func(string)) tlsconfig.Options
 
 func isDirectoryURL(v string) bool {
 	u, err := url.Parse(v)
-	return err == nil && u.Scheme == "https" && u.Hostname() != "" && foreign(strings.ReplaceAll(u.Hostname(), ":", "")) == 0
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && forbidden(strings.ReplaceAll(u.Hostname(), ":", "")) == 0
 }
 
 func pick[T any](cond bool, yes, no T) T {

@@ -43,7 +43,7 @@ func normalDomain(v string) (host, fix string) {
 		}
 		return "", "a host name has no colon"
 	}
-	if r := foreign(v); r != 0 {
+	if r := forbidden(v); r != 0 {
 		return "", fmt.Sprintf("take %s out: it is in no host name", spelled(r))
 	}
 	star, rest := "", strings.TrimSuffix(v, ".")
@@ -96,11 +96,11 @@ func normalOrigin(v string) (origin, fix string) {
 	return u.Scheme + "://" + host, ""
 }
 
-// anonymousOrigins warns of each origin in CORS_ORIGINS from which browsers bring none of this site's cookies: those are
-// Secure and SameSite=Lax, and a site is a scheme and a registrable domain, on any port
-// (https://html.spec.whatwg.org/multipage/browsers.html#same-site). Every request from there is anonymous.
+// anonymousOrigins warns of each origin in CORS_ORIGINS from which browsers send none of this site's cookies, so that every
+// request from there is anonymous. The cookies are Secure and SameSite=Lax, and a site is a scheme and a registrable domain,
+// on any port (https://html.spec.whatwg.org/multipage/browsers.html#same-site).
 func (c config) anonymousOrigins() (warnings []string) {
-	if len(c.hosts) == 0 { // any host that a proxy passes on
+	if len(c.hosts) == 0 { // the site answers for every host, and this one may be among them
 		return nil
 	}
 	for _, origin := range c.corsOrigins {
@@ -116,17 +116,19 @@ func (c config) anonymousOrigins() (warnings []string) {
 				" and write CORS_ORIGINS=https"+strings.TrimPrefix(origin, "http"))
 		}
 		if !sameDomain {
-			fixes = append(fixes, "give it a host of the same site ("+c.siblingHost()+"), or let it send a token in a header rather than cookies")
+			fixes = append(fixes, "give it a host of the same site ("+c.siblingHost()+
+				"), or let it send a token in a header rather than cookies")
 		}
 		if len(fixes) > 0 {
-			warnings = append(warnings, fmt.Sprintf("CORS_ORIGINS=%s: cookies need https and the same site, so browsers send none of this site's "+
-				"from there, and keep none: every request from there is anonymous. To change that: %s", origin, strings.Join(fixes, "; ")))
+			warnings = append(warnings, fmt.Sprintf("CORS_ORIGINS=%s: cookies need https and the same site, so browsers "+
+				"neither send nor store this site's cookies there: every request from there is anonymous. To change that: %s",
+				origin, strings.Join(fixes, "; ")))
 		}
 	}
 	return warnings
 }
 
-// certificateForOrigin names the pair that a development front end on this machine can serve, too.
+// certificateForOrigin names the certificate files that a front end's development server on this machine can use, too.
 func (c config) certificateForOrigin(sameDomain bool) string {
 	if !sameDomain || c.prod || len(c.certFiles) != 1 || len(c.keyFiles) != 1 {
 		return ""
@@ -149,7 +151,7 @@ func isAddress(host string) bool {
 	return err == nil
 }
 
-// siteOf is a host's registrable domain; of what has none, an address or localhost, the host itself.
+// siteOf is a host's registrable domain, or the host itself if it has none: an address, localhost.
 func siteOf(host string) string {
 	host = strings.TrimPrefix(host, "*.")
 	if isAddress(host) {
