@@ -8,21 +8,21 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// bodies are what routes take beside JSON and forms of up to bodyLimit bytes, by their pattern.
+// bodies are the routes that take more than JSON and forms of up to bodyLimit bytes, by their pattern.
 type bodies struct {
 	limits map[string]int64    // handlers.BodyLimits
 	types  map[string][]string // handlers.BodyTypes
 }
 
-// useless reports the patterns that are no route's. What stands under one holds for no request, and the route that was
-// meant has the default.
-func (b bodies) useless(routes gin.RoutesInfo) []fault {
+// unmatched reports the patterns that are no route's. Their limits and types would apply to no request, and the route that the
+// owner meant would keep the default.
+func (b bodies) unmatched(routes gin.RoutesInfo) []fault {
 	return slices.Concat(
-		uselessPatterns("handlers.BodyLimits", slices.Sorted(maps.Keys(b.limits)), routes),
-		uselessPatterns("handlers.BodyTypes", slices.Sorted(maps.Keys(b.types)), routes))
+		unmatchedPatterns("handlers.BodyLimits", slices.Sorted(maps.Keys(b.limits)), routes),
+		unmatchedPatterns("handlers.BodyTypes", slices.Sorted(maps.Keys(b.types)), routes))
 }
 
-func uselessPatterns(table string, patterns []string, routes gin.RoutesInfo) []fault {
+func unmatchedPatterns(table string, patterns []string, routes gin.RoutesInfo) []fault {
 	var faults []fault
 	for _, pattern := range patterns {
 		if slices.ContainsFunc(routes, func(r gin.RouteInfo) bool { return r.Path == pattern }) {
@@ -32,12 +32,13 @@ func uselessPatterns(table string, patterns []string, routes gin.RoutesInfo) []f
 		if near := nearestPattern(pattern, routes); near != "" {
 			fix = fmt.Sprintf("is %q meant? Write the pattern as handlers/routes.go has it", near)
 		}
-		faults = append(faults, fault{Setting: table, Value: pattern, Problem: "is no route's pattern, so it holds for no request", Fix: fix})
+		faults = append(faults, fault{Setting: table, Value: pattern,
+			Problem: "is no route's pattern, so it applies to no request", Fix: fix})
 	}
 	return faults
 }
 
-// nearestPattern is the route that needs the fewest letters changed, if those are no more than a third of the pattern.
+// nearestPattern is the route whose pattern differs in the fewest bytes, if these are at most a third of the given one.
 func nearestPattern(pattern string, routes gin.RoutesInfo) (near string) {
 	best := len(pattern)/3 + 1
 	for _, r := range routes {
@@ -48,7 +49,7 @@ func nearestPattern(pattern string, routes gin.RoutesInfo) (near string) {
 	return near
 }
 
-// distance is how many bytes have to be put in, taken out or changed to make b of a (Levenshtein).
+// distance is the Levenshtein distance of two strings: how many bytes to insert, delete or replace to make b of a.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -11,37 +11,36 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// hints tell the owner of what requests show to be wrong in front of the app: a proxy that is not understood, a tunnel
-// or a front end that the settings do not name. Each is a line in the log, at most one an hour of a kind, since
-// strangers can send such requests too.
+// hints log what requests show to be wrong in front of the app: a proxy whose headers are not understood, a tunnel or a front
+// end that the settings do not name. Strangers can send such requests too, so each kind of hint is logged once an hour.
 type hints struct {
 	cfg                        config
 	log                        *slog.Logger
-	proxies, hosts, preflights middleware.Seldom
+	proxies, hosts, preflights middleware.LogLimit
 }
 
-// schemeUnknown is the kind of every reason why neither redirect nor HSTS is possible.
+// schemeUnknown is the kind of every hint about a request that gets neither redirect nor HSTS, because its scheme is unknown.
 const schemeUnknown = "scheme unknown"
 
-// loopbackProxies is what makes a proxy or tunnel on the same machine believed.
+// loopbackProxies is the TRUSTED_PROXIES for a proxy or tunnel on this machine.
 const loopbackProxies = "127.0.0.1,::1"
 
-// unknownScheme is told of a request whose proxy sent no X-Forwarded-Proto.
+// unknownScheme logs that a proxy sent no X-Forwarded-Proto. If it sent one that cannot be read, doubt has logged it.
 func (h *hints) unknownScheme(r *http.Request) {
-	if r.Header["X-Forwarded-Proto"] != nil || !h.proxies.Due(schemeUnknown) { // what cannot be read is told by doubt
+	if r.Header["X-Forwarded-Proto"] != nil || !h.proxies.Allow(schemeUnknown) {
 		return
 	}
 	h.log.Warn("the proxy does not say whether visitors come over https; without that there is neither redirect nor HSTS",
 		"fix", "let it set X-Forwarded-Proto (nginx: proxy_set_header X-Forwarded-Proto $scheme)")
 }
 
-// doubt is told of a request whose proxy is not understood or not believed.
+// doubt logs that the headers of a proxy were not understood or not trusted.
 func (h *hints) doubt(r *http.Request, d middleware.Doubt) {
-	kind := fmt.Sprint("doubt ", d.Kind)
+	kind := string(d.Kind)
 	if d.Kind == middleware.SchemeUntrusted && h.cfg.httpsAddr == "" {
 		kind = schemeUnknown
 	}
-	if !h.proxies.Due(kind) {
+	if !h.proxies.Allow(kind) {
 		return
 	}
 	message, fix := h.explain(r, d)
@@ -49,12 +48,12 @@ func (h *hints) doubt(r *http.Request, d middleware.Doubt) {
 }
 
 func (h *hints) explain(r *http.Request, d middleware.Doubt) (message, fix string) {
-	const byCertificate = "let the proxy connect to HTTPS_ADDR by TLS, with a client certificate that a CA of TLS_CLIENT_CA_FILE signed; " +
-		"or take TLS_CLIENT_CA_FILE out"
+	const byCertificate = "let the proxy connect to HTTPS_ADDR by TLS, with a client certificate that a CA in TLS_CLIENT_CA_FILE " +
+		"signed; or remove TLS_CLIENT_CA_FILE"
 	switch d.Kind {
 	case middleware.ClientUnread:
 		return "a trusted proxy's " + d.Header + " holds no address where the visitor's should be: " +
-				"such visitors are all taken for the proxy, and share one rate limit",
+				"all such visitors count as the proxy itself, and share one rate limit",
 			"let the proxy send the visitor's address (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for), " +
 				"or name its header in CLIENT_IP_HEADER"
 	case middleware.SchemeUnread:
@@ -77,11 +76,11 @@ func (h *hints) explain(r *http.Request, d middleware.Doubt) (message, fix strin
 	case h.cfg.clientCAFile != "":
 		fix = "if that address is your proxy: " + byCertificate
 	}
-	return "X-Forwarded-Proto: https comes from an address that is not trusted, and is ignored: the request is redirected to https, " +
-		"in circles if that address is your proxy or tunnel", fix
+	return "X-Forwarded-Proto: https comes from an address that is not trusted, and is ignored: " +
+		"the request is redirected to https, in circles if that address is your proxy or tunnel", fix
 }
 
-// trusting is TRUSTED_PROXIES as it should be for a peer.
+// trusting returns the setting that trusts a peer.
 func (h *hints) trusting(remote string) string {
 	peer, err := netip.ParseAddrPort(remote)
 	if err != nil || peer.Addr().Unmap().IsLoopback() {
@@ -90,8 +89,8 @@ func (h *hints) trusting(remote string) string {
 	return "TRUSTED_PROXIES=" + peer.Addr().Unmap().WithZone("").String()
 }
 
-// refusedHost tells a developer, in the log and in the answer, of a host that is not among the site's: mostly the name
-// of a tunnel.
+// refusedHost logs, and returns for the answer, what to set if a host that the development server refused is the developer's.
+// Most such hosts are names of tunnels.
 func (h *hints) refusedHost(host string) string {
 	if _, fix := normalDomain(host); fix != "" {
 		return ""
@@ -101,7 +100,7 @@ func (h *hints) refusedHost(host string) string {
 	if !slices.ContainsFunc(h.cfg.trustedProxies, func(p netip.Prefix) bool { return p.Contains(loopback) }) {
 		settings += " and, so that a tunnel's X-Forwarded-Proto is believed, TRUSTED_PROXIES=" + loopbackProxies
 	}
-	if h.hosts.Due(host) {
+	if h.hosts.Allow(host) {
 		h.log.Warn("a request was refused: this development server does not answer for its host", "host", host,
 			"fix", "if the host is yours, a tunnel's perhaps, set in .env "+settings)
 	}
@@ -109,13 +108,13 @@ func (h *hints) refusedHost(host string) string {
 		"If the host is yours, a tunnel's perhaps, set in .env %s", host, settings)
 }
 
-// refusedOrigin tells of a preflight whose origin is not in CORS_ORIGINS; a developer also in the answer.
+// refusedOrigin logs that the origin of a preflight is not in CORS_ORIGINS. In development it also returns the text of the answer.
 func (h *hints) refusedOrigin(r *http.Request, origin string) string {
 	known, fix := normalOrigin(origin)
 	switch {
 	case origin == "null":
-		fix = "open the page over https: one from a file or in a sandboxed frame has no origin that could be named"
-	case fix != "": // no browser's
+		fix = "open the page over https: a page from a file or in a sandboxed frame has no origin that CORS_ORIGINS could name"
+	case fix != "": // browsers send no such origin
 		return ""
 	case h.cfg.prod && !strings.HasPrefix(known, "https://"):
 		fix = "serve that page over https, and name its https origin in CORS_ORIGINS"
@@ -123,7 +122,7 @@ func (h *hints) refusedOrigin(r *http.Request, origin string) string {
 		fix = "to let its scripts in, with the visitor's cookies, set CORS_ORIGINS=" +
 			strings.Join(append(slices.Clone(h.cfg.corsOrigins), known), ",")
 	}
-	if h.preflights.Due(origin) {
+	if h.preflights.Allow(origin) {
 		h.log.Warn("a preflight was refused: its origin is not in CORS_ORIGINS", "origin", origin,
 			"method", r.Header.Get("Access-Control-Request-Method"), "path", r.URL.Path, "fix", fix)
 	}

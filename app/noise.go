@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"example.com/turnkey/middleware"
 )
 
 // noiseEvery is how often failed handshakes are summed up.
@@ -18,7 +20,9 @@ type noise struct {
 	hints  bool // the certificate is a development CA's: whoever refuses it is told of, with what to do
 	mu     sync.Mutex
 	counts map[string]int
-	hinted map[string]time.Time // by kind of hint
+
+	refused   middleware.LogLimit // hints about clients that refuse the development certificate
+	balancers middleware.LogLimit // hints about the PROXY protocol
 }
 
 // handshakeReasons are found in crypto/tls's messages, the first match counting.
@@ -35,7 +39,7 @@ var handshakeReasons = []struct{ text, reason string }{
 	{"protocol version", "old_client"},
 	{"no cipher suite supported", "old_client"},
 	{"unsupported application protocols", "alpn"},
-	{"use of closed network connection", "closed_to_make_room"},
+	{"use of closed network connection", "closed_by_server"},
 	{"timeout", "gave_up"},
 	{"EOF", "gave_up"},
 	{"reset by peer", "gave_up"},
@@ -43,7 +47,7 @@ var handshakeReasons = []struct{ text, reason string }{
 }
 
 func newNoise(log *slog.Logger, hints bool) *noise {
-	return &noise{log: log, hints: hints, counts: map[string]int{}, hinted: map[string]time.Time{}}
+	return &noise{log: log, hints: hints, counts: map[string]int{}}
 }
 
 // Write takes one line of net/http's.
@@ -79,7 +83,7 @@ func (n *noise) count(reason string) {
 	n.mu.Unlock()
 }
 
-// run sums up until ctx is done, and once more then; others too, which report at the same time.
+// run reports at intervals until ctx is done, and once more then. It calls the others each time, which have reports of their own.
 func (n *noise) run(ctx context.Context, others ...func()) {
 	report := func() {
 		n.report()

@@ -6,8 +6,8 @@ import (
 	"net"
 )
 
-// proxyHeaders are how a connection begins on which a balancer sends the PROXY protocol
-// (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, §2.1 and §2.2), cut to the length of the binary one.
+// proxyHeaders are the first bytes of a connection on which a balancer sends the PROXY protocol
+// (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, §2.1 and §2.2), cut to the length of the signature of version 2.
 var proxyHeaders = []struct{ begin, version string }{
 	{"\r\n\r\n\x00\r\nQUIT\n", "2"},
 	{"PROXY TCP4 ", "1"},
@@ -17,8 +17,8 @@ var proxyHeaders = []struct{ begin, version string }{
 
 const mostProxyHeader = 12
 
-// proxyHeaderListener notices connections that begin with a PROXY protocol header, which this server does not read: it
-// takes the header for a broken handshake or request, and every visitor behind that balancer is cut off.
+// proxyHeaderListener calls seen for connections that begin with a PROXY protocol header. This server does not read that
+// protocol: it takes the header for a broken handshake or request, and no visitor behind that balancer gets an answer.
 type proxyHeaderListener struct {
 	net.Listener
 	seen func(conn net.Conn, version string)
@@ -37,7 +37,7 @@ func (l proxyHeaderListener) Accept() (net.Conn, error) {
 type proxyHeaderConn struct {
 	net.Conn
 	seen  func(net.Conn, string)
-	known bool // net/http and crypto/tls never read twice at once
+	known bool // whether a header came is decided; not atomic, since net/http and crypto/tls never read twice at once
 	begin [mostProxyHeader]byte
 	n     int
 }
@@ -60,13 +60,13 @@ func (c *proxyHeaderConn) look(b []byte) {
 			return
 		}
 		if bytes.HasPrefix([]byte(h.begin), begin) {
-			return // perhaps: the rest is still to come
+			return // undecided until more bytes arrive
 		}
 	}
 	c.known = true
 }
 
-// ReadFrom lets the system send files by itself.
+// ReadFrom lets the kernel send files (sendfile).
 func (c *proxyHeaderConn) ReadFrom(r io.Reader) (int64, error) {
 	if to, ok := c.Conn.(io.ReaderFrom); ok {
 		return to.ReadFrom(r)
@@ -74,7 +74,7 @@ func (c *proxyHeaderConn) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{c.Conn}, r)
 }
 
-// CloseWrite ends the answer before the connection, so that the client reads all of it.
+// CloseWrite closes the sending side alone, so that the client can still read all of the response.
 func (c *proxyHeaderConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -82,10 +82,10 @@ func (c *proxyHeaderConn) CloseWrite() error {
 	return net.ErrClosed
 }
 
-// proxyHeader tells of a balancer that sends the PROXY protocol, once an hour for each version and port.
+// proxyHeader logs that a balancer sends the PROXY protocol, once an hour for each version and port.
 func (n *noise) proxyHeader(conn net.Conn, setting, version string) {
-	if n.due("PROXY " + setting + version) {
-		n.log.Warn("a connection began with a PROXY protocol header, which is not understood here and ends it",
+	if n.balancers.Allow(setting + version) {
+		n.log.Warn("a connection began with a PROXY protocol header, which this server does not read",
 			"from", conn.RemoteAddr().String(), "port", setting, "version", version,
 			"fix", "if that address is your balancer, stop it from sending the header: "+
 				"HAProxy, take send-proxy and send-proxy-v2 off the server line; "+
@@ -93,7 +93,7 @@ func (n *noise) proxyHeader(conn net.Conn, setting, version string) {
 	}
 }
 
-// noticingProxies is the listener of a setting, with that hint.
+// noticingProxies returns the listener of a setting with that hint.
 func (s *server) noticingProxies(ln net.Listener, setting string) net.Listener {
 	return proxyHeaderListener{ln, func(conn net.Conn, version string) { s.noise.proxyHeader(conn, setting, version) }}
 }

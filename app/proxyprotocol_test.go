@@ -39,7 +39,8 @@ func TestABalancerThatSendsThePROXYProtocolIsNamedOnce(t *testing.T) {
 		}
 		for _, port := range []string{"HTTPS_ADDR", "HTTP_ADDR"} {
 			for _, version := range []string{"1", "2"} {
-				entry := s.logged("a connection began with a PROXY protocol header, which is not understood here and ends it", "port", port, "version", version)
+				entry := s.logged("a connection began with a PROXY protocol header, which this server does not read",
+					"port", port, "version", version)
 				if fix := fmt.Sprint(entry["fix"]); entry["level"] != "WARN" || !strings.Contains(fix, "send-proxy") || !strings.Contains(fix, "AWS Network Load Balancer") {
 					t.Errorf("%s: the hint is %v, want HAProxy's and AWS's setting", name, entry)
 				}

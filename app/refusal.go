@@ -1,12 +1,6 @@
 package main
 
-import (
-	"strings"
-	"time"
-)
-
-// hintEvery is how long a hint of a kind is not repeated.
-const hintEvery = time.Hour
+import "strings"
 
 // refusals are how clients say that they do not trust a certificate's CA, the first match counting. Which client sends
 // which alert was seen with Chromium, Firefox, curl, Python, Java and Go; OpenSSL's, over TLS 1.3, arrives under a
@@ -30,21 +24,10 @@ func (n *noise) hint(line string) bool {
 		if !strings.HasSuffix(line, r.text) {
 			continue
 		}
-		if n.due(r.client) {
+		if n.refused.Allow(r.client) {
 			n.log.Warn("a client does not trust the development certificate", "likely", r.client, "fix", r.fix)
 		}
 		return true
 	}
 	return false
-}
-
-// due reports whether a kind was not hinted at for an hour, and counts it as hinted at.
-func (n *noise) due(kind string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if time.Since(n.hinted[kind]) < hintEvery {
-		return false
-	}
-	n.hinted[kind] = time.Now()
-	return true
 }

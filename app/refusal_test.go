@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -50,6 +51,10 @@ func TestAClientThatRefusesTheCertificateIsHintedAtOnce(t *testing.T) {
 
 func TestRefusalsAreHintedOncePerHourAndOnlyInDevelopment(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, refusalsAreHinted)
+}
+
+func refusalsAreHinted(t *testing.T) { // in a bubble of synctest, where an hour passes at once
 	for _, test := range []struct{ line, client string }{
 		{"http: TLS handshake error from 127.0.0.1:1: remote error: tls: unknown certificate", "Chrome"},
 		{"http: TLS handshake error from 127.0.0.1:1: remote error: tls: bad certificate", "Go"},
@@ -65,9 +70,7 @@ func TestRefusalsAreHintedOncePerHourAndOnlyInDevelopment(t *testing.T) {
 		if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, test.client) {
 			t.Errorf("%s: got %q, want one line that names %s", test.line, got, test.client)
 		}
-		for kind := range n.hinted {
-			n.hinted[kind] = time.Now().Add(-hintEvery)
-		}
+		time.Sleep(time.Hour)
 		fmt.Fprintln(n, test.line)
 		if got := out.String(); strings.Count(got, "\n") != 2 {
 			t.Errorf("%s: an hour later got %q, want a second line", test.line, got)

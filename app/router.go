@@ -43,11 +43,11 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 
 	h := &hints{cfg: cfg, log: log}
 	var refusedHost func(string) string
-	if !cfg.prod { // there, strangers name any host
+	if !cfg.prod { // in production strangers send any host, and the owner's settings are none of theirs
 		refusedHost = h.refusedHost
 	}
 	r.Use(
-		middleware.Forwarded(middleware.Forwarding{ // first: what follows reads trusted words alone
+		middleware.Forwarded(middleware.Forwarding{ // first: it removes the headers that no trusted proxy sent
 			Trusted: cfg.trustedProxies, ClientHeader: http.CanonicalHeaderKey(cfg.clientIPHeader),
 			TLSEnds: cfg.httpsAddr != "", TLSProves: cfg.clientCAFile != "", Doubt: h.doubt,
 		}),
@@ -74,7 +74,7 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 	if err := register(r, routes); err != nil {
 		return nil, err
 	}
-	if faults := cfg.bodies.useless(r.Routes()); len(faults) > 0 {
+	if faults := cfg.bodies.unmatched(r.Routes()); len(faults) > 0 {
 		return nil, faultList(faults)
 	}
 	return middleware.Target(middleware.Head(r)), nil

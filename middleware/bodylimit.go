@@ -24,6 +24,7 @@ func BodyLimit(n int64, larger map[string]int64) gin.HandlerFunc {
 			c.Abort()
 			return
 		}
-		r.Body = http.MaxBytesReader(c.Writer, newInputBody(c), limit) // in this order: net/http's forms know the limit by its type
+		// MaxBytesReader goes outside: r.ParseForm recognises it by its type, and then sets no limit of its own.
+		r.Body = http.MaxBytesReader(c.Writer, newInputBody(c), limit)
 	}
 }

@@ -11,8 +11,8 @@ import (
 // sites' scripts read nothing. It goes before SameOrigin, which takes the same list, and before routing has to know
 // the preflight's OPTIONS.
 //
-// Refused is told of each preflight of another origin that no route answers either, and asked for what to answer it
-// besides the router's 404 or 405; nil or an empty text: nothing besides.
+// CORS calls refused for each preflight from another origin that no route answers either. What refused returns becomes the
+// text of the router's 404 or 405. The answer stays as it is if refused is nil or returns "".
 func CORS(origins []string, refused func(r *http.Request, origin string) string) gin.HandlerFunc {
 	allowed := make(map[string][]string, len(origins))
 	for _, o := range origins {
@@ -58,7 +58,7 @@ func CORS(origins []string, refused func(r *http.Request, origin string) string)
 	}
 }
 
-// explainPreflight lets the route answer first, if there is one: it may have a policy of its own.
+// explainPreflight lets a route answer first, since it may have a policy of its own, and asks refused if there is none.
 func explainPreflight(c *gin.Context, refused func(*http.Request, string) string) {
 	c.Next()
 	last := c.Errors.Last()
@@ -69,7 +69,7 @@ func explainPreflight(c *gin.Context, refused func(*http.Request, string) string
 	if origin == "" {
 		return
 	}
-	if text := refused(c.Request, bounded(origin)); text != "" {
+	if text := refused(c.Request, shortened(origin, maxLogged)); text != "" {
 		status, _ := last.Err.(*statusError).Answer()
 		last.Err = &statusError{status, text}
 	}

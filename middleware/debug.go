@@ -17,10 +17,9 @@ import (
 // around is how many lines an excerpt shows on each side of the one that counts.
 const around = 6
 
-// IsOwnMachine reports whether a request was made on this machine, by its own browser or tool: over loopback, to a
-// name that leads nowhere else, and without a header that tells of a proxy or tunnel in between. What helps the
-// developer is kept from the rest of the network and from visitors who come through a tunnel: to the server those
-// look as if they came from this machine.
+// IsOwnMachine reports whether a browser or tool on this machine made the request: over loopback, to a host name that is not
+// public, and without a header of a proxy or tunnel. Only those requests are shown what helps the developer. The rest of
+// the network is not, and neither are visitors through a tunnel, whose requests come from a loopback address too.
 func IsOwnMachine(c *gin.Context) bool {
 	if c.GetBool(wasForwarded) || cameByHop(c.Request.Header) || !isOwnName(c.Request.Host) {
 		return false
@@ -29,12 +28,12 @@ func IsOwnMachine(c *gin.Context) bool {
 	return err == nil && peer.Addr().Unmap().IsLoopback()
 }
 
-// privateZones are the ends of names that the public DNS never leads anywhere (RFC 6761, 6762, 8375; ICANN keeps
-// .internal for private use). A tunnel has a public name.
+// privateZones are the ends of names that the public DNS never resolves (RFC 6761, 6762, 8375; ICANN reserves .internal for
+// private use). A tunnel has a public name.
 var privateZones = []string{"localhost", "test", "local", "internal", "home.arpa"}
 
-// isOwnName reports whether a Host header may be this machine's own: a loopback address, a bare machine name, or a
-// name in a private zone.
+// isOwnName reports whether a Host header may name this machine: a loopback address, a name without a dot, or a name in a
+// private zone.
 func isOwnName(hostport string) bool {
 	host, _ := splitHost(hostport)
 	if ip, err := netip.ParseAddr(host); err == nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/gin-gonic/gin/binding"
 )
 
-// formError has words for a form, or a query, that cannot be taken apart or does not fit.
+// formError returns the status and the text for a form or query that cannot be parsed or does not fit, and 0 for any other
+// error.
 func formError(c *gin.Context, err error, marked bool) (status int, detail string) {
 	media, _, _ := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
 	isMultipart := media == "multipart/form-data"
@@ -26,7 +27,7 @@ func formError(c *gin.Context, err error, marked bool) (status int, detail strin
 		return http.StatusRequestEntityTooLarge, ""
 	case errors.Is(err, http.ErrNotMultipart), errors.Is(err, http.ErrMissingBoundary),
 		isMultipart && !hasForm(c.Request) && isCutForm(err):
-		return http.StatusBadRequest, "The body is not a whole multipart form"
+		return http.StatusBadRequest, "The body is not a complete multipart form"
 	case isMultipart && (errors.Is(err, binding.ErrMultiFileHeader) || errors.Is(err, binding.ErrMultiFileHeaderLenInvalid)):
 		return http.StatusBadRequest, "The form has a file where none is taken, or too many"
 	case isEncodingError(err) && (marked || inputBodyOf(c).malformed() || malformedQuery(c.Request)):
@@ -37,9 +38,9 @@ func formError(c *gin.Context, err error, marked bool) (status int, detail strin
 	return 0, ""
 }
 
-const encodingRule = "% is written %25, ; is %3B, and fields end at 10000"
+const encodingRule = "write % as %25 and ; as %3B, and send at most 10000 fields"
 
-// isEncodingError knows what net/url says of a query or form that it cannot take apart.
+// isEncodingError recognises net/url's errors for a query or form that it cannot parse. Most have no type.
 func isEncodingError(err error) bool {
 	_, escape := errors.AsType[url.EscapeError](err)
 	text := err.Error()
@@ -52,7 +53,8 @@ func malformedQuery(r *http.Request) bool {
 	return err != nil
 }
 
-// isLengthError knows what gin says of a list that does not fit an array: the list as the client sent it.
+// isLengthError recognises gin's error for a list that does not fit an array. It quotes the list, which the client has to have
+// sent.
 func isLengthError(c *gin.Context, err error) bool {
 	quoted, _, ok := strings.Cut(err.Error(), " is not valid value for [")
 	_, first, isList := strings.Cut(quoted, "[")
@@ -67,12 +69,12 @@ func isLengthError(c *gin.Context, err error) bool {
 	return e == nil && sent(c, value)
 }
 
-// hasForm says whether a multipart form has been read whole.
+// hasForm reports whether a multipart form has been read to its end.
 func hasForm(r *http.Request) bool {
 	return r.MultipartForm != nil && len(r.MultipartForm.Value)+len(r.MultipartForm.File) > 0
 }
 
-// isCutForm knows what mime/multipart says of a form that is not whole or not well made.
+// isCutForm recognises mime/multipart's errors for a form that is cut off or malformed.
 func isCutForm(err error) bool {
 	_, header := errors.AsType[textproto.ProtocolError](err)
 	return header || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||

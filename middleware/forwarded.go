@@ -13,46 +13,49 @@ import (
 type Forwarding struct {
 	// Trusted are the addresses of proxies; the engine's own SetTrustedProxies takes the same list.
 	Trusted []netip.Prefix
-	// ClientHeader is where they name the client, in its canonical form; the only one in the engine's RemoteIPHeaders.
-	// Empty: X-Forwarded-For.
+	// ClientHeader is the header in which they name the client, in canonical form. It has to be the only one in the engine's
+	// RemoteIPHeaders. Empty: X-Forwarded-For.
 	ClientHeader string
-	// TLSEnds says that TLS ends here, so that a connection without it is plain for certain.
+	// TLSEnds says that this server has a TLS port, so that a connection without TLS is plain http.
 	TLSEnds bool
-	// TLSProves says that a client proves who it is in the handshake. A request that came without TLS is plain then,
-	// whatever a proxy says: the proxy's word would walk round the proof.
+	// TLSProves says that clients have to show a certificate in the handshake. A request that came without TLS counts as http
+	// then, whatever a proxy says: if a header could make it https, it would replace the certificate.
 	TLSProves bool
-	// Doubt is told of a request whose proxy cannot be understood, or not believed. Nil: nothing is told.
+	// Doubt is called for a request whose proxy's headers cannot be understood or are not trusted. It may be nil.
 	Doubt func(*http.Request, Doubt)
 }
 
-// Doubt is why the words of a proxy lead to something else than its owner may expect.
+// Doubt is a proxy's header that does not have the effect that the owner of the proxy may expect, and why.
 type Doubt struct {
 	Kind   DoubtKind
-	Header string // its name, with Value as it came, shortened
-	Value  string
+	Header string // its name
+	Value  string // as it came, but shortened
 }
 
 // DoubtKind is one reason to doubt.
-type DoubtKind int
+type DoubtKind string
 
 const (
-	ClientUnread    DoubtKind = iota // the client's address is no address; the proxy is taken for the client
-	SchemeUnread                     // neither https nor http
-	SchemeListed                     // several words, the last of which says http and an earlier one https
-	SchemeUntrusted                  // https, from a peer that is not trusted, on a connection without TLS
-	SchemeUnproven                   // https, without TLS from the proxy to here, where client certificates are required
+	ClientUnread    DoubtKind = "client unread"    // the client's address is no address, so the proxy counts as the client
+	SchemeUnread    DoubtKind = "scheme unread"    // neither https nor http
+	SchemeListed    DoubtKind = "scheme listed"    // several words, of which the last says http and an earlier one https
+	SchemeUntrusted DoubtKind = "scheme untrusted" // https, from a peer that is not trusted, on a connection without TLS
+	SchemeUnproven  DoubtKind = "scheme unproven"  // https, on a connection without TLS, where client certificates are required
 )
+
+// maxLogged is how many bytes of a client's header the log repeats.
+const maxLogged = 200
 
 const protoHeader = "X-Forwarded-Proto"
 
-// wasForwarded marks a request with claims of a peer that is not trusted: perhaps of a proxy or tunnel that the
-// settings do not name.
+// wasForwarded marks a request in which a peer that is not trusted sent headers of proxies. It may be a proxy or tunnel that
+// the settings do not name.
 const wasForwarded = "middleware.wasForwarded"
 
-// Forwarded removes the headers in which proxies tell of a client from every request that does not come from a
-// trusted one, and sets c.Request.URL.Scheme to how the visitor reached the site: "https", "http", or "" when only a
-// proxy could know and did not say. Whatever reads them later, here or in a handler, reads a trusted proxy's words.
-// It goes first.
+// Forwarded removes the headers in which proxies describe the client from every request that does not come from a trusted
+// proxy, so that other middleware and handlers read those of trusted proxies only. It sets c.Request.URL.Scheme to how the
+// visitor reached the site: "https", "http", or "" if only the proxy can know and did not say. It has to be the first
+// middleware.
 func Forwarded(f Forwarding) gin.HandlerFunc {
 	if f.ClientHeader == "" {
 		f.ClientHeader = "X-Forwarded-For"
@@ -81,7 +84,7 @@ func Forwarded(f Forwarding) gin.HandlerFunc {
 }
 
 func (f *Forwarding) doubt(r *http.Request, kind DoubtKind, header string, values []string) {
-	f.Doubt(r, Doubt{kind, header, bounded(strings.Join(values, ", "))})
+	f.Doubt(r, Doubt{kind, header, shortened(strings.Join(values, ", "), maxLogged)})
 }
 
 func isTrusted(trusted []netip.Prefix, remote string) bool {
@@ -92,7 +95,7 @@ func isTrusted(trusted []netip.Prefix, remote string) bool {
 	return err == nil && contains(trusted, peer.Addr().Unmap().WithZone(""))
 }
 
-// connection is the scheme as far as the connection itself tells.
+// connection is the scheme that the connection itself shows, or "".
 func (f *Forwarding) connection(r *http.Request) string {
 	switch {
 	case r.TLS != nil:
@@ -103,7 +106,7 @@ func (f *Forwarding) connection(r *http.Request) string {
 	return ""
 }
 
-// scheme is that of a request from a trusted proxy.
+// scheme is the scheme of a request from a trusted proxy.
 func (f *Forwarding) scheme(r *http.Request) string {
 	values := r.Header[protoHeader]
 	if len(values) == 0 {
@@ -125,7 +128,8 @@ func (f *Forwarding) scheme(r *http.Request) string {
 	return said
 }
 
-// lastWord is the nearest proxy's; those before it may be the client's invention. Empty elements are no words.
+// lastWord returns the last word of a list that is not empty. The nearest proxy wrote it, while the client can have invented the
+// words before it.
 func lastWord(values []string) string {
 	for _, list := range slices.Backward(values) {
 		list = strings.TrimRight(list, ", \t")
@@ -145,8 +149,8 @@ func saysHTTPS(list string) bool {
 	return false
 }
 
-// schemeOf reads one word. Traefik and others name a WebSocket's own scheme, whose port and TLS are the same
-// (RFC 6455 §3).
+// schemeOf is "https", "http" or "" for one word. For WebSockets Traefik and others send wss and ws, which have the ports and
+// the TLS of https and http (RFC 6455 §3).
 func schemeOf(word string) string {
 	switch {
 	case strings.EqualFold(word, "https"), strings.EqualFold(word, "wss"):

@@ -12,17 +12,16 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// This file is all that is changed in gin itself, through its exported variables. They belong to the process, so each
-// change is made once.
+// This file has every change to gin itself. Each sets an exported variable of gin. These are global, so each is set once.
 
-// patchGin makes the changes. gin's other parsers cannot be changed so: their variables have types of their own.
+// patchGin makes the changes. The variables of gin's other parsers have concrete types, so that they cannot be replaced.
 var patchGin = sync.OnceFunc(func() {
 	nameFields()
 	binding.BSON = inputBinding{binding.BSON}
 	ginjson.API = inputCodec{ginjson.API}
 })
 
-// nameFields has gin's validator call fields what visitors call them: by their json or form name.
+// nameFields makes gin's validator name fields as clients do: by their json or form name.
 func nameFields() {
 	engine, ok := binding.Validator.Engine().(*validator.Validate)
 	if !ok { // the application has set another one
@@ -38,7 +37,7 @@ func nameFields() {
 	})
 }
 
-// inputBinding is gin's own, with its errors marked.
+// inputBinding is one of gin's bindings, with its errors marked as the client's fault.
 type inputBinding struct{ binding.BindingBody }
 
 func (b inputBinding) Bind(r *http.Request, in any) error {
@@ -49,13 +48,13 @@ func (b inputBinding) BindBody(body []byte, in any) error {
 	return InputError(b.BindingBody.BindBody(body, in))
 }
 
-// jsonErr marks an error as that of reading a request's JSON, and not of reading another server's.
+// jsonErr marks an error of reading a request's JSON. JSON that a handler reads elsewhere has no such mark.
 type jsonErr struct{ error }
 
 func (e jsonErr) Unwrap() error { return e.error }
 
-// inputCodec is gin's own, with its errors marked. gin decodes nothing but requests with it: bodies, and the fields of
-// forms that are structs or maps.
+// inputCodec is gin's JSON codec, with the errors of decoding marked. gin decodes only parts of requests with it: bodies, and
+// form fields that are structs or maps.
 type inputCodec struct{ ginjson.Core }
 
 func (c inputCodec) NewDecoder(r io.Reader) ginjson.Decoder {

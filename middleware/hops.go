@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// hopHeaders are how the names of headers begin that proxies, balancers, content networks and tunnels add to what they
-// pass on. Browsers send none of them by themselves. A claim says who the client is, how it came or what it proved:
-// from an untrusted peer it is removed. The others only tell that something stands in between.
+// hopHeaders are the beginnings of the names of headers that proxies, balancers, content networks and tunnels add to the
+// requests they pass on. Browsers send none of them by themselves. A claim says who the client is, how it connected or what it
+// proved, and is removed if the peer is not trusted. The others only show that a hop lies between client and server.
 var hopHeaders = []struct {
 	prefix string
 	claim  bool
@@ -17,7 +17,7 @@ var hopHeaders = []struct {
 	{"X-Real-", true},
 	{"X-Client-", true}, // -Ip, -Cert
 	{"X-Cluster-Client-Ip", true},
-	{"X-Original-", false}, // -Host, -Url: Azure; a client's own "X-Original-Filename" is not lost
+	{"X-Original-", false}, // -Host, -Url: Azure; no claim, since clients send an X-Original-Filename of their own
 	{"X-Original-Forwarded-", true},
 	{"X-Originating-", true},
 	{"X-Remote-", true},
@@ -75,7 +75,7 @@ var hopHeaders = []struct {
 	{"Was-Default-Hostname", false},
 }
 
-// hopsByLetter is hopHeaders by what tells most names apart at once: the first letter, and for X- the third.
+// hopsByLetter has the indexes of hopHeaders by the first letter, or after X- by the third, so that a lookup compares few names.
 var hopsByLetter = func() (table [2][256][]int) {
 	for i, h := range hopHeaders {
 		x, letter := hopLetter(h.prefix)
@@ -91,8 +91,8 @@ func hopLetter(name string) (x int, letter byte) {
 	return 0, name[0]
 }
 
-// isHopHeader reports whether a header's name, in its canonical form, is one that something between client and server
-// adds, and whether it claims something about the client.
+// isHopHeader reports whether a header with this name, in canonical form, comes from a hop between client and server, and
+// whether it claims something about the client.
 func isHopHeader(name string) (hop, claim bool) {
 	if name == "" {
 		return false, false
@@ -106,8 +106,7 @@ func isHopHeader(name string) (hop, claim bool) {
 	return hop, claim
 }
 
-// removeClaims takes what a peer that is not trusted claims about the client out of the header, and says whether there
-// was any.
+// removeClaims removes the claims about the client from the header, and reports whether there were any.
 func removeClaims(header http.Header) (found bool) {
 	for name := range header {
 		if _, claim := isHopHeader(name); claim {
@@ -118,7 +117,7 @@ func removeClaims(header http.Header) (found bool) {
 	return found
 }
 
-// cameByHop reports whether a header that is still there tells of something between client and server.
+// cameByHop reports whether a header shows that a hop lies between client and server.
 func cameByHop(header http.Header) bool {
 	for name := range header {
 		if hop, _ := isHopHeader(name); hop {

@@ -47,8 +47,8 @@ func (s *HostSet) Allows(hostport string) bool {
 }
 
 // Hosts answers 421 Misdirected Request (RFC 9110 §15.5.20) to every Host but those of the set. The except paths are
-// answered under any host: load balancers probe by address. Explain is asked for what to answer about a host; nil or
-// an empty text: that the server does not answer for it.
+// answered under any host: load balancers probe by address. explain returns the text of the answer for a host. The text is that
+// of errHost if explain is nil or returns "".
 func Hosts(set *HostSet, except []string, explain func(host string) string) gin.HandlerFunc {
 	skip := map[string]bool{}
 	for _, p := range except {

@@ -17,16 +17,16 @@ type readErr struct{ error }
 
 func (e readErr) Unwrap() error { return e.error }
 
-// inputBody is a request's body. It marks the errors of reading it, and remembers of what was read as much as telling the
-// client's faults from those of the server needs: the parsers' errors do not say whose text they are about.
+// inputBody is a request's body. It marks the errors of reading it. It also remembers what is needed to tell the client's faults
+// from the server's, because the errors of parsers do not say where the text came from.
 type inputBody struct {
 	io.ReadCloser
 	form   formCheck
 	isForm bool
-	keeps  bool   // its type is one that a route asked for beside JSON and forms
+	keeps  bool   // its type is neither JSON nor a form, and the route is in BodyTypes
 	kept   []byte // its first keptBody bytes, if keeps
 
-	calls  [32]uintptr // of the first Read, which tell which of gin's parsers reads
+	calls  [32]uintptr // the stack of the first Read, which shows which of gin's parsers reads
 	nCalls int
 }
 
@@ -34,7 +34,7 @@ const keptBody = 64 << 10
 
 const inputBodyKey = "middleware.inputBody" // in the gin.Context
 
-// newInputBody puts itself before the body of c.
+// newInputBody wraps the body of c, and keeps itself in c for inputBodyOf.
 func newInputBody(c *gin.Context) *inputBody {
 	b := &inputBody{ReadCloser: c.Request.Body}
 	media, _, _ := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
@@ -44,7 +44,7 @@ func newInputBody(c *gin.Context) *inputBody {
 	return b
 }
 
-// inputBodyOf is nil where there is no body.
+// inputBodyOf is the inputBody of c, or nil if the request has no body.
 func inputBodyOf(c *gin.Context) *inputBody {
 	b, _ := c.Value(inputBodyKey).(*inputBody)
 	return b
@@ -61,22 +61,22 @@ func (b *inputBody) Read(p []byte) (int, error) {
 	if b.keeps {
 		b.kept = append(b.kept, p[:min(n, keptBody-len(b.kept))]...)
 	}
-	if err != nil && err != io.EOF && !errors.Is(err, http.ErrBodyReadAfterClose) { // the last is the handler's own fault
+	if err != nil && err != io.EOF && !errors.Is(err, http.ErrBodyReadAfterClose) { // reading after Close is the handler's fault
 		err = readErr{err}
 	}
 	return n, err
 }
 
-// malformed reports whether what was read is a form that net/url refuses. A nil body is none.
+// malformed reports whether the body is a form that net/url refuses, as far as it was read. It may be nil.
 func (b *inputBody) malformed() bool { return b != nil && b.isForm && b.form.malformed() }
 
-// holds reports whether text was in the body. A nil body holds none.
+// holds reports whether text is in the kept part of the body. It may be nil.
 func (b *inputBody) holds(text string) bool {
 	return b != nil && text != "" && bytes.Contains(b.kept, []byte(text))
 }
 
-// hasOtherReader reports whether one of gin's parsers read it that is neither JSON's nor a form's, because the route asked for
-// the type or because the handler called c.ShouldBindXML or the like. gin offers no place to ask but the stack.
+// hasOtherReader reports whether a parser of gin other than those of JSON and forms read the body. The route can have the type in
+// BodyTypes, or the handler can have called c.ShouldBindXML or the like. gin does not tell which, so this looks at the stack.
 func (b *inputBody) hasOtherReader() bool {
 	if b == nil || b.nCalls == 0 {
 		return false
@@ -87,7 +87,7 @@ func (b *inputBody) hasOtherReader() bool {
 		name := strings.ToLower(frame.Function)
 		if strings.Contains(name, "/gin/binding.") || strings.Contains(name, "/gin.(*context).shouldbindbodywith") {
 			other := !strings.Contains(name, "json") && !strings.Contains(name, "form")
-			if !other || !strings.HasSuffix(name, ".shouldbindbodywith") { // that one's caller is the one that names the parser
+			if !other || !strings.HasSuffix(name, ".shouldbindbodywith") { // else the caller's name has the parser
 				return other
 			}
 		}
@@ -97,9 +97,9 @@ func (b *inputBody) hasOtherReader() bool {
 	}
 }
 
-// formCheck finds in a form, as it passes, what url.ParseQuery refuses: broken escapes, semicolons, and too many fields.
+// formCheck finds what url.ParseQuery refuses in a form while it is read: broken escapes, semicolons, and too many fields.
 type formCheck struct {
-	digits int // hexadecimal ones that the last % still wants
+	digits int // how many hexadecimal digits still have to follow the last %
 	fields int
 	broken bool
 }

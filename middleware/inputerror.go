@@ -14,13 +14,14 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// inputErr marks an error as the client's fault, whatever it is.
+// inputErr marks an error as the client's fault.
 type inputErr struct{ error }
 
 func (e inputErr) Unwrap() error { return e.error }
 
-// InputError marks an error of reading a request, so that it is answered with a status below 500 and not logged as an
-// error. gin has no such mark. What only the program or the machine can have done wrong stays as it is.
+// InputError marks an error of reading a request as the client's fault, so that it is answered with a 4xx status and not
+// logged as an error. gin's errors do not tell this. It returns errors that only the program or the machine can cause as they
+// are.
 func InputError(err error) error {
 	if err == nil || isOurs(err) {
 		return err
@@ -28,9 +29,9 @@ func InputError(err error) error {
 	return inputErr{err}
 }
 
-// inputError finds out whether err says that a request's body, query or path could not be understood, which is the
-// client's fault: the status and the words for it. What is not marked, for it comes from c.ShouldBind and the like, is
-// the client's fault where it is about something that the client wrote.
+// inputError returns the status and the text for an error of reading a request's body, query or path that is the client's
+// fault, and 0 for any other error. An error that is not marked, such as one of c.ShouldBind, is the client's fault if it is
+// about a text that the client sent.
 func inputError(c *gin.Context, err error) (status int, detail string) {
 	_, invalid := errors.AsType[validator.ValidationErrors](err)
 	_, invalidList := errors.AsType[binding.SliceValidationError](err)
@@ -49,7 +50,7 @@ func inputError(c *gin.Context, err error) (status int, detail string) {
 		isJSON = true
 	}
 	body := inputBodyOf(c)
-	unseen := body.hasOtherReader() && !body.keeps // c.ShouldBindXML of a body of another type: what it held is not known
+	unseen := body.hasOtherReader() && !body.keeps // c.ShouldBindXML read a body of another type, and nothing of it was kept
 	if detail := valueError(c, err, marked || isJSON || unseen); detail != "" {
 		return http.StatusBadRequest, detail
 	}
@@ -65,7 +66,7 @@ func inputError(c *gin.Context, err error) (status int, detail string) {
 	return 0, ""
 }
 
-// isOurs reports whether only the program or the machine can be at fault: a type that cannot be filled, or a full disk.
+// isOurs reports whether only the program or the machine can cause err: a type that cannot be filled, a full disk.
 func isOurs(err error) bool {
 	_, target := errors.AsType[*json.InvalidUnmarshalError](err)
 	_, checked := errors.AsType[*validator.InvalidValidationError](err)
@@ -75,11 +76,4 @@ func isOurs(err error) bool {
 		errors.Is(err, binding.ErrConvertMapStringSlice) || errors.Is(err, binding.ErrConvertToMapString) ||
 		text == "unknown type" || strings.Contains(text, "is not supported in the collection_format") ||
 		strings.HasPrefix(text, "unknown time zone ") || text == "obj is not ProtoMessage"
-}
-
-func short(s string) string {
-	if len(s) > 40 {
-		return strings.ToValidUTF8(s[:40], "") + "…"
-	}
-	return s
 }

@@ -1,54 +1,68 @@
 package middleware
 
 import (
+	"maps"
+	"strings"
 	"sync"
 	"time"
 )
 
 const (
-	// sayEvery is how long a finding about requests is not repeated in the log.
-	sayEvery = time.Hour
-	// sayKinds bounds how many findings of one place are told apart: strangers choose some of the words.
-	sayKinds = 8
+	// logEvery is how long a LogLimit refuses a kind of message after it was logged.
+	logEvery = time.Hour
+	// logKinds is how many kinds of message a LogLimit allows within that time. It is bounded because clients choose some kinds.
+	logKinds = 8
 )
 
-// Seldom keeps what requests give reason to say out of the log's way: each kind once an hour, and only so many kinds
-// within that hour. The zero value is ready.
-type Seldom struct {
-	mu   sync.Mutex
-	said map[string]time.Time // by kind
+// LogLimit keeps messages that requests cause from filling the log: it allows each kind once an hour, and only logKinds kinds
+// within an hour. The zero value is ready.
+type LogLimit struct {
+	mu     sync.RWMutex
+	logged map[string]time.Time // by kind
 }
 
-// Due reports whether a kind should be said now, and counts it as said.
-func (s *Seldom) Due(kind string) bool {
+// Allow reports whether a message of this kind may be logged now, and counts it as logged. Requests whose message was logged
+// already hold only the read lock, so they do not wait for each other.
+func (l *LogLimit) Allow(kind string) bool {
 	now := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if last, ok := s.said[kind]; ok && now.Sub(last) < sayEvery {
+	l.mu.RLock()
+	allowed := l.allows(kind, now)
+	l.mu.RUnlock()
+	if !allowed {
 		return false
 	}
-	if len(s.said) >= sayKinds {
-		for k, last := range s.said {
-			if now.Sub(last) >= sayEvery {
-				delete(s.said, k)
-			}
-		}
-		if len(s.said) >= sayKinds {
-			return false
-		}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.allows(kind, now) { // another request was faster
+		return false
 	}
-	if s.said == nil {
-		s.said = map[string]time.Time{}
+	maps.DeleteFunc(l.logged, func(_ string, last time.Time) bool { return now.Sub(last) >= logEvery })
+	if l.logged == nil {
+		l.logged = map[string]time.Time{}
 	}
-	s.said[kind] = now
+	l.logged[kind] = now
 	return true
 }
 
-// bounded shortens what a client chose before it goes into the log.
-func bounded(s string) string {
-	const most = 200
-	if len(s) > most {
-		return s[:most] + "…"
+func (l *LogLimit) allows(kind string, now time.Time) bool {
+	if last, ok := l.logged[kind]; ok {
+		return now.Sub(last) >= logEvery
+	}
+	if len(l.logged) < logKinds {
+		return true
+	}
+	for _, last := range l.logged {
+		if now.Sub(last) >= logEvery {
+			return true
+		}
+	}
+	return false
+}
+
+// shortened returns at most n bytes of what a client chose, as valid UTF-8, for the log or an answer.
+func shortened(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "") + "…"
 	}
 	return s
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/gin-gonic/gin/binding"
 )
 
-// MediaTypes refuses with 415 the bodies for which c.ShouldBind and c.Bind would choose a parser other than those for
-// JSON and forms, before a byte is read. gin lets the client choose the parser by its Content-Type, and 245 bytes of
-// YAML with nested aliases take gigabytes in it. more gives routes, by their pattern, the types they take beside these.
+// MediaTypes answers 415 to bodies for which c.ShouldBind and c.Bind would choose a parser other than those for JSON and
+// forms, before a byte is read. gin lets the client choose the parser by its Content-Type, and its YAML parser can allocate
+// gigabytes for 245 bytes of nested aliases. more has the further types that routes take, by their pattern.
 //
-// Types for which gin has no parser (image/png, text/plain) reach the handler, which reads the body itself. A
-// Content-Type that cannot be read, or that is sent twice, is refused too. A request without a body has no type (RFC 9110
-// §8.3): some clients send one with every GET, and a type that would be refused is removed there.
+// Types for which gin has no parser (image/png, text/plain) reach the handler, which reads the body itself. A Content-Type
+// that cannot be parsed, or that is sent twice, is refused too. A request without a body needs no type (RFC 9110 §8.3), but
+// some clients send one with every GET: there MediaTypes removes a type that it would refuse.
 func MediaTypes(more map[string][]string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
@@ -29,7 +29,7 @@ func MediaTypes(more map[string][]string) gin.HandlerFunc {
 			r.Header.Del("Content-Type")
 			return
 		}
-		value := short(strings.ToValidUTF8(strings.Join(sent, ", "), "\uFFFD"))
+		value := shortened(strings.ToValidUTF8(strings.Join(sent, ", "), "\uFFFD"), maxQuoted)
 		c.Error(fmt.Errorf("a route that takes another type of body says so in handlers.BodyTypes, by its pattern: %w",
 			&statusError{http.StatusUnsupportedMediaType, fmt.Sprintf("A body of the type %q is not taken here", value)}))
 		c.Abort()
@@ -45,14 +45,14 @@ func takesType(header string, more []string) bool {
 	if err != nil || !strings.Contains(media, "/") {
 		return false
 	}
-	// gin compares its own cut of the header with case. What it, or a later version of it, may make of another spelling
-	// is asked too.
+	// gin compares what ginCut returns, with its case. The other two spellings are checked too, in case a later version
+	// compares those.
 	cut := ginCut(header)
 	return !hasOtherParser(media) && !hasOtherParser(cut) && !hasOtherParser(strings.ToLower(cut)) ||
 		slices.ContainsFunc(more, func(m string) bool { return strings.EqualFold(m, media) })
 }
 
-// hasOtherParser asks gin's own switch whether it has a parser for media that is neither JSON's nor a form's.
+// hasOtherParser reports whether gin has a parser for media that is neither JSON's nor a form's. It asks gin's own switch.
 func hasOtherParser(media string) bool {
 	switch binding.Default(http.MethodPost, media) {
 	case binding.JSON, binding.Form, binding.FormMultipart:

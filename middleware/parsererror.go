@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// isParserError knows the errors of gin's other parsers by the package of their type, or by the word they begin with.
+// isParserError recognises the errors of gin's parsers other than JSON's and forms' by the package of their type, or by their
+// first word.
 func isParserError(err error) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
 		t := reflect.TypeOf(err)
@@ -22,7 +23,7 @@ func isParserError(err error) bool {
 				return true
 			}
 		}
-		if strings.HasPrefix(err.Error(), "expected element type <") { // encoding/xml's, without a type
+		if strings.HasPrefix(err.Error(), "expected element type <") { // encoding/xml's error without a type
 			return true
 		}
 	}

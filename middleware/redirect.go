@@ -16,8 +16,8 @@ type Redirect struct {
 	// PlainPort and TLSPort are those that the server listens on. A client that reached PlainPort under its own
 	// number is sent to TLSPort; one that used another number came through a mapping, and is sent to 443. A TLSPort of 0 means that a proxy has it: 443.
 	PlainPort, TLSPort int
-	// Unknown is told of each request whose proxy does not say how it came. Those are let through: a proxy that
-	// sends no X-Forwarded-Proto would be redirected in circles. Nil: nothing is told.
+	// Unknown is called for each request of which neither the connection nor a proxy tells the scheme. Such a request is not
+	// redirected: behind a proxy that sends no X-Forwarded-Proto the redirects would never end. Unknown may be nil.
 	Unknown func(*http.Request)
 	// Except are paths that answer without TLS, for probes.
 	Except []string
