@@ -22,7 +22,7 @@ func (s *server) newAdmin() *http.Server {
 	names := []string{"localhost", "*.localhost", "127.0.0.1", "::1"}
 	for _, ln := range s.listeners.admin {
 		if host, _, err := net.SplitHostPort(ln.Addr().String()); err == nil {
-			names = append(names, host) // 127.0.0.2 is a loopback address, too
+			names = append(names, host) // such as 127.0.0.2, which is a loopback address too
 		}
 	}
 	srv := s.newServer(adminOnly(middleware.NewHostSet(names), mux))
@@ -30,11 +30,10 @@ func (s *server) newAdmin() *http.Server {
 	return srv
 }
 
-// adminOnly refuses what a web page makes the operator's browser send. A page can reach loopback addresses through a name
-// of its own that leads there (DNS rebinding), so only loopback hosts are answered for. And it can send requests across
-// origins, also ones by GET, whose answers it cannot read but whose profiles cost time; so the browser has to say that the
-// request came from no other site (Fetch Metadata, https://www.w3.org/TR/fetch-metadata/). Prometheus, curl and go tool
-// pprof send neither header.
+// adminOnly refuses requests that a web page makes the operator's browser send. A page can reach a loopback address through a
+// host name of its own that resolves to it (DNS rebinding), so the Host has to be a loopback one. A page can also send
+// requests across origins. It cannot read the answers, but profiles cost time. So Sec-Fetch-Site and Origin must not name
+// another site (https://www.w3.org/TR/fetch-metadata/). Prometheus, curl and go tool pprof send neither header.
 func adminOnly(hosts *middleware.HostSet, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -48,8 +47,8 @@ func adminOnly(hosts *middleware.HostSet, next http.Handler) http.Handler {
 	})
 }
 
-// ownPage reports whether a request was typed, was sent by a page of the same origin, or by no browser. Every value of the
-// headers counts: a client may send several.
+// ownPage reports whether a request comes from the address bar, from a page of the same origin, or from a client that is no
+// browser. It checks every value of the headers, since a client may send several.
 func ownPage(r *http.Request) bool {
 	for _, site := range r.Header.Values("Sec-Fetch-Site") {
 		if site != "none" && site != "same-origin" {

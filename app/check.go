@@ -21,7 +21,7 @@ func check(cfg config, faults []fault, out io.Writer) error {
 	running, listenFaults := ownPorts(listenFaults)
 	// Notes come first: beside a server that runs, what it was told is what one looks for.
 	var notes []string
-	if len(storeFaults) == 0 { // else there is nothing to read notes from
+	if len(storeFaults) == 0 { // Notes reads the store
 		notes = tlsconfig.Notes(options)
 	}
 	for _, w := range slices.Concat(cfg.warnings, moved, running, notes) {

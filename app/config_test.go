@@ -270,7 +270,7 @@ func TestDotenvHandsSecretsOverAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out := checkWith(t, map[string]string{}, loadDotenv(file))
-	if code != 1 || !strings.Contains(out, file+": line 2 ("+name+") goes on behind the closing quote\n      → ") || strings.Contains(out, "hush") {
+	if code != 1 || !strings.Contains(out, file+": line 2 ("+name+") has text after the closing quote\n      → ") || strings.Contains(out, "hush") {
 		t.Errorf("exit status %d:\n%s", code, out)
 	}
 	if _, ok := d.edited(name); ok {

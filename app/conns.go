@@ -13,41 +13,44 @@ import (
 	"time"
 )
 
-// conns are the open connections of all listeners, and what each is doing. A stop waits for those whose first request is
-// still under way, and descriptors.go closes those that are idle where descriptors run out.
+// conns are the open connections of all listeners, and what each is doing. The shutdown waits for connections whose first
+// request is still arriving. When file descriptors run out, idle connections are closed (descriptors.go).
 type conns struct {
-	unheard atomic.Int64 // connections that no request was read from yet
-	closing atomic.Int64 // connections that were closed to make room, and whose end is not told of yet
+	unheard atomic.Int64 // connections on which no request has been read yet
+	closing atomic.Int64 // connections that closeIdle closed and that net/http has not yet reported as closed
 	byConn  sync.Map     // net.Conn → *conn
 }
 
-// conn is one of them. Its fields are atomic, as net/http tells of a connection in goroutines of its own.
+// conn is the state of one connection. Its fields are atomic because net/http reports states from several goroutines.
 type conn struct {
 	accepted time.Time
-	heard    atomic.Bool
-	since    atomic.Int64 // when it became idle, after epoch; negative: when a request began to arrive; or one of those below
+	heard    atomic.Bool // a request has been read
+
+	// since is a time in nanoseconds after epoch: when the connection became idle, or, negative, when a request began to
+	// arrive. It can also be requesting or closed.
+	since atomic.Int64
 }
 
-// What a connection is doing, where it is not idle.
+// Values of conn.since that are not times.
 const (
 	requesting = 0             // a handler runs on it, or its response is being written
-	closed     = math.MinInt64 // closed to make room
+	closed     = math.MinInt64 // closeIdle has closed it
 )
 
-// epoch is what such times are counted from, in nanoseconds of the monotonic clock.
+// epoch is a second before the start, so that every time after it is greater than 0. The clock is the monotonic one.
 var epoch = time.Now().Add(-time.Second)
 
 func now() int64 { return int64(time.Since(epoch)) }
 
 type connKey struct{}
 
-// watch has the connections of a server told of.
+// watch registers every connection of a server in c, and keeps its state there up to date.
 func (c *conns) watch(srv *http.Server) {
 	srv.ConnState = func(nc net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateActive, http.StateIdle:
 			if v, ok := c.byConn.Load(nc); ok {
-				v.(*conn).turn(state)
+				v.(*conn).setState(state)
 			}
 		case http.StateClosed, http.StateHijacked: // a handler that takes a connection over closes it itself
 			if v, ok := c.byConn.LoadAndDelete(nc); ok {
@@ -64,8 +67,8 @@ func (c *conns) watch(srv *http.Server) {
 			ctx = connContext(ctx, nc)
 		}
 		it := &conn{accepted: time.Now()}
-		it.since.Store(now())  // silent until its first request
-		c.byConn.Store(nc, it) // here, as net/http asks for a context before it tells of a state
+		it.since.Store(now())  // idle until its first request
+		c.byConn.Store(nc, it) // net/http calls ConnContext before it reports the connection's first state
 		c.unheard.Add(1)
 		return context.WithValue(ctx, connKey{}, it)
 	}
@@ -81,9 +84,9 @@ func (c *conns) watch(srv *http.Server) {
 	})
 }
 
-// turn notes that a request begins to arrive, or that the last one has ended. net/http says so of HTTP/2, too: active is one
-// with an open stream. A connection that was closed to make room stays so.
-func (it *conn) turn(state http.ConnState) {
+// setState notes that a request begins to arrive (active), or that the last one has ended (idle). An HTTP/2 connection is
+// active while it has an open stream. A connection that closeIdle has closed stays closed.
+func (it *conn) setState(state http.ConnState) {
 	to := -now()
 	if state == http.StateIdle {
 		to = now()
@@ -96,15 +99,16 @@ func (it *conn) turn(state http.ConnState) {
 	}
 }
 
+// hear notes that a request has been read.
 func (c *conns) hear(it *conn) {
 	if !it.heard.Load() && it.heard.CompareAndSwap(false, true) {
 		c.unheard.Add(-1)
 	}
 }
 
-// wait returns when a request was read from each connection, or none for as long as a request's header may take. A server
-// of net/http that is told to stop closes the others without an answer. On HTTP/2 the accept may have been long ago:
-// browsers open connections in advance.
+// wait returns when a request has been read on every connection, or when headerTimeout has passed since the last accept
+// of one without a request. http.Server.Shutdown would close those without an answer. Browsers open HTTP/2 connections in
+// advance, so that an accept can be long ago.
 func (c *conns) wait(ctx context.Context) {
 	var last time.Time
 	c.byConn.Range(func(_, v any) bool {
@@ -126,22 +130,23 @@ func (c *conns) wait(ctx context.Context) {
 	}
 }
 
-// mostClosed is how many connections are closed at once: the longest idle are found by looking at all.
+// mostClosed is how many connections closeIdle closes at most. It closes several because it looks at all connections to
+// find the longest idle.
 const mostClosed = 32
 
-// slowHeader is how long a request may take to arrive before its connection counts as idle, where none other does.
+// slowHeader is how long a request may take to arrive. A connection that takes longer is closed if none is idle.
 const slowHeader = time.Second
 
-// idleConn is a candidate, as it was seen.
+// idleConn is a connection that may be closed, and its since when closeIdle looked at it.
 type idleConn struct {
 	nc    net.Conn
 	it    *conn
 	since int64
 }
 
-// closeIdle closes connections that are idle, the longest first: up to mostClosed and an eighth of them, but at least one,
-// as nginx does. Idle are those between two requests, those without an open stream on HTTP/2, and those that have not yet sent
-// a byte of a request or finished their handshake. A request in flight is never cut off.
+// closeIdle closes the connections that have been idle longest, and returns how many: an eighth of the idle ones, at least
+// 1 and at most mostClosed, as nginx does. Idle means between two requests, on HTTP/2 without an open stream, or still
+// without the first byte of a request or the end of the handshake. A request in flight is never cut off.
 func (c *conns) closeIdle() (n int) {
 	var idle, slow []idleConn
 	c.byConn.Range(func(k, v any) bool {
@@ -160,13 +165,13 @@ func (c *conns) closeIdle() (n int) {
 	slices.SortFunc(idle, func(a, b idleConn) int { return cmp.Compare(max(a.since, -a.since), max(b.since, -b.since)) })
 	for _, i := range idle[:min(len(idle), max(1, min(mostClosed, len(idle)/8)))] {
 		if !i.it.since.CompareAndSwap(i.since, closed) {
-			continue // a request came meanwhile
+			continue // a request has arrived since
 		}
 		c.closing.Add(1)
 		n++
 		nc := i.nc
 		if t, ok := nc.(*tls.Conn); ok {
-			nc = t.NetConn() // TLS would wait until the client has taken its last alert
+			nc = t.NetConn() // tls.Conn.Close can wait seconds for a client that does not read the last alert
 		}
 		nc.Close()
 	}

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// descriptors keeps some of this process's file descriptors free, for new visitors and for files, stores and the ACME
-// server: near the limit the connections that have been idle longest are closed. Else a thousand silent clients keep
-// everybody out until their timeouts.
+// descriptors keeps some of this process's file descriptors free for new connections, files, stores and the ACME server:
+// near the limit it closes the connections that have been idle longest. Without it, a thousand silent clients would keep all
+// other clients out until their timeouts.
 type descriptors struct {
 	log     *slog.Logger
 	conns   *conns
-	most    int           // numbers from here on are too near the limit; 0: there is no limit
+	most    int           // a descriptor with this number or a higher one is too near the limit; 0: there is no limit
 	limit   uint64        // of the process
 	refused atomic.Uint64 // accepts that found no free descriptor, since the last report
 	closed  atomic.Uint64 // connections closed to make room, since the last report
@@ -31,26 +31,26 @@ func newDescriptors(log *slog.Logger, c *conns) *descriptors {
 	return d
 }
 
-// listener accepts while there is room, and makes it.
+// listener returns ln with an Accept that closes idle connections near the limit.
 func (d *descriptors) listener(ln net.Listener) net.Listener {
 	if d.most == 0 {
 		return ln
 	}
-	return roomyListener{ln, d}
+	return reservingListener{ln, d}
 }
 
-type roomyListener struct {
+type reservingListener struct {
 	net.Listener
 	d *descriptors
 }
 
-// acceptPause is how long descriptors take to become free after their connections were closed, at most.
+// acceptPause is the wait before the next try where no descriptor is free.
 const acceptPause = 20 * time.Millisecond
 
-// Accept closes idle connections before the limit is met. The system gives a new descriptor the lowest free number, so its
-// number says how many are in use, whoever opened them: visitors, WebSockets, a database. Where there is none at all, Accept
-// waits for one; net/http would log each try.
-func (l roomyListener) Accept() (net.Conn, error) {
+// Accept closes idle connections before the limit is reached. The system gives a new descriptor the lowest free number, so
+// that number tells how many are in use, for connections, WebSockets, a database and everything else. If none is free, Accept
+// retries after acceptPause. net/http would log each retry.
+func (l reservingListener) Accept() (net.Conn, error) {
 	for {
 		nc, err := l.Listener.Accept()
 		switch {
@@ -69,7 +69,7 @@ func (l roomyListener) Accept() (net.Conn, error) {
 	}
 }
 
-// number is a connection's file descriptor; -1 where it tells none.
+// number is a connection's file descriptor, or -1 if it has none.
 func number(nc net.Conn) int {
 	n := -1
 	if s, ok := nc.(syscall.Conn); ok {
@@ -80,12 +80,12 @@ func number(nc net.Conn) int {
 	return n
 }
 
-// report says once a minute what was closed and refused.
+// report logs how many connections were closed and how many accepts waited since the last report. noise.run calls it.
 func (d *descriptors) report() {
 	refused, closed := d.refused.Swap(0), d.closed.Swap(0)
 	if refused+closed == 0 {
 		return
 	}
-	d.log.Warn("few file descriptors are left; the longest idle connections were closed", "limit", d.limit, "closed", closed,
+	d.log.Warn("few file descriptors are left; the connections that have been idle longest are closed", "limit", d.limit, "closed", closed,
 		"accepts_that_waited", refused, "fix", "raise LimitNOFILE= in the systemd unit, or ulimit -n in the shell")
 }

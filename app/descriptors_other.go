@@ -2,5 +2,5 @@
 
 package main
 
-// descriptorLimit is 0: there is no limit that a server of ours would meet.
+// descriptorLimit is 0, for no limit: Windows has none that this server could reach.
 func descriptorLimit() uint64 { return 0 }

@@ -184,7 +184,7 @@ func TestIdleConnectionsMakeRoomForNewVisitors(t *testing.T) {
 			}
 			l.stop()
 			s := &site{t: t, out: l.out, exit: make(chan int)}
-			said := s.logged("few file descriptors are left; the longest idle connections were closed")
+			said := s.logged("few file descriptors are left; the connections that have been idle longest are closed")
 			if said["closed"].(float64) < 60 || said["limit"] != 64.0 || !strings.Contains(fmt.Sprint(said["fix"]), "LimitNOFILE") {
 				t.Errorf("the log says %v", said)
 			}
@@ -213,7 +213,7 @@ func TestTheLongestIdleIsClosedFirst(t *testing.T) {
 		it.since.Store(int64(10 - i)) // the last came first
 		c.byConn.Store(near, it)
 		if i == 9 {
-			it.turn(http.StateActive)
+			it.setState(http.StateActive)
 		}
 	}
 	for closedBefore := range 9 {

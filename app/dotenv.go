@@ -47,7 +47,7 @@ func (d dotenv) edited(name string) (value string, ok bool) {
 	return values[name], len(broken) == 0
 }
 
-// readDotenv reads the file as Node's dotenv does, and says what cannot be read so.
+// readDotenv returns the variables of the file as Node's dotenv reads them, or every fault in it.
 func readDotenv(file string) (values map[string]string, broken []fault) {
 	values, unread := envfile.Read(file)
 	for _, f := range unread {

@@ -20,7 +20,7 @@ type fault = tlsconfig.Fault
 type env struct {
 	lookup  func(string) (string, bool)
 	names   []string // every variable asked for, in order
-	refused []string // those whose value is wrapped in something; they count as not set
+	refused []string // variables whose value wrapped refuses; they count as not set
 	faults  []fault
 }
 
@@ -115,7 +115,8 @@ func (e *env) addr(name, def string, mayBeOff bool) string {
 
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9_.-]*$`)
 
-// validHost accepts what can be listened on: nothing for every address, a name, an IPv4 address, an IPv6 one in brackets.
+// validHost reports whether the server can listen on h: an empty one (every address), a name, an IPv4 address, or an IPv6
+// address in brackets.
 func validHost(h string) bool {
 	if inner, ok := strings.CutPrefix(h, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")

@@ -43,16 +43,17 @@ func main() {
 
 	dotenv := loadDotenv(".env")
 	os.Exit(run(ctx, program{
-		args: os.Args[1:], lookup: os.LookupEnv, dotenv: dotenv, reload: reload, routes: handlers.Routes, bodies: bodies{handlers.BodyLimits, handlers.BodyTypes},
+		args: os.Args[1:], lookup: os.LookupEnv, dotenv: dotenv, reload: reload,
+		routes: handlers.Routes, bodies: bodies{handlers.BodyLimits, handlers.BodyTypes},
 		stdout: os.Stdout, stderr: os.Stderr,
 	}))
 }
 
-// outliveReaders has the site go on when the program that reads its standard output or standard error ends: a write there
-// then fails with EPIPE instead of ending the process by SIGPIPE (https://pkg.go.dev/os/signal#hdr-SIGPIPE), which systemd
-// takes for a clean exit. Notify, not Ignore: programs that are started from here would inherit that.
+// outliveReaders lets the site continue when the program that reads its standard output or standard error ends. A write there
+// then fails with EPIPE. Without this, SIGPIPE would end the process (https://pkg.go.dev/os/signal#hdr-SIGPIPE), and systemd
+// takes that for a clean exit. It is Notify and not Ignore because child processes inherit an ignored signal.
 //
-// Other commands have nothing to do but to print, so `turnkey check | head` ends them.
+// Other commands only print, so SIGPIPE ends them, as in `turnkey check | head`.
 func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // program is everything that run takes from the world.

@@ -29,9 +29,9 @@ const (
 	idleTimeout    = 120 * time.Second
 	maxHeaderBytes = 64 << 10
 
-	// maxStreams is how many requests may be open at once on an HTTP/2 connection, where net/http allows 250: a client that
-	// takes no response in has each of them keep its handler and its buffers. RFC 9113 §6.5.2 recommends no fewer than 100,
-	// and browsers wait for one of them.
+	// maxStreams is how many requests may be open at once on an HTTP/2 connection. net/http allows 250. A client that does not
+	// read responses makes each request keep its handler and its buffers. RFC 9113 §6.5.2 recommends no fewer than 100, and
+	// browsers with more requests wait for a free stream.
 	maxStreams = 100
 )
 

@@ -1,9 +1,9 @@
 // Package envfile reads .env files for the site and for its scripts, so that both read the same.
 //
-// godotenv is the reader. It expands $, drops backslashes and cuts values off in places where Node's dotenv keeps what
-// was written, and a password changes without a word. So each value is also read by the rules of Node's dotenv. What
-// both read alike is taken. What they read differently is taken as Node's dotenv keeps it where only one meaning is
-// possible, and is a Fault otherwise. A file without faults is read exactly as Node's dotenv reads it.
+// Values are read by the rules of Node's dotenv, and each is compared with what godotenv reads. godotenv expands $, drops
+// backslashes and cuts values off in places where Node's dotenv keeps what was written, which would change a password
+// silently. A value that the two read differently is kept as Node's dotenv reads it if it can only mean that, and is a Fault
+// otherwise. A file without faults is read exactly as Node's dotenv reads it.
 package envfile
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/joho/godotenv"
 )
 
-// Fault is why a file is not used. It never holds a part of a value.
+// Fault is a reason why a file is not used. It never holds a part of a value.
 type Fault struct {
 	Line    int    // from 1; 0 for the whole file
 	Name    string // of the variable; empty where none is known
@@ -25,7 +25,7 @@ type Fault struct {
 	Fix     string
 }
 
-// Error says it in one line, without the fix.
+// Error returns line, name and problem in one line, without the fix.
 func (f Fault) Error() string {
 	switch {
 	case f.Line == 0:
@@ -36,7 +36,7 @@ func (f Fault) Error() string {
 	return fmt.Sprintf("line %d (%s) %s", f.Line, f.Name, f.Problem)
 }
 
-// Read returns the variables of a file, or every fault in it and no variable. A missing file has neither.
+// Read returns the variables of a file, or if it has faults those alone. A missing file has neither.
 func Read(file string) (map[string]string, []Fault) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
@@ -48,7 +48,7 @@ func Read(file string) (map[string]string, []Fault) {
 	return Parse(data)
 }
 
-// Parse is Read for what a file holds.
+// Parse is Read for the content of a file.
 func Parse(data []byte) (map[string]string, []Fault) {
 	text, fault := decode(data)
 	if fault != nil {
@@ -89,8 +89,8 @@ func (a assignment) sameForGodotenv() bool {
 	return err == nil && ok && len(read) == 1 && v == a.value
 }
 
-// decode turns a file into text with line ends of one kind. Windows PowerShell 5 writes UTF-16 where > is used, and some
-// editors put a byte order mark before the first line.
+// decode returns the text of a file with \n at the ends of lines. Windows PowerShell 5 writes UTF-16 with >, and some editors put
+// a byte order mark before the first line.
 func decode(data []byte) (string, *Fault) {
 	const save = "save the file as UTF-8"
 	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
@@ -108,10 +108,11 @@ func decode(data []byte) (string, *Fault) {
 		}
 		return "", &Fault{Line: line, Problem: "is not UTF-8", Fix: save}
 	}
-	// No variable can hold NUL. The other two end a line for JavaScript and for no editor.
+	// No environment variable can hold NUL. The other two end a line in JavaScript and in no editor.
 	if i := strings.IndexAny(text, "\x00\u2028\u2029"); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(text[i:])
-		return "", &Fault{Line: lineAt(text, i), Problem: fmt.Sprintf("holds an invisible character (%U)", r), Fix: "type the line again"}
+		return "", &Fault{Line: lineAt(text, i),
+			Problem: fmt.Sprintf("holds an invisible character (%U)", r), Fix: "type the line again"}
 	}
 	return text, nil
 }

@@ -9,15 +9,15 @@ import (
 type assignment struct {
 	line  int
 	name  string
-	text  string // the whole statement, comment and all
+	text  string // the whole statement, with its comment
 	raw   string // the value with its quotes
 	value string
-	cut   bool // the value ends at a # that no space stands before
+	cut   bool // the value ends at a # without a space before it
 }
 
-// statement is the regular expression of Node's dotenv (github.com/motdotla/dotenv, the same since version 15), except
-// that no white space in it crosses the end of a line: Node would take the next line for a part of this one. The spaces
-// are those of JavaScript's \s.
+// statement is the regular expression of Node's dotenv (github.com/motdotla/dotenv, the same since version 15), except that no
+// white space in it matches the end of a line: Node's dotenv would read the next line as a part of this one. The spaces are
+// those of JavaScript's \s.
 var statement = func() *regexp.Regexp {
 	const space = `[\t\v\f \x{a0}\x{1680}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}\x{feff}]`
 	return regexp.MustCompile(strings.ReplaceAll(
@@ -26,19 +26,19 @@ var statement = func() *regexp.Regexp {
 		"S", space))
 }()
 
-// scan finds the assignments, and the first line that is neither one nor blank nor a comment. It stops there: what
-// follows may be the rest of a secret that was meant for one variable.
+// scan returns the assignments up to the first line that is neither one nor blank nor a comment, and that line as a fault. It
+// stops there because the lines after it may be the rest of a secret that was meant for one variable.
 func scan(text string) (found []assignment, broken *Fault) {
 	at := 0
 	for _, m := range statement.FindAllStringSubmatchIndex(text, -1) {
 		if broken = between(text, at, m[0]); broken != nil {
 			return found, broken
 		}
-		if text[m[3]:m[1]] == ":" && !blankNext(text[m[1]:]) { // Node would take the next line for the value
+		if text[m[3]:m[1]] == ":" && !blankNext(text[m[1]:]) { // Node's dotenv would read the next line as the value
 			return found, between(text, m[0], m[1])
 		}
 		a := assignment{line: lineAt(text, m[2]), name: text[m[2]:m[3]], text: text[m[0]:m[1]]}
-		end := m[3] + strings.IndexByte(text[m[3]:m[1]], '#') // where there is no value, and so no # in one
+		end := m[3] + strings.IndexByte(text[m[3]:m[1]], '#') // if there is no value, and so no # in one
 		if m[4] >= 0 {
 			a.raw, end = trim(text[m[4]:m[5]]), m[5]
 		}
@@ -50,7 +50,7 @@ func scan(text string) (found []assignment, broken *Fault) {
 	return found, between(text, at, len(text))
 }
 
-// blankNext reports whether a line follows, and is blank or a comment.
+// blankNext reports whether another line follows that is blank or a comment.
 func blankNext(rest string) bool {
 	rest, ok := strings.CutPrefix(rest, "\n")
 	next, _, _ := strings.Cut(rest, "\n")
@@ -58,7 +58,8 @@ func blankNext(rest string) bool {
 	return ok && (next == "" || next[0] == '#')
 }
 
-// unquoted is what Node's dotenv makes of a value: the outer quotes go, and \n and \r in double quotes are line ends.
+// unquoted does what Node's dotenv does to a value: it removes the outer quotes, and in double quotes turns \n and \r into line
+// ends.
 func unquoted(raw string) string {
 	value := raw
 	if n := len(raw); n > 1 && raw[0] == raw[n-1] && strings.IndexByte("'\"`", raw[0]) >= 0 {
@@ -72,8 +73,8 @@ func unquoted(raw string) string {
 
 var yaml = regexp.MustCompile(`^(?:export )?([A-Z][A-Z0-9_]*) ?:`)
 
-// between reports the first line from offset on that is no blank line and no comment. A name is told where it is in
-// capitals, as names of variables are; anything else may be a part of a secret.
+// between reports the first line between two offsets that is neither blank nor a comment. It gives the name only if that is in
+// capitals, as names of variables are: anything else may be a part of a secret.
 func between(text string, from, to int) *Fault {
 	for offset := from; offset < to; {
 		line, _, _ := strings.Cut(text[offset:to], "\n")
@@ -90,7 +91,8 @@ func between(text string, from, to int) *Fault {
 	return nil
 }
 
-// trim takes off what JavaScript's trim does.
+// trim removes the characters that JavaScript's trim removes.
 func trim(s string) string {
-	return strings.Trim(s, "\t\v\f \n\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\ufeff")
+	return strings.Trim(s, "\t\v\f \n\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"+
+		"\u202f\u205f\u3000\ufeff")
 }

@@ -12,38 +12,40 @@ var (
 	dollar = regexp.MustCompile(`\$([A-Za-z_][A-Za-z0-9_]*)`)
 )
 
-// unclear says why a value that godotenv and Node's dotenv read differently has no one meaning; empty where it has, and
-// is kept as it was written. names are those that the file sets.
+// unclear says why a value that godotenv and Node's dotenv read differently can mean two things. It returns "" if the value can
+// only mean what is written. names are the variables that the file sets.
 func (a assignment) unclear(names map[string]int) (problem, fix string) {
 	quote, inner := a.quote()
 	switch {
 	case quote == 0 && a.raw != "" && strings.IndexByte("'\"`", a.raw[0]) >= 0:
 		if strings.Count(a.raw, a.raw[:1]) == 1 {
-			return "opens a quote that is never closed", "close it; a value that begins with a quote goes into quotes of another kind"
+			return "opens a quote that is never closed",
+				"close it, or put a value that begins with a quote into quotes of another kind"
 		}
-		return "goes on behind the closing quote", "put the whole value into quotes of one kind that it does not hold: '…', \"…\" or `…`"
+		return "has text after the closing quote",
+			"put the whole value into quotes of a kind that it does not hold: '…', \"…\" or `…`"
 	case quote == 0 && a.cut:
-		return "has a # directly behind the value: a comment for some programs, a part of the value for others",
+		return "has a # directly after the value: a comment for some programs, a part of the value for others",
 			"put the value in single quotes, or a space before the comment"
 	case quote != 0 && strings.Contains(inner, `\`+string(quote)),
 		quote == '"' && strings.Contains(inner, `\\`),
 		quote != '\'' && strings.Contains(inner, `\$`):
 		return "has a backslash before a quote, a $ or another backslash, which some programs drop and others keep", literally
 	case quote != '\'' && braced.MatchString(inner):
-		return "refers to another variable or a command with ${…} or $(…), which nothing fills in here",
-			"write out what is meant, or put the value in single quotes to keep it as it is"
+		return "refers to another variable or a command with ${…} or $(…), which this program does not expand",
+			"write the result instead, or put the value in single quotes to keep it as it is"
 	case quote != '\'':
 		for _, m := range dollar.FindAllStringSubmatch(inner, -1) {
 			if _, ok := names[m[1]]; ok {
-				return "holds $" + m[1] + ", the name of another variable in this file, which nothing fills in here",
-					"write out what is meant, or put the value in single quotes to keep it as it is"
+				return "holds $" + m[1] + ", the name of another variable in this file, which this program does not expand",
+					"write its value instead, or put the value in single quotes to keep it as it is"
 			}
 		}
 	}
 	return "", ""
 }
 
-// quote is the kind of quotes that stand around the whole value, 0 for none, and what is in them.
+// quote returns the kind of quotes around the whole value, or 0 if there are none, and the text in them.
 func (a assignment) quote() (kind byte, inner string) {
 	n := len(a.raw)
 	if n < 2 || a.raw[0] != a.raw[n-1] || strings.IndexByte("'\"`", a.raw[0]) < 0 {

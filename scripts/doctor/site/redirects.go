@@ -123,10 +123,10 @@ func (l *look) wayToHTTPS(s *section, hops []hop, loop bool, err error) {
 	}
 }
 
-// The finding where https leads to itself: visitors reach the server without TLS, through a proxy that does not say https.
+// The fault and the fix where https redirects to itself: the server sees a request without TLS from a proxy, and redirects it.
 const (
-	itself = "https leads to itself: the server takes every visitor for one without TLS, " +
-		"because the proxy in front does not tell it otherwise"
+	itself = "https leads to itself: the server takes every request for one over http, " +
+		"because the proxy in front does not say otherwise or is not trusted"
 	itselfFix = "let the proxy nearest to the server send X-Forwarded-Proto: https, and trust its address " +
 		"(in Turnkey: TRUSTED_PROXIES; its log names both); of several proxies let the outermost set the header " +
 		"and the others pass it on, rather than append: \"https, http\" ends in http; " +
@@ -135,8 +135,9 @@ const (
 
 // toItself reports whether an https address redirects to itself.
 func toItself(hops []hop) bool {
-	return slices.ContainsFunc(hops,
-		func(h hop) bool { return h.url.Scheme == "https" && h.to != nil && h.to.String() == h.url.String() })
+	return slices.ContainsFunc(hops, func(h hop) bool {
+		return h.url.Scheme == "https" && h.to != nil && h.to.String() == h.url.String()
+	})
 }
 
 // elsewhereTo judges a redirect that leaves the host before https was seen there.
