@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -26,15 +25,13 @@ type conn struct {
 	accepted time.Time
 	heard    atomic.Bool // a request has been read
 
-	// since is a time in nanoseconds after epoch: when the connection became idle, or, negative, when a request began to
-	// arrive. It can also be requesting or closed.
-	since atomic.Int64
+	idleSince atomic.Int64 // nanoseconds after epoch, or active or closed
 }
 
-// Values of conn.since that are not times.
+// Values of conn.idleSince that are not times.
 const (
-	requesting = 0             // a handler runs on it, or its response is being written
-	closed     = math.MinInt64 // closeIdle has closed it
+	active = 0  // a request is being answered
+	closed = -1 // closeIdle has closed it
 )
 
 // epoch is a second before the start, so that every time after it is greater than 0. The clock is the monotonic one.
@@ -55,7 +52,7 @@ func (c *conns) watch(srv *http.Server) {
 		case http.StateClosed, http.StateHijacked: // a handler that takes a connection over closes it itself
 			if v, ok := c.byConn.LoadAndDelete(nc); ok {
 				c.hear(v.(*conn))
-				if v.(*conn).since.Load() == closed {
+				if v.(*conn).idleSince.Load() == closed {
 					c.closing.Add(-1)
 				}
 			}
@@ -67,8 +64,8 @@ func (c *conns) watch(srv *http.Server) {
 			ctx = connContext(ctx, nc)
 		}
 		it := &conn{accepted: time.Now()}
-		it.since.Store(now())  // idle until its first request
-		c.byConn.Store(nc, it) // net/http calls ConnContext before it reports the connection's first state
+		it.idleSince.Store(now()) // until its first request
+		c.byConn.Store(nc, it)    // net/http calls ConnContext before it reports the connection's first state
 		c.unheard.Add(1)
 		return context.WithValue(ctx, connKey{}, it)
 	}
@@ -76,24 +73,21 @@ func (c *conns) watch(srv *http.Server) {
 	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if it, ok := r.Context().Value(connKey{}).(*conn); ok {
 			c.hear(it)
-			if since := it.since.Load(); since < 0 && since != closed {
-				it.since.CompareAndSwap(since, requesting)
-			}
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// setState notes that a request begins to arrive (active), or that the last one has ended (idle). An HTTP/2 connection is
-// active while it has an open stream. A connection that closeIdle has closed stays closed.
+// setState notes that the header of a request has arrived (active), or that the last request has ended (idle). An HTTP/2
+// connection is active while it has an open stream. A connection that closeIdle has closed stays closed.
 func (it *conn) setState(state http.ConnState) {
-	to := -now()
+	to := int64(active)
 	if state == http.StateIdle {
 		to = now()
 	}
 	for {
-		is := it.since.Load()
-		if is == closed || it.since.CompareAndSwap(is, to) {
+		is := it.idleSince.Load()
+		if is == closed || it.idleSince.CompareAndSwap(is, to) {
 			return
 		}
 	}
@@ -134,10 +128,7 @@ func (c *conns) wait(ctx context.Context) {
 // find the longest idle.
 const mostClosed = 32
 
-// slowHeader is how long a request may take to arrive. A connection that takes longer is closed if none is idle.
-const slowHeader = time.Second
-
-// idleConn is a connection that may be closed, and its since when closeIdle looked at it.
+// idleConn is a connection that may be closed, and its idleSince when closeIdle looked at it.
 type idleConn struct {
 	nc    net.Conn
 	it    *conn
@@ -145,26 +136,20 @@ type idleConn struct {
 }
 
 // closeIdle closes the connections that have been idle longest, and returns how many: an eighth of the idle ones, at least
-// 1 and at most mostClosed, as nginx does. Idle means between two requests, on HTTP/2 without an open stream, or still
-// without the first byte of a request or the end of the handshake. A request in flight is never cut off.
+// 1 and at most mostClosed, as nginx does. Idle means before the end of the handshake, before the end of a request's header,
+// between two requests, or on HTTP/2 without an open stream. A request whose header has arrived is never cut off.
 func (c *conns) closeIdle() (n int) {
-	var idle, slow []idleConn
+	var idle []idleConn
 	c.byConn.Range(func(k, v any) bool {
 		it := v.(*conn)
-		switch since := it.since.Load(); {
-		case since > 0:
+		if since := it.idleSince.Load(); since > 0 {
 			idle = append(idle, idleConn{k.(net.Conn), it, since})
-		case since < 0 && since != closed && now()+since > int64(slowHeader):
-			slow = append(slow, idleConn{k.(net.Conn), it, since})
 		}
 		return true
 	})
-	if len(idle) == 0 {
-		idle = slow
-	}
-	slices.SortFunc(idle, func(a, b idleConn) int { return cmp.Compare(max(a.since, -a.since), max(b.since, -b.since)) })
+	slices.SortFunc(idle, func(a, b idleConn) int { return cmp.Compare(a.since, b.since) })
 	for _, i := range idle[:min(len(idle), max(1, min(mostClosed, len(idle)/8)))] {
-		if !i.it.since.CompareAndSwap(i.since, closed) {
+		if !i.it.idleSince.CompareAndSwap(i.since, closed) {
 			continue // a request has arrived since
 		}
 		c.closing.Add(1)

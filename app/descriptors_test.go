@@ -210,7 +210,7 @@ func TestTheLongestIdleIsClosedFirst(t *testing.T) {
 		near, far := net.Pipe()
 		peers = append(peers, far)
 		it := &conn{accepted: time.Now()}
-		it.since.Store(int64(10 - i)) // the last came first
+		it.idleSince.Store(int64(10 - i)) // the last came first
 		c.byConn.Store(near, it)
 		if i == 9 {
 			it.setState(http.StateActive)
