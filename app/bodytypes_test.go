@@ -47,7 +47,8 @@ func aliasBomb() string {
 func parserTypes(t *testing.T) []string {
 	t.Helper()
 	var out []string
-	for _, media := range []string{binding.MIMEXML, binding.MIMEXML2, binding.MIMEYAML, binding.MIMEYAML2, binding.MIMETOML, binding.MIMEBSON, binding.MIMEPROTOBUF} {
+	for _, media := range []string{binding.MIMEXML, binding.MIMEXML2, binding.MIMEYAML, binding.MIMEYAML2, binding.MIMETOML,
+		binding.MIMEBSON, binding.MIMEPROTOBUF} {
 		if b := binding.Default("POST", media); b == binding.Form {
 			t.Fatalf("gin has no parser for %s any more", media)
 		}
@@ -66,7 +67,8 @@ func TestTheClientDoesNotChooseTheParser(t *testing.T) {
 	})
 	types := parserTypes(t)
 	for _, media := range types {
-		for _, spelling := range []string{media, media + " junk", media + ";charset=utf-8", media + " ; a=b", strings.ToUpper(media), " " + media, "\t" + media,
+		for _, spelling := range []string{media, media + " junk", media + ";charset=utf-8", media + " ; a=b",
+			strings.ToUpper(media), " " + media, "\t" + media,
 			media + ", application/json", "application/json, " + media, media + ";;;", media + "\tjunk", `"` + media + `"`} {
 			if resp, body := s.do("POST", "https://shop.test/notes", "[[[", "Content-Type", spelling); resp.StatusCode != 415 ||
 				resp.Header.Get("Content-Type") != "application/problem+json" || !strings.Contains(strings.ToLower(body), media) {
@@ -75,7 +77,8 @@ func TestTheClientDoesNotChooseTheParser(t *testing.T) {
 		}
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"} {
 			if method == "PROPFIND" { // a method without a route
-				if resp, _ := s.do(method, "https://shop.test/test-any", "x: y", "Content-Type", media); resp.StatusCode < 400 || resp.StatusCode >= 500 {
+				if resp, _ := s.do(method, "https://shop.test/test-any", "x: y", "Content-Type", media); resp.StatusCode < 400 ||
+					resp.StatusCode >= 500 {
 					t.Errorf("%s %s got %d", method, media, resp.StatusCode)
 				}
 				continue
@@ -92,15 +95,18 @@ func TestTheClientDoesNotChooseTheParser(t *testing.T) {
 			t.Errorf("POST %s without a body got %d, want 422: text is required", media, resp.StatusCode)
 		}
 	}
-	for _, bad := range []string{";;;", "/", "json", "a/b; c", "a/b/c", "application/json junk", "multipart/form-data; boundary"} {
+	for _, bad := range []string{";;;", "/", "json", "a/b; c", "a/b/c", "application/json junk",
+		"multipart/form-data; boundary"} {
 		if resp, _ := s.do("POST", "https://shop.test/notes", "text=x", "Content-Type", bad); resp.StatusCode != 415 {
 			t.Errorf("%q got %d, want 415", bad, resp.StatusCode)
 		}
 	}
-	if resp, _ := s.do("POST", "https://shop.test/notes", "x", "Content-Type", "application/json", "Content-Type", "application/yaml"); resp.StatusCode != 415 {
+	if resp, _ := s.do("POST", "https://shop.test/notes", "x", "Content-Type", "application/json",
+		"Content-Type", "application/yaml"); resp.StatusCode != 415 {
 		t.Errorf("two types got %d, want 415", resp.StatusCode)
 	}
-	if resp, page := s.do("POST", "https://shop.test/notes", "x", "Content-Type", "application/yaml", "Accept", "text/html"); resp.StatusCode != 415 || !strings.Contains(page, "</html>") {
+	if resp, page := s.do("POST", "https://shop.test/notes", "x", "Content-Type", "application/yaml",
+		"Accept", "text/html"); resp.StatusCode != 415 || !strings.Contains(page, "</html>") {
 		t.Errorf("a browser got %d %s, want a page", resp.StatusCode, page)
 	}
 	if out := s.out.String(); strings.Contains(out, `"level":"ERROR"`) || strings.Contains(out, "[[[") {
@@ -134,10 +140,13 @@ func TestATypeWithoutAParserReachesTheHandler(t *testing.T) {
 			return nil
 		}))
 	})
-	for _, media := range []string{"image/png", "application/json", "application/json; charset=utf-8", "application/csp-report", "application/reports+json", "text/plain",
-		"application/octet-stream", "application/x-www-form-urlencoded", "application/vnd.api+json", "text/csv; header=present", "application/x-ndjson", "image/svg+xml", "application/rss+xml", ""} {
+	for _, media := range []string{"image/png", "application/json", "application/json; charset=utf-8", "application/csp-report",
+		"application/reports+json", "text/plain",
+		"application/octet-stream", "application/x-www-form-urlencoded", "application/vnd.api+json", "text/csv; header=present",
+		"application/x-ndjson", "image/svg+xml", "application/rss+xml", ""} {
 		for _, method := range []string{"POST", "PUT"} {
-			if resp, body := s.do(method, "https://shop.test/test-raw", "a;%zz", "Content-Type", media); resp.StatusCode != 200 || body != "a;%zz" {
+			if resp, body := s.do(method, "https://shop.test/test-raw", "a;%zz", "Content-Type", media); resp.StatusCode != 200 ||
+				body != "a;%zz" {
 				t.Errorf("%s %q got %d %q, want the body as it is", method, media, resp.StatusCode, body)
 			}
 		}
@@ -213,38 +222,52 @@ func TestEveryFailureToReadARequestIsTheClientsFault(t *testing.T) {
 	part := func(header, body string) string { return "--x\r\n" + header + "\r\n\r\n" + body + "\r\n--x--\r\n" }
 	type try struct{ path, media, body string }
 	tries := []try{
-		{"/test-query?count=x", "", ""}, {"/test-query?pair=1", "", ""}, {"/test-uri/SECRET", "", ""}, {"/test-picky", form, "picky=SECRET"}, {"/test-picky", jsonType, `{"picky":"SECRET"}`},
-		{"/test-json-twice", jsonType, `{"count":"SECRET"}`}, {"/test-post", form, "text=%zz"}, {"/test-post", form, "count=SECRET"}, {"/test-form-with", form, "text=50%"},
-		{"/test-file", multi, part("Content-Disposition: form-data; name=picture\r\nContent-Transfer-Encoding: quoted-printable", "=SECRET")},
+		{"/test-query?count=x", "", ""}, {"/test-query?pair=1", "", ""}, {"/test-uri/SECRET", "", ""},
+		{"/test-picky", form, "picky=SECRET"}, {"/test-picky", jsonType, `{"picky":"SECRET"}`},
+		{"/test-json-twice", jsonType, `{"count":"SECRET"}`}, {"/test-post", form, "text=%zz"},
+		{"/test-post", form, "count=SECRET"}, {"/test-form-with", form, "text=50%"},
+		{"/test-file", multi, part("Content-Disposition: form-data; name=picture\r\nContent-Transfer-Encoding: quoted-printable",
+			"=SECRET")},
 		{"/test-file", multi, part("SECRET", "x")}, {"/test-multipart", multi, "SECRET"}, {"/test-multipart", form, "count=1"},
 		{"/test-multipart", multi, part(`Content-Disposition: form-data; name="text"; filename="SECRET"`, "x")},
 		{"/test-multipart", multi, part(`Content-Disposition: form-data; name="count"`, "SECRET")},
-		{"/test-multipart", multi, strings.Repeat("--x\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n", 2000) + "--x--\r\n"},
+		{"/test-multipart", multi, strings.Repeat("--x\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n", 2000) +
+			"--x--\r\n"},
 		{"/test-multipart?text=%zz", multi, part(`Content-Disposition: form-data; name="count"`, "1")},
 	}
 	for _, path := range []string{"/test-bind", "/test-should-bind", "/test-must"} {
-		for _, body := range []string{"text=%zz", "a;b=c", "text=50%", "text=%", "SECRET%x=1", "count=SECRET", "count=99999999999999999999", "count=+1 2", "ok=SECRET", "weight=SECRET", "wait=SECRET", "wait=1x",
-			"day=SECRET", "unix=SECRET", "pair=1", "pair=1,x", "pair=1,2,3", "list=1&list=SECRET", "list=300", "map=SECRET", `map={"a":"SECRET"}`, "inner=SECRET", "ip=SECRET", strings.Repeat("a=b&", 10001)} {
+		for _, body := range []string{"text=%zz", "a;b=c", "text=50%", "text=%", "SECRET%x=1", "count=SECRET",
+			"count=99999999999999999999", "count=+1 2", "ok=SECRET", "weight=SECRET", "wait=SECRET", "wait=1x",
+			"day=SECRET", "unix=SECRET", "pair=1", "pair=1,x", "pair=1,2,3", "list=1&list=SECRET", "list=300", "map=SECRET",
+			`map={"a":"SECRET"}`, "inner=SECRET", "ip=SECRET", strings.Repeat("a=b&", 10001)} {
 			tries = append(tries, try{path, form, body}, try{path + "?" + strings.ReplaceAll(body, " ", "+"), "GET", ""})
 		}
-		tries = append(tries, try{path + "?x=%zz", form, "text=a"}, try{path, jsonType, `{"count":"SECRET"}`}, try{path, jsonType, "SECRET"}, try{path, jsonType, "\x1f\x8bSECRET"}, try{path, ";;;", "text=SECRET"})
+		tries = append(tries, try{path + "?x=%zz", form, "text=a"}, try{path, jsonType, `{"count":"SECRET"}`},
+			try{path, jsonType, "SECRET"}, try{path, jsonType, "\x1f\x8bSECRET"}, try{path, ";;;", "text=SECRET"})
 	}
 	for _, media := range []string{"", jsonType, form, "text/plain", "application/rss+xml"} { // the handler chose the parser
-		tries = append(tries, try{"/test-xml", media, "<a><SECRET"}, try{"/test-xml", media, "SECRET"}, try{"/test-xml", media, "<a><count>SECRET</count></a>"}, try{"/test-xml-twice", media, "<a><SECRET"},
+		tries = append(tries, try{"/test-xml", media, "<a><SECRET"}, try{"/test-xml", media, "SECRET"},
+			try{"/test-xml", media, "<a><count>SECRET</count></a>"}, try{"/test-xml-twice", media, "<a><SECRET"},
 			try{"/test-yaml", media, "SECRET: ["}, try{"/test-toml", media, "SECRET"})
 	}
 	for _, path := range []string{"/test-feed", "/test-feed-bind"} {
-		tries = append(tries, try{path, "application/xml", "<parcel><SECRET"}, try{path, "application/xml", "SECRET"}, try{path, "application/xml", "<a><count>SECRET</count></a>"}, try{path, "application/xml", " "},
-			try{path, "application/xml", `<?xml version="1.0" encoding="SECRET"?><a/>`}, try{path, "application/yaml", "SECRET: ["}, try{path, "application/yaml", "count: SECRET"}, try{path, "application/yaml", " "},
+		tries = append(tries, try{path, "application/xml", "<parcel><SECRET"}, try{path, "application/xml", "SECRET"},
+			try{path, "application/xml", "<a><count>SECRET</count></a>"}, try{path, "application/xml", " "},
+			try{path, "application/xml", `<?xml version="1.0" encoding="SECRET"?><a/>`},
+			try{path, "application/yaml", "SECRET: ["}, try{path, "application/yaml", "count: SECRET"},
+			try{path, "application/yaml", " "},
 			try{path, "application/toml", "SECRET"}, try{path, "application/toml", "count = 'SECRET'"})
 	}
-	tries = append(tries, try{"/test-feed", "application/bson", "SECRET"}, try{"/test-feed", "application/bson", "\xff\x00\x00\x00SECRET"}, try{"/test-feed", "application/protobuf", "x"})
+	tries = append(tries, try{"/test-feed", "application/bson", "SECRET"},
+		try{"/test-feed", "application/bson", "\xff\x00\x00\x00SECRET"}, try{"/test-feed", "application/protobuf", "x"})
 	for _, try := range tries {
 		method := pick(try.body == "" || try.media == "GET", "GET", "POST")
 		media := pick(try.media == "GET", "", try.media)
 		resp, answer := s.do(method, "https://shop.test"+try.path, try.body, "Content-Type", media)
-		if ok := try.body == " " && strings.HasSuffix(try.media, "yaml") || try.media == "application/protobuf" || strings.Contains(try.path, "a=b&a=b"); resp.StatusCode >= 500 || resp.StatusCode < 400 && !ok {
-			t.Errorf("%s %.60s %s %.80q: got %d %s, want a client's fault", method, try.path, media, try.body, resp.StatusCode, answer)
+		if ok := try.body == " " && strings.HasSuffix(try.media, "yaml") || try.media == "application/protobuf" ||
+			strings.Contains(try.path, "a=b&a=b"); resp.StatusCode >= 500 || resp.StatusCode < 400 && !ok {
+			t.Errorf("%s %.60s %s %.80q: got %d %s, want a client's fault", method, try.path, media, try.body, resp.StatusCode,
+				answer)
 		}
 		if strings.Contains(answer, "secret words") {
 			t.Errorf("%s: the answer has the program's words: %s", try.path, answer)
@@ -282,7 +305,8 @@ func (s *site) badChunks(path, media string) int {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(10 * time.Second))
-	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: shop.test\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nSECRET\r\n", path, media)
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: shop.test\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n"+
+		"1\r\n{\r\nSECRET\r\n", path, media)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		s.t.Fatal(err)
@@ -323,7 +347,8 @@ func TestWhatTheHandlerReadElsewhereIsItsOwnFault(t *testing.T) {
 		}))
 	})
 	for _, path := range []string{"/number", "/escape", "/duration", "/xml", "/json", "/eof", "/kind"} {
-		if resp, body := s.do("POST", "https://shop.test"+path, "text=x&count=1", "Content-Type", "application/x-www-form-urlencoded"); resp.StatusCode != 500 || strings.Contains(body, "inside") {
+		if resp, body := s.do("POST", "https://shop.test"+path, "text=x&count=1",
+			"Content-Type", "application/x-www-form-urlencoded"); resp.StatusCode != 500 || strings.Contains(body, "inside") {
 			t.Errorf("%s got %d %s, want 500 and nothing of the inside", path, resp.StatusCode, body)
 		}
 	}
@@ -338,7 +363,8 @@ func TestWhatTheHandlerReadElsewhereIsItsOwnFault(t *testing.T) {
 func TestARouteTakesTheTypesItAsksFor(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, prod, feeds, func(r *gin.Engine) {
-		for path, read := range map[string]func(*gin.Context, any) error{"/test-feed": (*gin.Context).ShouldBind, "/test-feed-bind": handlers.Bind} {
+		for path, read := range map[string]func(*gin.Context, any) error{"/test-feed": (*gin.Context).ShouldBind,
+			"/test-feed-bind": handlers.Bind} {
 			r.POST(path, handlers.E(func(c *gin.Context) error {
 				var in parcel
 				if err := read(c, &in); err != nil {
@@ -350,24 +376,30 @@ func TestARouteTakesTheTypesItAsksFor(t *testing.T) {
 		}
 	})
 	for _, path := range []string{"/test-feed", "/test-feed-bind"} {
-		for media, body := range map[string]string{"application/xml; charset=utf-8": "<a><text>hi</text><count>3</count></a>", "application/yaml": "text: hi\ncount: 3",
-			"application/toml": "text = 'hi'\ncount = 3", "application/json": `{"text":"hi","count":3}`, "application/x-www-form-urlencoded": "text=hi&count=3"} {
-			if resp, got := s.do("POST", "https://shop.test"+path, body, "Content-Type", media); resp.StatusCode != 200 || got != "hi 3" {
+		for media, body := range map[string]string{"application/xml; charset=utf-8": "<a><text>hi</text><count>3</count></a>",
+			"application/yaml": "text: hi\ncount: 3",
+			"application/toml": "text = 'hi'\ncount = 3", "application/json": `{"text":"hi","count":3}`,
+			"application/x-www-form-urlencoded": "text=hi&count=3"} {
+			if resp, got := s.do("POST", "https://shop.test"+path, body, "Content-Type", media); resp.StatusCode != 200 ||
+				got != "hi 3" {
 				t.Errorf("%s %s got %d %q, want what was sent", path, media, resp.StatusCode, got)
 			}
 		}
-		if resp, _ := s.do("POST", "https://shop.test"+path, "x", "Content-Type", "application/x-protobuf"); resp.StatusCode != 415 {
+		if resp, _ := s.do("POST", "https://shop.test"+path, "x",
+			"Content-Type", "application/x-protobuf"); resp.StatusCode != 415 {
 			t.Errorf("%s: a type that the route did not ask for got %d, want 415", path, resp.StatusCode)
 		}
 	}
-	if resp, got := s.do("POST", "https://shop.test/test-feed-bind", `{"text":"hi","count":3}`, "Content-Type", "Application/JSON"); resp.StatusCode != 200 || got != "hi 3" {
+	if resp, got := s.do("POST", "https://shop.test/test-feed-bind", `{"text":"hi","count":3}`,
+		"Content-Type", "Application/JSON"); resp.StatusCode != 200 || got != "hi 3" {
 		t.Errorf("JSON in capitals got %d %q, want what was sent", resp.StatusCode, got)
 	}
 }
 
 // Whatever bytes a form, a query or a body of JSON has, they are the client's fault.
 func FuzzRequestInput(f *testing.F) {
-	for _, body := range []string{"text=%zz", "a;b=c", "count=x", "pair=1", "map={", "ip=1", `{"count":"x"}`, "wait=1x", "ok=on", "unix=x", "inner=[", "list=1&list=-1"} {
+	for _, body := range []string{"text=%zz", "a;b=c", "count=x", "pair=1", "map={", "ip=1", `{"count":"x"}`, "wait=1x", "ok=on",
+		"unix=x", "inner=[", "list=1&list=-1"} {
 		for kind := range byte(3) {
 			f.Add([]byte(body), kind)
 		}
@@ -377,7 +409,8 @@ func FuzzRequestInput(f *testing.F) {
 		return v, v != ""
 	}, "turnkey")
 	files, _ := web.FS("")
-	handler, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, inputRoutes, newLogger(cfg, io.Discard))
+	handler, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, inputRoutes,
+		newLogger(cfg, io.Discard))
 	if err != nil {
 		f.Fatal(err)
 	}

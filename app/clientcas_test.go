@@ -50,10 +50,13 @@ func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
 						if protocol != "h2" {
 							transport = onlyHTTP1(transport)
 						}
-						transport.TLSClientConfig.Certificates, transport.TLSClientConfig.ClientSessionCache = []tls.Certificate{client}, cache
-						transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &client, nil }
+						cfg := transport.TLSClientConfig
+						cfg.Certificates, cfg.ClientSessionCache = []tls.Certificate{client}, cache
+						cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &client,
+							nil }
 						defer transport.CloseIdleConnections()
-						resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("https://" + host + "/api/connection")
+						visitor := &http.Client{Transport: transport, Timeout: 10 * time.Second}
+						resp, err := visitor.Get("https://" + host + "/api/connection")
 						var info handlers.ConnectionInfo
 						if err != nil {
 							return info, err
@@ -64,7 +67,8 @@ func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
 					cache := tls.NewLRUClientSessionCache(4)
 					for i := range 2 {
 						info, err := ask(oldClient, cache)
-						if err != nil || info.Resumed != (i == 1) || len(info.Certificates) == 0 || info.Offered == nil || fmt.Sprint(info.Protocol) == "" {
+						if err != nil || info.Resumed != (i == 1) || len(info.Certificates) == 0 || info.Offered == nil ||
+							fmt.Sprint(info.Protocol) == "" {
 							t.Fatalf("visit %d by the old CA's client: %v, %+v", i, err, info)
 						}
 					}
@@ -76,7 +80,8 @@ func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
 					if info, err := ask(oldClient, cache); err == nil {
 						t.Errorf("the old CA's client is answered after the change, resumed: %v", info.Resumed)
 					}
-					if info, err := ask(newClient, nil); err != nil || info.ClientCertificate == nil || len(info.Certificates) == 0 {
+					if info, err := ask(newClient, nil); err != nil || info.ClientCertificate == nil ||
+						len(info.Certificates) == 0 {
 						t.Errorf("the new CA's client: %v, %+v", err, info)
 					}
 				})
@@ -99,8 +104,8 @@ func clientOf(t *testing.T, file string) tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(err)
 	name := pkix.Name{CommonName: strings.TrimPrefix(filepath.Ext(file), ".")}
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: name, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: name, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: name, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	root, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)

@@ -172,7 +172,7 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 		c.httpsAddr = ""
 		if c.clientCAFile != "" {
 			e.fault("TLS_CLIENT_CA_FILE", c.clientCAFile,
-				"cannot be enforced with TLS_MODE=proxy: TLS ends at the proxy, and this server never sees a client's certificate",
+				"cannot be enforced with TLS_MODE=proxy: TLS ends at the proxy, and this server sees no client certificate",
 				"let the proxy ask for certificates (nginx: ssl_client_certificate and ssl_verify_client on; "+
 					"Apache: SSLCACertificateFile and SSLVerifyClient require; HAProxy: ca-file and verify required) "+
 					"and remove TLS_CLIENT_CA_FILE; or end TLS here, with TLS_MODE=files")

@@ -96,7 +96,8 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 		{"a Redis server without a host", acme("ACME_CACHE", "redis://:secret@"), []string{"ACME_CACHE", "redis://host:6379"}},
 		{"client certificates behind a proxy", with(nil, "ENV", "prod", "TLS_MODE", "proxy", "TLS_CLIENT_CA_FILE", cert),
 			[]string{"TLS_CLIENT_CA_FILE=", "cannot be enforced with TLS_MODE=proxy", "ssl_verify_client on"}},
-		{"client certificates behind a proxy in development", with(nil, "TLS_MODE", "proxy", "TLS_CLIENT_CA_FILE", cert), []string{"TLS_CLIENT_CA_FILE=", "SSLVerifyClient require"}},
+		{"client certificates behind a proxy in development", with(nil, "TLS_MODE", "proxy", "TLS_CLIENT_CA_FILE", cert),
+			[]string{"TLS_CLIENT_CA_FILE=", "SSLVerifyClient require"}},
 		{"an open admin port", acme("ADMIN_ADDR", ":6060"), []string{`ADMIN_ADDR=":6060"`, "loopback"}},
 		{"the CA without limits in prod", acme("DEV_CA_CONSTRAINTS", "off"), []string{`DEV_CA_CONSTRAINTS="off"`, "development only"}},
 		{"the CA's limits", with(nil, "DEV_CA_CONSTRAINTS", "no"), []string{`DEV_CA_CONSTRAINTS="no"`, "on, off"}},
@@ -108,7 +109,8 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 		{"more keys than certificates", files("TLS_KEY_FILE", key+","+otherKey), []string{"2 keys for 1"}},
 		{"an expired pair", files("TLS_CERT_FILE", expired, "TLS_KEY_FILE", expiredKey), []string{"expired on 20"}},
 		{"another host's pair", files("DOMAINS", "other.test"), []string{"no certificate in it is for other.test"}},
-		{"a client CA that is none", files("TLS_CLIENT_CA_FILE", key), []string{"TLS_CLIENT_CA_FILE", "holds a private key and no PEM certificate"}},
+		{"a client CA that is none", files("TLS_CLIENT_CA_FILE", key),
+			[]string{"TLS_CLIENT_CA_FILE", "holds a private key and no PEM certificate"}},
 		{"a busy port", files("HTTPS_ADDR", busy.Addr().String()), []string{`HTTPS_ADDR="127.0.0.1:`, "in use", "stop that program"}},
 		{"an address elsewhere", files("HTTP_ADDR", "192.0.2.7:8080"), []string{`HTTP_ADDR="192.0.2.7:8080"`, "not belong"}},
 		{"a wildcard first", files("DOMAINS", "*.shop.test"), []string{"canonical"}},
@@ -270,7 +272,8 @@ func TestDotenvHandsSecretsOverAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out := checkWith(t, map[string]string{}, loadDotenv(file))
-	if code != 1 || !strings.Contains(out, file+": line 2 ("+name+") has text after the closing quote\n      → ") || strings.Contains(out, "hush") {
+	if code != 1 || !strings.Contains(out, file+": line 2 ("+name+") has text after the closing quote\n      → ") ||
+		strings.Contains(out, "hush") {
 		t.Errorf("exit status %d:\n%s", code, out)
 	}
 	if _, ok := d.edited(name); ok {
@@ -290,7 +293,8 @@ func with(m map[string]string, pairs ...string) map[string]string {
 }
 
 func FuzzSettings(f *testing.F) {
-	for _, seed := range []string{"", "example.com", "*.a.b", "https://x", "[::1]:80", ":443", "max-age=1; preload", "10.0.0.0/8,cloudflare", "\x00", "a:b:c", "bücher.example", "]:8443", "“a.b”", "a.b # c", "[::1%eth0]:1"} {
+	for _, seed := range []string{"", "example.com", "*.a.b", "https://x", "[::1]:80", ":443", "max-age=1; preload",
+		"10.0.0.0/8,cloudflare", "\x00", "a:b:c", "bücher.example", "]:8443", "“a.b”", "a.b # c", "[::1%eth0]:1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, v string) {

@@ -86,6 +86,7 @@ func (d *descriptors) report() {
 	if refused+closed == 0 {
 		return
 	}
-	d.log.Warn("few file descriptors are left; the connections that have been idle longest are closed", "limit", d.limit, "closed", closed,
-		"accepts_that_waited", refused, "fix", "raise LimitNOFILE= in the systemd unit, or ulimit -n in the shell")
+	d.log.Warn("few file descriptors are left; the connections that have been idle longest are closed",
+		"limit", d.limit, "closed", closed, "accepts_that_waited", refused,
+		"fix", "raise LimitNOFILE= in the systemd unit, or ulimit -n in the shell")
 }

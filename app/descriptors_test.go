@@ -185,7 +185,8 @@ func TestIdleConnectionsMakeRoomForNewVisitors(t *testing.T) {
 			l.stop()
 			s := &site{t: t, out: l.out, exit: make(chan int)}
 			said := s.logged("few file descriptors are left; the connections that have been idle longest are closed")
-			if said["closed"].(float64) < 60 || said["limit"] != 64.0 || !strings.Contains(fmt.Sprint(said["fix"]), "LimitNOFILE") {
+			if said["closed"].(float64) < 60 || said["limit"] != 64.0 ||
+				!strings.Contains(fmt.Sprint(said["fix"]), "LimitNOFILE") {
 				t.Errorf("the log says %v", said)
 			}
 			lines := 0

@@ -15,15 +15,18 @@ func TestAnOriginThatBringsNoCookiesIsWarnedOfAtTheStart(t *testing.T) {
 		env    map[string]string
 		want   []string // nil: no warning
 	}{
-		{"http://localhost:3000", map[string]string{}, []string{"https and the same site", "cert.pem", "key.pem", "CORS_ORIGINS=https://localhost:3000", "Vite"}},
+		{"http://localhost:3000", map[string]string{},
+			[]string{"https and the same site", "cert.pem", "key.pem", "CORS_ORIGINS=https://localhost:3000", "Vite"}},
 		{"https://localhost:3000", map[string]string{}, nil}, // ports do not count
 		{"https://127.0.0.1:3000", map[string]string{}, nil},
-		{"http://app.shop.test:5173", map[string]string{"DOMAINS": "shop.test"}, []string{"CORS_ORIGINS=https://app.shop.test:5173", "Vite"}},
+		{"http://app.shop.test:5173", map[string]string{"DOMAINS": "shop.test"},
+			[]string{"CORS_ORIGINS=https://app.shop.test:5173", "Vite"}},
 		{"https://app.shop.test:5173", map[string]string{"DOMAINS": "shop.test"}, nil},
 		{"https://app.example.com", map[string]string{}, []string{"same site", "https://localhost"}},
 		{"http://app.example.com", map[string]string{}, []string{"same site", "CORS_ORIGINS=https://app.example.com"}},
 		{"https://app.shop.co.uk", with(prod, "DOMAINS", "www.shop.co.uk", "TLS_MODE", "acme"), nil},
-		{"https://evil.co.uk", with(prod, "DOMAINS", "www.shop.co.uk", "TLS_MODE", "acme"), []string{"https://app.shop.co.uk", "token"}},
+		{"https://evil.co.uk", with(prod, "DOMAINS", "www.shop.co.uk", "TLS_MODE", "acme"),
+			[]string{"https://app.shop.co.uk", "token"}},
 		{"https://me.github.io", with(prod, "DOMAINS", "you.github.io", "TLS_MODE", "acme"), []string{"same site"}},
 		{"https://app.example.com", map[string]string{"ENV": "prod", "TLS_MODE": "proxy"}, nil}, // any host
 	} {

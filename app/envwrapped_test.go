@@ -15,11 +15,13 @@ func TestWhatIsWrappedAroundAValueIsAFault(t *testing.T) {
 		env  map[string]string
 		want []string
 	}{
-		{with(acme, "ACME_CACHE", `"/data/acme"`), []string{`ACME_CACHE="\"/data/acme\"": has quotes around`, "→ write ACME_CACHE=/data/acme\n"}},
+		{with(acme, "ACME_CACHE", `"/data/acme"`),
+			[]string{`ACME_CACHE="\"/data/acme\"": has quotes around`, "→ write ACME_CACHE=/data/acme\n"}},
 		{with(acme, "ACME_CACHE", `'/data/acme'`), []string{"has quotes around", "→ write ACME_CACHE=/data/acme\n"}},
 		{with(acme, "ACME_CACHE", `"/data/acme`), []string{"has quotes around"}},
 		{with(acme, "ACME_CACHE", `/data/acme # keep this`), []string{"has a comment after", "→ write ACME_CACHE=/data/acme\n"}},
-		{with(acme, "ACME_CACHE", `"/data/acme" # keep this`), []string{"has a comment after", "→ write ACME_CACHE=/data/acme\n"}},
+		{with(acme, "ACME_CACHE", `"/data/acme" # keep this`),
+			[]string{"has a comment after", "→ write ACME_CACHE=/data/acme\n"}},
 		{with(acme, "ACME_CACHE", `# nothing`), []string{"has a comment after"}},
 		{with(acme, "ACME_CACHE", `"redis://:hush@127.0.0.1:1/0"`), []string{`redis://…@127.0.0.1:1/0`, "has quotes around"}},
 		{with(acme, "ACME_CACHE", `redis://:hush@127.0.0.1:1/0 # hush`), []string{"has a comment after"}},
@@ -41,7 +43,8 @@ func TestWhatIsWrappedAroundAValueIsAFault(t *testing.T) {
 		{with(acme, "ACME_DIRECTORY", `"https://ca.test/dir"`), []string{"→ write ACME_DIRECTORY=https://ca.test/dir\n"}},
 		{with(acme, "ACME_CA_FILE", "`ca.pem`"), []string{"→ write ACME_CA_FILE=ca.pem\n"}},
 		{with(acme, "ACME_EMAIL", `"me@example.com"`), []string{"ACME_EMAIL", "has quotes around"}},
-		{with(acme, "ACME_EAB_KID", "kid", "ACME_EAB_HMAC_KEY", `"hush"`), []string{"ACME_EAB_HMAC_KEY: has quotes around", "write the value alone"}},
+		{with(acme, "ACME_EAB_KID", "kid", "ACME_EAB_HMAC_KEY", `"hush"`),
+			[]string{"ACME_EAB_HMAC_KEY: has quotes around", "write the value alone"}},
 		{with(acme, "HSTS", `"max-age=1"`), []string{"HSTS", "has quotes around"}},
 		{with(acme, "HSTS", `max-age=1 # short`), []string{"has a comment after"}},
 		{with(acme, "CORS_ORIGINS", `'https://app.example.com'`), []string{"→ write CORS_ORIGINS=https://app.example.com\n"}},
@@ -90,9 +93,12 @@ func TestNamesThatPeopleUseAreTaken(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"bücher.example": "xn--bcher-kva.example", "BÜCHER.example": "xn--bcher-kva.example", "例え.テスト": "xn--r8jz45g.xn--zckzah",
-		"faß.example": "xn--fa-hia.example", "παράδειγμα.δοκιμή": "xn--hxajbheg2az3al.xn--jxalpdlp", "мой-сайт.рф": "xn----8sbzclmxk.xn--p1ai",
-		"مثال.إختبار": "xn--mgbh0fb.xn--kgbechtv", "l·l.example": "xn--ll-0ea.example", "नमस्ते.example": "xn--h2bhs4b8d8a.example",
-		"xn--bcher-kva.example": "xn--bcher-kva.example", "i❤.example": "xn--i-7iq.example", "*.bücher.example": "*.xn--bcher-kva.example",
+		"faß.example": "xn--fa-hia.example", "παράδειγμα.δοκιμή": "xn--hxajbheg2az3al.xn--jxalpdlp",
+		"мой-сайт.рф": "xn----8sbzclmxk.xn--p1ai",
+		"مثال.إختبار": "xn--mgbh0fb.xn--kgbechtv", "l·l.example": "xn--ll-0ea.example",
+		"नमस्ते.example":        "xn--h2bhs4b8d8a.example",
+		"xn--bcher-kva.example": "xn--bcher-kva.example", "i❤.example": "xn--i-7iq.example",
+		"*.bücher.example":     "*.xn--bcher-kva.example",
 		"نامه\u200cای.example": "xn--mgba3gch31f060k.example",
 	} {
 		e := env{lookup: func(string) (string, bool) { return name, true }}
@@ -108,8 +114,10 @@ func TestNamesThatPeopleUseAreTaken(t *testing.T) {
 func TestValuesThatOnlyLookWrappedAreTaken(t *testing.T) {
 	t.Parallel()
 	for _, test := range [][2]string{
-		{"HSTS", `max-age="31536000"`}, {"ACME_CACHE", "/srv/it's/acme#2"}, {"ACME_CACHE", "/srv/a:b@c"}, {"TLS_CERT_FILE", "/tls/o'neil/cert.pem"},
-		{"HTTPS_ADDR", "[fe80::1%eth0]:8443"}, {"HTTPS_ADDR", "[::]:443"}, {"HTTP_ADDR", "my_host-1.local:8080"}, {"ACME_DIRECTORY", "https://localhost:14000/dir"},
+		{"HSTS", `max-age="31536000"`}, {"ACME_CACHE", "/srv/it's/acme#2"}, {"ACME_CACHE", "/srv/a:b@c"},
+		{"TLS_CERT_FILE", "/tls/o'neil/cert.pem"},
+		{"HTTPS_ADDR", "[fe80::1%eth0]:8443"}, {"HTTPS_ADDR", "[::]:443"}, {"HTTP_ADDR", "my_host-1.local:8080"},
+		{"ACME_DIRECTORY", "https://localhost:14000/dir"},
 		{"ACME_EAB_KID", ""}, {"ACME_CACHE", `C:\data\acme`}, {"ACME_CACHE", "acme$1"},
 	} {
 		name, value := test[0], test[1]
@@ -123,24 +131,34 @@ func TestValuesThatOnlyLookWrappedAreTaken(t *testing.T) {
 func TestNoPasswordIsPrinted(t *testing.T) {
 	t.Parallel()
 	for _, cache := range []string{
-		"redis://:hu/sh@127.0.0.1:1/0", "redis://:hu#sh@127.0.0.1:1/0", "redis://:hu%sh@127.0.0.1:1/0", "redis://:hu?sh@127.0.0.1:1/0",
-		"redis://user:12/hush@127.0.0.1:1", "redis://user:12#hush@127.0.0.1:1", "redis://user:12?hush@127.0.0.1:1", "redis://:hush", "redis://:hush@",
-		"redis://:hu sh@127.0.0.1:1", "redis://:hush@127.0.0.1:port", "redis://:hush@127.0.0.1:1/zero", "redis:hush@127.0.0.1:1", "redis:/hush@127.0.0.1",
-		"user:hush@127.0.0.1:1", "s3://user:hush@bucket", "s3://hush@bucket", "REDIS://:hush@127.0.0.1:1", "redis://hu\"sh:x@127.0.0.1:1",
-		"valkey://:hu/sh@127.0.0.1:1/0", "valkeys://user:9/hush@127.0.0.1:1", "rediss://:hu[sh@127.0.0.1:1", "redis://127.0.0.1:1/0?password=hush",
-		"redis://:hush@127.0.0.1:1/0@", "redis://127.0.0.1:1/0#hush", "://hush@x", "hush:hush://hush@x", ":hush@127.0.0.1:1/0", "redis//:hush@127.0.0.1:1", "redis://:a@b/hush", "rediss://:a@b:1/0 # hush",
+		"redis://:hu/sh@127.0.0.1:1/0", "redis://:hu#sh@127.0.0.1:1/0", "redis://:hu%sh@127.0.0.1:1/0",
+		"redis://:hu?sh@127.0.0.1:1/0",
+		"redis://user:12/hush@127.0.0.1:1", "redis://user:12#hush@127.0.0.1:1", "redis://user:12?hush@127.0.0.1:1",
+		"redis://:hush", "redis://:hush@",
+		"redis://:hu sh@127.0.0.1:1", "redis://:hush@127.0.0.1:port", "redis://:hush@127.0.0.1:1/zero", "redis:hush@127.0.0.1:1",
+		"redis:/hush@127.0.0.1",
+		"user:hush@127.0.0.1:1", "s3://user:hush@bucket", "s3://hush@bucket", "REDIS://:hush@127.0.0.1:1",
+		"redis://hu\"sh:x@127.0.0.1:1",
+		"valkey://:hu/sh@127.0.0.1:1/0", "valkeys://user:9/hush@127.0.0.1:1", "rediss://:hu[sh@127.0.0.1:1",
+		"redis://127.0.0.1:1/0?password=hush",
+		"redis://:hush@127.0.0.1:1/0@", "redis://127.0.0.1:1/0#hush", "://hush@x", "hush:hush://hush@x",
+		":hush@127.0.0.1:1/0", "redis//:hush@127.0.0.1:1", "redis://:a@b/hush",
+		"rediss://:a@b:1/0 # hush",
 	} {
 		code, out := checkWith(t, map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com", "ACME_CACHE": cache}, dotenv{})
-		if code != 1 || strings.Contains(out, "hu") && strings.Contains(strings.ReplaceAll(out, "the", ""), "sh@") || strings.Contains(out, "hush") ||
-			strings.Contains(out, "hu/") || strings.Contains(out, "hu#") || strings.Contains(out, "hu%") || strings.Contains(out, "hu?") {
+		if code != 1 || strings.Contains(out, "hu") && strings.Contains(strings.ReplaceAll(out, "the", ""), "sh@") ||
+			strings.Contains(out, "hush") ||
+			strings.Contains(out, "hu/") || strings.Contains(out, "hu#") || strings.Contains(out, "hu%") ||
+			strings.Contains(out, "hu?") {
 			t.Errorf("%s: exit status %d, or a password is told:\n%s", cache, code, out)
 		}
 		if strings.HasPrefix(cache, "redis://:hu") && !strings.Contains(out, "%2F for /, %23 for #, %25 for %") {
 			t.Errorf("%s: how to write it is not told:\n%s", cache, out)
 		}
 	}
-	for name, value := range map[string]string{"ACME_DIRECTORY": "http://user:hush@ca.test/dir", "CORS_ORIGINS": "https://user:hush@app.example.com/x",
-		"DOMAINS": "https://user:hush@shop.example.com", "ACME_REHEARSAL": "http://user:hush@ca.test"} {
+	for name, value := range map[string]string{"ACME_DIRECTORY": "http://user:hush@ca.test/dir",
+		"CORS_ORIGINS": "https://user:hush@app.example.com/x",
+		"DOMAINS":      "https://user:hush@shop.example.com", "ACME_REHEARSAL": "http://user:hush@ca.test"} {
 		code, out := checkWith(t, with(map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com"}, name, value), dotenv{})
 		if code != 1 || strings.Contains(out, "hush") {
 			t.Errorf("%s: exit status %d, or a password is told:\n%s", name, code, out)
@@ -179,8 +197,10 @@ func TestARedisThatCannotBeDialledIsAFault(t *testing.T) {
 func TestRedisIsKnownByBothNames(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range []string{"redis", "rediss", "valkey", "valkeys"} {
-		code, out := checkWith(t, map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com", "ACME_CACHE": scheme + "://user:hush@127.0.0.1:1/0"}, dotenv{})
-		if code != 0 || !strings.Contains(out, "cache        "+scheme+"://…@127.0.0.1:1/0\n") || !strings.Contains(out, "ACME_CACHE cannot be read") {
+		code, out := checkWith(t, map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com",
+			"ACME_CACHE": scheme + "://user:hush@127.0.0.1:1/0"}, dotenv{})
+		if code != 0 || !strings.Contains(out, "cache        "+scheme+"://…@127.0.0.1:1/0\n") ||
+			!strings.Contains(out, "ACME_CACHE cannot be read") {
 			t.Errorf("%s: exit status %d:\n%s", scheme, code, out)
 		}
 	}

@@ -64,9 +64,12 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 		"req.params.id, req.query.page": all(gets("GET", "/orders/7", "", nil, 200, "order 7, page 1"), gets("GET", "/orders/8?page=3", "", nil, 200, "order 8, page 3")),
 		"express.json(), req.body":      all(gets("POST", "/json", `{"email":"a@b.test"}`, asJSON, 201, `{"email":"a@b.test"}`), gets("POST", "/json", `{"email":"a"}`, asJSON, 422, `"pointer":"#/email"`)),
 		"express.urlencoded()":          all(gets("POST", "/form", "email=a%40b.test", asForm, 200, "a@b.test"), gets("POST", "/form", "email=", asForm, 422, `"detail":"is required"`)),
-		"express.raw(), express.text()": all(gets("POST", "/raw", `{"id":1}`, asJSON, 200, `{"id":1}`), gets("POST", "/raw", "a:[", []string{"Content-Type", "image/png"}, 200, "a:[")),
-		"body-parser-xml": all(gets("POST", "/feed", "<a><email>a@b.test</email></a>", []string{"Content-Type", "application/xml"}, 200, "a@b.test"),
-			gets("POST", "/feed", "<a><email>", []string{"Content-Type", "application/xml"}, 400), gets("POST", "/form", "<a/>", []string{"Content-Type", "application/xml"}, 415)),
+		"express.raw(), express.text()": all(gets("POST", "/raw", `{"id":1}`, asJSON, 200, `{"id":1}`),
+			gets("POST", "/raw", "a:[", []string{"Content-Type", "image/png"}, 200, "a:[")),
+		"body-parser-xml": all(
+			gets("POST", "/feed", "<a><email>a@b.test</email></a>", []string{"Content-Type", "application/xml"}, 200, "a@b.test"),
+			gets("POST", "/feed", "<a><email>", []string{"Content-Type", "application/xml"}, 400),
+			gets("POST", "/form", "<a/>", []string{"Content-Type", "application/xml"}, 415)),
 		"express.json({ limit: '20mb' })": func(t *testing.T) {
 			s.expressUpload(t, 2<<20, 200)
 			s.expressUpload(t, 21<<20, 413)

@@ -48,8 +48,8 @@ func (h *hints) doubt(r *http.Request, d middleware.Doubt) {
 }
 
 func (h *hints) explain(r *http.Request, d middleware.Doubt) (message, fix string) {
-	const byCertificate = "let the proxy connect to HTTPS_ADDR by TLS, with a client certificate that a CA in TLS_CLIENT_CA_FILE " +
-		"signed; or remove TLS_CLIENT_CA_FILE"
+	const byCertificate = "let the proxy connect to HTTPS_ADDR by TLS, with a client certificate " +
+		"that a CA in TLS_CLIENT_CA_FILE signed; or remove TLS_CLIENT_CA_FILE"
 	switch d.Kind {
 	case middleware.ClientUnread:
 		return "a trusted proxy's " + d.Header + " holds no address where the visitor's should be: " +
@@ -108,7 +108,8 @@ func (h *hints) refusedHost(host string) string {
 		"If the host is yours, a tunnel's perhaps, set in .env %s", host, settings)
 }
 
-// refusedOrigin logs that the origin of a preflight is not in CORS_ORIGINS. In development it also returns the text of the answer.
+// refusedOrigin logs that the origin of a preflight is not in CORS_ORIGINS. In development it also returns a text for the
+// answer.
 func (h *hints) refusedOrigin(r *http.Request, origin string) string {
 	known, fix := normalOrigin(origin)
 	switch {

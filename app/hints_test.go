@@ -33,13 +33,16 @@ func TestNoHeaderWalksRoundClientCertificates(t *testing.T) {
 	issue(t, authority, "client.test")
 	certs := filepath.Join(authority, "certs")
 	reached := make(chan string, 100)
-	s := start(t, with(prod, "TLS_CLIENT_CA_FILE", filepath.Join(certs, "ca.pem"), "TRUSTED_PROXIES", "127.0.0.1,::1"), func(r *gin.Engine) {
-		r.Any("/order", func(c *gin.Context) { reached <- c.Request.Method; c.Status(http.StatusCreated) })
-	})
+	s := start(t, with(prod, "TLS_CLIENT_CA_FILE", filepath.Join(certs, "ca.pem"), "TRUSTED_PROXIES", "127.0.0.1,::1"),
+		func(r *gin.Engine) {
+			r.Any("/order", func(c *gin.Context) { reached <- c.Request.Method; c.Status(http.StatusCreated) })
+		})
 	for _, claim := range [][]string{
-		nil, {"X-Forwarded-Proto", "https"}, {"X-Forwarded-Proto", "http, https"}, {"X-Forwarded-Proto", "wss"}, {"X-Forwarded-Proto", "nonsense"},
+		nil, {"X-Forwarded-Proto", "https"}, {"X-Forwarded-Proto", "http, https"}, {"X-Forwarded-Proto", "wss"},
+		{"X-Forwarded-Proto", "nonsense"},
 		{"X-Forwarded-Ssl", "on"}, {"Front-End-Https", "on"}, {"Forwarded", "proto=https"}, {"X-Forwarded-Scheme", "https"},
-		{"X-Forwarded-Proto", "https", "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Port", "443", "Cf-Visitor", `{"scheme":"https"}`},
+		{"X-Forwarded-Proto", "https", "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Port", "443",
+			"Cf-Visitor", `{"scheme":"https"}`},
 		{"X-Forwarded-Proto", "https", "Client-Cert", ":MII=:", "X-Forwarded-Client-Cert", "By=x"},
 		{"X-Forwarded-Proto", "https", "Connection", "Upgrade", "Upgrade", "websocket"},
 		{"X-Forwarded-Proto", "https", "X-HTTP-Method-Override", "GET"},
@@ -54,7 +57,8 @@ func TestNoHeaderWalksRoundClientCertificates(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/", "/api/connection", "/static/style.css", "/nowhere", "/healthz/", "//healthz", "/healthz/../order", "/.well-known/acme-challenge/x"} {
+	for _, path := range []string{"/", "/api/connection", "/static/style.css", "/nowhere", "/healthz/", "//healthz",
+		"/healthz/../order", "/.well-known/acme-challenge/x"} {
 		conn, err := net.Dial("tcp", s.http)
 		if err != nil {
 			t.Fatal(err)
@@ -68,7 +72,8 @@ func TestNoHeaderWalksRoundClientCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp := answered(t, conn, "GET https://shop.test/order HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-Proto: https\r\n\r\n"); resp.StatusCode != 308 {
+	request := "GET https://shop.test/order HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-Proto: https\r\n\r\n"
+	if resp := answered(t, conn, request); resp.StatusCode != 308 {
 		t.Errorf("a target with https in it got %d over plain http, want the redirect", resp.StatusCode)
 	}
 	for _, probe := range []string{"/healthz", "/readyz"} {
@@ -87,14 +92,22 @@ func TestNoHeaderWalksRoundClientCertificates(t *testing.T) {
 
 // hops are what proxies and tunnels that are in use add to a request, one header of each being enough.
 var hops = []string{
-	"Via: 1.1 proxy", "Forwarded: for=203.0.113.9", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: localhost",
-	"X-Forwarded-Server: proxy", "X-Forwarded-Proto: https", "X-Forwarded-Port: 443", "X-Forwarded-Prefix: /", "X-Forwarded-Anything-New: 1", "X-Forwarded: 1",
-	"X-Real-IP: 203.0.113.9", "X-Client-IP: 203.0.113.9", "X-Cluster-Client-IP: 203.0.113.9", "True-Client-IP: 203.0.113.9", "Client-IP: 203.0.113.9",
-	"X-Envoy-External-Address: 203.0.113.9", "X-Envoy-Expected-Rq-Timeout-Ms: 15000", "CF-Connecting-IP: 203.0.113.9", "CF-Ray: 8f", "CF-Visitor: {}", "Cdn-Loop: cloudflare",
-	"X-Amzn-Trace-Id: Root=1", "X-Amz-Cf-Id: x", "CloudFront-Viewer-Address: 203.0.113.9:1", "Fly-Client-IP: 203.0.113.9", "Fly-Region: ams",
-	"Fastly-Client-IP: 203.0.113.9", "Fastly-SSL: 1", "X-Varnish: 1", "X-Original-URL: /", "X-Original-Host: a", "X-Original-Forwarded-For: 203.0.113.9", "X-ARR-LOG-ID: 1",
-	"X-Azure-ClientIP: 203.0.113.9", "X-Vercel-Id: x", "X-Request-Start: t=1", "X-Cloud-Trace-Context: x", "X-ProxyUser-Ip: 203.0.113.9", "Max-Forwards: 9",
-	"Tailscale-User-Login: a@example.com", "ngrok-skip-browser-warning: 1", "Ngrok-Trace-Id: x", "Bypass-Tunnel-Reminder: 1", "X-Tunnel-Id: x",
+	"Via: 1.1 proxy", "Forwarded: for=203.0.113.9", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: 127.0.0.1",
+	"X-Forwarded-Host: localhost",
+	"X-Forwarded-Server: proxy", "X-Forwarded-Proto: https", "X-Forwarded-Port: 443", "X-Forwarded-Prefix: /",
+	"X-Forwarded-Anything-New: 1", "X-Forwarded: 1",
+	"X-Real-IP: 203.0.113.9", "X-Client-IP: 203.0.113.9", "X-Cluster-Client-IP: 203.0.113.9", "True-Client-IP: 203.0.113.9",
+	"Client-IP: 203.0.113.9",
+	"X-Envoy-External-Address: 203.0.113.9", "X-Envoy-Expected-Rq-Timeout-Ms: 15000", "CF-Connecting-IP: 203.0.113.9",
+	"CF-Ray: 8f", "CF-Visitor: {}", "Cdn-Loop: cloudflare",
+	"X-Amzn-Trace-Id: Root=1", "X-Amz-Cf-Id: x", "CloudFront-Viewer-Address: 203.0.113.9:1", "Fly-Client-IP: 203.0.113.9",
+	"Fly-Region: ams",
+	"Fastly-Client-IP: 203.0.113.9", "Fastly-SSL: 1", "X-Varnish: 1", "X-Original-URL: /", "X-Original-Host: a",
+	"X-Original-Forwarded-For: 203.0.113.9", "X-ARR-LOG-ID: 1",
+	"X-Azure-ClientIP: 203.0.113.9", "X-Vercel-Id: x", "X-Request-Start: t=1", "X-Cloud-Trace-Context: x",
+	"X-ProxyUser-Ip: 203.0.113.9", "Max-Forwards: 9",
+	"Tailscale-User-Login: a@example.com", "ngrok-skip-browser-warning: 1", "Ngrok-Trace-Id: x", "Bypass-Tunnel-Reminder: 1",
+	"X-Tunnel-Id: x",
 	"Host: abc.ngrok.app", "Host: 203.0.113.9",
 }
 
@@ -145,15 +158,18 @@ func TestAProxyThatIsNotUnderstoodIsToldOfOnceForEachReason(t *testing.T) {
 		s.do("GET", "http://shop.test/", "", "X-Forwarded-Proto", "on")
 		s.do("GET", "http://shop.test/", "")
 		s.do("GET", "http://shop.test/", "", "X-Forwarded-Proto", "https", "X-Forwarded-For", "unknown\x80")
-		if resp, _ = s.do("GET", "http://shop.test/a", "", "X-Forwarded-Proto", "https, http"); resp.StatusCode != 308 || resp.Header.Get("Location") != "https://shop.test/a" {
-			t.Errorf("https, http got %d %q, want the redirect: the last word is the one to believe", resp.StatusCode, resp.Header.Get("Location"))
+		if resp, _ = s.do("GET", "http://shop.test/a", "", "X-Forwarded-Proto", "https, http"); resp.StatusCode != 308 ||
+			resp.Header.Get("Location") != "https://shop.test/a" {
+			t.Errorf("https, http got %d %q, want the redirect: the last word is the one to believe", resp.StatusCode,
+				resp.Header.Get("Location"))
 		}
 	}
 	s.once("neither https nor http", "X-Forwarded-Proto", "value:on", "127.0.0.1:")
 	s.once("does not say whether visitors come over https", "X-Forwarded-Proto $scheme")
 	s.once("in circles", "value:https, http", "outermost proxy", "$http_x_forwarded_proto")
 	s.once("X-Forwarded-For holds no address", "value:unknown", "CLIENT_IP_HEADER")
-	_, body := s.do("GET", "http://shop.test/api/connection", "", "X-Forwarded-Proto", "https", "X-Forwarded-For", "[2001:db8::7]:443")
+	_, body := s.do("GET", "http://shop.test/api/connection", "", "X-Forwarded-Proto", "https",
+		"X-Forwarded-For", "[2001:db8::7]:443")
 	if !strings.Contains(body, `"client":"2001:db8::7"`) {
 		t.Errorf("the client behind a proxy that writes ports is in %s", body)
 	}
@@ -179,7 +195,8 @@ func TestATunnelToTheDevelopmentServerIsToldTheTwoSettings(t *testing.T) {
 	s := start(t, nil)
 	for _, accept := range []string{"text/html", "application/json"} {
 		resp, body := s.do("GET", "http://localhost/", "", append(tunnel, "Accept", accept)...)
-		if resp.StatusCode != 421 || !strings.Contains(body, host) || !strings.Contains(body, domains) || !strings.Contains(body, proxies) {
+		if resp.StatusCode != 421 || !strings.Contains(body, host) || !strings.Contains(body, domains) ||
+			!strings.Contains(body, proxies) {
 			t.Errorf("got %d, want 421 that names the host and both settings:\n%s", resp.StatusCode, body)
 		}
 	}
@@ -202,16 +219,20 @@ func TestATunnelToTheDevelopmentServerIsToldTheTwoSettings(t *testing.T) {
 	s.once("in circles if that address is your proxy or tunnel", proxies)
 
 	s = start(t, map[string]string{"DOMAINS": host, "TRUSTED_PROXIES": "127.0.0.1,::1"})
-	if resp, body := s.do("GET", "http://localhost/api/connection", "", tunnel...); resp.StatusCode != 200 || !strings.Contains(body, `"client":"203.0.113.9"`) || !strings.Contains(body, `"scheme":"https"`) {
+	if resp, body := s.do("GET", "http://localhost/api/connection", "", tunnel...); resp.StatusCode != 200 ||
+		!strings.Contains(body, `"client":"203.0.113.9"`) || !strings.Contains(body, `"scheme":"https"`) {
 		t.Errorf("with both settings got %d %s, want the visitor's address and https", resp.StatusCode, body)
 	}
-	if resp, _ := s.do("POST", "http://localhost/", "", append(tunnel, "Origin", "https://"+host, "Sec-Fetch-Site", "same-origin")...); resp.StatusCode == 403 || resp.StatusCode == 307 {
+	if resp, _ := s.do("POST", "http://localhost/", "",
+		append(tunnel, "Origin", "https://"+host, "Sec-Fetch-Site", "same-origin")...); resp.StatusCode == 403 ||
+		resp.StatusCode == 307 {
 		t.Errorf("a form through the tunnel got %d", resp.StatusCode)
 	}
 
 	// In production the host is a stranger's, and the page says nothing of the settings.
 	s = start(t, prod)
-	if _, body := s.do("GET", "https://shop.test/", "", "Host", host); strings.Contains(body, host) || strings.Contains(body, "DOMAINS") || len(s.lines("does not answer")) > 0 {
+	if _, body := s.do("GET", "https://shop.test/", "", "Host", host); strings.Contains(body, host) ||
+		strings.Contains(body, "DOMAINS") || len(s.lines("does not answer")) > 0 {
 		t.Errorf("production tells of settings:\n%s\n%s", body, s.out)
 	}
 }
@@ -223,19 +244,25 @@ func TestAPreflightThatIsRefusedNamesTheSetting(t *testing.T) {
 		return []string{"Origin", origin, "Access-Control-Request-Method", "PUT"}
 	}
 	own := func(r *gin.Engine) {
-		r.OPTIONS("/test-own", func(c *gin.Context) { c.Header("Access-Control-Allow-Origin", "*"); c.Status(http.StatusNoContent) })
+		r.OPTIONS("/test-own", func(c *gin.Context) {
+			c.Header("Access-Control-Allow-Origin", "*")
+			c.Status(http.StatusNoContent)
+		})
 	}
 	const msg = "its origin is not in CORS_ORIGINS"
 	for _, listed := range []string{"", "https://www.shop.test"} {
 		s := start(t, with(prod, "CORS_ORIGINS", listed), own)
 		for range 3 {
 			resp, body := s.do("OPTIONS", "https://shop.test/", "", preflight(origin)...)
-			if resp.StatusCode != 405 || strings.Contains(body, "CORS_ORIGINS") || resp.Header.Get("Access-Control-Allow-Origin") != "" {
+			if resp.StatusCode != 405 || strings.Contains(body, "CORS_ORIGINS") ||
+				resp.Header.Get("Access-Control-Allow-Origin") != "" {
 				t.Errorf("production got %d %s, want 405 without a word", resp.StatusCode, body)
 			}
 		}
-		s.once(msg, "origin:"+origin, "method:PUT", "path:/", pick(listed == "", "CORS_ORIGINS="+origin, "CORS_ORIGINS="+listed+","+origin))
-		if resp, _ := s.do("OPTIONS", "https://shop.test/test-own", "", preflight("https://other.example.com")...); resp.StatusCode != 204 {
+		s.once(msg, "origin:"+origin, "method:PUT", "path:/",
+			pick(listed == "", "CORS_ORIGINS="+origin, "CORS_ORIGINS="+listed+","+origin))
+		if resp, _ := s.do("OPTIONS", "https://shop.test/test-own", "",
+			preflight("https://other.example.com")...); resp.StatusCode != 204 {
 			t.Errorf("a route with a policy of its own got %d, want its 204", resp.StatusCode)
 		}
 		s.once(msg)
@@ -250,7 +277,8 @@ func TestAPreflightThatIsRefusedNamesTheSetting(t *testing.T) {
 	s := start(t, nil)
 	for path, status := range map[string]int{"/": 405, "/nowhere": 404} {
 		resp, body := s.do("OPTIONS", "https://localhost"+path, "", preflight("http://localhost:3000")...)
-		if resp.StatusCode != status || !strings.Contains(body, `http://localhost:3000`) || !strings.Contains(body, "CORS_ORIGINS=http://localhost:3000") {
+		if resp.StatusCode != status || !strings.Contains(body, `http://localhost:3000`) ||
+			!strings.Contains(body, "CORS_ORIGINS=http://localhost:3000") {
 			t.Errorf("%s in development got %d %s, want %d that names origin and setting", path, resp.StatusCode, body, status)
 		}
 	}

@@ -41,7 +41,8 @@ func TestABalancerThatSendsThePROXYProtocolIsNamedOnce(t *testing.T) {
 			for _, version := range []string{"1", "2"} {
 				entry := s.logged("a connection began with a PROXY protocol header, which this server does not read",
 					"port", port, "version", version)
-				if fix := fmt.Sprint(entry["fix"]); entry["level"] != "WARN" || !strings.Contains(fix, "send-proxy") || !strings.Contains(fix, "AWS Network Load Balancer") {
+				if fix := fmt.Sprint(entry["fix"]); entry["level"] != "WARN" || !strings.Contains(fix, "send-proxy") ||
+					!strings.Contains(fix, "AWS Network Load Balancer") {
 					t.Errorf("%s: the hint is %v, want HAProxy's and AWS's setting", name, entry)
 				}
 			}
@@ -72,7 +73,8 @@ func TestAPROXYHeaderIsKnownByteByByte(t *testing.T) {
 			io.WriteString(bytewise{client}, header)
 			client.Close()
 		}()
-		io.Copy(io.Discard, io.MultiReader(&proxyHeaderConn{Conn: server, seen: func(_ net.Conn, version string) { got += version }}))
+		io.Copy(io.Discard, io.MultiReader(&proxyHeaderConn{Conn: server,
+			seen: func(_ net.Conn, version string) { got += version }}))
 		if got != want {
 			t.Errorf("%q is taken for version %q, want %q, once", header, got, want)
 		}

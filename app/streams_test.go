@@ -40,7 +40,8 @@ func openThirsty(t *testing.T, addr string, streams int) *thirsty {
 		for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "shop.test"}, {":path", "/"}} {
 			encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
 		}
-		err := c.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: header.Bytes(), EndHeaders: true, EndStream: true})
+		err := c.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: header.Bytes(), EndHeaders: true,
+			EndStream: true})
 		if err != nil {
 			t.Fatal(err)
 		}

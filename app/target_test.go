@@ -14,7 +14,8 @@ import (
 // raw sends bytes over the TLS port as a visitor does, and returns the answer.
 func (s *site) raw(request string) *http.Response {
 	s.t.Helper()
-	conn, err := tls.Dial("tcp", s.https, &tls.Config{ServerName: "shop.test", RootCAs: s.roots(), NextProtos: []string{"http/1.1"}})
+	conn, err := tls.Dial("tcp", s.https, &tls.Config{ServerName: "shop.test", RootCAs: s.roots(),
+		NextProtos: []string{"http/1.1"}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -53,13 +54,15 @@ func TestATargetWithoutAPathIsTheFirstPage(t *testing.T) {
 	if resp := s.raw("HEAD https://shop.test HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n"); resp.StatusCode != 200 {
 		t.Errorf("HEAD got %d, want 200", resp.StatusCode)
 	}
-	for _, request := range []string{"OPTIONS * HTTP/1.1\r\nHost: shop.test\r\n\r\n", "CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test:443\r\n\r\n"} {
+	for _, request := range []string{"OPTIONS * HTTP/1.1\r\nHost: shop.test\r\n\r\n",
+		"CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test:443\r\n\r\n"} {
 		if resp := s.raw(request); resp.StatusCode < 400 || resp.StatusCode > 499 {
 			t.Errorf("%q got %d, want a 4xx", request, resp.StatusCode)
 		}
 	}
 	for target, want := range map[string]string{
-		"http://shop.test": "https://shop.test/", "http://shop.test?a=b": "https://shop.test/?a=b", "http://shop.test/a?b": "https://shop.test/a?b",
+		"http://shop.test": "https://shop.test/", "http://shop.test?a=b": "https://shop.test/?a=b",
+		"http://shop.test/a?b":      "https://shop.test/a?b",
 		"https://me:pw@shop.test/a": "https://shop.test/a",
 	} {
 		conn, err := net.Dial("tcp", s.http)
@@ -71,7 +74,8 @@ func TestATargetWithoutAPathIsTheFirstPage(t *testing.T) {
 		}
 	}
 	for _, entry := range s.lines("request") {
-		if path, _ := entry["path"].(string); path == "" && entry["status"] != 404.0 { // of "https:where" and CONNECT there is none
+		// of "https:where" and CONNECT there is none
+		if path, _ := entry["path"].(string); path == "" && entry["status"] != 404.0 {
 			t.Errorf("the access log has no path: %v", entry)
 		}
 	}

@@ -18,7 +18,8 @@ func TestWhyTheSiteIsNotReadyIsForThisMachine(t *testing.T) {
 	r.GET("/readyz", Readyz(func() error { return errors.New("the authority's own words") }))
 	srv := httptest.NewServer(r)
 	defer srv.Close()
-	for client, told := range map[string]bool{"": true, "127.0.0.1": false, "203.0.113.9": false} { // a proxy may pass on a stranger
+	// a proxy may pass on a stranger
+	for client, told := range map[string]bool{"": true, "127.0.0.1": false, "203.0.113.9": false} {
 		req, _ := http.NewRequest("GET", srv.URL+"/readyz", nil)
 		if client != "" {
 			req.Header.Set("X-Forwarded-For", client)

@@ -80,7 +80,8 @@ func TestOnlyIdentityAndLogAllocate(t *testing.T) {
 		return float64(after.Mallocs-before.Mallocs) / n
 	}
 	bare := allocations()
-	chain := allocations(Forwarded(Forwarding{TLSEnds: true}), HSTS("max-age=31536000"), Secure(), CSP("img-src data:"), CORS(nil, nil), Errors(slog.New(slog.DiscardHandler), false), Hosts(NewHostSet([]string{"shop.test"}), nil, nil),
+	chain := allocations(Forwarded(Forwarding{TLSEnds: true}), HSTS("max-age=31536000"), Secure(), CSP("img-src data:"),
+		CORS(nil, nil), Errors(slog.New(slog.DiscardHandler), false), Hosts(NewHostSet([]string{"shop.test"}), nil, nil),
 		HTTPS(Redirect{Status: 308}), SameOrigin(), MediaTypes(nil), BodyLimit(1<<20, nil))
 	if chain-bare > 0.3 {
 		t.Errorf("%.2f allocations a request, and %.2f in gin alone", chain, bare)

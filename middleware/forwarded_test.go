@@ -124,9 +124,11 @@ func TestATrustedProxysAddressIsReadInEverySpelling(t *testing.T) {
 			}
 			got, doubts := s.ask(t, headers...)
 			if want := test.want + " " + test.want + " "; got != want {
-				t.Errorf("%s %q: the handler's and the log's client and the scheme are %q, want %q", header, test.lines, got, want)
+				t.Errorf("%s %q: the handler's and the log's client and the scheme are %q, want %q", header, test.lines, got,
+					want)
 			}
-			if told := len(doubts) > 0; told != test.doubt || told && (doubts[0].Kind != ClientUnread || doubts[0].Header != header) {
+			if told := len(doubts) > 0; told != test.doubt || told &&
+				(doubts[0].Kind != ClientUnread || doubts[0].Header != header) {
 				t.Errorf("%s %q: the doubts are %+v, want one: %v", header, test.lines, doubts, test.doubt)
 			}
 		}
@@ -170,8 +172,10 @@ func TestTheLastWordOfXForwardedProtoCounts(t *testing.T) {
 		{[]string{"http, https"}, "https", ""}, {[]string{"http", "https"}, "https", ""}, {[]string{"https, wss"}, "https", ""},
 		{[]string{"https,"}, "https", ""}, {[]string{"https", ""}, "https", ""}, {[]string{" https "}, "https", ""},
 		{[]string{"http, http"}, "http", ""},
-		{[]string{"https, http"}, "http", SchemeListed}, {[]string{"https", "http"}, "http", SchemeListed}, {[]string{"wss,ws"}, "http", SchemeListed},
-		{[]string{"on"}, "", SchemeUnread}, {[]string{"https;q=1"}, "", SchemeUnread}, {[]string{","}, "", SchemeUnread}, {[]string{"h2"}, "", SchemeUnread},
+		{[]string{"https, http"}, "http", SchemeListed}, {[]string{"https", "http"}, "http", SchemeListed},
+		{[]string{"wss,ws"}, "http", SchemeListed},
+		{[]string{"on"}, "", SchemeUnread}, {[]string{"https;q=1"}, "", SchemeUnread}, {[]string{","}, "", SchemeUnread},
+		{[]string{"h2"}, "", SchemeUnread},
 		{nil, "", ""},
 	} {
 		var headers []string
@@ -191,7 +195,8 @@ func TestTheLastWordOfXForwardedProtoCounts(t *testing.T) {
 		}
 	}
 	long := strings.Repeat("https,", 2000) + "http"
-	if _, doubts := s.ask(t, "X-Forwarded-Proto", long); len(doubts) != 1 || len(doubts[0].Value) > 300 || !strings.HasPrefix(doubts[0].Value, "https,https") {
+	if _, doubts := s.ask(t, "X-Forwarded-Proto", long); len(doubts) != 1 || len(doubts[0].Value) > 300 ||
+		!strings.HasPrefix(doubts[0].Value, "https,https") {
 		t.Errorf("a header of %d bytes is told of as %+v, want its beginning", len(long), doubts)
 	}
 }
@@ -221,9 +226,11 @@ func TestALogLimitIsBounded(t *testing.T) {
 func TestOnlyPrivateNamesAreThisMachines(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{
-		"localhost": true, "localhost:8443": true, "LOCALHOST.:1": true, "shop.localhost": true, "127.0.0.1:80": true, "[::1]:8443": true, "[::ffff:127.0.0.1]": true,
+		"localhost": true, "localhost:8443": true, "LOCALHOST.:1": true, "shop.localhost": true, "127.0.0.1:80": true,
+		"[::1]:8443": true, "[::ffff:127.0.0.1]": true,
 		"laptop": true, "laptop.local": true, "shop.test": true, "host.docker.internal:8443": true, "nas.home.arpa": true,
-		"abc.ngrok.app": false, "shop.example.com": false, "192.168.1.20": false, "[2001:db8::7]": false, "": false, "localhost.evil.com": false, "evillocal.com": false,
+		"abc.ngrok.app": false, "shop.example.com": false, "192.168.1.20": false, "[2001:db8::7]": false, "": false,
+		"localhost.evil.com": false, "evillocal.com": false,
 	} {
 		if got := isOwnName(host); got != want {
 			t.Errorf("%q is taken for this machine's own: %v, want %v", host, got, want)

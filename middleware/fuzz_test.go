@@ -67,7 +67,8 @@ func FuzzForwardedProto(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header["X-Forwarded-Proto"] = []string{value}
-		proxy, proves := Forwarding{Doubt: func(*http.Request, Doubt) {}}, Forwarding{TLSEnds: true, TLSProves: true, Doubt: func(*http.Request, Doubt) {}}
+		proxy, proves := Forwarding{Doubt: func(*http.Request, Doubt) {}}, Forwarding{TLSEnds: true, TLSProves: true,
+			Doubt: func(*http.Request, Doubt) {}}
 		if got := proxy.scheme(r); got != "" && got != "http" && got != "https" {
 			t.Errorf("%q became the scheme %q", value, got)
 		}
@@ -79,7 +80,8 @@ func FuzzForwardedProto(f *testing.F) {
 
 // Whatever a trusted proxy passes on, gin reads the address that parseEntry reads, or the proxy's own.
 func FuzzForwardedFor(f *testing.F) {
-	for _, s := range []string{"203.0.113.9", "203.0.113.9:38792", "[2001:db8::7]:443", "a, [fe80::1%eth0]", "unknown", ", ,203.0.113.9,", `"[::ffff:1.2.3.4]:1"`, "1.2.3.4:x", "10.0.0.2:1"} {
+	for _, s := range []string{"203.0.113.9", "203.0.113.9:38792", "[2001:db8::7]:443", "a, [fe80::1%eth0]", "unknown",
+		", ,203.0.113.9,", `"[::ffff:1.2.3.4]:1"`, "1.2.3.4:x", "10.0.0.2:1"} {
 		f.Add(s)
 	}
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
@@ -109,7 +111,8 @@ func FuzzForwardedFor(f *testing.F) {
 
 // Whatever a client writes into Content-Type, it chooses no parser but those for JSON and forms.
 func FuzzContentType(f *testing.F) {
-	for _, media := range []string{"application/x-yaml", "application/xml", "text/xml", "application/toml", "application/bson", "application/x-protobuf", "application/json", "image/png", ""} {
+	for _, media := range []string{"application/x-yaml", "application/xml", "text/xml", "application/toml", "application/bson",
+		"application/x-protobuf", "application/json", "image/png", ""} {
 		for _, more := range []string{"", " junk", ";a=b", "\tx", ";;;", ", text/xml"} {
 			f.Add(media+more, "", true)
 			f.Add(strings.ToUpper(media)+more, media, true)
@@ -137,7 +140,8 @@ func FuzzContentType(f *testing.F) {
 				}
 				continue
 			}
-			for _, spelling := range []string{c.ContentType(), strings.ToLower(c.ContentType()), strings.TrimSpace(c.ContentType())} {
+			for _, spelling := range []string{c.ContentType(), strings.ToLower(c.ContentType()),
+				strings.TrimSpace(c.ContentType())} {
 				switch b := binding.Default(http.MethodPost, spelling); b {
 				case binding.JSON, binding.Form, binding.FormMultipart:
 				default:
@@ -150,7 +154,8 @@ func FuzzContentType(f *testing.F) {
 
 // A form is malformed where url.ParseQuery says so, in whatever pieces it arrives.
 func FuzzFormCheck(f *testing.F) {
-	for _, s := range []string{"text=%zz", "a;b=c", "text=50%", "a=%4", "a=%41&b", "%%%", "", "&&", strings.Repeat("&", maxFields)} {
+	for _, s := range []string{"text=%zz", "a;b=c", "text=50%", "a=%4", "a=%41&b", "%%%", "", "&&",
+		strings.Repeat("&", maxFields)} {
 		f.Add(s, uint8(1))
 	}
 	f.Fuzz(func(t *testing.T, form string, size uint8) {

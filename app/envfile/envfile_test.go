@@ -136,7 +136,8 @@ func TestAMissingFileIsFineAndAFolderIsNot(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, ".env"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, faults := Read(filepath.Join(dir, ".env")); len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), "cannot be read") {
+	if _, faults := Read(filepath.Join(dir, ".env")); len(faults) != 1 ||
+		!strings.HasPrefix(faults[0].Error(), "cannot be read") {
 		t.Errorf("a folder: got %v", faults)
 	}
 }
@@ -144,7 +145,8 @@ func TestAMissingFileIsFineAndAFolderIsNot(t *testing.T) {
 // FuzzDotenv holds two things: a file without faults is read exactly as Node's dotenv reads it, and what it and godotenv
 // read alike is no fault.
 func FuzzDotenv(f *testing.F) {
-	for _, seed := range []string{"A=1\nB=2", "A=\"x\ny\"\nB=1", "A='", "export A=b # c", "=x", "A", "A=\\\"", "\x00=\x00", "A=$B\nB=${A}",
+	for _, seed := range []string{"A=1\nB=2", "A=\"x\ny\"\nB=1", "A='", "export A=b # c", "=x", "A", "A=\\\"", "\x00=\x00",
+		"A=$B\nB=${A}",
 		"A=`x`", "A: b", "A:\nB=1", "A=\n'x'", "export\nA=1", "A='x\\'\nB='y'", "A=\"\"x\"\"", "A=a#b # c"} {
 		f.Add(seed)
 	}
@@ -156,14 +158,16 @@ func FuzzDotenv(f *testing.F) {
 			}
 		}
 		for _, f := range faults {
-			if f.Line < 0 || f.Line > strings.Count(strings.ReplaceAll(text, "\r", "\n"), "\n")+1 || f.Problem == "" || f.Fix == "" {
+			if f.Line < 0 || f.Line > strings.Count(strings.ReplaceAll(text, "\r", "\n"), "\n")+1 || f.Problem == "" ||
+				f.Fix == "" {
 				t.Errorf("%q: got the fault %+v", text, f)
 			}
 		}
 		if strings.Contains(strings.ReplaceAll(text, "\r\n", "\n"), "\r") {
 			return // a comment that ends at a lone CR goes on for godotenv
 		}
-		if alike, err := godotenv.Unmarshal(text); err == nil && !hidden(faults) && maps.Equal(alike, nodeParse(text)) && len(faults) > 0 {
+		if alike, err := godotenv.Unmarshal(text); err == nil && !hidden(faults) && maps.Equal(alike, nodeParse(text)) &&
+			len(faults) > 0 {
 			t.Errorf("%q: both read %q, and here it is a fault: %v", text, alike, faults)
 		}
 	})

@@ -33,7 +33,8 @@ func TestLoad(t *testing.T) {
 // The scripts and the site read one file alike: a password in it moves no port.
 func TestOverReadsAsTheSiteDoes(t *testing.T) {
 	dotenv := filepath.Join(t.TempDir(), ".env")
-	for text, want := range map[string]string{"A=x\nHTTPS_ADDR=$A:1\n": "", "HTTPS_ADDR=a$B:1\n": "a$B:1", "HTTPS_ADDR=`:1`\n": ":1", "HTTPS_ADDR=:1 # a # b\n": ":1"} {
+	for text, want := range map[string]string{"A=x\nHTTPS_ADDR=$A:1\n": "", "HTTPS_ADDR=a$B:1\n": "a$B:1",
+		"HTTPS_ADDR=`:1`\n": ":1", "HTTPS_ADDR=:1 # a # b\n": ":1"} {
 		if err := os.WriteFile(dotenv, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
