@@ -52,8 +52,10 @@ func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
 						}
 						cfg := transport.TLSClientConfig
 						cfg.Certificates, cfg.ClientSessionCache = []tls.Certificate{client}, cache
-						cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &client,
-							nil }
+						cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+							return &client,
+								nil
+						}
 						defer transport.CloseIdleConnections()
 						visitor := &http.Client{Transport: transport, Timeout: 10 * time.Second}
 						resp, err := visitor.Get("https://" + host + "/api/connection")

@@ -86,56 +86,7 @@ func loadConfig(lookup func(string) (string, bool), project string) (config, []s
 	}
 	c.clientCAFile = e.text("TLS_CLIENT_CA_FILE", "")
 
-	c.acmeEmail = e.email("ACME_EMAIL")
-	c.acmeDirectory = e.text("ACME_DIRECTORY", "production")
-	switch c.acmeDirectory {
-	case "production":
-		c.acmeDirectory = tlsconfig.ProductionDirectory
-	case "staging":
-		c.acmeDirectory = tlsconfig.StagingDirectory
-	default:
-		if !isDirectoryURL(c.acmeDirectory) {
-			e.fault("ACME_DIRECTORY", c.acmeDirectory, "is not the URL of a directory", "set production, staging, or the https URL that your CA documents")
-			c.acmeDirectory = tlsconfig.ProductionDirectory
-		}
-	}
-	c.acmeCAFile = e.text("ACME_CA_FILE", "")
-	c.acmeCache = e.text("ACME_CACHE", filepath.Join("certs", "acme"))
-	if v, _ := e.lookup("ACME_CACHE"); v == "" {
-		if dir, _ := e.lookup("STATE_DIRECTORY"); dir != "" { // systemd's; several are separated by colons
-			c.acmeCache, _, _ = strings.Cut(dir, ":")
-		}
-	}
-	if slices.Contains(e.refused, "ACME_CACHE") {
-		c.acmeCache = ""
-	}
-	hasScheme := strings.Contains(c.acmeCache, "://")
-	if hasScheme && !storeURL.MatchString(c.acmeCache) || !hasScheme && nearlyURL.MatchString(c.acmeCache) {
-		e.fault("ACME_CACHE", c.acmeCache, "is neither a directory nor the URL of a Redis server",
-			"give a directory, or redis://host:6379/0, or rediss:// for TLS; valkey:// and valkeys:// are the same")
-		c.acmeCache = ""
-	}
-	c.acmeProfile = e.text("ACME_PROFILE", "")
-	c.acmeRehearsal = e.text("ACME_REHEARSAL", "auto")
-	switch {
-	case c.acmeRehearsal == "auto":
-		c.acmeRehearsal = pick(c.acmeDirectory == tlsconfig.ProductionDirectory, tlsconfig.StagingDirectory, "")
-	case c.acmeRehearsal == "off":
-		c.acmeRehearsal = ""
-	case !isDirectoryURL(c.acmeRehearsal) || c.acmeRehearsal == c.acmeDirectory:
-		e.fault("ACME_REHEARSAL", c.acmeRehearsal, "is not the URL of another directory", "set auto (Let's Encrypt's staging before its production), off, or the https URL of a directory to rehearse at")
-		c.acmeRehearsal = ""
-	}
-	c.eabKeyID = e.text("ACME_EAB_KID", "")
-	eabKey := e.text("ACME_EAB_HMAC_KEY", "")
-	if (c.eabKeyID == "") != (eabKey == "") {
-		e.fault(pick(c.eabKeyID == "", "ACME_EAB_KID", "ACME_EAB_HMAC_KEY"), "", "is missing beside the other half of the pair", "set both ACME_EAB_KID and ACME_EAB_HMAC_KEY as your CA gave them, or neither")
-	}
-	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(eabKey), "="))
-	if err != nil {
-		e.fault("ACME_EAB_HMAC_KEY", "", "is not base64", "copy it again from your CA; it is written with letters, digits, - and _")
-	}
-	c.eabKey = key
+	c.readACME(e)
 
 	c.trustedProxies = e.prefixes("TRUSTED_PROXIES", map[string][]netip.Prefix{"cloudflare": middleware.CloudflareRanges()})
 	header := e.oneOf("CLIENT_IP_HEADER", "X-Forwarded-For", "X-Forwarded-For", "CF-Connecting-IP")
@@ -248,6 +199,60 @@ func (c config) tlsOptions(log *slog.Logger, say func(string)) tlsconfig.Options
 		EABKeyID: c.eabKeyID, EABKey: c.eabKey,
 		Log: log, Say: say, Notify: onCertificate,
 	}
+}
+
+// readACME reads the settings of the CA and of the store for its certificates.
+func (c *config) readACME(e *env) {
+	c.acmeEmail = e.email("ACME_EMAIL")
+	c.acmeDirectory = e.text("ACME_DIRECTORY", "production")
+	switch c.acmeDirectory {
+	case "production":
+		c.acmeDirectory = tlsconfig.ProductionDirectory
+	case "staging":
+		c.acmeDirectory = tlsconfig.StagingDirectory
+	default:
+		if !isDirectoryURL(c.acmeDirectory) {
+			e.fault("ACME_DIRECTORY", c.acmeDirectory, "is not the URL of a directory", "set production, staging, or the https URL that your CA documents")
+			c.acmeDirectory = tlsconfig.ProductionDirectory
+		}
+	}
+	c.acmeCAFile = e.text("ACME_CA_FILE", "")
+	c.acmeCache = e.text("ACME_CACHE", filepath.Join("certs", "acme"))
+	if v, _ := e.lookup("ACME_CACHE"); v == "" {
+		if dir, _ := e.lookup("STATE_DIRECTORY"); dir != "" { // systemd's; several are separated by colons
+			c.acmeCache, _, _ = strings.Cut(dir, ":")
+		}
+	}
+	if slices.Contains(e.refused, "ACME_CACHE") {
+		c.acmeCache = ""
+	}
+	hasScheme := strings.Contains(c.acmeCache, "://")
+	if hasScheme && !storeURL.MatchString(c.acmeCache) || !hasScheme && nearlyURL.MatchString(c.acmeCache) {
+		e.fault("ACME_CACHE", c.acmeCache, "is neither a directory nor the URL of a Redis server",
+			"give a directory, or redis://host:6379/0, or rediss:// for TLS; valkey:// and valkeys:// are the same")
+		c.acmeCache = ""
+	}
+	c.acmeProfile = e.text("ACME_PROFILE", "")
+	c.acmeRehearsal = e.text("ACME_REHEARSAL", "auto")
+	switch {
+	case c.acmeRehearsal == "auto":
+		c.acmeRehearsal = pick(c.acmeDirectory == tlsconfig.ProductionDirectory, tlsconfig.StagingDirectory, "")
+	case c.acmeRehearsal == "off":
+		c.acmeRehearsal = ""
+	case !isDirectoryURL(c.acmeRehearsal) || c.acmeRehearsal == c.acmeDirectory:
+		e.fault("ACME_REHEARSAL", c.acmeRehearsal, "is not the URL of another directory", "set auto (Let's Encrypt's staging before its production), off, or the https URL of a directory to rehearse at")
+		c.acmeRehearsal = ""
+	}
+	c.eabKeyID = e.text("ACME_EAB_KID", "")
+	eabKey := e.text("ACME_EAB_HMAC_KEY", "")
+	if (c.eabKeyID == "") != (eabKey == "") {
+		e.fault(pick(c.eabKeyID == "", "ACME_EAB_KID", "ACME_EAB_HMAC_KEY"), "", "is missing beside the other half of the pair", "set both ACME_EAB_KID and ACME_EAB_HMAC_KEY as your CA gave them, or neither")
+	}
+	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(eabKey), "="))
+	if err != nil {
+		e.fault("ACME_EAB_HMAC_KEY", "", "is not base64", "copy it again from your CA; it is written with letters, digits, - and _")
+	}
+	c.eabKey = key
 }
 
 func isDirectoryURL(v string) bool {

@@ -42,10 +42,8 @@ func newRouter(cfg config, hosts *middleware.HostSet, files fs.FS, live bool, po
 	}
 
 	h := &hints{cfg: cfg, log: log}
-	var refusedHost func(string) string
-	if !cfg.prod { // in production strangers send any host, and the owner's settings are none of theirs
-		refusedHost = h.refusedHost
-	}
+	// In production strangers send any host, and the answer must not tell them the owner's settings.
+	refusedHost := pick[func(string) string](cfg.prod, nil, h.refusedHost)
 	r.Use(
 		middleware.Forwarded(middleware.Forwarding{ // first: it removes the headers that no trusted proxy sent
 			Trusted: cfg.trustedProxies, ClientHeader: http.CanonicalHeaderKey(cfg.clientIPHeader),

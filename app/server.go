@@ -172,32 +172,7 @@ func (s *server) counted(next http.Handler) http.Handler {
 // run serves until ctx is done or a listener fails, then drains. Whoever ends first ends the others.
 func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 	failed := make(chan error, 1+len(s.listeners.https)+len(s.listeners.http)+len(s.listeners.admin))
-	i := 0
-	for kind, group := range [][]net.Listener{s.listeners.https, s.listeners.http, s.listeners.admin} {
-		if len(group) == 0 {
-			continue
-		}
-		srv, setting := s.servers[i], [...]string{"HTTPS_ADDR", "HTTP_ADDR", "ADMIN_ADDR"}[kind]
-		serve := func(ln net.Listener) error { return srv.Serve(s.noticingProxies(ln, setting)) }
-		if srv.TLSConfig != nil {
-			serve = func(ln net.Listener) error {
-				ln = s.noticingProxies(ln, setting)
-				if !s.cfg.prod {
-					ln = plainOnTLS{ln, s.hosts}
-				}
-				return srv.ServeTLS(remembering{ln}, "", "")
-			}
-		}
-		i++
-		for _, ln := range group {
-			ln = s.room.listener(ln)
-			s.accepting.Go(func() {
-				if err := serve(ln); !s.draining.Load() {
-					failed <- fmt.Errorf("listening on %s: %w", ln.Addr(), err)
-				}
-			})
-		}
-	}
+	s.accept(failed)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { s.noise.run(background, s.room.report) })
@@ -232,6 +207,36 @@ wait:
 		s.log.Warn("stopping without waiting any longer for certificates to be put away")
 	}
 	return errors.Join(cause, err)
+}
+
+// accept starts to accept connections on every listener, and sends the error of one that fails before the drain to failed.
+func (s *server) accept(failed chan<- error) {
+	i := 0
+	for kind, group := range [][]net.Listener{s.listeners.https, s.listeners.http, s.listeners.admin} {
+		if len(group) == 0 {
+			continue
+		}
+		srv, setting := s.servers[i], [...]string{"HTTPS_ADDR", "HTTP_ADDR", "ADMIN_ADDR"}[kind]
+		serve := func(ln net.Listener) error { return srv.Serve(s.noticingProxies(ln, setting)) }
+		if srv.TLSConfig != nil {
+			serve = func(ln net.Listener) error {
+				ln = s.noticingProxies(ln, setting)
+				if !s.cfg.prod {
+					ln = plainOnTLS{ln, s.hosts}
+				}
+				return srv.ServeTLS(remembering{ln}, "", "")
+			}
+		}
+		i++
+		for _, ln := range group {
+			ln = s.room.listener(ln)
+			s.accepting.Go(func() {
+				if err := serve(ln); !s.draining.Load() {
+					failed <- fmt.Errorf("listening on %s: %w", ln.Addr(), err)
+				}
+			})
+		}
+	}
 }
 
 // backgroundGrace is enough for an order's last moment and a slow store.
