@@ -39,6 +39,7 @@ func TestAdminAnswersTheOperatorAndNoWebPage(t *testing.T) {
 		{"an old browser's script", "POST", "/debug/pprof/symbol", []string{"Origin", "https://evil.example"}, 403},
 		{"a sandboxed frame", "GET", "/metrics", []string{"Origin", "null"}, 403},
 		{"a page on another port", "GET", "/metrics", []string{"Origin", "http://localhost:1"}, 403},
+		{"a page over https on the same port", "GET", "/metrics", []string{"Origin", "https://" + addr}, 403},
 	} {
 		req, err := http.NewRequest(test.method, "http://"+addr+test.path, nil)
 		if err != nil {
