@@ -7,15 +7,16 @@ import (
 )
 
 // proxyHeaders are the first bytes of a connection on which a balancer sends the PROXY protocol
-// (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, §2.1 and §2.2), cut to the length of the signature of version 2.
+// (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, §2.1 and §2.2). Version 2's are cut to 5 bytes, after which
+// crypto/tls reads no more of what is no TLS record. No HTTP request has a NUL there.
 var proxyHeaders = []struct{ begin, version string }{
-	{"\r\n\r\n\x00\r\nQUIT\n", "2"},
+	{"\r\n\r\n\x00", "2"},
 	{"PROXY TCP4 ", "1"},
 	{"PROXY TCP6 ", "1"},
 	{"PROXY UNKNOW", "1"},
 }
 
-const mostProxyHeader = 12
+const mostProxyHeader = 12 // bytes of the longest
 
 // proxyHeaderListener calls seen for connections that begin with a PROXY protocol header. This server does not read that
 // protocol: it takes the header for a broken handshake or request, and no visitor behind that balancer gets an answer.
