@@ -159,7 +159,7 @@ func TestTimeoutsTakeTheErrorPath(t *testing.T) {
 	defer elsewhere.Close()
 	s := start(t, prod, func(r *gin.Engine) {
 		r.GET("/test-database", handlers.E(func(c *gin.Context) error {
-			ctx, cancel := context.WithTimeout(c, time.Millisecond)
+			ctx, cancel := context.WithTimeout(c.Request.Context(), time.Millisecond)
 			defer cancel()
 			<-ctx.Done()
 			return fmt.Errorf("asking the database: %w", ctx.Err())
