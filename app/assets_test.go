@@ -32,7 +32,7 @@ func TestPagesNameAssetsByTheirContent(t *testing.T) {
 	if link == nil {
 		t.Fatalf("the page links no hashed stylesheet:\n%s", page)
 	}
-	want, err := os.ReadFile("../web/static/style.css")
+	want, err := fs.ReadFile(testSite().files, "static/style.css")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,6 @@ import (
 	"example.com/turnkey/middleware"
 	"example.com/turnkey/tlsconfig"
 	"example.com/turnkey/tlsconfig/localca"
-	"example.com/turnkey/web"
 )
 
 // BenchmarkChain compares the whole middleware chain, access log on, with bare gin, gin.Default and gin that sends the
@@ -90,8 +89,7 @@ func serveBench(kind string) {
 			log.Fatal(faultList(faults))
 		}
 		out := newLogWriter(os.Stdout)
-		files, _ := web.FS("")
-		router, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, benchRoutes, newLogger(cfg, out))
+		router, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), testSite().files, false, ports{}, benchRoutes, newLogger(cfg, out))
 		check(err)
 		source, err := tlsconfig.New(cfg.tlsOptions(slog.Default(), nil))
 		check(err)

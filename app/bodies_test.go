@@ -23,7 +23,7 @@ func TestABodyLimitOrTypeForNoRouteStopsTheStart(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a site that starts would serve until then
 	defer cancel()
 	code := run(ctx, program{
-		lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok },
+		files: testSite().files, lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok },
 		routes: func(r *gin.Engine, _ handlers.Site) {
 			r.POST("/api/pictures", func(*gin.Context) {})
 			r.POST("/feed", func(*gin.Context) {})

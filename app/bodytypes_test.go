@@ -24,7 +24,6 @@ import (
 
 	"example.com/turnkey/handlers"
 	"example.com/turnkey/middleware"
-	"example.com/turnkey/web"
 )
 
 // feeds are routes that ask for types of bodies beside JSON and forms.
@@ -64,13 +63,15 @@ func TestTheClientDoesNotChooseTheParser(t *testing.T) {
 			var in map[string]any
 			return c.ShouldBind(&in)
 		}))
+		r.GET("/form", func(*gin.Context) {})
+		r.POST("/form", handlers.E(takeOrder))
 	})
 	types := parserTypes(t)
 	for _, media := range types {
 		for _, spelling := range []string{media, media + " junk", media + ";charset=utf-8", media + " ; a=b",
 			strings.ToUpper(media), " " + media, "\t" + media,
 			media + ", application/json", "application/json, " + media, media + ";;;", media + "\tjunk", `"` + media + `"`} {
-			if resp, body := s.do("POST", "https://shop.test/notes", "[[[", "Content-Type", spelling); resp.StatusCode != 415 ||
+			if resp, body := s.do("POST", "https://shop.test/form", "[[[", "Content-Type", spelling); resp.StatusCode != 415 ||
 				resp.Header.Get("Content-Type") != "application/problem+json" || !strings.Contains(strings.ToLower(body), media) {
 				t.Errorf("%q got %d %s, want 415 that names it", spelling, resp.StatusCode, body)
 			}
@@ -88,25 +89,22 @@ func TestTheClientDoesNotChooseTheParser(t *testing.T) {
 			}
 		}
 		// Some clients send a type with every GET; without a body there is nothing to parse.
-		if resp, _ := s.do("GET", "https://shop.test/notes", "", "Content-Type", media); resp.StatusCode != 200 {
+		if resp, _ := s.do("GET", "https://shop.test/form", "", "Content-Type", media); resp.StatusCode != 200 {
 			t.Errorf("GET %s without a body got %d, want 200", media, resp.StatusCode)
 		}
-		if resp, _ := s.do("POST", "https://shop.test/notes", "", "Content-Type", media); resp.StatusCode != 422 {
-			t.Errorf("POST %s without a body got %d, want 422: text is required", media, resp.StatusCode)
+		if resp, _ := s.do("POST", "https://shop.test/form", "", "Content-Type", media); resp.StatusCode != 422 {
+			t.Errorf("POST %s without a body got %d, want 422: an e-mail address is required", media, resp.StatusCode)
 		}
 	}
-	for _, bad := range []string{";;;", "/", "json", "a/b; c", "a/b/c", "application/json junk",
-		"multipart/form-data; boundary"} {
-		if resp, _ := s.do("POST", "https://shop.test/notes", "text=x", "Content-Type", bad); resp.StatusCode != 415 {
+	for _, bad := range []string{";;;", "/", "json", "a/b; c", "a/b/c", "application/json junk", "multipart/form-data; boundary"} {
+		if resp, _ := s.do("POST", "https://shop.test/form", "text=x", "Content-Type", bad); resp.StatusCode != 415 {
 			t.Errorf("%q got %d, want 415", bad, resp.StatusCode)
 		}
 	}
-	if resp, _ := s.do("POST", "https://shop.test/notes", "x", "Content-Type", "application/json",
-		"Content-Type", "application/yaml"); resp.StatusCode != 415 {
+	if resp, _ := s.do("POST", "https://shop.test/form", "x", "Content-Type", "application/json", "Content-Type", "application/yaml"); resp.StatusCode != 415 {
 		t.Errorf("two types got %d, want 415", resp.StatusCode)
 	}
-	if resp, page := s.do("POST", "https://shop.test/notes", "x", "Content-Type", "application/yaml",
-		"Accept", "text/html"); resp.StatusCode != 415 || !strings.Contains(page, "</html>") {
+	if resp, page := s.do("POST", "https://shop.test/form", "x", "Content-Type", "application/yaml", "Accept", "text/html"); resp.StatusCode != 415 || !strings.Contains(page, "</html>") {
 		t.Errorf("a browser got %d %s, want a page", resp.StatusCode, page)
 	}
 	if out := s.out.String(); strings.Contains(out, `"level":"ERROR"`) || strings.Contains(out, "[[[") {
@@ -116,11 +114,11 @@ func TestTheClientDoesNotChooseTheParser(t *testing.T) {
 
 // Not parallel: the memory of the whole process is measured.
 func TestABodyThatExpandsIsNotParsed(t *testing.T) {
-	s := start(t, prod)
+	s := start(t, prod, func(r *gin.Engine) { r.POST("/form", handlers.E(takeOrder)) })
 	for name, body := range map[string]string{"aliases": aliasBomb(), "brackets": strings.Repeat("[", 60000)} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		resp, _ := s.do("POST", "https://shop.test/notes", body, "Content-Type", "application/x-yaml")
+		resp, _ := s.do("POST", "https://shop.test/form", body, "Content-Type", "application/x-yaml")
 		runtime.ReadMemStats(&after)
 		if grown := after.TotalAlloc - before.TotalAlloc; resp.StatusCode != 415 || grown > 8<<20 {
 			t.Errorf("%s: got %d and %d bytes allocated, want 415 and next to none", name, resp.StatusCode, grown)
@@ -408,9 +406,7 @@ func FuzzRequestInput(f *testing.F) {
 		v := map[string]string{"ENV": "prod", "DOMAINS": "shop.test"}[k]
 		return v, v != ""
 	}, "turnkey")
-	files, _ := web.FS("")
-	handler, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, inputRoutes,
-		newLogger(cfg, io.Discard))
+	handler, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), testSite().files, false, ports{}, inputRoutes, newLogger(cfg, io.Discard))
 	if err != nil {
 		f.Fatal(err)
 	}

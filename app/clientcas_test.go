@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"example.com/turnkey/handlers"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
@@ -45,7 +44,7 @@ func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
 					replace(".old")
 					s := start(t, with(settings, "TLS_CLIENT_CA_FILE", file))
 					host := pick(settings == nil, "localhost", "shop.test")
-					ask := func(client tls.Certificate, cache tls.ClientSessionCache) (handlers.ConnectionInfo, error) {
+					ask := func(client tls.Certificate, cache tls.ClientSessionCache) (seen, error) {
 						transport := s.client.Transport.(*http.Transport).Clone()
 						if protocol != "h2" {
 							transport = onlyHTTP1(transport)
@@ -57,9 +56,8 @@ func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
 								nil
 						}
 						defer transport.CloseIdleConnections()
-						visitor := &http.Client{Transport: transport, Timeout: 10 * time.Second}
-						resp, err := visitor.Get("https://" + host + "/api/connection")
-						var info handlers.ConnectionInfo
+						resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("https://" + host + "/seen")
+						var info seen
 						if err != nil {
 							return info, err
 						}
@@ -69,8 +67,7 @@ func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
 					cache := tls.NewLRUClientSessionCache(4)
 					for i := range 2 {
 						info, err := ask(oldClient, cache)
-						if err != nil || info.Resumed != (i == 1) || len(info.Certificates) == 0 || info.Offered == nil ||
-							fmt.Sprint(info.Protocol) == "" {
+						if err != nil || info.Resumed != (i == 1) || len(info.Chain) == 0 || info.Hello == nil || fmt.Sprint(info.Protocol) == "" {
 							t.Fatalf("visit %d by the old CA's client: %v, %+v", i, err, info)
 						}
 					}
@@ -82,8 +79,7 @@ func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
 					if info, err := ask(oldClient, cache); err == nil {
 						t.Errorf("the old CA's client is answered after the change, resumed: %v", info.Resumed)
 					}
-					if info, err := ask(newClient, nil); err != nil || info.ClientCertificate == nil ||
-						len(info.Certificates) == 0 {
+					if info, err := ask(newClient, nil); err != nil || info.ClientNamed == "" || len(info.Chain) == 0 {
 						t.Errorf("the new CA's client: %v, %+v", err, info)
 					}
 				})

@@ -197,7 +197,7 @@ func (c config) tlsOptions(log *slog.Logger, say func(string)) tlsconfig.Options
 		Email: c.acmeEmail, Directory: c.acmeDirectory, CAFile: c.acmeCAFile, CacheDir: c.acmeCache,
 		Profile: c.acmeProfile, Rehearsal: c.acmeRehearsal, PlainPort: c.httpAddr != "",
 		EABKeyID: c.eabKeyID, EABKey: c.eabKey,
-		Log: log, Say: say, Notify: onCertificate,
+		Log: log, Say: say,
 	}
 }
 

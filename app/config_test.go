@@ -188,27 +188,6 @@ func TestEAB(t *testing.T) {
 	}
 }
 
-func TestTheExampleListsEverySettingInOrder(t *testing.T) {
-	t.Parallel()
-	_, names, _ := loadConfig(func(string) (string, bool) { return "", false }, "turnkey")
-	for file, pattern := range map[string]string{
-		filepath.Join("..", ".env.example"): `(?m)^#([A-Z_]+)=`,
-		filepath.Join("..", "README.md"):    "(?m)^\\| `([A-Z_]+)`",
-	} {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var listed []string
-		for _, m := range regexp.MustCompile(pattern).FindAllSubmatch(data, -1) {
-			listed = append(listed, string(m[1]))
-		}
-		if !slices.Equal(listed, names) {
-			t.Errorf("%s lists\n%v\nwhile the program reads\n%v", file, listed, names)
-		}
-	}
-}
-
 func TestDotenv(t *testing.T) {
 	_, known, _ := loadConfig(func(string) (string, bool) { return "", false }, "turnkey")
 	write := func(text string) dotenv {

@@ -33,10 +33,10 @@ type limited struct {
 	stop        func() // and wait for the end
 }
 
-// routesUnderLimit are in that process beside the site's own: a response that begins and takes its time, and a connection that
+// routesUnderLimit are in that process beside those of every test: a response that begins and takes its time, and a connection that
 // a handler takes over.
 func routesUnderLimit(r *gin.Engine, site handlers.Site) {
-	handlers.Routes(r, site)
+	testRoutes(r, site)
 	r.GET("/slow", func(c *gin.Context) {
 		handlers.Stream(c)
 		io.WriteString(c.Writer, "begun\n")

@@ -14,8 +14,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"example.com/turnkey/handlers"
 )
 
 // Browsers keep HSTS, permanent redirects and Alt-Svc for localhost, and the next project there inherits them.
@@ -34,7 +32,7 @@ func TestNothingSticksInDevelopment(t *testing.T) {
 		{"GET", "https://localhost/static/style.css", "", nil, 200},
 		{"GET", "https://localhost/healthz", "", nil, 200},
 		{"GET", "https://localhost/nowhere", "", nil, 404},
-		{"GET", "https://localhost/api/connection/", "", nil, 404}, // gin alone: 301
+		{"GET", "https://localhost/seen/", "", nil, 404}, // gin alone: 301
 		{"GET", "https://localhost//static/style.css", "", nil, 404},
 		{"POST", "https://localhost/", "", nil, 405},
 		{"POST", "https://localhost/echo", "x", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test"}, 403},
@@ -104,7 +102,7 @@ func openDev(t *testing.T, env map[string]string, change ...func(*config)) *serv
 	for _, c := range change {
 		c(&cfg)
 	}
-	s, err := open(cfg, faults, program{routes: handlers.Routes, stderr: io.Discard}, slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
+	s, err := open(cfg, faults, program{routes: testRoutes, files: testSite().files, stderr: io.Discard}, slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
 	if err != nil {
 		t.Fatal(err)
 	}

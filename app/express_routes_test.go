@@ -19,8 +19,8 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// What the README's table for people from Express has on its right side is code in this file, and express_test.go
-// visits it. There it reads as it does in the package handlers, hence these names.
+// What the table for people from Express has on its right side is code in this file, and express_test.go visits it. There
+// it reads as it does in the package handlers, hence these names.
 var (
 	E, Status, Stream = handlers.E, handlers.Status, handlers.Stream
 	Bind              = handlers.Bind
@@ -112,7 +112,7 @@ func takePicture(dir string) func(*gin.Context) error {
 }
 
 func expressAnswers(r *gin.RouterGroup, dir string) {
-	data := handlers.ConnectionInfo{Scheme: "https", Client: "192.0.2.77"}
+	data := seen{Scheme: "https", Client: "192.0.2.77"}
 	r.GET("/page", func(c *gin.Context) { c.HTML(200, "home", data) })
 	r.GET("/hello", func(c *gin.Context) { c.String(200, "hello") })
 	r.GET("/order", func(c *gin.Context) { c.JSON(200, purchase{"ada@shop.test"}) })
@@ -192,7 +192,7 @@ func expressMiddleware(r *gin.RouterGroup) {
 	r.GET("/timed", func(c *gin.Context) {})
 }
 
-// expressFallback is the README's two recipes.
+// expressFallback is the two recipes below that table.
 func expressFallback(r *gin.Engine) {
 	r.NoRoute(E(func(c *gin.Context) error {
 		if strings.Contains(c.GetHeader("Accept"), "text/html") && c.Request.Method == "GET" && !strings.HasPrefix(c.Request.URL.Path, "/api/") {

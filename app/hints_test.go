@@ -57,8 +57,7 @@ func TestNoHeaderWalksRoundClientCertificates(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/", "/api/connection", "/static/style.css", "/nowhere", "/healthz/", "//healthz",
-		"/healthz/../order", "/.well-known/acme-challenge/x"} {
+	for _, path := range []string{"/", "/seen", "/static/style.css", "/nowhere", "/healthz/", "//healthz", "/healthz/../order", "/.well-known/acme-challenge/x"} {
 		conn, err := net.Dial("tcp", s.http)
 		if err != nil {
 			t.Fatal(err)
@@ -168,12 +167,11 @@ func TestAProxyThatIsNotUnderstoodIsToldOfOnceForEachReason(t *testing.T) {
 	s.once("does not say whether visitors come over https", "X-Forwarded-Proto $scheme")
 	s.once("in circles", "value:https, http", "outermost proxy", "$http_x_forwarded_proto")
 	s.once("X-Forwarded-For holds no address", "value:unknown", "CLIENT_IP_HEADER")
-	_, body := s.do("GET", "http://shop.test/api/connection", "", "X-Forwarded-Proto", "https",
-		"X-Forwarded-For", "[2001:db8::7]:443")
+	_, body := s.do("GET", "http://shop.test/seen", "", "X-Forwarded-Proto", "https", "X-Forwarded-For", "[2001:db8::7]:443")
 	if !strings.Contains(body, `"client":"2001:db8::7"`) {
 		t.Errorf("the client behind a proxy that writes ports is in %s", body)
 	}
-	s.logged("request", "client", "2001:db8::7", "path", "/api/connection")
+	s.logged("request", "client", "2001:db8::7", "path", "/seen")
 }
 
 func TestAProxyThatIsNotTrustedIsToldOf(t *testing.T) {
@@ -219,8 +217,7 @@ func TestATunnelToTheDevelopmentServerIsToldTheTwoSettings(t *testing.T) {
 	s.once("in circles if that address is your proxy or tunnel", proxies)
 
 	s = start(t, map[string]string{"DOMAINS": host, "TRUSTED_PROXIES": "127.0.0.1,::1"})
-	if resp, body := s.do("GET", "http://localhost/api/connection", "", tunnel...); resp.StatusCode != 200 ||
-		!strings.Contains(body, `"client":"203.0.113.9"`) || !strings.Contains(body, `"scheme":"https"`) {
+	if resp, body := s.do("GET", "http://localhost/seen", "", tunnel...); resp.StatusCode != 200 || !strings.Contains(body, `"client":"203.0.113.9"`) || !strings.Contains(body, `"scheme":"https"`) {
 		t.Errorf("with both settings got %d %s, want the visitor's address and https", resp.StatusCode, body)
 	}
 	if resp, _ := s.do("POST", "http://localhost/", "",

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path"
@@ -21,9 +22,22 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/handlers"
+	"example.com/turnkey/tlsconfig"
+	"example.com/turnkey/web"
 )
 
-func main() {
+func main() { os.Exit(execute(ownSite())) }
+
+// ownSite is yours: what this program serves. What Routes asks for besides (a database, a mailer) is made here. Tests of your
+// own pages start it; all others bring a site of their own.
+func ownSite() program {
+	return program{
+		routes: handlers.Routes, files: web.Files, bodies: bodies{handlers.BodyLimits, handlers.BodyTypes}, notify: onCertificate,
+	}
+}
+
+// execute runs a program with the arguments, the environment, the signals and the output of this process.
+func execute(p program) int {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	signals := make(chan os.Signal, 2)
@@ -40,13 +54,9 @@ func main() {
 	if len(os.Args) < 2 || os.Args[1] == "serve" {
 		outliveReaders()
 	}
-
-	dotenv := loadDotenv(".env")
-	os.Exit(run(ctx, program{
-		args: os.Args[1:], lookup: os.LookupEnv, dotenv: dotenv, reload: reload,
-		routes: handlers.Routes, bodies: bodies{handlers.BodyLimits, handlers.BodyTypes},
-		stdout: os.Stdout, stderr: os.Stderr,
-	}))
+	p.args, p.lookup, p.dotenv, p.reload = os.Args[1:], os.LookupEnv, loadDotenv(".env"), reload
+	p.stdout, p.stderr = os.Stdout, os.Stderr
+	return run(ctx, p)
 }
 
 // outliveReaders lets the site continue when the program that reads its standard output or standard error ends. A write there
@@ -56,14 +66,17 @@ func main() {
 // Other commands only print, so SIGPIPE ends them, as in `turnkey check | head`.
 func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// program is everything that run takes from the world.
+// program is everything that run takes from the world: the site, and what execute adds.
 type program struct {
+	routes func(*gin.Engine, handlers.Site)
+	files  fs.FS // templates and static; in development the folder web of the working directory has precedence
+	bodies bodies
+	notify func(tlsconfig.Event) // nil: nothing is told
+
 	args           []string
 	lookup         func(string) (string, bool)
 	dotenv         dotenv
 	reload         <-chan os.Signal
-	routes         func(*gin.Engine, handlers.Site)
-	bodies         bodies
 	stdout, stderr io.Writer
 }
 

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -11,15 +9,14 @@ import (
 	"example.com/turnkey/handlers"
 )
 
-// TestMain also is the program itself and the server of BenchmarkChain, each in a process of its own.
+// TestMain also is the program itself, with the site of these tests, and the server of BenchmarkChain, each in a process of its own.
 func TestMain(m *testing.M) {
 	if os.Getenv("TURNKEY_TEST_MAIN") != "" {
+		p := testSite()
 		if os.Getenv("TURNKEY_TEST_ROUTES") == "limit" && limitRoutes != nil {
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-			defer stop()
-			os.Exit(run(ctx, program{lookup: os.LookupEnv, routes: limitRoutes, stdout: os.Stdout, stderr: os.Stderr}))
+			p.routes = limitRoutes
 		}
-		main()
+		os.Exit(execute(p))
 	}
 	if kind := os.Getenv("TURNKEY_BENCH_SERVER"); kind != "" && benchServer != nil {
 		benchServer(kind)

@@ -16,6 +16,8 @@ import (
 	"example.com/turnkey/handlers"
 )
 
+// The tests of the example. They start your own site, and go with it.
+
 const notesForm = "application/x-www-form-urlencoded"
 
 // written posts the page's form, and returns the visitor's cookie.
@@ -33,7 +35,7 @@ func (s *site) written(text string, headers ...string) (cookie string) {
 
 func TestNotesWorkByFormsAlone(t *testing.T) {
 	t.Parallel()
-	s := start(t, prod)
+	s := startSite(t, prod, ownSite())
 	resp, body := s.do("GET", "https://shop.test/notes", "")
 	if resp.StatusCode != 200 || !strings.Contains(body, "None yet.") || resp.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("got %d %q:\n%s", resp.StatusCode, resp.Header, body)
@@ -98,7 +100,7 @@ func TestAFormOfAMegabyteComesBackAsASmallPage(t *testing.T) {
 
 func TestAFormThatIsWrongComesBackWithWhatWasEntered(t *testing.T) {
 	t.Parallel()
-	s := start(t, prod)
+	s := startSite(t, prod, ownSite())
 	long := strings.Repeat("é", 501)
 	for _, test := range []struct{ name, text, want string }{
 		{"empty", "", "The note is required"},
@@ -128,7 +130,7 @@ func TestAFormThatIsWrongComesBackWithWhatWasEntered(t *testing.T) {
 
 func TestNotesAsAnAPI(t *testing.T) {
 	t.Parallel()
-	s := start(t, prod)
+	s := startSite(t, prod, ownSite())
 	const url, jsonType = "https://shop.test/api/notes", "application/json"
 	if _, body := s.do("GET", url, ""); body != "[]" {
 		t.Errorf("a new visitor's list is %s, want []", body)
@@ -223,7 +225,7 @@ func next(t *testing.T, lines <-chan string, prefix string) string {
 
 func TestANoteAppearsInTheVisitorsOtherTabs(t *testing.T) {
 	t.Parallel()
-	s := start(t, prod)
+	s := startSite(t, prod, ownSite())
 	if status, _ := s.stream(s.client); status != 204 {
 		t.Errorf("who has no notes gets %d, want 204: browsers do not ask again then", status)
 	}
@@ -269,7 +271,7 @@ func TestANoteAppearsInTheVisitorsOtherTabs(t *testing.T) {
 // The server of this test gives a request 200 ms.
 func TestAStreamOfNotesOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
-	srv := expressServer(t, func(r *gin.Engine) { handlers.Routes(r, handlers.Site{}) })
+	srv := expressServer(t, func(r *gin.Engine) { ownSite().routes(r, handlers.Site{}) })
 	h2 := srv.Client().Transport.(*http.Transport)
 	for name, transport := range map[string]*http.Transport{"h2": h2, "http/1.1": onlyHTTP1(h2)} {
 		t.Run(name, func(t *testing.T) {
@@ -307,7 +309,7 @@ func TestAStreamOfNotesOutlivesTheServersTimeouts(t *testing.T) {
 
 func TestAVisitorsStreamsAreCounted(t *testing.T) {
 	t.Parallel()
-	s := start(t, prod)
+	s := startSite(t, prod, ownSite())
 	cookie := s.written("first")
 	for i := range 9 {
 		status, lines := s.stream(s.client, "Cookie", cookie)
@@ -322,7 +324,7 @@ func TestAVisitorsStreamsAreCounted(t *testing.T) {
 
 func TestAStopEndsTheStreams(t *testing.T) {
 	t.Parallel()
-	s := start(t, prod)
+	s := startSite(t, prod, ownSite())
 	_, lines := s.stream(s.client, "Cookie", s.written("first"))
 	next(t, lines, "data: ")
 	begin := time.Now()

@@ -11,7 +11,6 @@ import (
 
 	"example.com/turnkey/handlers"
 	"example.com/turnkey/middleware"
-	"example.com/turnkey/web"
 )
 
 // discard is a ResponseWriter that costs next to nothing.
@@ -34,7 +33,7 @@ func benchAnswer(c *gin.Context) {
 }
 
 func benchRoutes(r *gin.Engine) {
-	handlers.Routes(r, handlers.Site{Ready: func() error { return nil }})
+	testRoutes(r, handlers.Site{Ready: func() error { return nil }})
 	r.GET("/bench", benchAnswer)
 }
 
@@ -47,8 +46,7 @@ func BenchmarkRouter(b *testing.B) {
 		v := map[string]string{"ENV": "prod", "DOMAINS": "shop.test"}[k]
 		return v, v != ""
 	}, "turnkey")
-	files, _ := web.FS("")
-	chain, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, benchRoutes, newLogger(cfg, io.Discard))
+	chain, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), testSite().files, false, ports{}, benchRoutes, newLogger(cfg, io.Discard))
 	if err != nil {
 		b.Fatal(err)
 	}

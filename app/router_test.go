@@ -47,7 +47,7 @@ func faulty(r *gin.Engine) {
 func TestNothingIsBelievedFromAStranger(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
-	_, body := s.do("GET", "https://shop.test/api/connection", "", "X-Forwarded-For", "203.0.113.9", "X-Real-IP", "203.0.113.9",
+	_, body := s.do("GET", "https://shop.test/seen", "", "X-Forwarded-For", "203.0.113.9", "X-Real-IP", "203.0.113.9",
 		"CF-Connecting-IP", "203.0.113.9", "X-Forwarded-Proto", "http", "X-Forwarded-Host", "evil.test")
 	var got map[string]any
 	json.Unmarshal([]byte(body), &got)
@@ -60,7 +60,7 @@ func TestTheTrustedProxyIsBelieved(t *testing.T) {
 	t.Parallel()
 	settings := map[string]string{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test", "HTTPS_ADDR": ""}
 	s := start(t, settings)
-	resp, body := s.do("GET", "http://shop.test/api/connection", "", "X-Forwarded-For", "6.6.6.6, 203.0.113.9", "X-Forwarded-Proto", "https")
+	resp, body := s.do("GET", "http://shop.test/seen", "", "X-Forwarded-For", "6.6.6.6, 203.0.113.9", "X-Forwarded-Proto", "https")
 	if resp.StatusCode != 200 || !strings.Contains(body, `"client":"203.0.113.9"`) || !strings.Contains(body, `"scheme":"https"`) {
 		t.Errorf("got %d %s, want the last forwarded address and https", resp.StatusCode, body)
 	}
@@ -142,7 +142,7 @@ func TestHSTSOnEveryStatus(t *testing.T) {
 func TestWrongMethodIs405WithAllow(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
-	resp, _ := s.do("DELETE", "https://shop.test/api/connection", "")
+	resp, _ := s.do("DELETE", "https://shop.test/seen", "")
 	if got := resp.Header.Get("Allow"); resp.StatusCode != 405 || got != "GET, HEAD" {
 		t.Errorf("got %d, Allow %q, want 405 and GET, HEAD", resp.StatusCode, got)
 	}
@@ -246,11 +246,11 @@ func TestHeadAsksForNoUpgrade(t *testing.T) {
 func TestTrailingSlashSkipsNoMiddleware(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
-	resp, _ := s.do("GET", "https://shop.test/api/connection/", "")
+	resp, _ := s.do("GET", "https://shop.test/seen/", "")
 	if resp.StatusCode != 404 || resp.Header.Get("Strict-Transport-Security") == "" {
 		t.Errorf("got %d %v, want a 404 of ours", resp.StatusCode, resp.Header)
 	}
-	s.logged("request", "path", "/api/connection/")
+	s.logged("request", "path", "/seen/")
 }
 
 func TestABrokenTemplateIsACleanError(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"log/slog"
 	"net"
@@ -20,7 +21,6 @@ import (
 	"example.com/turnkey/handlers"
 	"example.com/turnkey/middleware"
 	"example.com/turnkey/tlsconfig"
-	"example.com/turnkey/web"
 )
 
 const (
@@ -74,7 +74,7 @@ func serve(ctx context.Context, cfg config, faults []fault, p program) (err erro
 // open has everything ready to serve: settings without fault, ports, certificates, routes.
 func open(cfg config, faults []fault, p program, logger *slog.Logger, banner *banner) (*server, error) {
 	options := cfg.tlsOptions(logger, banner.say)
-	options.Alarm = alarm(logger, p.stderr)
+	options.Alarm, options.Notify = alarm(logger, p.stderr), p.notify
 	faults = andThen(faults, tlsconfig.Check(options))
 	lns, moved, listenFaults := listenAll(cfg)
 	if faults = append(faults, listenFaults...); len(faults) > 0 {
@@ -93,7 +93,7 @@ func open(cfg config, faults []fault, p program, logger *slog.Logger, banner *ba
 	s.stopping = make(chan struct{})
 	s.room = newDescriptors(logger, &s.conns)
 	cfg.dev.stopWith(s.stopping)
-	if err := s.build(p.routes); err != nil {
+	if err := s.build(p); err != nil {
 		lns.close()
 		return nil, err
 	}
@@ -101,16 +101,9 @@ func open(cfg config, faults []fault, p program, logger *slog.Logger, banner *ba
 }
 
 // build puts handlers behind the listeners.
-func (s *server) build(routes func(*gin.Engine, handlers.Site)) error {
-	disk := ""
-	if !s.cfg.prod {
-		disk = "web"
-	}
-	files, live := web.FS(disk)
-	if !s.cfg.prod && !live {
-		s.log.Info("there is no folder web here: pages come from the binary, and edits do not show")
-	}
-	router, err := newRouter(s.cfg, s.hosts, files, live, s.ports(), func(r *gin.Engine) { routes(r, s.site()) }, s.log)
+func (s *server) build(p program) error {
+	files, live := s.siteFiles(p.files)
+	router, err := newRouter(s.cfg, s.hosts, files, live, s.ports(), func(r *gin.Engine) { p.routes(r, s.site()) }, s.log)
 	if err != nil {
 		return err
 	}
@@ -128,6 +121,20 @@ func (s *server) build(routes func(*gin.Engine, handlers.Site)) error {
 		s.servers = append(s.servers, s.newAdmin())
 	}
 	return nil
+}
+
+// siteFiles are those of the folder web here in development, to be read at each request (live). In production, and where
+// there is no such folder, they are those built into the binary.
+func (s *server) siteFiles(built fs.FS) (files fs.FS, live bool) {
+	if s.cfg.prod {
+		return built, false
+	}
+	disk := os.DirFS("web")
+	if info, err := fs.Stat(disk, "templates"); err == nil && info.IsDir() {
+		return disk, true
+	}
+	s.log.Info("there is no folder web here: pages come from the binary, and edits do not show")
+	return built, false
 }
 
 // site is what handlers may ask of the server.

@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-
-	"example.com/turnkey/handlers"
 )
 
 // slow answers when release is closed, and says on entered that it has begun.
@@ -170,7 +168,7 @@ func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
 	issue(t, dir, "shop.test", "www.shop.test")
 	env := with(prod, "HTTPS_ADDR", "127.0.0.1:0", "HTTP_ADDR", "127.0.0.1:0", "TLS_CERT_FILE", filepath.Join(dir, "certs", "cert.pem"), "TLS_KEY_FILE", filepath.Join(dir, "certs", "key.pem"))
 	cfg, _, faults := loadConfig(func(k string) (string, bool) { v, ok := env[k]; return v, ok }, "turnkey")
-	s, err := open(cfg, faults, program{routes: handlers.Routes}, slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
+	s, err := open(cfg, faults, testSite(), slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +234,7 @@ func TestOneListenerDyingEndsTheProgram(t *testing.T) {
 	dir := t.TempDir()
 	env := map[string]string{"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "HOME": dir, "TLS_CERT_FILE": filepath.Join(dir, "cert.pem"), "TLS_KEY_FILE": filepath.Join(dir, "key.pem")}
 	cfg, _, faults := loadConfig(func(k string) (string, bool) { v, ok := env[k]; return v, ok }, "turnkey")
-	s, err := open(cfg, faults, program{routes: handlers.Routes}, slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
+	s, err := open(cfg, faults, testSite(), slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
 	if err != nil {
 		t.Fatal(err)
 	}

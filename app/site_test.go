@@ -46,20 +46,23 @@ type site struct {
 // prod is a production setting that needs no certificate authority: PEM files for shop.test.
 var prod = map[string]string{"ENV": "prod", "TLS_MODE": "files", "DOMAINS": "shop.test,www.shop.test"}
 
-// start runs the program with settings and the given routes beside the site's own, and waits until it serves.
+// start runs testSite with settings and the given routes beside its own, and waits until it serves.
 func start(t *testing.T, settings map[string]string, routes ...func(*gin.Engine)) *site {
 	t.Helper()
-	return startWith(t, settings, bodies{}, routes...)
+	return startSite(t, settings, testSite(), routes...)
 }
 
-// startWith is start with what the given routes take, beside the site's own.
+// startWith is start with what the given routes take.
 func startWith(t *testing.T, settings map[string]string, takes bodies, routes ...func(*gin.Engine)) *site {
 	t.Helper()
-	all := bodies{map[string]int64{}, map[string][]string{}}
-	for _, b := range []bodies{{handlers.BodyLimits, handlers.BodyTypes}, takes} {
-		maps.Copy(all.limits, b.limits)
-		maps.Copy(all.types, b.types)
-	}
+	p := testSite()
+	p.bodies = takes
+	return startSite(t, settings, p, routes...)
+}
+
+// startSite is start with another site: ownSite() in tests of your pages.
+func startSite(t *testing.T, settings map[string]string, p program, routes ...func(*gin.Engine)) *site {
+	t.Helper()
 	s := &site{t: t, out: &syncBuffer{}, errout: &syncBuffer{}, reload: make(chan os.Signal, 1), exit: make(chan int, 1), dir: t.TempDir()}
 	env := map[string]string{"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "LOG_FORMAT": "json", "HOME": s.dir,
 		"TLS_CERT_FILE": filepath.Join(s.dir, "certs", "cert.pem"), "TLS_KEY_FILE": filepath.Join(s.dir, "certs", "key.pem"), "SHUTDOWN_GRACE": "5s"}
@@ -71,16 +74,16 @@ func startWith(t *testing.T, settings map[string]string, takes bodies, routes ..
 	ctx, cancel := context.WithCancel(t.Context())
 	s.stop = cancel
 	go func() {
-		s.exit <- run(ctx, program{
-			lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok },
-			routes: func(r *gin.Engine, site handlers.Site) {
-				handlers.Routes(r, site)
-				for _, add := range routes {
-					add(r)
-				}
-			},
-			bodies: all, reload: s.reload, stdout: s.out, stderr: s.errout,
-		})
+		own := p.routes
+		p.routes = func(r *gin.Engine, site handlers.Site) {
+			own(r, site)
+			for _, add := range routes {
+				add(r)
+			}
+		}
+		p.lookup = func(k string) (string, bool) { v, ok := env[k]; return v, ok }
+		p.reload, p.stdout, p.stderr = s.reload, s.out, s.errout
+		s.exit <- run(ctx, p)
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -7,12 +7,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"html/template"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -115,43 +113,6 @@ func TestACertificatesTimeInWords(t *testing.T) {
 		c.count(now.Add(time.Minute))
 		if got := c.Elapsed(); c.Left() != test.left || got != test.elapsed {
 			t.Errorf("from %d to %d hours: %q and %d %%, want %q and %d", test.before, test.after, c.Left(), got, test.left, test.elapsed)
-		}
-	}
-}
-
-// What crypto/tls does by no default is told as it is all the same.
-func TestThePagePromisesNoMoreThanTheConnectionKeeps(t *testing.T) {
-	t.Parallel()
-	page := template.Must(template.New("").Funcs(template.FuncMap{"asset": func(name string) string { return name }}).ParseFS(os.DirFS("../web/templates"), "layout.html", "home.html"))
-	for _, test := range []struct {
-		name      string
-		state     tls.ConnectionState
-		has, lack []string
-	}{
-		{"RSA key exchange", tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: tls.TLS_RSA_WITH_AES_128_GCM_SHA256},
-			[]string{"There is no forward secrecy", "under the certificate’s key", "none (RSA)"}, []string{"That is what gives", "never travels", "ServerKeyExchange", "Signature is", "is an elliptic curve"}},
-		{"resumed after RSA key exchange", tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: tls.TLS_RSA_WITH_AES_128_GCM_SHA256, DidResume: true},
-			[]string{"There is no forward secrecy"}, []string{"never travels", "never travelled", "That is what gives"}},
-		{"a hello asked for again", tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, CurveID: tls.CurveP384, HelloRetryRequest: true},
-			[]string{"HelloRetryRequest", "one more round trip", "secp384r1", "It named no host"}, []string{"is whom", "two agreements in one"}},
-		{"an encrypted hello", tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, CurveID: tls.X25519MLKEM768, ECHAccepted: true, ServerName: "shop.test"},
-			[]string{"in part encrypted", "two agreements in one"}, []string{"can read the", "HelloRetryRequest"}},
-	} {
-		info := ConnectionInfo{Scheme: "https"}
-		info.agree(&test.state)
-		var out strings.Builder
-		if err := page.ExecuteTemplate(&out, "home", info); err != nil {
-			t.Fatalf("%s: %v", test.name, err)
-		}
-		for _, want := range test.has {
-			if !strings.Contains(out.String(), want) {
-				t.Errorf("%s: the page does not say %q", test.name, want)
-			}
-		}
-		for _, never := range test.lack {
-			if strings.Contains(out.String(), never) {
-				t.Errorf("%s: the page says %q", test.name, never)
-			}
 		}
 	}
 }

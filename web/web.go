@@ -2,23 +2,9 @@
 // disk, so that an edit shows at the next request.
 package web
 
-import (
-	"embed"
-	"io/fs"
-	"os"
-)
+import "embed"
 
+// Files are those of this folder, as they were when the binary was built.
+//
 //go:embed templates static
-var embedded embed.FS
-
-// FS is the files of this folder. disk names the folder to read live; empty, or a folder without templates, means
-// those built into the binary. live tells which.
-func FS(disk string) (files fs.FS, live bool) {
-	if disk != "" {
-		dir := os.DirFS(disk)
-		if info, err := fs.Stat(dir, "templates"); err == nil && info.IsDir() {
-			return dir, true
-		}
-	}
-	return embedded, false
-}
+var Files embed.FS

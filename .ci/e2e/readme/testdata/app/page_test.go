@@ -1,0 +1,162 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The words of the first page, and that all pages keep to their own policy.
+
+// words looks for text on a page that has to be there, or must not.
+func words(t *testing.T, page string, there map[string]bool) {
+	t.Helper()
+	for text, want := range there {
+		if strings.Contains(page, text) != want {
+			t.Errorf("%q on the page: %v, want %v", text, !want, want)
+		}
+	}
+	if !strings.Contains(page, "</html>") {
+		t.Errorf("the page is not whole:\n%.500s", page)
+	}
+}
+
+func TestThePageShowsWhatWasAgreedOn(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, prod, ownSite())
+	suites := []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}
+	for _, test := range []struct {
+		name           string
+		config         *tls.Config
+		version, group string
+	}{
+		{"TLS 1.3 over HTTP/2", &tls.Config{NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12, CurvePreferences: []tls.CurveID{tls.X25519MLKEM768, tls.X25519}}, "TLS 1.3", "X25519MLKEM768"},
+		{"TLS 1.3 over HTTP/1.1", &tls.Config{NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.CurveP384}}, "TLS 1.3", "secp384r1"},
+		{"TLS 1.2 over HTTP/2", &tls.Config{NextProtos: []string{"h2", "http/1.1"}, MaxVersion: tls.VersionTLS12, CipherSuites: suites, CurvePreferences: []tls.CurveID{tls.CurveP256}}, "TLS 1.2", "secp256r1"},
+		{"TLS 1.2 over HTTP/1.1", &tls.Config{NextProtos: []string{"http/1.1"}, MaxVersion: tls.VersionTLS12, CipherSuites: suites[:1], CurvePreferences: []tls.CurveID{tls.X25519}}, "TLS 1.2", "X25519"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, got := s.connection(test.config, "shop.test")
+			_, page := s.over(test.config).do("GET", "https://shop.test/", "")
+			words(t, page, map[string]bool{"This connection is private.": true, test.version: true, test.group: true, "forward secrecy": true, "An ordinary authority": true,
+				got.Certificates[0].Fingerprint: true, "CertificateVerify": test.version == "TLS 1.3", "ServerKeyExchange": test.version == "TLS 1.2"})
+		})
+	}
+}
+
+func TestThePageTellsAResumedSession(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, nil, ownSite())
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		config := &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(1), MaxVersion: version, NextProtos: []string{"h2"}}
+		s.connection(config, "localhost")
+		resp, page := s.over(config).do("GET", "https://localhost/", "")
+		if !resp.TLS.DidResume {
+			t.Fatalf("%s: the client resumed nothing, so this shows nothing", tls.VersionName(version))
+		}
+		words(t, page, map[string]bool{"No certificate travelled this time": true, "CertificateVerify": false, "ServerKeyExchange": false,
+			"TLS 1.2 agrees on nothing new": version == tls.VersionTLS12, "The secret itself never travels": version == tls.VersionTLS13})
+	}
+}
+
+func TestThePageWithoutAHello(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, prod, ownSite())
+	huge := &tls.Config{NextProtos: append(strings.Split(strings.Repeat("x", 30_000), ""), "http/1.1")}
+	if resp, got := s.connection(huge, "shop.test"); resp.StatusCode != 200 || got.ALPN != "http/1.1" || got.Offered != nil {
+		t.Errorf("got %d %+v, want all but the offer", resp.StatusCode, got)
+	}
+	resp, page := s.over(huge).do("GET", "https://shop.test/", "")
+	if resp.StatusCode != 200 {
+		t.Errorf("the page got %d", resp.StatusCode)
+	}
+	words(t, page, nil)
+}
+
+func TestThePageBehindAProxyClaimsNothing(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, map[string]string{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test", "HTTPS_ADDR": ""}, ownSite())
+	_, page := s.do("GET", "http://shop.test/", "", "X-Forwarded-Proto", "https")
+	words(t, page, map[string]bool{"This connection is private.": true, "known to them alone": true, "ClientHello": false, "forward secrecy": false, "Vouched": false})
+	// A proxy that does not say leaves it open.
+	_, page = s.do("GET", "http://shop.test/", "")
+	words(t, page, map[string]bool{"This connection is private.": false, "not encrypted.": false})
+}
+
+func TestThePageTakesNoProxyForTheVisitor(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, with(prod, "TRUSTED_PROXIES", "127.0.0.1"), ownSite())
+	_, page := s.over(&tls.Config{NextProtos: []string{"h2"}}).do("GET", "https://shop.test/", "", "X-Forwarded-For", "203.0.113.9")
+	words(t, page, map[string]bool{"our browser began": false, "The proxy began": true})
+}
+
+func TestThePageShowsAClientCertificate(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "ada"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(50 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "clients.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := startSite(t, with(prod, "TLS_CLIENT_CA_FILE", file), ownSite())
+	config := &tls.Config{NextProtos: []string{"h2"}, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	_, page := s.over(config).do("GET", "https://shop.test/", "")
+	words(t, page, map[string]bool{"<b>ada</b>": true, "CertificateRequest": true})
+}
+
+func TestThePagesNeedNothingInline(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, nil, ownSite(), faulty)
+	for _, path := range []string{"/", "/nowhere", "/panic"} {
+		_, page := s.do("GET", "https://localhost"+path, "", "Accept", "text/html")
+		words(t, page, map[string]bool{"<style": false, " style=": false, "<script": false, " onclick": false, " onload": false, "javascript:": false, "http://": false})
+	}
+}
+
+// The template's own error page shows fields and, to a developer, the place; its stylesheet is found by its content.
+func TestTheErrorPageShowsFieldsAndThePlace(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, map[string]string{"ENV": "dev"}, ownSite(), inputRoutes, brokenRoutes)
+	_, page := s.do("POST", "https://localhost/test-bind", "count=x", "Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html")
+	words(t, page, map[string]bool{"is not a number": true, "Back to the home page": true})
+	for path, want := range map[string]map[string]bool{
+		"/test-panic":  {"errors_test.go": true, "here it panics": true, "nil pointer dereference": true, "goroutine": true},
+		"/test-status": {"errors_test.go": true, "here it is made": true, "the warehouse is closed": true},
+	} {
+		_, page := s.do("GET", "https://localhost"+path, "", "Accept", "text/html")
+		words(t, page, want)
+	}
+}
+
+func TestThePageLinksAHashedStylesheet(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, prod, ownSite())
+	_, page := s.do("GET", "https://shop.test/", "")
+	link := stylesheet.FindStringSubmatch(page)
+	if link == nil {
+		t.Fatalf("the page links no hashed stylesheet:\n%s", page)
+	}
+	if want, err := os.ReadFile("../web/static/style.css"); err != nil {
+		t.Error(err)
+	} else if resp, body := s.ask("https://shop.test" + link[1]); resp.StatusCode != 200 || body != string(want) {
+		t.Errorf("%s got %d and %d bytes", link[1], resp.StatusCode, len(body))
+	}
+}
