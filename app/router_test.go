@@ -8,13 +8,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/handlers"
+	"example.com/turnkey/middleware"
 )
 
 // faulty routes do what handlers should not.
@@ -418,5 +421,42 @@ func TestAnotherSiteCannotPost(t *testing.T) {
 	}
 	if resp, _ := s.do("POST", "https://shop.test/echo", "x", "Sec-Fetch-Site", "same-origin", "Origin", "https://shop.test"); resp.StatusCode != 200 {
 		t.Errorf("our own form got %d, want 200", resp.StatusCode)
+	}
+}
+
+// Your templates may lack the page "error", and one may be broken while it is edited.
+func TestAnErrorIsToldWithoutAPageForIt(t *testing.T) {
+	t.Parallel()
+	p := testSite()
+	p.files = fstest.MapFS{"static/a.txt": {Data: []byte("a")}, "templates/own.html": {Data: []byte(`{{define "own"}}mine{{end}}`)}}
+	p.routes = func(r *gin.Engine, site handlers.Site) {
+		testRoutes(r, site)
+		r.GET("/own", func(c *gin.Context) { c.HTML(200, "own", nil) })
+	}
+	s := startSite(t, prod, p, faulty)
+	if resp, body := s.do("GET", "https://shop.test/own", ""); resp.StatusCode != 200 || body != "mine" {
+		t.Errorf("the page got %d %q", resp.StatusCode, body)
+	}
+	for path, want := range map[string]string{"/nowhere": "404 Not Found\n", "/panic": "500 Internal Server Error\n", "/": "500 Internal Server Error\n"} {
+		resp, body := s.do("GET", "https://shop.test"+path, "", "Accept", "text/html")
+		if got := fmt.Sprint(resp.StatusCode, " ", body); got != want || resp.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+			t.Errorf("%s got %s %q, want %q in plain text", path, resp.Header.Get("Content-Type"), got, want)
+		}
+	}
+
+	files := fstest.MapFS{"static/style.css": {}, "templates/layout.html": {Data: []byte(`{{define "header"}}{{if}}{{end}}`)}}
+	cfg, _, _ := loadConfig(func(string) (string, bool) { return "", false }, "shop")
+	router, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, true, ports{}, func(r *gin.Engine) { testRoutes(r, handlers.Site{Ready: func() error { return nil }}) }, newLogger(cfg, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, status := range map[string]int{"/": 500, "/nowhere": 404, "/healthz": 200} {
+		r := httptest.NewRequest("GET", "https://localhost"+path, nil)
+		r.Header.Set("Accept", "text/html")
+		w := httptest.NewRecorder()
+		router.ServeHTTP(w, r)
+		if w.Code != status || w.Body.Len() == 0 || status != 200 && w.Body.String() != http.StatusText(status)+"\n" {
+			t.Errorf("with a broken layout %s got %d %q, want %d", path, w.Code, w.Body, status)
+		}
 	}
 }
