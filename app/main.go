@@ -26,18 +26,19 @@ import (
 	"example.com/turnkey/web"
 )
 
-func main() { os.Exit(execute(ownSite())) }
+func main() { os.Exit(execute(ownSite)) }
 
-// ownSite is yours: what this program serves. What Routes asks for besides (a database, a mailer) is made here. Tests of your
-// own pages start it; all others bring a site of their own.
+// ownSite is yours: what this program serves. It is called after .env has been read. If your Routes takes another parameter,
+// write a function that makes its value and calls Routes, and give that as routes. Tests of your own pages start ownSite();
+// all other tests start a site of their own.
 func ownSite() program {
 	return program{
 		routes: handlers.Routes, files: web.Files, bodies: bodies{handlers.BodyLimits, handlers.BodyTypes}, notify: onCertificate,
 	}
 }
 
-// execute runs a program with the arguments, the environment, the signals and the output of this process.
-func execute(p program) int {
+// execute runs a site with the arguments, the environment, the signals and the output of this process.
+func execute(site func() program) int {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	signals := make(chan os.Signal, 2)
@@ -54,7 +55,9 @@ func execute(p program) int {
 	if len(os.Args) < 2 || os.Args[1] == "serve" {
 		outliveReaders()
 	}
-	p.args, p.lookup, p.dotenv, p.reload = os.Args[1:], os.LookupEnv, loadDotenv(".env"), reload
+	dotenv := loadDotenv(".env")
+	p := site()
+	p.args, p.lookup, p.dotenv, p.reload = os.Args[1:], os.LookupEnv, dotenv, reload
 	p.stdout, p.stderr = os.Stdout, os.Stderr
 	return run(ctx, p)
 }

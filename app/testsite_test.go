@@ -26,13 +26,14 @@ func testSite() program {
 	return program{routes: testRoutes, files: files}
 }
 
-// testRoutes are a page, what the server saw of a request, and the probes.
+// testRoutes are a page, what the server saw of a request, what the site was made with, and the probes.
 func testRoutes(r *gin.Engine, site handlers.Site) {
 	r.GET("/", func(c *gin.Context) { c.HTML(http.StatusOK, "home", see(c.Request, site, c.ClientIP())) })
 	r.GET("/seen", func(c *gin.Context) {
 		c.Header("Cache-Control", "no-store")
 		c.JSON(http.StatusOK, see(c.Request, site, c.ClientIP()))
 	})
+	r.GET("/made-with", func(c *gin.Context) { c.String(http.StatusOK, madeWith) })
 	r.GET("/healthz", handlers.Healthz)
 	r.GET("/readyz", handlers.Readyz(site.Ready))
 }
