@@ -12,8 +12,8 @@ var expressSettings = map[string]string{
 	"ENV": "prod", "TLS_MODE": "files", "LOG_FORMAT": "json", "TRUSTED_PROXIES": "10.0.0.0/8", "CORS_ORIGINS": "https://app.example.com",
 }
 
-// TestComingFromExpress visits what stands in for each thing of Express. That the README's table says the same, line by line,
-// is tested in .ci/e2e/readme.
+// TestComingFromExpress visits what stands in for each thing of Express. That the README of the template says the same, line by
+// line, is a test of the template alone.
 func TestComingFromExpress(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
