@@ -47,7 +47,7 @@ func TestInsideThePackages(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "overlay.json")
 	rig.Write(t, list, data, 0o644)
 
-	cmd := exec.Command("go", "test", "-tags", "nomsgpack", "-overlay", list, "-v", "-run", fmt.Sprintf("^(%s)$", strings.Join(tests, "|")), "./app", "./handlers")
+	cmd := exec.Command("go", "test", "-tags", "nomsgpack", "-overlay", list, "-count=1", "-v", "-run", fmt.Sprintf("^(%s)$", strings.Join(tests, "|")), "./app", "./handlers")
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "GOWORK=off")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
