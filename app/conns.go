@@ -135,10 +135,15 @@ type idleConn struct {
 	since int64
 }
 
+// handshakeTime is how long a connection is left alone after it was accepted or its last request ended. In a flood of silent
+// connections a visitor who is shaking hands, or whose request is on its way, would soon be the one that has been idle longest.
+const handshakeTime = time.Second
+
 // closeIdle closes the connections that have been idle longest, and returns how many: an eighth of the idle ones, at least
 // 1 and at most mostClosed, as nginx does. Idle means before the end of the handshake, before the end of a request's header,
-// between two requests, or on HTTP/2 without an open stream. A request whose header has arrived is never cut off.
-func (c *conns) closeIdle() (n int) {
+// between two requests, or on HTTP/2 without an open stream. A request whose header has arrived is never cut off. If all idle
+// connections are younger than handshakeTime at that time, none is closed, and wait is when the first of them will be old enough.
+func (c *conns) closeIdle(at int64) (n int, wait time.Duration) {
 	var idle []idleConn
 	c.byConn.Range(func(k, v any) bool {
 		it := v.(*conn)
@@ -148,7 +153,14 @@ func (c *conns) closeIdle() (n int) {
 		return true
 	})
 	slices.SortFunc(idle, func(a, b idleConn) int { return cmp.Compare(a.since, b.since) })
+	oldest := at - int64(handshakeTime)
 	for _, i := range idle[:min(len(idle), max(1, min(mostClosed, len(idle)/8)))] {
+		if i.since > oldest {
+			if n == 0 {
+				wait = time.Duration(i.since - oldest)
+			}
+			break
+		}
 		if !i.it.idleSince.CompareAndSwap(i.since, closed) {
 			continue // a request has arrived since
 		}
@@ -160,5 +172,5 @@ func (c *conns) closeIdle() (n int) {
 		}
 		nc.Close()
 	}
-	return n
+	return n, wait
 }

@@ -44,7 +44,7 @@ type reservingListener struct {
 	d *descriptors
 }
 
-// acceptPause is the wait before the next try where no descriptor is free.
+// acceptPause is the wait before the next look for a free descriptor or an idle connection.
 const acceptPause = 20 * time.Millisecond
 
 // Accept closes idle connections before the limit is reached. The system gives a new descriptor the lowest free number, so
@@ -55,17 +55,30 @@ func (l reservingListener) Accept() (net.Conn, error) {
 		nc, err := l.Listener.Accept()
 		switch {
 		case err == nil:
-			if over := number(nc) - l.d.most; over >= 0 && over >= int(l.d.conns.closing.Load()) {
-				l.d.closed.Add(uint64(l.d.conns.closeIdle()))
-			}
+			l.d.makeRoom(number(nc) - l.d.most)
 			return nc, nil
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 			l.d.refused.Add(1)
-			l.d.closed.Add(uint64(l.d.conns.closeIdle()))
+			closed, _ := l.d.conns.closeIdle(now())
+			l.d.closed.Add(uint64(closed))
 			time.Sleep(acceptPause)
 		default:
 			return nil, err
 		}
+	}
+}
+
+// makeRoom closes idle connections after an accept of which the descriptor is over the limit by that many; below zero it is
+// not. If all idle connections are young, it waits until one is old enough, at most handshakeTime: meanwhile the flood waits in
+// the system's queue, and visitors who were accepted get their answers.
+func (d *descriptors) makeRoom(over int) {
+	for over >= 0 && over >= int(d.conns.closing.Load()) {
+		closed, wait := d.conns.closeIdle(now())
+		d.closed.Add(uint64(closed))
+		if closed > 0 || wait == 0 {
+			return
+		}
+		time.Sleep(min(wait, acceptPause))
 	}
 }
 

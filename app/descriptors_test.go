@@ -204,6 +204,28 @@ func TestIdleConnectionsMakeRoomForNewVisitors(t *testing.T) {
 	}
 }
 
+// later is when connections that became idle at the epoch have had their handshakeTime.
+const later = int64(2 * handshakeTime)
+
+// In a flood a visitor is shaking hands when many others came before and after; all get the same time for it.
+func TestAYoungConnectionHasTimeToShakeHands(t *testing.T) {
+	t.Parallel()
+	var c conns
+	near, far := net.Pipe()
+	defer far.Close()
+	it := &conn{}
+	it.idleSince.Store(later)
+	c.byConn.Store(near, it)
+	for _, after := range []time.Duration{0, handshakeTime - 1} {
+		if n, wait := c.closeIdle(later + int64(after)); n != 0 || wait != handshakeTime-after {
+			t.Errorf("after %s %d were closed, to wait %s; want none, and the rest of %s", after, n, wait, handshakeTime)
+		}
+	}
+	if n, wait := c.closeIdle(later + int64(handshakeTime)); n != 1 || wait != 0 {
+		t.Errorf("after %s %d were closed, to wait %s; want 1", handshakeTime, n, wait)
+	}
+}
+
 // The longest idle goes first, and one that is used stays.
 func TestTheLongestIdleIsClosedFirst(t *testing.T) {
 	t.Parallel()
@@ -220,7 +242,7 @@ func TestTheLongestIdleIsClosedFirst(t *testing.T) {
 		}
 	}
 	for closedBefore := range 9 {
-		if n := c.closeIdle(); n != 1 {
+		if n, _ := c.closeIdle(later); n != 1 {
 			t.Fatalf("%d closed, want 1", n)
 		}
 		peer := peers[8-closedBefore]
@@ -229,7 +251,7 @@ func TestTheLongestIdleIsClosedFirst(t *testing.T) {
 			t.Errorf("connection %d was not closed in its turn: %v", 8-closedBefore, err)
 		}
 	}
-	if n := c.closeIdle(); n != 0 {
+	if n, _ := c.closeIdle(later); n != 0 {
 		t.Errorf("a connection with a request in flight was closed")
 	}
 }
@@ -251,7 +273,7 @@ func TestAClientThatReadsNothingDoesNotDelayItsClosing(t *testing.T) {
 		it.idleSince.Store(1)
 		c.byConn.Store(server, it)
 		begin := time.Now()
-		if n := c.closeIdle(); n != 1 || time.Since(begin) > 0 {
+		if n, _ := c.closeIdle(later); n != 1 || time.Since(begin) > 0 {
 			t.Errorf("%d closed after %s, want 1 at once", n, time.Since(begin))
 		}
 	})

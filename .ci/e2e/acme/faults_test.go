@@ -52,8 +52,8 @@ func TestWrongSettings(t *testing.T) {
 		{"an address of another machine", rig.Env{"HTTP_ADDR": "203.0.113.77:80"}, "", []string{`HTTP_ADDR="203.0.113.77:80"`, "does not belong to this machine"}},
 		{"profiles for everybody", rig.Env{"ADMIN_ADDR": ":6060"}, "", []string{`ADMIN_ADDR=":6060"`, "loopback"}},
 		{"a misspelt setting in .env", nil, "HTPS_ADDR=:9443\n", []string{"HTPS_ADDR", ".env", "HTTPS_ADDR"}},
-		{"a quote in .env that is never closed", nil, "GREETING=hello\nAPI_TOKEN=\"" + secret + "\nDATABASE_URL=postgres://app:" + secret + "@localhost/app\n", []string{".env", "line 2", "API_TOKEN", "NAME=value"}},
-		{"something behind a quote in .env", nil, "API_TOKEN=\"" + secret + "\" and so on\n", []string{".env", "NAME=value"}},
+		{"a quote in .env that is never closed", nil, "GREETING=hello\nAPI_TOKEN=\"" + secret + "\nDATABASE_URL=postgres://app:" + secret + "@localhost/app\n", []string{".env", "line 2", "API_TOKEN", "quote that is never closed", "close it"}},
+		{"something behind a quote in .env", nil, "API_TOKEN=\"" + secret + "\" and so on\n", []string{".env", "line 1", "API_TOKEN", "after the closing quote", "put the whole value into quotes"}},
 		{"a line of .env that is no setting", nil, "GREETING=hello\nAPI_TOKEN " + secret + "\n", []string{".env", "line 2", "NAME=value"}},
 		{"a key pasted into .env without quotes", nil, "SIGNING_KEY=-----BEGIN SIGNING KEY-----\n" + secret + "\n-----END SIGNING KEY-----\n", []string{".env", "line 2", "NAME=value"}},
 	} {
