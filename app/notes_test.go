@@ -86,7 +86,7 @@ func TestNotesWorkByFormsAlone(t *testing.T) {
 // A page is made whole in memory, and kept there for as long as its client takes to read it.
 func TestAFormOfAMegabyteComesBackAsASmallPage(t *testing.T) {
 	t.Parallel()
-	s := start(t, prod)
+	s := startSite(t, prod, ownSite())
 	for name, text := range map[string]string{"one byte each": strings.Repeat("<", 1<<20-5), "two bytes each": "x" + strings.Repeat("é", 1<<19-3)} {
 		resp, body := s.do("POST", "https://shop.test/notes", "text="+text, "Content-Type", notesForm, "Accept", "text/html")
 		if resp.StatusCode != 422 || !strings.Contains(body, "The note must be at most 500 characters long") {
