@@ -66,7 +66,7 @@ func execute(site func() program) int {
 // then fails with EPIPE. Without this, SIGPIPE would end the process (https://pkg.go.dev/os/signal#hdr-SIGPIPE), and systemd
 // takes that for a clean exit. It is Notify and not Ignore because child processes inherit an ignored signal.
 //
-// Other commands only print, so SIGPIPE ends them, as in `turnkey check | head`.
+// Other commands only print, so SIGPIPE ends them, as in `bin/NAME check | head`.
 func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // program is everything that run takes from the world: the site, and what execute adds.

@@ -128,7 +128,7 @@ const (
 	itself = "https leads to itself: the server takes every request for one over http, " +
 		"because the proxy in front does not say otherwise or is not trusted"
 	itselfFix = "let the proxy nearest to the server send X-Forwarded-Proto: https, and trust its address " +
-		"(in Turnkey: TRUSTED_PROXIES; its log names both); of several proxies let the outermost set the header " +
+		"(for a site of this project: TRUSTED_PROXIES; its log names both); of several proxies let the outermost set the header " +
 		"and the others pass it on, rather than append: \"https, http\" ends in http; " +
 		"behind Cloudflare set SSL/TLS to “Full (strict)”"
 )
