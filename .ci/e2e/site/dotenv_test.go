@@ -58,7 +58,7 @@ func TestDotenvReadsAsNodesDotenv(t *testing.T) {
 			t.Errorf("%q is a fault; Node's dotenv reads %q", text, want[i])
 		case got[i] != nil && !maps.Equal(got[i], want[i]):
 			t.Errorf("%q: got %q, Node's dotenv reads %q", text, got[i], want[i])
-		case got[i] != nil && len(got[i]) > 0:
+		case len(got[i]) > 0:
 			read++
 		}
 	}
