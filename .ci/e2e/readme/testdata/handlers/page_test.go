@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What crypto/tls does by no default is told as it is all the same.
+// crypto/tls negotiates none of these by default. An owner can change that, and then the page has to be right.
 func TestThePagePromisesNoMoreThanTheConnectionKeeps(t *testing.T) {
 	t.Parallel()
 	page := template.Must(template.New("").Funcs(template.FuncMap{"asset": func(name string) string { return name }}).ParseFS(os.DirFS("../web/templates"), "layout.html", "home.html"))
