@@ -15,14 +15,13 @@ import (
 func check(cfg config, faults []fault, out io.Writer) error {
 	options := cfg.tlsOptions(slog.Default(), nil)
 	faults = andThen(faults, tlsconfig.Check(options))
-	storeFaults := tlsconfig.CheckStore(options)
+	storeFaults, notes := tlsconfig.CheckStore(options)
 	listeners, moved, listenFaults := listenAll(cfg)
 	listeners.close()
 	running, listenFaults := ownPorts(listenFaults)
 	// Notes come first: beside a server that runs, what it was told is what one looks for.
-	var notes []string
 	if len(storeFaults) == 0 { // Notes reads the store
-		notes = tlsconfig.Notes(options)
+		notes = append(notes, tlsconfig.Notes(options)...)
 	}
 	for _, w := range slices.Concat(cfg.warnings, moved, running, notes) {
 		fmt.Fprintln(out, "note:", w)

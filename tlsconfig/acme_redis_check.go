@@ -20,8 +20,21 @@ import (
 
 // CheckStore tests the Redis server in ACME_CACHE: it writes a key, reads it back and removes it. A fault is an answer of the
 // server that would prevent an order. A server that cannot be reached is a note (see Notes) and no fault, because it may start
-// later than the site. For the same reason the site does not call this at its start.
-func CheckStore(o Options) []Fault {
+// later than the site. For the same reason the site does not call this at its start. Where a valid certificate can be read for
+// every domain the fault is a note instead, as it is for a folder: a restart serves those.
+func CheckStore(o Options) (faults []Fault, notes []string) {
+	fault := checkStore(o)
+	switch {
+	case fault == nil:
+		return nil, nil
+	case canServe(o):
+		return nil, []string{fmt.Sprintf("ACME_CACHE=%s %s\n      → the certificates in it are served, and none is renewed before it can be written: %s",
+			fault.Value, fault.Problem, fault.Fix)}
+	}
+	return []Fault{*fault}, nil
+}
+
+func checkStore(o Options) *Fault {
 	if o.Mode != ACME || !isRedis(o.CacheDir) {
 		return nil
 	}
@@ -45,7 +58,7 @@ func CheckStore(o Options) []Fault {
 	if problem == "" {
 		return nil
 	}
-	return []Fault{{Setting: "ACME_CACHE", Value: Redacted(o.CacheDir), Problem: problem, Fix: fix}}
+	return &Fault{Setting: "ACME_CACHE", Value: Redacted(o.CacheDir), Problem: problem, Fix: fix}
 }
 
 var errReadBack = errors.New("what was written is not what is read")

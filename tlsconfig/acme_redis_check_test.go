@@ -42,7 +42,7 @@ func TestCheckReadsBackWhatItWroteToRedis(t *testing.T) {
 				}
 				return ":1\r\n"
 			})
-			faults := CheckStore(Options{Mode: ACME, CacheDir: "redis://" + addr})
+			faults, _ := CheckStore(Options{Mode: ACME, CacheDir: "redis://" + addr})
 			bad := len(faults) == 1 && strings.Contains(faults[0].Problem, "does not give back what was written")
 			if answer == "" && len(faults) > 0 || answer != "" && !bad {
 				t.Errorf("check finds %v", faults)
@@ -84,7 +84,7 @@ func TestCheckSendsNoPasswordToAPortWithAnotherTransport(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	faults := CheckStore(Options{Mode: ACME, CacheDir: "rediss://:hush@" + ln.Addr().String()})
+	faults, _ := CheckStore(Options{Mode: ACME, CacheDir: "rediss://:hush@" + ln.Addr().String()})
 	if len(faults) != 1 || !strings.Contains(faults[0].Problem, "speaks no TLS") {
 		t.Errorf("check finds %v", faults)
 	}
