@@ -26,7 +26,8 @@ func TestABalancerThatSendsThePROXYProtocolIsNamedOnce(t *testing.T) {
 						t.Fatal(err)
 					}
 					conn.SetDeadline(time.Now().Add(10 * time.Second))
-					if name == "production" {
+					if name == "production" || header == v2 {
+						// In one piece, as balancers send it. net/http gives up after the first empty line, and reads no further.
 						io.WriteString(conn, header+"\x16\x03\x01\x00\x05hello\r\n\r\n")
 					} else {
 						io.WriteString(bytewise{conn}, header)
