@@ -43,7 +43,7 @@ fuzz: ## try made-up input on everything that reads what strangers and operators
 	done
 
 bench: ## measure: the chain against bare gin, then each part of it
-	go test $(TAGS) -run '^$$' -bench Chain -benchtime 15x ./app
+	go test $(TAGS) -run '^$$' -bench Chain -benchtime 15x ./app/internal/command
 	go test $(TAGS) -run '^$$' -bench 'Router|Middleware|GetCertificate|Ensure' -benchmem ./...
 
 lint:: ## vet for Linux, macOS and Windows, staticcheck, formatting

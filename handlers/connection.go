@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/app/kit"
 )
 
 // ConnectionInfo is what this very connection negotiated, as crypto/tls saw it and nothing beyond. Fields are left
@@ -44,13 +46,13 @@ type Agreement struct {
 
 // Voucher is who says that the site is the one it claims to be.
 type Voucher struct {
-	Kind   string `json:"kind"`             // Site.TLSMode; proxy where TLS does not end here
+	Kind   string `json:"kind"`             // kit.Server.TLSMode; proxy where TLS does not end here
 	Issuer string `json:"issuer,omitempty"` // of the leaf
 }
 
 // Connection is ConnectionInfo as JSON.
-func Connection(site Site) gin.HandlerFunc {
-	describe := describer(site)
+func Connection(server kit.Server) gin.HandlerFunc {
+	describe := describer(server)
 	return func(c *gin.Context) {
 		c.Header("Cache-Control", "no-store")
 		c.JSON(http.StatusOK, describe(c))
@@ -58,8 +60,9 @@ func Connection(site Site) gin.HandlerFunc {
 }
 
 // describer makes the function that describes a request's connection.
-func describer(site Site) func(*gin.Context) ConnectionInfo {
+func describer(server kit.Server) func(*gin.Context) ConnectionInfo {
 	var chains chains
+	handshakeOf := server.Handshakes()
 	return func(c *gin.Context) ConnectionInfo {
 		r := c.Request
 		info := ConnectionInfo{
@@ -69,12 +72,9 @@ func describer(site Site) func(*gin.Context) ConnectionInfo {
 		if r.TLS == nil {
 			return info
 		}
-		info.VouchedBy.Kind = site.TLSMode
+		info.VouchedBy.Kind = server.TLSMode()
 		info.agree(r.TLS)
-		if site.Handshake == nil {
-			return info
-		}
-		handshake := site.Handshake(r)
+		handshake := handshakeOf(r)
 		if handshake == nil {
 			return info
 		}

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/app/kit"
 )
 
 // A hello as Chromium sends it, and one as an old OpenSSL does.
@@ -122,7 +125,7 @@ func TestAConnectionWithoutASite(t *testing.T) {
 	t.Parallel()
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.GET("/", Connection(Site{}))
+	r.GET("/", Connection(noServer{}))
 	srv := httptest.NewTLSServer(r)
 	defer srv.Close()
 	if got, err := read(srv.Client(), srv.URL); err != nil || !strings.Contains(got, `"tls":"TLS 1.3"`) || strings.Contains(got, "offered") {
@@ -134,4 +137,22 @@ func TestAConnectionWithoutASite(t *testing.T) {
 	if got := rec.Body.String(); strings.Contains(got, `"tls"`) || !strings.Contains(got, `"proxied":true`) {
 		t.Errorf("without TLS: %s", got)
 	}
+}
+
+// noServer is a kit.Server for handlers that are tested without one.
+type noServer struct{ kit.Server }
+
+func (noServer) TLSMode() string { return "" }
+func (noServer) Handshakes() func(*http.Request) *kit.Handshake {
+	return func(*http.Request) *kit.Handshake { return nil }
+}
+
+func read(client *http.Client, url string) (string, error) {
+	resp, err := client.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	return string(data), err
 }

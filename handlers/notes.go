@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/kit"
 	"example.com/turnkey/middleware"
 )
 
@@ -28,21 +29,21 @@ const (
 )
 
 // notes puts the example in place.
-func notes(r *gin.Engine, site Site) {
+func notes(r *gin.Engine, server kit.Server) {
 	n := &notebooks{visitors: notesVisitors, each: notesEach, streams: notesStreams}
 	write := middleware.RateLimit(30, time.Minute)
 
 	r.GET("/notes", n.page)
-	r.POST("/notes", write, E(n.submit))
-	r.POST("/notes/:id/delete", write, E(n.discard)) // forms know no DELETE
+	r.POST("/notes", write, kit.E(n.submit))
+	r.POST("/notes/:id/delete", write, kit.E(n.discard)) // forms know no DELETE
 	r.GET("/notes/download", n.download)
-	r.GET("/notes/events", E(n.events(site.Stopping)))
+	r.GET("/notes/events", kit.E(n.events(server.Stopping())))
 
 	api := r.Group("/api/notes")
 	api.GET("", n.list)
-	api.POST("", write, E(n.create))
-	api.GET("/:id", E(n.show))
-	api.DELETE("/:id", write, E(n.remove))
+	api.POST("", write, kit.E(n.create))
+	api.GET("/:id", kit.E(n.show))
+	api.DELETE("/:id", write, kit.E(n.remove))
 }
 
 // noteInput is what a visitor sends, as a form or as JSON.
@@ -75,13 +76,13 @@ func (n *notebooks) page(c *gin.Context) { n.render(c, http.StatusOK, "", nil) }
 
 func (n *notebooks) render(c *gin.Context, status int, text string, err error) {
 	c.Header("Cache-Control", "no-store") // it is this visitor's
-	c.HTML(status, "notes", notesView{n.of(Cookie(c, notesCookie)), text, err})
+	c.HTML(status, "notes", notesView{n.of(kit.Cookie(c, notesCookie)), text, err})
 }
 
 // submit takes the page's form. What is wrong with it is said on the page, beside what was entered.
 func (n *notebooks) submit(c *gin.Context) error {
 	var in noteInput
-	if err := Bind(c, &in); middleware.FieldErrors(err) != nil {
+	if err := kit.Bind(c, &in); middleware.FieldErrors(err) != nil {
 		n.render(c, http.StatusUnprocessableEntity, in.Text.shown(), err)
 		return nil
 	} else if err != nil {
@@ -106,17 +107,17 @@ func (n *notebooks) discard(c *gin.Context) error {
 func (n *notebooks) download(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
 	c.Header("Content-Disposition", `attachment; filename="notes.json"`)
-	c.IndentedJSON(http.StatusOK, n.of(Cookie(c, notesCookie)).Notes)
+	c.IndentedJSON(http.StatusOK, n.of(kit.Cookie(c, notesCookie)).Notes)
 }
 
 func (n *notebooks) list(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
-	c.JSON(http.StatusOK, n.of(Cookie(c, notesCookie)).Notes)
+	c.JSON(http.StatusOK, n.of(kit.Cookie(c, notesCookie)).Notes)
 }
 
 func (n *notebooks) create(c *gin.Context) error {
 	var in noteInput
-	if err := Bind(c, &in); err != nil {
+	if err := kit.Bind(c, &in); err != nil {
 		return err
 	}
 	made, err := n.write(c, in)
@@ -130,7 +131,7 @@ func (n *notebooks) create(c *gin.Context) error {
 
 func (n *notebooks) show(c *gin.Context) error {
 	c.Header("Cache-Control", "no-store")
-	of := n.of(Cookie(c, notesCookie))
+	of := n.of(kit.Cookie(c, notesCookie))
 	i := slices.IndexFunc(of.Notes, func(have note) bool { return strconv.Itoa(have.ID) == c.Param("id") })
 	if i < 0 {
 		return errNoNote()
@@ -149,20 +150,20 @@ func (n *notebooks) remove(c *gin.Context) error {
 
 // write keeps a note, and gives a cookie to a visitor who writes for the first time, or whom the server has forgotten.
 func (n *notebooks) write(c *gin.Context, in noteInput) (note, error) {
-	visitor := Cookie(c, notesCookie)
+	visitor := kit.Cookie(c, notesCookie)
 	made, owner, err := n.add(visitor, string(in.Text))
 	if owner != visitor {
-		SetCookie(c, notesCookie, owner, 0)
+		kit.SetCookie(c, notesCookie, owner, 0)
 	}
 	return made, err
 }
 
 func (n *notebooks) erase(c *gin.Context) error {
 	id, err := strconv.Atoi(c.Param("id"))
-	if err != nil || !n.delete(Cookie(c, notesCookie), id) {
+	if err != nil || !n.delete(kit.Cookie(c, notesCookie), id) {
 		return errNoNote()
 	}
 	return nil
 }
 
-func errNoNote() error { return Status(http.StatusNotFound, "You have no such note") }
+func errNoNote() error { return kit.Status(http.StatusNotFound, "You have no such note") }

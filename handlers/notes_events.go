@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/app/kit"
 )
 
 const (
@@ -18,16 +20,16 @@ const (
 // comes back with the last one in Last-Event-ID has missed nothing. 204 tells a browser not to ask again.
 func (n *notebooks) events(stopping <-chan struct{}) func(*gin.Context) error {
 	return func(c *gin.Context) error {
-		visitor := Cookie(c, notesCookie)
+		visitor := kit.Cookie(c, notesCookie)
 		switch open, known := n.watch(visitor); {
 		case !known:
 			c.Status(http.StatusNoContent)
 			return nil
 		case !open:
-			return Status(http.StatusTooManyRequests, "Too many of your tabs are listening")
+			return kit.Status(http.StatusTooManyRequests, "Too many of your tabs are listening")
 		}
 		defer n.unwatch(visitor)
-		if err := Stream(c); err != nil {
+		if err := kit.Stream(c); err != nil {
 			return err
 		}
 		c.Header("Content-Type", "text/event-stream")

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+
+	"example.com/turnkey/app/kit"
 )
 
 // notebooks are the notes of all visitors, in memory. Put a database in its place and the handlers stay as they are.
@@ -64,7 +66,7 @@ func (n *notebooks) add(visitor, text string) (made note, owner string, err erro
 		n.visit(visitor)
 	}
 	if len(b.Notes) >= n.each {
-		return note{}, visitor, Status(http.StatusConflict, "Only "+strconv.Itoa(n.each)+" notes are kept; delete one first")
+		return note{}, visitor, kit.Status(http.StatusConflict, "Only "+strconv.Itoa(n.each)+" notes are kept; delete one first")
 	}
 	b.next++
 	made = note{b.next, text}

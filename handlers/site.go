@@ -1,26 +1,29 @@
 package handlers
 
 import (
-	"crypto/tls"
-	"net/http"
+	"example.com/turnkey/app/kit"
+	"example.com/turnkey/tlsconfig"
+	"example.com/turnkey/web"
 )
 
-// Site is what the program around the handlers knows, and they may ask. All of it is safe for concurrent use.
-type Site struct {
-	// Ready says why no visitor should be sent here, if so.
-	Ready func() error
-	// Stopping is closed when the server is about to stop: answers without an end finish then.
-	Stopping <-chan struct{}
-	// TLSMode is where certificates come from: local, acme, files or proxy.
-	TLSMode string
-	// Handshake is how the TLS connection of a request began; nil when TLS does not end here, or the client's hello was
-	// too large to be remembered.
-	Handshake func(*http.Request) *Handshake
+// Site is yours: all that this program serves. app/main.go runs it, and apptest.Start starts it in a test.
+var Site = kit.Site{
+	Routes:        Routes,
+	Files:         web.Files,
+	OnCertificate: onCertificate,
+
+	// BodyLimits: map[string]int64{"/api/pictures": 20 << 20}, // bytes; all other routes take 1 MiB
+	// BodyTypes:  map[string][]string{"/feed": {"application/xml"}}, // YAML from clients that you trust only
+	// Functions:  template.FuncMap{"upper": strings.ToUpper}, // for templates
 }
 
-// Handshake is what both sides said when a connection was made. It is shared by all requests on the connection: read
-// it, change nothing.
-type Handshake struct {
-	Hello       *tls.ClientHelloInfo // what the client offered
-	Certificate *tls.Certificate     // what the server would show it; in a resumed session it did not have to
+// onCertificate is called for each certificate that was obtained, renewed or could not be had. CAs send no mail before a
+// certificate expires, so an alarm of yours belongs here. The log and /metrics have all of this already.
+func onCertificate(e tlsconfig.Event) {
+	switch e.Kind {
+	case tlsconfig.Failed:
+		// Send mail, or post to a chat: e.Err is what went wrong, e.Status.Advice what to do about it, and e.Status.NotAfter
+		// how long the present certificate still serves.
+	case tlsconfig.Obtained, tlsconfig.Renewed:
+	}
 }

@@ -1,0 +1,157 @@
+package command
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// ask is do for one asset, without the client's own decompression.
+func (s *site) ask(url string, headers ...string) (*http.Response, string) {
+	s.t.Helper()
+	if len(headers) == 0 || headers[0] != "Accept-Encoding" {
+		headers = append([]string{"Accept-Encoding", "identity"}, headers...)
+	}
+	return s.do("GET", url, "", headers...)
+}
+
+var stylesheet = regexp.MustCompile(`href="(/static/style\.[0-9a-f]{12}\.css)"`)
+
+func TestPagesNameAssetsByTheirContent(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	_, page := s.do("GET", "https://shop.test/", "")
+	link := stylesheet.FindStringSubmatch(page)
+	if link == nil {
+		t.Fatalf("the page links no hashed stylesheet:\n%s", page)
+	}
+	want, err := fs.ReadFile(testSite().Files, "static/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, body := s.ask("https://shop.test" + link[1])
+	if resp.StatusCode != 200 || body != string(want) || resp.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" ||
+		resp.Header.Get("Content-Type") != "text/css; charset=utf-8" || !strings.HasPrefix(resp.Header.Get("ETag"), `"`) {
+		t.Errorf("got %d %v and %d bytes, want the stylesheet, to be kept for ever", resp.StatusCode, resp.Header, len(body))
+	}
+	// Under its plain name, or that of another version, it is there too, but not for ever.
+	for _, path := range []string{"/static/style.css", "/static/style.0123456789ab.css"} {
+		resp, body := s.ask("https://shop.test" + path)
+		if resp.StatusCode != 200 || body != string(want) || resp.Header.Get("Cache-Control") != "no-cache" {
+			t.Errorf("%s got %d %s, want the stylesheet with no-cache", path, resp.StatusCode, resp.Header.Get("Cache-Control"))
+		}
+		if resp, _ := s.ask("https://shop.test"+path, "If-None-Match", resp.Header.Get("ETag")); resp.StatusCode != 304 || resp.Header.Get("Content-Length") != "" {
+			t.Errorf("%s: a second visit got %d, want 304", path, resp.StatusCode)
+		}
+	}
+	for _, path := range []string{"/static/", "/static", "/static/..%2fweb.go", "/static/%2e%2e/web.go", "/static//style.css", "/static/nothing.0123456789ab.css"} {
+		if resp, body := s.ask("https://shop.test" + path); resp.StatusCode != 404 || strings.Contains(body, "package") {
+			t.Errorf("%s got %d, want 404", path, resp.StatusCode)
+		}
+	}
+}
+
+func TestAssetsAreCompressedForWhoTakesIt(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	plain, want := s.ask("https://shop.test/static/style.css")
+	resp, body := s.ask("https://shop.test/static/style.css", "Accept-Encoding", "br;q=1.0, gzip;q=0.8")
+	r, err := gzip.NewReader(strings.NewReader(body))
+	if err != nil {
+		t.Fatalf("%v: %v", resp.Header, err)
+	}
+	got, _ := io.ReadAll(r)
+	if string(got) != want || resp.Header.Get("Content-Encoding") != "gzip" || resp.ContentLength != int64(len(body)) {
+		t.Errorf("got %v and %d bytes, want the stylesheet in gzip", resp.Header, len(got))
+	}
+	if resp.Header.Get("ETag") == plain.Header.Get("ETag") {
+		t.Error("both encodings have one ETag, which is a strong one")
+	}
+	for _, r := range []*http.Response{resp, plain} {
+		if r.Header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("Vary is %q", r.Header.Get("Vary"))
+		}
+	}
+	for _, accept := range []string{"gzip;q=0", "br", "identity", "*;q=0", "gzip;q=0.0, *"} {
+		if resp, body := s.ask("https://shop.test/static/style.css", "Accept-Encoding", accept); resp.Header.Get("Content-Encoding") != "" || body != want {
+			t.Errorf("Accept-Encoding %q got %q", accept, resp.Header.Get("Content-Encoding"))
+		}
+	}
+	if resp, part := s.ask("https://shop.test/static/style.css", "Range", "bytes=1-4"); resp.StatusCode != 206 || part != want[1:5] || resp.ContentLength != 4 {
+		t.Errorf("a range got %d %q of length %d", resp.StatusCode, part, resp.ContentLength)
+	}
+	if resp, _ := s.ask("https://shop.test/static/style.css", "If-Match", `"another"`); resp.StatusCode != 412 || resp.ContentLength > 0 {
+		t.Errorf("a condition that does not hold got %d of length %d, want 412 and nothing", resp.StatusCode, resp.ContentLength)
+	}
+	if resp, body := s.ask("https://shop.test/static/style.css", "If-Match", plain.Header.Get("ETag")); resp.StatusCode != 200 || body != want {
+		t.Errorf("a condition that holds got %d and %d bytes", resp.StatusCode, len(body))
+	}
+}
+
+func TestAssetsOfEveryKind(t *testing.T) {
+	t.Parallel()
+	noise := bytes.Repeat([]byte{0x89, 'P', 'N', 'G', 1, 2, 3}, 3) // too short to gain
+	files := fstest.MapFS{
+		"static/app.js":            {Data: bytes.Repeat([]byte("let a = 1;\n"), 100)},
+		"static/img/logo.png":      {Data: noise},
+		"static/empty.txt":         {Data: nil},
+		"static/no-extension":      {Data: []byte("plain words")},
+		"static/a.0123456789ab.js": {Data: []byte("one that looks hashed")},
+	}
+	a, err := newAssets(files, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"app.js": "text/javascript; charset=utf-8", "img/logo.png": "image/png", "empty.txt": "text/plain; charset=utf-8",
+		"no-extension": "text/plain; charset=utf-8", "a.0123456789ab.js": "text/javascript; charset=utf-8",
+	} {
+		url, err := a.url(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, _ := a.find(strings.TrimPrefix(url, "/static/"))
+		if found == nil || found != a.loaded[name] || found.contentType[0] != want {
+			t.Errorf("%s is at %s as %+v, want %s", name, url, found, want)
+		}
+	}
+	if a.loaded["app.js"].gzip == nil || a.loaded["img/logo.png"].gzip != nil || a.loaded["empty.txt"].gzip != nil {
+		t.Error("compressed is not what gains by it")
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, files); err != nil {
+		t.Fatal(err)
+	}
+	for live, files := range map[bool]fs.FS{false: files, true: os.DirFS(dir)} {
+		a, err := newAssets(files, live)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.url("nothing.css"); err == nil || !strings.Contains(err.Error(), `"nothing.css"`) {
+			t.Errorf("live %v: a page may name what is not there: %v", live, err)
+		}
+		for _, name := range []string{"img", "", ".", "../templates/home.html", "img/", "app.js/x", "app.js\x00"} {
+			if found, err := a.find(name); found != nil || err != nil {
+				t.Errorf("live %v: %q is %v %v, want nothing", live, name, found, err)
+			}
+		}
+	}
+}
+
+func FuzzAcceptEncoding(f *testing.F) {
+	for _, s := range []string{"", "gzip", "gzip;q=0", "*", "GZIP ; Q=0.000", "gzip;q=NaN", ";;,,", "br, *;q=0"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, accept string) {
+		if acceptsGzip(accept) && !strings.Contains(strings.ToLower(accept), "gzip") && !strings.Contains(accept, "*") {
+			t.Errorf("%q does not name gzip", accept)
+		}
+	})
+}

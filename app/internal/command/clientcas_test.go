@@ -1,0 +1,115 @@
+package command
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/turnkey/tlsconfig/localca"
+)
+
+// The whole site takes replaced client CAs up on SIGHUP, and by itself, in every mode that speaks TLS; and a connection still
+// knows the certificate that it was shown.
+func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
+	t.Parallel()
+	for name, settings := range map[string]map[string]string{"files": prod, "local": nil} {
+		for _, protocol := range []string{"h2", "http/1.1"} {
+			for _, how := range []string{"SIGHUP", "a wait"} {
+				t.Run(name+" "+protocol+" "+how, func(t *testing.T) {
+					t.Parallel()
+					file := filepath.Join(t.TempDir(), "clients.pem")
+					oldClient, newClient := clientOf(t, file+".old"), clientOf(t, file+".new")
+					replace := func(with string) {
+						data, err := os.ReadFile(file + with)
+						if err == nil {
+							err = localca.WriteFile(file, data, 0o600)
+						}
+						if err != nil {
+							t.Fatal(err)
+						}
+					}
+					replace(".old")
+					s := start(t, with(settings, "TLS_CLIENT_CA_FILE", file))
+					host := pick(settings == nil, "localhost", "shop.test")
+					ask := func(client tls.Certificate, cache tls.ClientSessionCache) (seen, error) {
+						transport := s.client.Transport.(*http.Transport).Clone()
+						if protocol != "h2" {
+							transport = onlyHTTP1(transport)
+						}
+						cfg := transport.TLSClientConfig
+						cfg.Certificates, cfg.ClientSessionCache = []tls.Certificate{client}, cache
+						cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+							return &client,
+								nil
+						}
+						defer transport.CloseIdleConnections()
+						resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("https://" + host + "/seen")
+						var info seen
+						if err != nil {
+							return info, err
+						}
+						defer resp.Body.Close()
+						return info, json.NewDecoder(resp.Body).Decode(&info)
+					}
+					cache := tls.NewLRUClientSessionCache(4)
+					for i := range 2 {
+						info, err := ask(oldClient, cache)
+						if err != nil || info.Resumed != (i == 1) || len(info.Chain) == 0 || info.Hello == nil || fmt.Sprint(info.Protocol) == "" {
+							t.Fatalf("visit %d by the old CA's client: %v, %+v", i, err, info)
+						}
+					}
+					replace(".new")
+					if how == "SIGHUP" {
+						s.reload <- os.Interrupt
+					}
+					s.logged("client CAs replaced; clients whose certificates they did not sign are refused")
+					if info, err := ask(oldClient, cache); err == nil {
+						t.Errorf("the old CA's client is answered after the change, resumed: %v", info.Resumed)
+					}
+					if info, err := ask(newClient, nil); err != nil || info.ClientNamed == "" || len(info.Chain) == 0 {
+						t.Errorf("the new CA's client: %v, %+v", err, info)
+					}
+				})
+			}
+		}
+	}
+}
+
+// clientOf makes a CA, whose certificate it writes to a file, and returns a client's certificate.
+func clientOf(t *testing.T, file string) tls.Certificate {
+	t.Helper()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(err)
+	name := pkix.Name{CommonName: strings.TrimPrefix(filepath.Ext(file), ".")}
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: name, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: name, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	root, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
+	check(err)
+	cert, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
+	check(err)
+	check(os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root}), 0o600))
+	return tls.Certificate{Certificate: [][]byte{cert}, PrivateKey: key}
+}

@@ -1,0 +1,43 @@
+package command
+
+import (
+	"bytes"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+func TestWhatIsNoCommandIsToldWhatIs(t *testing.T) {
+	t.Parallel()
+	for command, want := range map[string]string{
+		"doctor https://example.com": "bin/doctor https://example.com; make build writes it, and in the project: make doctor SITE=",
+		"doctor":                     "make doctor SITE=",
+		"serve now":                  "usage: ",
+		"start":                      "[serve | check | healthcheck | version]\n",
+	} {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), program{args: strings.Fields(command), stdout: &out, stderr: &errs})
+		if code != 2 || out.Len() > 0 || !strings.Contains(errs.String(), want) {
+			t.Errorf("%s: exit status %d, %q, %q, want 2 and %q", command, code, out.String(), errs.String(), want)
+		}
+	}
+}
+
+// What only a developer's programs use stays out of the server.
+func TestTheServerLinksNothingOfTheScripts(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-deps", "-tags", "nomsgpack", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(out), "/tlsconfig/localca\n") {
+		t.Errorf("the server links\n%s", out)
+	}
+	for _, never := range []string{"/scripts/", "/fsnotify", "/qrterminal", "rsc.io/qr", "miekg/dns", "/dnsmessage"} {
+		for pkg := range strings.Lines(string(out)) {
+			if strings.Contains(pkg, never) && !strings.HasPrefix(pkg, "vendor/") {
+				t.Errorf("the server links %s", pkg)
+			}
+		}
+	}
+}

@@ -1,0 +1,266 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Browsers keep HSTS, permanent redirects and Alt-Svc for localhost, and the next project there inherits them.
+func TestNothingSticksInDevelopment(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil, faulty)
+	_, httpPort, _ := net.SplitHostPort(s.http)
+	seen := map[int]bool{}
+	for _, test := range []struct {
+		method, url, body string
+		headers           []string
+		status            int
+	}{
+		{"GET", "https://localhost/", "", nil, 200},
+		{"HEAD", "https://localhost/", "", nil, 200},
+		{"GET", "https://localhost/static/style.css", "", nil, 200},
+		{"GET", "https://localhost/healthz", "", nil, 200},
+		{"GET", "https://localhost/nowhere", "", nil, 404},
+		{"GET", "https://localhost/seen/", "", nil, 404}, // gin alone: 301
+		{"GET", "https://localhost//static/style.css", "", nil, 404},
+		{"POST", "https://localhost/", "", nil, 405},
+		{"POST", "https://localhost/echo", "x", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test"}, 403},
+		{"POST", "https://localhost/echo", strings.Repeat("x", bodyLimit+1), nil, 413},
+		{"GET", "https://localhost/no-order", "", nil, 410},
+		{"GET", "https://localhost/", "", []string{"Host", "evil.test"}, 421},
+		{"GET", "https://localhost/panic", "", nil, 500},
+		{"GET", "https://localhost/template", "", nil, 500},
+		{"GET", "http://localhost/", "", []string{"Host", "localhost:" + httpPort}, 307},
+		{"POST", "http://localhost/x?y=z", "", []string{"Host", "localhost:" + httpPort}, 307},
+		{"GET", "http://localhost/", "", []string{"Host", "evil.test"}, 421},
+		{"GET", "http://localhost/healthz", "", nil, 200},
+	} {
+		resp, _ := s.do(test.method, test.url, test.body, test.headers...)
+		if resp.StatusCode != test.status {
+			t.Errorf("%s %s got %d, want %d", test.method, test.url, resp.StatusCode, test.status)
+		}
+		seen[resp.StatusCode] = true
+		if code := resp.StatusCode; code == 301 || code == 308 {
+			t.Errorf("%s %s: %d is kept by browsers", test.method, test.url, code)
+		}
+		hsts := resp.Header.Get("Strict-Transport-Security")
+		if want := pick(strings.HasPrefix(test.url, "https:"), "max-age=0", ""); hsts != want {
+			t.Errorf("%s %s: HSTS is %q, want %q", test.method, test.url, hsts, want)
+		}
+		if got := resp.Header.Get("Alt-Svc"); got != "" {
+			t.Errorf("%s %s: Alt-Svc is %q", test.method, test.url, got)
+		}
+		if test.status == 307 && resp.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s %s: the redirect may be kept", test.method, test.url)
+		}
+	}
+	if len(seen) < 9 {
+		t.Errorf("only the statuses %v were looked at", seen)
+	}
+	if got := fmt.Sprint(s.logged("serving")["url"]); !strings.HasPrefix(got, "https://localhost:") {
+		t.Errorf("the first URL is %s", got)
+	}
+}
+
+func TestTheProjectsOwnAddressIsPrintedAndServed(t *testing.T) {
+	t.Parallel()
+	s := openDev(t, nil)
+	var out syncBuffer
+	newBanner(s.cfg, &out).print(s)
+	own := fmt.Sprintf("https://turnkey.localhost:%d", s.ports().https)
+	if got := out.String(); !strings.Contains(got, own) || !strings.Contains(got, fmt.Sprintf("https://localhost:%d", s.ports().https)) {
+		t.Errorf("%s is not in:\n%s", own, got)
+	}
+	site := start(t, nil)
+	if resp, _ := site.do("GET", "https://"+project()+".localhost/", ""); resp.StatusCode != 200 {
+		t.Errorf("the second address got %d", resp.StatusCode)
+	}
+}
+
+// openDev is a development server whose ports are open and which does not run yet; change may alter its settings.
+func openDev(t *testing.T, env map[string]string, change ...func(*config)) *server {
+	t.Helper()
+	dir := t.TempDir()
+	env = with(env, "HOME", dir, "TLS_CERT_FILE", filepath.Join(dir, "certs", "cert.pem"), "TLS_KEY_FILE", filepath.Join(dir, "certs", "key.pem"))
+	for _, name := range []string{"HTTPS_ADDR", "HTTP_ADDR"} {
+		if _, set := env[name]; !set {
+			env[name] = "localhost:0"
+		}
+	}
+	cfg, _, faults := loadConfig(func(k string) (string, bool) { v, ok := env[k]; return v, ok }, "turnkey")
+	for _, c := range change {
+		c(&cfg)
+	}
+	s, err := open(cfg, faults, program{site: testSite(), stderr: io.Discard}, slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.listeners.close)
+	return s
+}
+
+func TestANewAddressIsAnsweredFor(t *testing.T) {
+	t.Parallel()
+	var moved atomic.Bool
+	s := openDev(t, nil, func(cfg *config) {
+		names := cfg.names
+		cfg.names = func() []string { return append(names(), pick(moved.Load(), []string{"192.168.77.7"}, nil)...) }
+	})
+	ended := make(chan error, 1)
+	reload := make(chan os.Signal, 1)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() { ended <- s.run(ctx, reload) }()
+	ask := func() (plain, onTLS int) {
+		req, _ := http.NewRequest("GET", "http://"+s.listeners.http[0].Addr().String(), nil)
+		req.Host = "192.168.77.7"
+		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		answer := typed(t, s.listeners.https[0].Addr().String(), "GET / HTTP/1.1\r\nHost: 192.168.77.7\r\n\r\n")
+		if answer == nil {
+			t.Fatal("no answer to plain http on the TLS port")
+		}
+		return resp.StatusCode, answer.StatusCode
+	}
+	if plain, onTLS := ask(); plain != 421 || onTLS != 421 {
+		t.Fatalf("an address of nobody's got %d and %d, want 421", plain, onTLS)
+	}
+	moved.Store(true)
+	for begin := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		plain, onTLS := ask()
+		if plain == 307 && onTLS == 307 {
+			break
+		}
+		if time.Since(begin) > 15*time.Second {
+			t.Fatalf("a new address gets %d and %d after 15s, want 307", plain, onTLS)
+		}
+	}
+	for begin := time.Now(); !slices.Contains(s.source.Status()[0].Names, "192.168.77.7"); time.Sleep(50 * time.Millisecond) {
+		if time.Since(begin) > 15*time.Second {
+			t.Fatalf("the certificate is for %v", s.source.Status()[0].Names)
+		}
+	}
+	moved.Store(false)
+	reload <- nil
+	for begin := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		if plain, onTLS := ask(); plain == 421 && onTLS == 421 {
+			break
+		}
+		if time.Since(begin) > namesEvery/2 {
+			t.Fatal("SIGHUP waited for the clock")
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWithoutConstraintsIsSaidAtEveryStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env := map[string]string{"DEV_CA_CONSTRAINTS": "off", "DOMAINS": "shop.example.com", "HOME": dir,
+		"TLS_CERT_FILE": filepath.Join(dir, "certs", "cert.pem"), "TLS_KEY_FILE": filepath.Join(dir, "certs", "key.pem")}
+	for range 2 {
+		s := start(t, env)
+		if n := strings.Count(s.out.String(), "can pose as any site"); n != 1 {
+			t.Errorf("said %d times, want once a start:\n%s", n, s.out)
+		}
+		root, err := os.ReadFile(filepath.Join(dir, "certs", "ca.pem"))
+		if err != nil || !s.roots().AppendCertsFromPEM(root) {
+			t.Fatal(err)
+		}
+		if resp, _ := s.do("GET", "https://shop.example.com/", ""); resp.StatusCode != 200 {
+			t.Errorf("a public name got %d over verified TLS", resp.StatusCode)
+		}
+		s.stop()
+		s.wait()
+	}
+	kept, _ := filepath.Glob(filepath.Join(dir, ".local", "share", "turnkey*"))
+	if len(kept) == 1 && !strings.HasSuffix(kept[0], "-unconstrained") {
+		t.Errorf("the CA is in %v, want a directory of its own", kept)
+	}
+}
+
+func TestNoHomeAndNoFolderServeFromMemory(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, map[string]string{"HOME": file, "XDG_DATA_HOME": "", "TLS_CERT_FILE": filepath.Join(file, "cert.pem"), "TLS_KEY_FILE": filepath.Join(file, "key.pem")})
+	if !strings.Contains(s.out.String(), "not saved: it changes with each start, and so does its CA") || !strings.Contains(s.out.String(), "to keep it, ") {
+		t.Errorf("not said, or without the next step:\n%s", s.out)
+	}
+	s.client.Transport.(*http.Transport).TLSClientConfig.InsecureSkipVerify = true
+	if resp, _ := s.do("GET", "https://localhost/", ""); resp.StatusCode != 200 {
+		t.Errorf("got %d, want 200", resp.StatusCode)
+	}
+}
+
+func TestEditedDomainsAreServedWithoutARestart(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), ".env")
+	edit := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	edit("DOMAINS=old.test\n")
+	s := openDev(t, map[string]string{"DOMAINS": "old.test"}, func(cfg *config) { cfg.names = cfg.namesWith(dotenv{file: file}) })
+	ended := make(chan error, 1)
+	reload := make(chan os.Signal, 1)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() { ended <- s.run(ctx, reload) }()
+	// served says whether the certificate is for a name and requests to it are answered.
+	served := func(name string) (certificate, host bool) {
+		answer := typed(t, s.listeners.https[0].Addr().String(), "GET / HTTP/1.1\r\nHost: "+name+"\r\n\r\n")
+		return slices.Contains(s.source.Status()[0].Names, name), answer != nil && answer.StatusCode == 307
+	}
+	for _, step := range []struct {
+		text       string
+		yes, no    string
+		afterwards string
+	}{
+		{"DOMAINS=new.test\n", "new.test", "old.test", "edited"},
+		{"DOMAINS=https://wrong.test/\n", "old.test", "new.test", "nonsense: those of the start"},
+		{"DOMAINS=new.test\n", "new.test", "old.test", "mended"},
+		{"", "localhost", "new.test", "taken out"},
+	} {
+		edit(step.text)
+		reload <- nil
+		for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+			yesCert, yesHost := served(step.yes)
+			noCert, noHost := served(step.no)
+			if yesCert && yesHost && !noCert && !noHost {
+				break
+			}
+			if time.Since(begin) > namesEvery/2 {
+				t.Fatalf("%s: %s is served: %v %v, and %s: %v %v", step.afterwards, step.yes, yesCert, yesHost, step.no, noCert, noHost)
+			}
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if v, ok := (dotenv{file: file, real: map[string]bool{"DOMAINS": true}}).edited("DOMAINS"); ok {
+		t.Errorf("the file's %q wins over the real environment", v)
+	}
+}

@@ -1,0 +1,35 @@
+//go:build unix
+
+package command
+
+import (
+	"io"
+	"os"
+	"testing"
+)
+
+// What your site is made of may ask os.Getenv for what .env says.
+func TestRoutesAreCalledOnceDotenvIsRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	issue(t, dir, "shop.test")
+	if err := os.WriteFile(dir+"/.env", []byte("TURNKEY_TEST_DOTENV=of the file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := passedCommand(dir, map[string]string{"LOG_FORMAT": "json"}, nil)
+	r, w := pipePair(t)
+	cmd.Stdout = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	resp, err := visitorAt(servingAddr(t, r), "shop.test").Get("https://shop.test/made-with")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); string(body) != "of the file" {
+		t.Errorf("the site was made with %q", body)
+	}
+}

@@ -1,0 +1,230 @@
+package command
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"golang.org/x/net/websocket"
+
+	"example.com/turnkey/app/kit"
+	"example.com/turnkey/middleware"
+)
+
+// What the table for people from Express has on its right side is code in this file, and express_test.go visits it. There
+// it reads as it does in the package handlers, hence these names.
+var (
+	E, Status, Stream = kit.E, kit.Status, kit.Stream
+	Bind              = kit.Bind
+	Cookie, SetCookie = kit.Cookie, kit.SetCookie
+)
+
+// BodyLimits and BodyTypes are those of handlers in a site of one's own; here each site of a test has those of its own routes.
+var (
+	BodyLimits = map[string]int64{
+		"/api/pictures": 20 << 20,
+	}
+	BodyTypes = map[string][]string{
+		"/express/feed": {"application/xml", "text/xml"},
+	}
+)
+
+// purchase is what the routes take and give.
+type purchase struct {
+	Email string `json:"email" form:"email" xml:"email" binding:"required,email"`
+}
+
+func expressRoutes(dir string) func(*gin.Engine) {
+	return func(engine *gin.Engine) {
+		engine.POST("/api/pictures", E(takePicture(dir)))
+		r := engine.Group("/express")
+		expressRequests(r, dir)
+		expressAnswers(r, dir)
+		expressMiddleware(r)
+	}
+}
+
+func expressRequests(r *gin.RouterGroup, dir string) {
+	showOrder := func(c *gin.Context) { c.String(200, "order %s, page %s", c.Param("id"), c.DefaultQuery("page", "1")) }
+	r.GET("/orders/:id", showOrder)
+	r.POST("/orders/:id", showOrder)
+	r.Any("/hook", func(c *gin.Context) { c.String(200, c.Request.Method) })
+	r.POST("/json", E(func(c *gin.Context) error {
+		var in purchase
+		if err := Bind(c, &in); err != nil {
+			return err
+		}
+		c.JSON(201, in)
+		return nil
+	}))
+	r.POST("/form", E(func(c *gin.Context) error {
+		var in purchase
+		if err := Bind(c, &in); err != nil {
+			return err
+		}
+		c.String(200, in.Email)
+		return nil
+	}))
+	r.POST("/feed", E(func(c *gin.Context) error {
+		var in purchase
+		if err := Bind(c, &in); err != nil {
+			return err
+		}
+		c.String(200, in.Email)
+		return nil
+	}))
+	r.POST("/raw", E(func(c *gin.Context) error {
+		body, err := c.GetRawData()
+		if err != nil {
+			return err
+		}
+		c.String(200, "%s", body)
+		return nil
+	}))
+	r.GET("/about", func(c *gin.Context) {
+		c.JSON(200, gin.H{"agent": c.GetHeader("User-Agent"), "ip": c.ClientIP(), "scheme": c.Request.URL.Scheme, "host": c.Request.Host})
+	})
+	r.GET("/theme", func(c *gin.Context) { c.String(200, Cookie(c, "theme")) })
+	r.GET("/env", func(c *gin.Context) { c.String(200, os.Getenv("STRIPE_KEY")) })
+}
+
+func takePicture(dir string) func(*gin.Context) error {
+	return func(c *gin.Context) error {
+		file, err := c.FormFile("picture")
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(dir, "picture") // a name of your own, never the visitor's
+		if err := c.SaveUploadedFile(file, path); err != nil {
+			return err
+		}
+		c.String(200, "%d", file.Size)
+		return nil
+	}
+}
+
+func expressAnswers(r *gin.RouterGroup, dir string) {
+	data := seen{Scheme: "https", Client: "192.0.2.77"}
+	r.GET("/page", func(c *gin.Context) { c.HTML(200, "home", data) })
+	r.GET("/hello", func(c *gin.Context) { c.String(200, "hello") })
+	r.GET("/order", func(c *gin.Context) { c.JSON(200, purchase{"ada@shop.test"}) })
+	r.DELETE("/order", func(c *gin.Context) { c.Status(204) })
+	r.GET("/moved", func(c *gin.Context) { c.Redirect(303, "/login") })
+	path := filepath.Join(dir, "report.pdf")
+	r.GET("/file", func(c *gin.Context) { c.File(path) })
+	r.GET("/download", func(c *gin.Context) { c.FileAttachment(path, "report.pdf") })
+	r.GET("/header", func(c *gin.Context) { c.Header("X-Robots-Tag", "noindex") })
+	r.GET("/format", func(c *gin.Context) {
+		switch c.NegotiateFormat("text/html", "application/json") {
+		case "text/html":
+			c.HTML(200, "home", data)
+		case "application/json":
+			c.JSON(200, data)
+		default:
+			c.Error(Status(406, "There is HTML and JSON"))
+		}
+	})
+	r.POST("/theme", func(c *gin.Context) { SetCookie(c, "theme", "dark", 30*24*time.Hour) })
+	r.DELETE("/theme", func(c *gin.Context) { SetCookie(c, "theme", "", -1) })
+	sessions := map[string]string{} // yours: a table of a database
+	r.POST("/session", func(c *gin.Context) {
+		id := rand.Text()
+		sessions[id] = "Ada"
+		SetCookie(c, "session", id, 0)
+	})
+	r.GET("/session", func(c *gin.Context) { c.String(200, sessions[Cookie(c, "session")]) })
+	fail := func(*gin.Context) error { return errors.New("the cause is for the log") }
+	r.GET("/fail", E(fail))
+	r.GET("/fail-later", func(c *gin.Context) {
+		if err := fail(c); err != nil {
+			c.Error(err)
+			return
+		}
+	})
+	r.GET("/no-order", E(func(c *gin.Context) error {
+		return Status(404, "no such order")
+	}))
+	r.GET("/ticks", E(func(c *gin.Context) error {
+		if err := Stream(c); err != nil {
+			return err
+		}
+		for i := range 3 {
+			c.SSEvent("tick", i)
+			c.Writer.Flush()
+		}
+		return nil
+	}))
+}
+
+func expressMiddleware(r *gin.RouterGroup) {
+	onlyAdmins := func(c *gin.Context) {
+		if c.GetHeader("X-Role") != "admin" {
+			c.Error(Status(403, "admins only"))
+			c.Abort()
+		}
+	}
+	admin := r.Group("/admin", onlyAdmins)
+	admin.GET("/", func(c *gin.Context) { c.String(200, "welcome") })
+
+	loadShop := func(c *gin.Context) { c.Set("shop", "shop "+c.Param("shop")) }
+	shop := r.Group("/shops/:shop", loadShop)
+	shop.GET("/", func(c *gin.Context) { c.String(200, c.GetString("shop")) })
+
+	login := func(c *gin.Context) { c.String(200, "come in") }
+	r.POST("/login", middleware.RateLimit(5, time.Minute), login)
+	r.GET("/map", middleware.CSP("img-src https://tile.test"), login)
+
+	timing := func(c *gin.Context) {
+		begin := time.Now()
+		c.Next()
+		c.Header("Server-Timing", "app;dur="+time.Since(begin).String())
+	}
+	r.GET("/untimed", func(c *gin.Context) {})
+	r.Use(timing)
+	r.GET("/timed", func(c *gin.Context) {})
+}
+
+// expressFallback is the two recipes below that table.
+func expressFallback(r *gin.Engine) {
+	r.NoRoute(E(func(c *gin.Context) error {
+		if strings.Contains(c.GetHeader("Accept"), "text/html") && c.Request.Method == "GET" && !strings.HasPrefix(c.Request.URL.Path, "/api/") {
+			c.HTML(200, "app", nil) // web/templates/app.html
+			return nil
+		}
+		return Status(404, "There is nothing at this address")
+	}))
+
+	echo := func(ws *websocket.Conn) {
+		ws.SetReadDeadline(time.Now().Add(time.Minute))
+		io.Copy(ws, ws)
+	}
+	r.GET("/ws", E(func(c *gin.Context) error {
+		// Another site's page may open this too, and your visitor's cookies come along.
+		if !c.IsWebsocket() || c.GetHeader("Origin") != "https://"+c.Request.Host {
+			return Status(403, "only for pages of this site")
+		}
+		websocket.Server{Handler: echo}.ServeHTTP(c.Writer, c.Request) // golang.org/x/net/websocket
+		return nil
+	}))
+}
+
+// expressSupertest asks a router without the rest of the program.
+func expressSupertest(t *testing.T, r http.Handler) *http.Response {
+	t.Helper()
+	srv := httptest.NewServer(r)
+	defer srv.Close()
+	resp, err := http.Get(srv.URL + "/express/hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp
+}

@@ -1,0 +1,244 @@
+package command
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// over is the site as a client with these TLS settings sees it, on connections of its own.
+func (s *site) over(config *tls.Config) *site {
+	s.t.Helper()
+	transport := s.client.Transport.(*http.Transport).Clone()
+	config = config.Clone()
+	config.RootCAs = s.roots()
+	transport.TLSClientConfig, transport.TLSNextProto = config, nil
+	transport.ForceAttemptHTTP2 = slices.Contains(config.NextProtos, "h2")
+	s.t.Cleanup(transport.CloseIdleConnections)
+	other := *s
+	other.client = &http.Client{Transport: transport, Timeout: 20 * time.Second, CheckRedirect: s.client.CheckRedirect}
+	return &other
+}
+
+// see asks for what the server saw.
+func (s *site) see(host string, headers ...string) (*http.Response, seen) {
+	s.t.Helper()
+	resp, body := s.do("GET", "https://"+host+"/seen", "", headers...)
+	var got seen
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		s.t.Fatalf("%s: %v", body, err)
+	}
+	return resp, got
+}
+
+// fingerprints are those of the certificates that the client was shown.
+func fingerprints(state *tls.ConnectionState) (out []string) {
+	for _, cert := range state.PeerCertificates {
+		sum := sha256.Sum256(cert.Raw)
+		out = append(out, hex.EncodeToString(sum[:]))
+	}
+	return out
+}
+
+func TestHandlersSeeTheHelloAndTheChain(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	suite := tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
+	for name, config := range map[string]*tls.Config{
+		"TLS 1.3 over HTTP/2":   {NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519MLKEM768, tls.X25519}},
+		"TLS 1.3 over HTTP/1.1": {NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.CurveP384}},
+		"TLS 1.2 over HTTP/2":   {NextProtos: []string{"h2", "http/1.1"}, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}, CurvePreferences: []tls.CurveID{tls.CurveP256}},
+		"TLS 1.2 over HTTP/1.1": {NextProtos: []string{"http/1.1"}, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}, CurvePreferences: []tls.CurveID{tls.X25519}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, got := s.over(config).see("shop.test")
+			h := got.Hello
+			if h == nil {
+				t.Fatal("the hello was not remembered")
+			}
+			slices.Sort(h.Groups)
+			groups := slices.Sorted(slices.Values(config.CurvePreferences))
+			if h.ServerName != "shop.test" || !slices.Equal(h.ALPN, config.NextProtos) || !slices.Equal(h.Groups, groups) || !slices.Contains(h.Versions, resp.TLS.Version) {
+				t.Errorf("the hello is %+v, want what the client sent", *h)
+			}
+			if config.CipherSuites != nil && !slices.Equal(h.Suites, config.CipherSuites) {
+				t.Errorf("offered the suites %x, want %x", h.Suites, config.CipherSuites)
+			}
+			if want := fingerprints(resp.TLS); len(want) == 0 || !slices.Equal(got.Chain, want) || got.Resumed {
+				t.Errorf("the chain is %q, resumed %v; the client was shown %q", got.Chain, got.Resumed, want)
+			}
+		})
+	}
+}
+
+// A resumed session shows no certificate, and TLS 1.3 does not even ask for one.
+func TestAResumedSessionStillHasItsChain(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		config := &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(1), MaxVersion: version, NextProtos: []string{"h2"}}
+		first, before := s.over(config).see("localhost")
+		resp, got := s.over(config).see("localhost")
+		name := tls.VersionName(version)
+		if first.TLS.DidResume || !resp.TLS.DidResume {
+			t.Fatalf("%s: the client resumed nothing, so this shows nothing", name)
+		}
+		if want := fingerprints(first.TLS); before.Resumed || !got.Resumed || len(want) != 2 || !slices.Equal(before.Chain, want) || !slices.Equal(got.Chain, want) {
+			t.Errorf("%s: first %v %q, then %v %q; the client was shown %q", name, before.Resumed, before.Chain, got.Resumed, got.Chain, want)
+		}
+	}
+}
+
+// A client could otherwise have most of a megabyte kept for each connection that it leaves open.
+func TestAHugeHelloIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	huge := s.over(&tls.Config{NextProtos: append(strings.Split(strings.Repeat("x", 30_000), ""), "http/1.1")})
+	if resp, got := huge.see("shop.test"); resp.StatusCode != 200 || resp.TLS.NegotiatedProtocol != "http/1.1" || got.TLS != "TLS 1.3" || got.Hello != nil || got.Chain != nil {
+		t.Errorf("got %d %+v, want all but the hello", resp.StatusCode, got)
+	}
+	if resp, body := huge.do("GET", "https://shop.test/", ""); resp.StatusCode != 200 || !strings.Contains(body, "</html>") {
+		t.Errorf("the page got %d %.500s", resp.StatusCode, body)
+	}
+}
+
+// Requests that share a connection share what is known of it. The race detector watches.
+func TestManyRequestsReadOneHandshake(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	cache := tls.NewLRUClientSessionCache(1)
+	for range 2 { // the second time resumed
+		transport := s.client.Transport.(*http.Transport).Clone()
+		transport.TLSClientConfig.ClientSessionCache = cache
+		client := &http.Client{Transport: transport, Timeout: 20 * time.Second}
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				resp, err := client.Get("https://localhost/seen")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer resp.Body.Close()
+				var got seen
+				if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || got.Hello == nil || len(got.Chain) != 2 {
+					t.Errorf("%v: %+v", err, got)
+				}
+			})
+		}
+		wg.Wait()
+		transport.CloseIdleConnections()
+	}
+}
+
+// Two connections with different offers, each asked twice in turn, are not mixed up.
+func TestEachConnectionHasItsOwnHandshake(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	clients := map[tls.CurveID]*site{}
+	for _, group := range []tls.CurveID{tls.CurveP256, tls.CurveP521} {
+		clients[group] = s.over(&tls.Config{NextProtos: []string{"h2"}, CurvePreferences: []tls.CurveID{group}})
+	}
+	for range 2 {
+		for group, client := range clients {
+			if resp, got := client.see("shop.test"); resp.TLS.CurveID != group || got.Hello == nil || !slices.Equal(got.Hello.Groups, []tls.CurveID{group}) {
+				t.Errorf("the connection of %s is told of %+v", group, got.Hello)
+			}
+		}
+	}
+}
+
+// A source that has a configuration of its own for some hellos keeps it.
+func TestASourceStillChoosesItsConfiguration(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	issue(t, dir, "shop.test")
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "certs", "cert.pem"), filepath.Join(dir, "certs", "key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }
+	config := remember(&tls.Config{
+		GetCertificate: get, NextProtos: []string{"h2", "special"},
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if slices.Contains(hello.SupportedProtos, "special") {
+				return &tls.Config{GetCertificate: get, NextProtos: []string{"special"}, MaxVersion: tls.VersionTLS12}, nil
+			}
+			return nil, nil
+		},
+	})
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() { conn.(*tls.Conn).Handshake(); conn.Close() }()
+		}
+	}()
+	for proto, version := range map[string]uint16{"special": tls.VersionTLS12, "h2": tls.VersionTLS13} {
+		conn, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{proto}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := conn.ConnectionState(); got.NegotiatedProtocol != proto || got.Version != version {
+			t.Errorf("%s got %s over %s, want %s", proto, got.NegotiatedProtocol, tls.VersionName(got.Version), tls.VersionName(version))
+		}
+		conn.Close()
+	}
+}
+
+// A renewal while a connection lives changes what the next one is shown, not what this one was.
+func TestAConnectionRemembersTheCertificateItWasShown(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	ask := func(client *site) (told string, shown string) {
+		resp, got := client.see("shop.test")
+		if len(got.Chain) == 0 {
+			t.Fatalf("no chain: %+v", got)
+		}
+		return got.Chain[0], fingerprints(resp.TLS)[0]
+	}
+	fresh := func() *site {
+		s.roots().AppendCertsFromPEM(s.root())
+		return s.over(&tls.Config{NextProtos: []string{"h2"}})
+	}
+	old := fresh()
+	first, shown := ask(old)
+	if first != shown {
+		t.Fatalf("told %s, shown %s", first, shown)
+	}
+	issue(t, s.dir, "shop.test", "www.shop.test", "127.0.0.1")
+	s.reload <- os.Interrupt
+	s.logged("certificate renewed")
+	if told, shown := ask(fresh()); told != shown || told == first {
+		t.Errorf("after the renewal a connection was shown %s, and is told %s", shown, told)
+	}
+	if told, _ := ask(old); told != first {
+		t.Errorf("the first connection is told %s, and was shown %s", told, first)
+	}
+}
+
+// root is the authority that signed what start, or issue, put in place last.
+func (s *site) root() []byte {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.dir, "certs", "ca.pem"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return data
+}

@@ -1,0 +1,62 @@
+package command
+
+import (
+	"encoding/json"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestImportsRunOneWay keeps the closed rooms apart: middleware and tlsconfig can be replaced by a newer version of
+// themselves, and the production binary holds nothing of the scripts. Packages and scripts of your own, handlers among them,
+// import what they like.
+func TestImportsRunOneWay(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Module", "../../../...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const gin, acme = "github.com/gin-gonic/gin", "golang.org/x/crypto/acme/autocert"
+	may := map[string][]string{ // what a closed room imports of ours, of gin and of autocert
+		"middleware": {gin, gin + "/binding", gin + "/codec/json"}, "tlsconfig": {"tlsconfig/localca", "tlsconfig/chain", acme},
+		"tlsconfig/localca": {"tlsconfig/chain"}, "tlsconfig/chain": {}, "web": {}, "app/envfile": {},
+	}
+	seen := 0
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p struct {
+			ImportPath string
+			Imports    []string
+			Module     struct{ Path string }
+		}
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		room := strings.TrimPrefix(p.ImportPath, p.Module.Path+"/")
+		allowed, closed := may[room]
+		if closed {
+			seen++
+		}
+		script := startersScript.MatchString(room)
+		if !closed && !script && !strings.HasPrefix(room, "app/") {
+			continue
+		}
+		for _, imp := range p.Imports {
+			ours, isOurs := strings.CutPrefix(imp, p.Module.Path+"/")
+			switch {
+			case closed && (isOurs || strings.HasPrefix(imp, gin)) && !slices.Contains(allowed, ours),
+				imp == acme && !slices.Contains(allowed, acme),
+				isOurs && script && !slices.Contains([]string{"tlsconfig/localca", "tlsconfig/chain", "app/envfile"}, ours) && !strings.HasPrefix(ours, "scripts/"),
+				isOurs && !script && strings.HasPrefix(ours, "scripts/"):
+				t.Errorf("%s imports %s", room, imp)
+			}
+		}
+	}
+	if seen != len(may) {
+		t.Errorf("%d of %d closed rooms found", seen, len(may))
+	}
+}
+
+// startersScript matches the scripts that come with the starter, beside which you may have scripts of your own.
+var startersScript = regexp.MustCompile(`^scripts/(dev|devcert|doctor|internal|phone|rehearse|rename|trust)(/|$)`)

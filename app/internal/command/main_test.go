@@ -1,0 +1,31 @@
+package command
+
+import (
+	"os"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/app/kit"
+)
+
+// TestMain also is the program itself, with the site of these tests, and the server of BenchmarkChain, each in a process of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("TURNKEY_TEST_MAIN") != "" {
+		site := testSite()
+		if os.Getenv("TURNKEY_TEST_ROUTES") == "limit" && limitRoutes != nil {
+			site.Routes = limitRoutes
+		}
+		os.Exit(Run(site))
+	}
+	if kind := os.Getenv("TURNKEY_BENCH_SERVER"); kind != "" && benchServer != nil {
+		benchServer(kind)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// limitRoutes are those of the process that has few file descriptors.
+var limitRoutes func(*gin.Engine, kit.Server) error
+
+var benchServer func(kind string)

@@ -1,0 +1,147 @@
+package command
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// typed sends raw bytes to the TLS port as a client without TLS would, and returns the answer; nil for none.
+func typed(t *testing.T, addr, raw string) *http.Response {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	io.WriteString(conn, raw)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return nil
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.ContentLength >= 0 && int64(len(body)) != resp.ContentLength {
+		t.Errorf("%q: the body is broken: %d of %d bytes, %v", raw, len(body), resp.ContentLength, err)
+	}
+	return resp
+}
+
+func TestPlainHTTPOnTheTLSPortIsSentToHTTPS(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	port := s.https[strings.LastIndexByte(s.https, ':')+1:]
+	for _, test := range []struct {
+		raw, location string
+		status        int
+	}{
+		{"GET /a/b?c=d&e=%2F HTTP/1.1\r\nHost: localhost:" + port + "\r\n\r\n", "https://localhost:" + port + "/a/b?c=d&e=%2F", 307},
+		{"HEAD / HTTP/1.1\r\nHost: 127.0.0.1:" + port + "\r\n\r\n", "https://127.0.0.1:" + port + "/", 307},
+		{"GET / HTTP/1.1\r\nHost: [::1]:" + port + "\r\n\r\n", "https://[::1]:" + port + "/", 307},
+		{"DELETE /x HTTP/1.1\r\nHost: LocalHost.:" + port + "\r\n\r\n", "https://localhost:" + port + "/x", 307},
+		{"GET / HTTP/1.1\r\nHost: localhost:9443\r\n\r\n", "https://localhost:9443/", 307}, // a mapped port
+		{"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "https://localhost:" + port + "/", 307},
+		{"OPTIONS * HTTP/1.1\r\nHost: localhost:" + port + "\r\n\r\n", "https://localhost:" + port + "/", 307},
+		{"GET //evil.test/x HTTP/1.1\r\nHost: localhost:" + port + "\r\n\r\n", "https://localhost:" + port + "//evil.test/x", 307},
+		{"GET http://evil.test/ HTTP/1.1\r\nHost: localhost:" + port + "\r\n\r\n", "", 421},
+		{"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n", "", 421},
+		{"GET / HTTP/1.1\r\nHost: localhost:x@evil.test\r\n\r\n", "", 421},
+		{"GET / HTTP/1.1\r\nHost: evil.test#localhost:" + port + "\r\n\r\n", "", 421},
+		{"GET / HTTP/1.0\r\n\r\n", "", 421},
+		{"NOT HTTP\r\n\r\n", "", 400},
+		{"POST /order HTTP/1.1\r\nHost: localhost:" + port + "\r\nContent-Length: 300000\r\n\r\n" + strings.Repeat("x", 300000), "https://localhost:" + port + "/order", 307},
+	} {
+		resp := typed(t, s.https, test.raw)
+		short := test.raw[:min(len(test.raw), 70)]
+		if resp == nil {
+			t.Errorf("%q got no answer, want %d", short, test.status)
+			continue
+		}
+		if got := resp.Header.Get("Location"); resp.StatusCode != test.status || got != test.location {
+			t.Errorf("%q got %d %q, want %d %q", short, resp.StatusCode, got, test.status, test.location)
+		}
+		if resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Strict-Transport-Security") != "" {
+			t.Errorf("%q: an answer that browsers keep: %v", short, resp.Header)
+		}
+	}
+	if resp := typed(t, s.https, "\x00\x01nonsense\r\n\r\n"); resp != nil {
+		t.Errorf("what is neither TLS nor HTTP got %d", resp.StatusCode)
+	}
+	s.stop()
+	s.wait()
+	if got := s.logged("handshakes that failed"); got["not_tls"] != 1.0 || len(got) != 4 {
+		t.Errorf("the summary is %v, want the nonsense alone", got)
+	}
+}
+
+func TestTheTLSPortStaysWhatItWas(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	var silent []net.Conn
+	for i := range 50 { // and half of them begin a record that never comes
+		conn, err := net.Dial("tcp", s.https)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if i%2 == 0 {
+			fmt.Fprint(conn, "G")
+		}
+		silent = append(silent, conn)
+	}
+	begin := time.Now()
+	resp, _ := s.do("GET", "https://localhost/", "")
+	if resp.StatusCode != 200 || resp.Proto != "HTTP/2.0" {
+		t.Errorf("got %d over %s, want 200 over HTTP/2", resp.StatusCode, resp.Proto)
+	}
+	if resp := typed(t, s.https, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); resp == nil || resp.StatusCode != 307 {
+		t.Errorf("plain http got %v, want 307", resp)
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("silent clients held others up for %s", took)
+	}
+	// They are not kept for ever either.
+	for _, conn := range silent[:2] {
+		conn.SetReadDeadline(begin.Add(headerTimeout + 5*time.Second))
+		if _, err := io.Copy(io.Discard, conn); err != nil {
+			t.Errorf("a silent client is still connected after %s: %v", time.Since(begin), err)
+		}
+	}
+	// A hello in pieces of a byte is a hello.
+	conn, err := net.Dial("tcp", s.https)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := tls.Client(bytewise{conn}, &tls.Config{ServerName: "localhost", RootCAs: s.roots()})
+	defer client.Close()
+	if err := client.Handshake(); err != nil {
+		t.Errorf("a hello that comes byte by byte: %v", err)
+	}
+}
+
+// bytewise sends a byte at a time.
+type bytewise struct{ net.Conn }
+
+func (b bytewise) Write(data []byte) (int, error) {
+	for i := range data {
+		if _, err := b.Conn.Write(data[i : i+1]); err != nil {
+			return i, err
+		}
+	}
+	return len(data), nil
+}
+
+// In production the port answers as net/http does.
+func TestProductionDoesNotAnswerPlainHTTPOnTheTLSPort(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	if resp := typed(t, s.https, "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n"); resp != nil && (resp.StatusCode != 400 || resp.Header.Get("Location") != "") {
+		t.Errorf("got %d %v, want net/http's own 400", resp.StatusCode, resp.Header)
+	}
+}

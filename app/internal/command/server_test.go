@@ -1,0 +1,372 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// slow answers when release is closed, and says on entered that it has begun.
+func slow(entered chan<- string, release <-chan struct{}) func(*gin.Engine) {
+	return func(r *gin.Engine) {
+		r.GET("/slow", func(c *gin.Context) {
+			entered <- c.Request.URL.Scheme
+			<-release
+			c.String(200, "whole answer")
+		})
+	}
+}
+
+func TestAStopLosesNoRequest(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan string, 2), make(chan struct{})
+	// In proxy mode plain requests reach handlers, so that both listeners can have one open.
+	for _, test := range []struct {
+		name, url string
+		settings  map[string]string
+	}{
+		{"tls", "https://shop.test/slow", prod},
+		{"plain", "http://shop.test/slow", map[string]string{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test", "HTTPS_ADDR": ""}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			release := release
+			if test.name == "plain" {
+				release = make(chan struct{})
+			}
+			s := start(t, test.settings, slow(entered, release))
+			answer := make(chan string, 1)
+			go func() {
+				resp, err := s.client.Get(test.url)
+				if err != nil {
+					answer <- err.Error()
+					return
+				}
+				defer resp.Body.Close()
+				body, err := io.ReadAll(resp.Body)
+				answer <- fmt.Sprint(string(body), err)
+			}()
+			<-entered
+
+			s.stop()
+			s.logged("stopping")
+			// Readiness falls while the listeners still answer.
+			probe := strings.Replace(test.url, "/slow", "/readyz", 1)
+			if resp, body := s.do("GET", probe, ""); resp.StatusCode != 503 || !strings.Contains(body, "stopping") {
+				t.Errorf("/readyz while stopping got %d %s, want 503", resp.StatusCode, body)
+			}
+			addr := s.https
+			if test.name == "plain" {
+				addr = s.http
+			}
+			for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+				conn, err := net.Dial("tcp", addr)
+				if err != nil {
+					break // closed, as it should be
+				}
+				conn.Close()
+				if time.Now().After(deadline) {
+					t.Fatal("the listener is still open")
+				}
+			}
+			select {
+			case got := <-answer:
+				t.Fatalf("the open request ended early: %s", got)
+			case code := <-s.exit:
+				t.Fatalf("the program ended with %d before its request did", code)
+			case <-time.After(100 * time.Millisecond):
+			}
+			close(release)
+			if got := <-answer; got != "whole answer<nil>" {
+				t.Errorf("the open request got %q, want its whole answer", got)
+			}
+			if code := s.wait(); code != 0 {
+				t.Errorf("exit status %d, want 0: %s", code, s.errout)
+			}
+		})
+	}
+}
+
+func TestWhatOutlastsTheGraceIsCutAndSaid(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan string, 1), make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	settings := map[string]string{"ENV": "prod", "TLS_MODE": "files", "DOMAINS": "shop.test", "SHUTDOWN_GRACE": "200ms"}
+	s := start(t, settings, slow(entered, release))
+	go s.client.Get("https://shop.test/slow")
+	<-entered
+	s.stop()
+	if code := s.wait(); code != 1 || !strings.Contains(s.errout.String(), "1 request was still open") {
+		t.Errorf("exit status %d and %q, want 1 and the reason", code, s.errout)
+	}
+}
+
+// A WebSocket is one: net/http knows nothing of a connection that a handler took over.
+func TestAStopWaitsForConnectionsTakenOver(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		takes time.Duration
+		code  int
+	}{{"one that ends within the grace", 300 * time.Millisecond, 0}, {"one that does not", time.Hour, 1}} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			entered, release := make(chan struct{}), make(chan struct{})
+			t.Cleanup(func() { close(release) })
+			s := start(t, map[string]string{"SHUTDOWN_GRACE": "1s"}, func(r *gin.Engine) {
+				r.GET("/takes-over", func(c *gin.Context) {
+					conn, _, err := c.Writer.Hijack()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer conn.Close()
+					close(entered)
+					select {
+					case <-time.After(test.takes):
+						io.WriteString(conn, "last words")
+					case <-release:
+					}
+				})
+			})
+			conn, err := tls.Dial("tcp", s.https, &tls.Config{RootCAs: s.roots(), ServerName: "localhost", NextProtos: []string{"http/1.1"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			io.WriteString(conn, "GET /takes-over HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			<-entered
+			s.stop()
+			if code := s.wait(); code != test.code {
+				t.Errorf("exit status %d, want %d: %s", code, test.code, s.errout)
+			}
+			if test.code == 0 {
+				if said, _ := io.ReadAll(conn); string(said) != "last words" {
+					t.Errorf("the client read %q", said)
+				}
+			} else if !strings.Contains(s.errout.String(), "1 request was still open") {
+				t.Errorf("the end is explained with %q", s.errout)
+			}
+		})
+	}
+}
+
+// Only who was never heard may hold up a stop; else each would last until those visitors go.
+func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	issue(t, dir, "shop.test", "www.shop.test")
+	env := with(prod, "HTTPS_ADDR", "127.0.0.1:0", "HTTP_ADDR", "127.0.0.1:0", "TLS_CERT_FILE", filepath.Join(dir, "certs", "cert.pem"), "TLS_KEY_FILE", filepath.Join(dir, "certs", "key.pem"))
+	cfg, _, faults := loadConfig(func(k string) (string, bool) { v, ok := env[k]; return v, ok }, "turnkey")
+	s, err := open(cfg, faults, program{site: testSite()}, slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.run(ctx, nil) }()
+	for _, protocol := range []string{"h2", "http/1.1", "plain"} {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "shop.test", NextProtos: []string{protocol}}, ForceAttemptHTTP2: protocol == "h2"}
+		defer transport.CloseIdleConnections() // they stay open until then
+		addr := pick(protocol == "plain", "http://"+s.listeners.http[0].Addr().String(), "https://"+s.listeners.https[0].Addr().String())
+		resp, err := (&http.Client{Transport: transport}).Get(addr + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if n := s.conns.unheard.Load(); n != 0 {
+			t.Errorf("after an answer over %s (%s), %d connections count as not heard", protocol, resp.Proto, n)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// On HTTP/2, a connection on which nothing was asked stays open for minutes.
+func TestWhoWasSilentForLongHoldsUpNoStop(t *testing.T) {
+	t.Parallel()
+	var n conns
+	begin := time.Now()
+	n.unheard.Add(1)
+	n.byConn.Store(&net.TCPConn{}, &conn{accepted: begin.Add(-headerTimeout)})
+	n.wait(t.Context())
+	if took := time.Since(begin); took > headerTimeout/2 {
+		t.Errorf("a connection that had its time was waited for %s", took)
+	}
+	n.unheard.Add(1)
+	n.byConn.Store(&net.UnixConn{}, &conn{accepted: begin.Add(time.Second - headerTimeout)})
+	n.wait(t.Context())
+	if took := time.Since(begin); took < time.Second {
+		t.Errorf("one that has a second left was given %s", took)
+	}
+}
+
+// A browser opens connections in advance; Shutdown alone would wait five seconds for them.
+func TestCtrlCIsQuickInDevelopment(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	conn, err := net.Dial("tcp", s.https)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	begin := time.Now()
+	s.stop()
+	if code := s.wait(); code != 0 || time.Since(begin) > 2*time.Second {
+		t.Errorf("exit status %d after %s, want 0 at once", code, time.Since(begin))
+	}
+}
+
+func TestOneListenerDyingEndsTheProgram(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env := map[string]string{"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "HOME": dir, "TLS_CERT_FILE": filepath.Join(dir, "cert.pem"), "TLS_KEY_FILE": filepath.Join(dir, "key.pem")}
+	cfg, _, faults := loadConfig(func(k string) (string, bool) { v, ok := env[k]; return v, ok }, "turnkey")
+	s, err := open(cfg, faults, program{site: testSite()}, slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(context.Background(), nil) }()
+	s.listeners.http[0].Close()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), s.listeners.http[0].Addr().String()) {
+			t.Errorf("ended with %v, want an error that names the listener", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the program went on with one listener")
+	}
+	if conn, err := net.Dial("tcp", s.listeners.https[0].Addr().String()); err == nil {
+		conn.Close()
+		t.Error("the other listener is still open")
+	}
+}
+
+func TestRenewedFilesAreTakenUpOnSIGHUP(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	serial := func() string {
+		conn, err := tls.Dial("tcp", s.https, &tls.Config{ServerName: "shop.test", InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	before := serial()
+	issue(t, s.dir, "shop.test", "www.shop.test")
+	s.reload <- nil
+	s.logged("certificate renewed")
+	if after := serial(); after == before {
+		t.Error("the old certificate is still served")
+	}
+}
+
+func TestScannersAreCountedNotLogged(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	for range 50 {
+		conn, err := net.Dial("tcp", s.https)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(conn, "\x00\x01nonsense\r\n\r\n")
+		bufio.NewReader(conn).ReadString('\n')
+		conn.Close()
+	}
+	for range 50 {
+		conn, err := tls.Dial("tcp", s.https, &tls.Config{ServerName: "nobody.test"})
+		if err == nil {
+			conn.Close()
+			t.Fatal("an unknown server name got a certificate")
+		}
+		if !strings.Contains(err.Error(), "unrecognized name") {
+			t.Fatalf("an unknown server name got %v, want the unrecognized_name alert", err)
+		}
+	}
+	s.stop()
+	s.wait()
+	summary := s.logged("handshakes that failed")
+	if summary["not_tls"] != 50.0 || summary["no_certificate"] != 50.0 {
+		t.Errorf("the summary is %v, want 50 each", summary)
+	}
+	if n := strings.Count(s.out.String(), "\n"); n > 6 {
+		t.Errorf("%d log lines for 100 scans:\n%s", n, s.out)
+	}
+}
+
+func TestFirstRunMakesACertificateAndTheSecondDoesNot(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	resp, body := s.do("GET", "https://localhost/", "", "Accept", "text/html")
+	if resp.StatusCode != 200 || !strings.Contains(body, "TLS 1.3") {
+		t.Errorf("got %d, want the page over verified TLS", resp.StatusCode)
+	}
+	if got := resp.Header.Get("Strict-Transport-Security"); got != "max-age=0" {
+		t.Errorf("HSTS in development is %q, want max-age=0", got)
+	}
+	resp, _ = s.do("GET", "http://localhost/a?b=c", "", "Host", "localhost"+s.http[strings.LastIndex(s.http, ":"):])
+	want := "https://localhost" + s.https[strings.LastIndex(s.https, ":"):] + "/a?b=c"
+	if got := resp.Header.Get("Location"); resp.StatusCode != 307 || got != want || resp.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("plain http got %d %q, want 307 %q, not to be kept", resp.StatusCode, got, want)
+	}
+	if resp, _ := s.do("GET", "https://localhost/", "", "Host", "rebound.evil.test"); resp.StatusCode != 421 {
+		t.Errorf("a rebound name got %d, want 421", resp.StatusCode)
+	}
+	s.stop()
+	s.wait()
+	if !strings.Contains(s.out.String(), "made") {
+		t.Errorf("the first run does not say what it made:\n%s", s.out)
+	}
+	again := start(t, map[string]string{"HOME": s.dir, "TLS_CERT_FILE": filepath.Join(s.dir, "certs", "cert.pem"), "TLS_KEY_FILE": filepath.Join(s.dir, "certs", "key.pem")})
+	if strings.Contains(again.out.String(), "made") {
+		t.Errorf("the second run made something:\n%s", again.out)
+	}
+}
+
+func TestHealthcheck(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod)
+	ask := func(addr string) int {
+		env := with(prod, "HTTP_ADDR", "off", "HTTPS_ADDR", addr)
+		return run(t.Context(), program{args: []string{"healthcheck"}, lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok }, stdout: io.Discard, stderr: io.Discard})
+	}
+	if got := ask(s.https); got != 0 {
+		t.Errorf("a ready server got %d, want 0", got)
+	}
+	if got := ask("127.0.0.1:1"); got != 1 {
+		t.Errorf("no server got %d, want 1", got)
+	}
+}
+
+func TestProfilesAreForLoopbackOnly(t *testing.T) {
+	t.Parallel()
+	settings := map[string]string{"ADMIN_ADDR": "localhost:0"}
+	s := start(t, settings)
+	addr := fmt.Sprint(s.logged("serving")["admin"])
+	addr, _, _ = strings.Cut(addr, " ")
+	resp, err := http.Get("http://" + addr + "/debug/pprof/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 200 {
+		t.Errorf("the profile index got %d", resp.StatusCode)
+	}
+	if resp, _ := s.do("GET", "https://localhost/debug/pprof/", ""); resp.StatusCode != 404 {
+		t.Errorf("a visitor got %d for the profiles, want 404", resp.StatusCode)
+	}
+}

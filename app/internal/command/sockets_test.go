@@ -1,0 +1,434 @@
+//go:build unix
+
+package command
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestPassedSocketsAreServed(t *testing.T) {
+	t.Parallel()
+	v4, v6 := pair(t)
+	plain, admin := loopback(t), loopback(t)
+	// Somebody else's port is no fault, as it is not opened.
+	p := startPassed(t, map[string]string{"LISTEN_FDNAMES": "http:https:https:admin", "HTTPS_ADDR": v4.Addr().String()}, plain, v4, v6, admin)
+
+	for _, ln := range []net.Listener{v4, v6} {
+		resp, err := p.visitor().Get("https://" + ln.Addr().String() + "/healthz")
+		if err != nil {
+			t.Fatalf("a socket named https: %v", err)
+		}
+		if resp.Body.Close(); resp.StatusCode != 200 {
+			t.Errorf("a socket named https answers %s", resp.Status)
+		}
+	}
+	resp := typed(t, plain.Addr().String(), fmt.Sprintf("GET /a HTTP/1.1\r\nHost: shop.test:%d\r\n\r\n", portOf(plain)))
+	if want := fmt.Sprintf("https://shop.test:%d/a", portOf(v4)); resp == nil || resp.Header.Get("Location") != want {
+		t.Errorf("the socket named http got %+v, want a redirect to %s", resp, want)
+	}
+	if resp := typed(t, admin.Addr().String(), "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"); resp == nil || resp.StatusCode != 200 {
+		t.Errorf("the socket named admin got %+v, want 200", resp)
+	}
+	if runtime.GOOS == "linux" {
+		p.inheritsNothing(t)
+	}
+	p.stop(t)
+}
+
+func TestCheckTakesPassedSockets(t *testing.T) {
+	t.Parallel()
+	https, plain := loopback(t), loopback(t)
+	out, code := checkPassed(t, map[string]string{"LISTEN_FDNAMES": "https:http"}, file(t, https), file(t, plain))
+	if code != 0 || !strings.Contains(out, https.Addr().String()) || !strings.Contains(out, plain.Addr().String()) {
+		t.Errorf("exit status %d, want 0 and both addresses:\n%s", code, out)
+	}
+}
+
+func TestSocketsWithoutANameGoByPortThenByOrder(t *testing.T) {
+	t.Parallel()
+	a4, a6 := pair(t)
+	b, c := loopback(t), loopback(t)
+	at := func(ln net.Listener) string { return fmt.Sprintf(":%d", portOf(ln)) }
+	for _, test := range []struct {
+		name        string
+		cfg         config
+		sockets     []passedSocket
+		https, http string
+		faults      int
+	}{
+		{"order", config{}, []passedSocket{{"", a4}, {"", b}}, at(a4), at(b), 0},
+		{"two addresses, one port", config{}, []passedSocket{{"", a4}, {"", a6}, {"", b}}, at(a4) + at(a6), at(b), 0},
+		{"port", config{httpsAddr: at(b), httpAddr: at(a4)}, []passedSocket{{"", a4}, {"", a6}, {"", b}}, at(b), at(a4) + at(a6), 0},
+		{"one port", config{httpsAddr: ":1", httpAddr: at(c)}, []passedSocket{{"", b}, {"", c}}, at(b), at(c), 0},
+		{"one name", config{}, []passedSocket{{"", b}, {"https", c}}, at(c), at(b), 0},
+		{"proxy mode", config{mode: "proxy"}, []passedSocket{{"", b}}, "", at(b), 0},
+		{"one too many", config{}, []passedSocket{{"", a4}, {"", b}, {"", c}}, at(a4), at(b), 1},
+	} {
+		for i := range test.sockets { // each case closes its own
+			ln, err := net.FileListener(file(t, test.sockets[i].ln))
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.sockets[i].ln = ln
+		}
+		cfg, faults := test.cfg.withSockets(test.sockets)
+		ports := func(group []net.Listener) (s string) {
+			for _, ln := range group {
+				s += at(ln)
+			}
+			return s
+		}
+		if https, http := ports(cfg.passed.https), ports(cfg.passed.http); https != test.https || http != test.http || len(faults) != test.faults {
+			t.Errorf("%s: https %s, http %s and %v; want https %s, http %s and %d faults", test.name, https, http, faults, test.https, test.http, test.faults)
+		}
+		cfg.passed.close()
+	}
+}
+
+func TestSocketsThatCannotBeServedAreFaults(t *testing.T) {
+	t.Parallel()
+	ln := file(t, loopback(t))
+	open, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	unix, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close()
+	conn, err := net.Dial("tcp", loopback(t).Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	plain, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	publicly, datagrams, local, connected := file(t, open), file(t, udp), file(t, unix), file(t, conn)
+	for _, test := range []struct {
+		name string
+		env  map[string]string
+		pass []*os.File
+		want string
+	}{
+		{"UDP", nil, []*os.File{datagrams}, "file descriptor 3 is a socket that does not listen"},
+		{"a connection", nil, []*os.File{ln, connected}, "file descriptor 4 is a socket that does not listen"},
+		{"not TCP", nil, []*os.File{local}, "file descriptor 3 is not a TCP socket"},
+		{"a file", nil, []*os.File{plain}, "file descriptor 3 is not a socket"},
+		{"fewer than said", map[string]string{"LISTEN_FDS": "40"}, []*os.File{ln}, "file descriptor 42 is not open"},
+		{"no number", map[string]string{"LISTEN_FDS": "two"}, nil, `LISTEN_FDS="two": is not a number of sockets from 0 to 64`},
+		{"a negative number", map[string]string{"LISTEN_FDS": "-1"}, nil, `LISTEN_FDS="-1": is not a number`},
+		{"too many", map[string]string{"LISTEN_FDS": "1000000000"}, nil, "from 0 to 64"},
+		{"no process", map[string]string{"LISTEN_PID": "me"}, []*os.File{ln}, `LISTEN_PID="me": is not the number of a process`},
+		{"names short", map[string]string{"LISTEN_FDNAMES": "https"}, []*os.File{ln, ln}, `LISTEN_FDNAMES="https": does not have one name for each of LISTEN_FDS=2 sockets`},
+		{"a name", map[string]string{"LISTEN_FDNAMES": "htps"}, []*os.File{ln}, `LISTEN_FDNAMES="htps": does not tell what the socket on 127.0.0.1:`},
+		{"https behind a proxy", map[string]string{"LISTEN_FDNAMES": "https", "TLS_MODE": "proxy"}, []*os.File{ln}, "of no use with TLS_MODE=proxy"},
+		{"admin for everybody", map[string]string{"LISTEN_FDNAMES": "admin"}, []*os.File{publicly}, "would show the program's inside to others"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			out, code := checkPassed(t, test.env, test.pass...)
+			if code != 1 || !strings.Contains(out, test.want) || !strings.Contains(out, "→") {
+				t.Errorf("exit status %d, want 1 and %q with a fix:\n%s", code, test.want, out)
+			}
+			if strings.Contains(out, "_ADDR=") {
+				t.Errorf("an address was tried instead of the socket:\n%s", out)
+			}
+		})
+	}
+}
+
+// What a shell under systemd leaves in the environment is for the shell.
+func TestSocketsOfAnotherProcessAreLeftAlone(t *testing.T) {
+	for name, value := range map[string]string{"LISTEN_FDS": "1", "LISTEN_PID": strconv.Itoa(os.Getppid()), "LISTEN_FDNAMES": "https"} {
+		t.Setenv(name, value)
+	}
+	if sockets, faults := passedSockets(os.LookupEnv); len(sockets) > 0 || len(faults) > 0 {
+		t.Errorf("got %v and %v, want neither", sockets, faults)
+	}
+	for _, name := range []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"} {
+		if v, set := os.LookupEnv(name); set {
+			t.Errorf("children would inherit %s=%s", name, v)
+		}
+	}
+	own := map[string]string{"LISTEN_FDS": "1", "LISTEN_PID": strconv.Itoa(os.Getpid()), "LISTEN_FDNAMES": "https:http"}
+	if _, faults := passedSockets(func(k string) (string, bool) { v, ok := own[k]; return v, ok }); len(faults) != 1 {
+		t.Errorf("what is for this very process is not looked at: %v", faults)
+	}
+}
+
+// A restart without a moment in which nobody listens: the sockets stay open in whoever passes them.
+func TestARestartRefusesNobody(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		restart func(t *testing.T, last *passed) *passed
+	}{
+		{"the next beside the last", func(t *testing.T, last *passed) *passed {
+			next := last.again(t)
+			last.stop(t)
+			return next
+		}},
+		{"the next after the last", func(t *testing.T, last *passed) *passed {
+			last.stop(t)
+			time.Sleep(300 * time.Millisecond) // visitors wait meanwhile
+			return last.again(t)
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			https, plain := loopback(t), loopback(t)
+			p := startPassed(t, map[string]string{"LISTEN_FDNAMES": "https:http", "SHUTDOWN_GRACE": "2s"}, https, plain)
+
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var visitors sync.WaitGroup
+			var answered atomic.Int64
+			for _, url := range []string{"https://" + https.Addr().String() + "/", "http://" + plain.Addr().String() + "/healthz"} {
+				for range 2 {
+					visitors.Go(func() { answered.Add(p.visit(ctx, t, url)) })
+				}
+			}
+			for range 3 {
+				p = test.restart(t, p)
+			}
+			time.Sleep(100 * time.Millisecond)
+			cancel()
+			visitors.Wait()
+			if answered.Load() < 100 {
+				t.Errorf("%d answers, too few to tell", answered.Load())
+			}
+			p.stop(t)
+		})
+	}
+}
+
+// Helpers
+
+// passed is the program in a process of its own, with sockets that this one opened.
+type passed struct {
+	cmd     *exec.Cmd
+	dir     string
+	env     map[string]string
+	sockets []net.Listener
+	out     *syncBuffer
+	exited  chan struct{}
+}
+
+func startPassed(t *testing.T, env map[string]string, sockets ...net.Listener) *passed {
+	t.Helper()
+	dir := t.TempDir()
+	issue(t, dir, "shop.test", "127.0.0.1", "::1")
+	return startPassedIn(t, dir, env, sockets)
+}
+
+func startPassedIn(t *testing.T, dir string, env map[string]string, sockets []net.Listener) *passed {
+	t.Helper()
+	var files []*os.File
+	for _, ln := range sockets {
+		files = append(files, file(t, ln))
+	}
+	p := &passed{dir: dir, env: env, sockets: sockets, out: &syncBuffer{}, exited: make(chan struct{})}
+	p.cmd = passedCommand(dir, env, files)
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.cmd.Wait(); close(p.exited) }()
+	t.Cleanup(func() {
+		p.cmd.Process.Kill()
+		<-p.exited
+		if t.Failed() {
+			for line := range strings.Lines(p.out.String()) {
+				if !strings.Contains(line, `"msg":"request"`) {
+					t.Logf("process %d: %s", p.cmd.Process.Pid, line)
+				}
+			}
+		}
+	})
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.out.String(), `"msg":"serving"`); time.Sleep(5 * time.Millisecond) {
+		select {
+		case <-p.exited:
+			t.Fatalf("the program ended with %d instead of serving", p.cmd.ProcessState.ExitCode())
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the program does not serve")
+		}
+	}
+	return p
+}
+
+// passedCommand runs this program with files from descriptor 3 on.
+func passedCommand(dir string, env map[string]string, files []*os.File, args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Dir, cmd.ExtraFiles = dir, files
+	all := map[string]string{"TURNKEY_TEST_MAIN": "1", "HOME": dir, "PATH": os.Getenv("PATH"), "GORACE": "atexit_sleep_ms=0",
+		"ENV": "prod", "TLS_MODE": "files", "DOMAINS": "shop.test", "TLS_CERT_FILE": "certs/cert.pem", "TLS_KEY_FILE": "certs/key.pem",
+		"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "LISTEN_FDS": strconv.Itoa(len(files)), "SHUTDOWN_GRACE": "1s"}
+	maps.Copy(all, env)
+	for name, value := range all {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	return cmd
+}
+
+// checkPassed is the program's check, with files passed to it.
+func checkPassed(t *testing.T, env map[string]string, files ...*os.File) (output string, code int) {
+	t.Helper()
+	dir := t.TempDir()
+	issue(t, dir, "shop.test")
+	cmd := passedCommand(dir, env, files, "check")
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// again is the same once more.
+func (p *passed) again(t *testing.T) *passed {
+	t.Helper()
+	return startPassedIn(t, p.dir, p.env, p.sockets)
+}
+
+func (p *passed) stop(t *testing.T) {
+	t.Helper()
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.exited:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the program does not stop")
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit status %d, want 0", code)
+	}
+}
+
+// visit asks for url until ctx is done, each time on a new connection, and says how often that was answered.
+func (p *passed) visit(ctx context.Context, t *testing.T, url string) (answered int64) {
+	visitor := p.visitor()
+	for ctx.Err() == nil {
+		req, err := http.NewRequest("GET", url, nil)
+		if err != nil {
+			t.Error(err)
+			return answered
+		}
+		req.Host = "shop.test"
+		resp, err := visitor.Do(req)
+		if err != nil {
+			t.Errorf("a visitor was turned away: %v", err)
+			return answered
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != 200 {
+			t.Errorf("a visitor got %s, %v", resp.Status, err)
+		}
+		resp.Body.Close()
+		answered++
+		time.Sleep(time.Millisecond)
+	}
+	return answered
+}
+
+// inheritsNothing looks whether programs started from p would get one of its sockets: O_CLOEXEC is in fdinfo's flags.
+func (p *passed) inheritsNothing(t *testing.T) {
+	t.Helper()
+	dir := fmt.Sprintf("/proc/%d", p.cmd.Process.Pid)
+	fds, err := filepath.Glob(dir + "/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sockets := 0
+	for _, fd := range fds {
+		if target, _ := os.Readlink(fd); !strings.HasPrefix(target, "socket:") {
+			continue
+		}
+		info, err := os.ReadFile(filepath.Join(dir, "fdinfo", filepath.Base(fd)))
+		if err != nil {
+			continue // closed meanwhile
+		}
+		sockets++
+		for line := range strings.Lines(string(info)) {
+			if octal, ok := strings.CutPrefix(line, "flags:"); ok {
+				flags, err := strconv.ParseUint(strings.TrimSpace(octal), 8, 64)
+				if err != nil || flags&syscall.O_CLOEXEC == 0 {
+					t.Errorf("file descriptor %s would be inherited: flags %s", filepath.Base(fd), octal)
+				}
+			}
+		}
+	}
+	if sockets < len(p.sockets) {
+		t.Errorf("%d sockets are open, want %d at least", sockets, len(p.sockets))
+	}
+}
+
+// visitor trusts the site, and opens a connection for each request.
+func (p *passed) visitor() *http.Client {
+	roots := x509.NewCertPool()
+	root, _ := os.ReadFile(filepath.Join(p.dir, "certs", "ca.pem"))
+	roots.AppendCertsFromPEM(root)
+	return &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "shop.test"},
+	}}
+}
+
+func loopback(t *testing.T) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return ln
+}
+
+// pair is one port on both loopback addresses.
+func pair(t *testing.T) (v4, v6 net.Listener) {
+	t.Helper()
+	group, err := listen("localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listeners{https: group}.close() })
+	if len(group) != 2 {
+		t.Skip("no IPv6 here")
+	}
+	return group[0], group[1]
+}
+
+// file is a copy of a socket that can be passed on.
+func file(t *testing.T, socket any) *os.File {
+	t.Helper()
+	f, err := socket.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}

@@ -1,0 +1,118 @@
+package command
+
+import (
+	"bytes"
+	"crypto/tls"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// thirsty is an HTTP/2 client that asks for pages on many streams and takes in no byte of them.
+type thirsty struct {
+	*http2.Framer
+	most    uint32 // streams that the server announced
+	refused int
+}
+
+func openThirsty(t *testing.T, addr string, streams int) *thirsty {
+	t.Helper()
+	conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, ServerName: "shop.test", NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.Write([]byte(http2.ClientPreface))
+	c := &thirsty{Framer: http2.NewFramer(conn, conn)}
+	c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+	c.until(t, func(f http2.Frame) bool { s, ok := f.(*http2.SettingsFrame); return ok && s.IsAck() })
+	var header bytes.Buffer
+	encoder := hpack.NewEncoder(&header)
+	for i := range streams {
+		header.Reset()
+		for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "shop.test"}, {":path", "/"}} {
+			encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
+		}
+		err := c.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: header.Bytes(), EndHeaders: true,
+			EndStream: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	answered := 0
+	c.until(t, func(f http2.Frame) bool {
+		switch f.(type) {
+		case *http2.HeadersFrame:
+			answered++
+		case *http2.RSTStreamFrame:
+			c.refused++
+		}
+		return answered+c.refused == streams
+	})
+	return c
+}
+
+func (c *thirsty) until(t *testing.T, ok func(http2.Frame) bool) {
+	t.Helper()
+	for {
+		f, err := c.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, is := f.(*http2.SettingsFrame); is && !s.IsAck() {
+			c.most, _ = s.Value(http2.SettingMaxConcurrentStreams)
+			c.WriteSettingsAck()
+		}
+		if ok(f) {
+			return
+		}
+	}
+}
+
+// The test runs in a process of its own, whose memory no other test uses.
+func TestAClientThatTakesNothingInCostsLittle(t *testing.T) {
+	if os.Getenv("TURNKEY_TEST_ALONE") == "" {
+		t.Parallel()
+		cmd := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
+		cmd.Env = append(os.Environ(), "TURNKEY_TEST_ALONE=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for line := range strings.Lines(string(out)) {
+			if strings.Contains(line, "a connection") {
+				t.Log(strings.TrimSpace(line))
+			}
+		}
+		return
+	}
+	s := start(t, prod)
+	used := func() float64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapInuse+m.StackInuse) / (1 << 20)
+	}
+	openThirsty(t, s.https, 1) // what is made once
+	before := used()
+	const conns = 8
+	for range conns {
+		c := openThirsty(t, s.https, 250)
+		if c.most != maxStreams || c.refused != 250-maxStreams {
+			t.Errorf("%d streams announced, %d of 250 refused; want %d and %d", c.most, c.refused, maxStreams, 250-maxStreams)
+		}
+	}
+	each := (used() - before) / conns
+	t.Logf("%.1f MB a connection", each)
+	if each > 6 {
+		t.Errorf("%.1f MB a connection, want less than half of what 250 streams take", each)
+	}
+}
