@@ -9,45 +9,24 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"example.com/turnkey/app/devlink"
 )
 
 // child is one process of the site. It hears orders on its standard input; where sockets can be passed, it says there
 // in turn how it is.
 type child struct {
 	cmd    *exec.Cmd
-	link   link
+	link   *devlink.Parent
 	began  time.Time
 	failed string       // its own reason not to start
 	crash  bytes.Buffer // the runtime's last words
 }
 
-// order is one line to a child; app/dev.go reads it.
-type order struct {
-	Hello   *hello   `json:"hello,omitempty"`
-	Changed []string `json:"changed,omitempty"`
-	Problem *problem `json:"problem,omitempty"`
-	Stop    bool     `json:"stop,omitempty"`
-}
-
-type hello struct {
-	Again     bool              `json:"again"`     // another process serves, or has served, before this one
-	Addresses map[string]string `json:"addresses"` // settings from which the passed sockets were opened
-}
-
-// problem is why an edit does not show. The zero value says that it does.
-type problem struct {
-	Title string `json:"title"`
-	Text  string `json:"text"`
-}
-
-// report is one line from a child.
+// report is a report of a child, with the sockets that came with it.
 type report struct {
-	Ready     bool              `json:"ready"`
-	Sockets   []string          `json:"sockets"`
-	Addresses map[string]string `json:"addresses"`
-	Failed    string            `json:"failed"`
-
-	files []*os.File // the sockets themselves
+	devlink.Report
+	files []*os.File
 }
 
 // news is a report, or the end of a child.
@@ -65,8 +44,8 @@ type sockets struct {
 }
 
 // startChild starts binary, which takes over the sockets. What becomes of it is told to tell.
-func startChild(binary string, s sockets, again bool, p problem, tell chan<- news) (*child, error) {
-	ours, theirs, err := openLink()
+func startChild(binary string, s sockets, again bool, p devlink.Problem, tell chan<- news) (*child, error) {
+	ours, theirs, err := devlink.New()
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +62,9 @@ func startChild(binary string, s sockets, again bool, p problem, tell chan<- new
 		ours.Close()
 		return nil, err
 	}
-	c.send(order{Hello: &hello{again, s.addresses}})
-	if p != (problem{}) {
-		c.send(order{Problem: &p})
+	c.send(devlink.Order{Hello: &devlink.Hello{Again: again, Addresses: s.addresses}})
+	if p != (devlink.Problem{}) {
+		c.send(devlink.Order{Problem: &p})
 	}
 	go c.listen(tell)
 	return c, nil
@@ -102,12 +81,12 @@ func withoutSockets(env []string) (out []string) {
 
 // listen passes on what the child says, until it has ended.
 func (c *child) listen(tell chan<- news) {
-	if !passesSockets {
+	if !devlink.PassesSockets {
 		tell <- news{from: c, ready: &report{}}
 	}
-	c.link.each(func(line []byte, files []*os.File) {
+	c.link.Each(func(line []byte, files []*os.File) {
 		var r report
-		if json.Unmarshal(line, &r) != nil {
+		if json.Unmarshal(line, &r.Report) != nil {
 			if c.crash.Len() < 64<<10 {
 				c.crash.Write(line)
 			}
@@ -124,13 +103,10 @@ func (c *child) listen(tell chan<- news) {
 	tell <- news{from: c, ended: true}
 }
 
-// send is of no use to a child that has just ended, and that is told elsewhere.
-func (c *child) send(o order) {
-	if c == nil {
-		return
-	}
-	if line, err := json.Marshal(o); err == nil {
-		c.link.Write(append(line, '\n'))
+// send ignores errors: listen reports a child that has ended.
+func (c *child) send(o devlink.Order) {
+	if c != nil {
+		c.link.Send(o)
 	}
 }
 

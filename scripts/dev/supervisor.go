@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"example.com/turnkey/app/devlink"
 )
 
 // steady is how long a server has to have served for a crash to be worth another start without an edit.
@@ -34,7 +36,7 @@ type supervisor struct {
 	began     time.Time          // of the edit that is to be shown
 	what      string             // was done for it
 	ready     bool               // some server has been
-	problem   problem            // as the current child knows it
+	problem   devlink.Problem    // as the current child knows it
 	crashed   bool               // and it is a crash, which the next edit settles
 	stopping  bool
 	exitState int
@@ -89,11 +91,11 @@ func (s *supervisor) edited(files []string) {
 		}
 	}
 	if s.crashed {
-		s.trouble(problem{})
+		s.trouble(devlink.Problem{})
 	}
 	if len(pages) > 0 {
-		s.current.send(order{Changed: pages})
-		s.next.send(order{Changed: pages})
+		s.current.send(devlink.Order{Changed: pages})
+		s.next.send(devlink.Order{Changed: pages})
 	}
 	down := s.current == nil && s.next == nil
 	if most == page && !down {
@@ -127,12 +129,12 @@ func (s *supervisor) finished(b build) {
 		s.refuse("The build failed", b.out, 1)
 	case b.sum == s.serves && s.current != nil && !s.must:
 		if s.next != nil { // something else that is not wanted any more
-			s.next.send(order{Stop: true})
+			s.next.send(devlink.Order{Stop: true})
 			s.next = nil
 		}
-		if s.problem != (problem{}) {
+		if s.problem != (devlink.Problem{}) {
 			fmt.Println("  mended; nothing has changed")
-			s.trouble(problem{})
+			s.trouble(devlink.Problem{})
 		}
 	default:
 		s.starts = b.sum
@@ -143,16 +145,16 @@ func (s *supervisor) finished(b build) {
 // start starts the next process.
 func (s *supervisor) start() {
 	if s.next != nil { // it would be outdated
-		s.next.send(order{Stop: true})
+		s.next.send(devlink.Order{Stop: true})
 		s.next = nil
 	}
-	if !passesSockets && s.current != nil {
+	if !devlink.PassesSockets && s.current != nil {
 		s.due = true
-		s.current.send(order{Stop: true})
+		s.current.send(devlink.Order{Stop: true})
 		return
 	}
 	s.must = false
-	told := problem{}
+	told := devlink.Problem{}
 	if s.crashed {
 		told = s.problem
 	}
@@ -174,7 +176,7 @@ func (s *supervisor) serving(c *child, r *report) {
 		return
 	}
 	if s.current != nil {
-		s.current.send(order{Stop: true})
+		s.current.send(devlink.Order{Stop: true})
 	}
 	s.current, s.next, s.serves = c, nil, s.starts
 	for _, f := range s.sockets.files {
@@ -182,7 +184,7 @@ func (s *supervisor) serving(c *child, r *report) {
 	}
 	s.sockets = sockets{r.files, r.Sockets, r.Addresses}
 	if !s.crashed {
-		s.problem = problem{}
+		s.problem = devlink.Problem{}
 	}
 	if s.ready && s.what != "" {
 		fmt.Printf("  %s in %.1f s\n", s.what, time.Since(s.began).Seconds())
@@ -210,7 +212,7 @@ func (s *supervisor) ended(c *child) {
 	case c == s.current:
 		s.current = nil
 		s.crashed = true
-		s.problem = problem{"The server crashed", c.why()}
+		s.problem = devlink.Problem{Title: "The server crashed", Text: c.why()}
 		if time.Since(c.began) < steady {
 			s.refuse(s.problem.Title, s.problem.Text, c.status())
 			return
@@ -225,7 +227,7 @@ func (s *supervisor) refuse(title, text string, status int) {
 	switch {
 	case s.current != nil:
 		fmt.Fprintf(os.Stderr, "  %s; the one before keeps serving\n", strings.ToLower(title[:1])+title[1:])
-		s.trouble(problem{title, text})
+		s.trouble(devlink.Problem{Title: title, Text: text})
 	case s.person || s.ready:
 		fmt.Fprintf(os.Stderr, "  %s; waiting for an edit, or Ctrl-C\n", strings.ToLower(title[:1])+title[1:])
 	default:
@@ -234,9 +236,9 @@ func (s *supervisor) refuse(title, text string, status int) {
 }
 
 // trouble tells open pages.
-func (s *supervisor) trouble(p problem) {
+func (s *supervisor) trouble(p devlink.Problem) {
 	s.problem, s.crashed = p, false
-	s.current.send(order{Problem: &p})
+	s.current.send(devlink.Order{Problem: &p})
 }
 
 // stop ends everything, with a status if the children have no worse.
@@ -246,6 +248,6 @@ func (s *supervisor) stop(status int) {
 		s.cancel()
 	}
 	for c := range s.children {
-		c.link.part()
+		c.link.CloseWrite()
 	}
 }

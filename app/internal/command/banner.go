@@ -3,34 +3,34 @@ package command
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
 )
 
-// banner is what a person at a terminal reads first. Where logs are JSON nobody is there, and it becomes log lines.
+// banner is what a person at a terminal reads first. With LOG_FORMAT=json the same lines go to the log.
 type banner struct {
-	cfg   config
+	loaded
 	w     io.Writer
+	log   *slog.Logger
 	lines []string
 }
-
-func newBanner(cfg config, w io.Writer) *banner { return &banner{cfg: cfg, w: w} }
 
 // say adds a line.
 func (b *banner) say(line string) { b.lines = append(b.lines, line) }
 
-func (b *banner) print(s *server) {
-	urls := b.urls(s.ports())
-	if b.cfg.logJSON {
+func (b *banner) print() {
+	urls, env := b.urls(), pick(b.settings.Prod, "prod", "dev")
+	if b.settings.LogJSON {
 		for _, line := range b.lines {
-			s.log.Info(strings.Join(strings.Fields(line), " "))
+			b.log.Info(strings.Join(strings.Fields(line), " "))
 		}
-		s.log.Info("serving", "env", pick(b.cfg.prod, "prod", "dev"), "tls_mode", string(b.cfg.mode), "https", addresses(s.listeners.https),
-			"http", addresses(s.listeners.http), "admin", addresses(s.listeners.admin), "url", urls[0], "version", version())
+		b.log.Info("serving", "env", env, "tls_mode", string(b.settings.Mode), "https", b.ports.HTTPS.Addresses(),
+			"http", b.ports.HTTP.Addresses(), "admin", b.ports.Admin.Addresses(), "url", urls[0], "version", version())
 		return
 	}
-	fmt.Fprintf(b.w, "\n  %s  %s\n\n", project(), pick(b.cfg.prod, "prod", "dev"))
+	fmt.Fprintf(b.w, "\n  %s  %s\n\n", project(), env)
 	for _, line := range b.lines {
 		fmt.Fprintln(b.w, "  "+line)
 	}
@@ -44,37 +44,37 @@ func (b *banner) print(s *server) {
 }
 
 // urls are where to go, the main one first.
-func (b *banner) urls(p ports) []string {
+func (b *banner) urls() []string {
+	cfg, https, plain := b.settings, b.ports.HTTPS.Number(), b.ports.HTTP.Number()
 	host := "localhost"
-	if len(b.cfg.domains) > 0 {
-		host = b.cfg.domains[0]
+	if len(cfg.Domains) > 0 {
+		host = cfg.Domains[0]
 	}
-	if b.cfg.httpsAddr == "" {
-		if len(b.cfg.domains) > 0 {
-			return []string{"https://" + host + "   (the proxy's; it passes requests on to " + b.cfg.httpAddr + ")"}
+	if b.ports.HTTPS.Addr == "" {
+		if len(cfg.Domains) > 0 {
+			return []string{"https://" + host + "   (the proxy's; it passes requests on to " + b.ports.HTTP.Addr + ")"}
 		}
-		return []string{"http://" + net.JoinHostPort("localhost", strconv.Itoa(p.http)) + "   (for the proxy in front)"}
+		return []string{"http://" + net.JoinHostPort("localhost", strconv.Itoa(plain)) + "   (for the proxy in front)"}
 	}
 	at := func(host string) string {
-		if p.https == 443 {
+		if https == 443 {
 			return "https://" + host
 		}
-		return "https://" + net.JoinHostPort(host, strconv.Itoa(p.https))
+		return "https://" + net.JoinHostPort(host, strconv.Itoa(https))
 	}
 	urls := []string{at(host)}
-	if p.http != 0 {
-		urls[0] += fmt.Sprintf("   (plain http on port %d leads there)", p.http)
+	if plain != 0 {
+		urls[0] += fmt.Sprintf("   (plain http on port %d leads there)", plain)
 	}
-	if !b.cfg.prod {
-		urls = append(urls, at(b.cfg.project+".localhost")+"   (cookies and storage of its own)")
+	if !cfg.Prod {
+		urls = append(urls, at(cfg.Project+".localhost")+"   (cookies and storage of its own)")
 	}
 	return urls
 }
 
-func addresses(group []net.Listener) string {
-	var out []string
-	for _, ln := range group {
-		out = append(out, ln.Addr().String())
+func pick[T any](cond bool, yes, no T) T {
+	if cond {
+		return yes
 	}
-	return strings.Join(out, " ")
+	return no
 }

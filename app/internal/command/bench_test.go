@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -26,8 +25,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/internal/logs"
 	"example.com/turnkey/middleware"
-	"example.com/turnkey/tlsconfig"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
@@ -81,20 +80,8 @@ func serveBench(kind string) {
 	var h http.Handler
 	switch kind {
 	case "chain":
-		cfg, _, faults := loadConfig(func(k string) (string, bool) {
-			v := map[string]string{"ENV": "prod", "TLS_MODE": "files", "TLS_CERT_FILE": "cert.pem", "TLS_KEY_FILE": "key.pem", "DOMAINS": "shop.test"}[k]
-			return v, v != ""
-		}, "turnkey")
-		if len(faults) > 0 {
-			log.Fatal(faultList(faults))
-		}
-		out := newLogWriter(os.Stdout)
-		router, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), testSite().Files, false, ports{}, noError(benchRoutes), newLogger(cfg, out))
-		check(err)
-		source, err := tlsconfig.New(cfg.tlsOptions(slog.Default(), nil))
-		check(err)
-		s := &server{}
-		h = s.counted(source.HTTPHandler(router))
+		h = handlerOf(&fatal{}, map[string]string{"ENV": "prod", "TLS_MODE": "files", "TLS_CERT_FILE": "cert.pem", "TLS_KEY_FILE": "key.pem",
+			"DOMAINS": "shop.test"}, siteWith(benchRoutes), logs.NewWriter(os.Stdout))
 	default:
 		r := gin.New()
 		if kind == "default" {
@@ -117,9 +104,14 @@ func serveBench(kind string) {
 		fmt.Fprint(w, u.Utime.Nano()+u.Stime.Nano())
 	}))
 	fmt.Fprintln(os.Stderr, ln.Addr(), usage.Addr())
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: idleTimeout}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
 	log.Fatal(srv.Serve(ln))
 }
+
+// fatal is a testing.TB of a process that runs no test.
+type fatal struct{ testing.TB }
+
+func (*fatal) Fatal(args ...any) { log.Fatal(args...) }
 
 type benchTarget struct {
 	addr, usage string

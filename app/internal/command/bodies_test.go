@@ -22,21 +22,17 @@ func TestABodyLimitOrTypeForNoRouteStopsTheStart(t *testing.T) {
 	var out bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a site that starts would serve until then
 	defer cancel()
-	code := run(ctx, program{
-		site: kit.Site{
-			Files: testSite().Files,
-			Routes: func(r *gin.Engine, _ kit.Server) error {
-				r.POST("/api/pictures", func(*gin.Context) {})
-				r.POST("/feed", func(*gin.Context) {})
-				r.POST("/shops/:shop/picture", func(*gin.Context) {})
-				return nil
-			},
-			BodyLimits: map[string]int64{"/api/picture": 20 << 20, "/shops/*/picture": 1, "/nowhere": 1, "/api/pictures": 2},
-			BodyTypes:  map[string][]string{"/feeed": {"application/xml"}, "/feed": {"application/xml"}},
+	code := Main(ctx, kit.Site{
+		Files: testSite().Files,
+		Routes: func(r *gin.Engine, _ kit.Server) error {
+			r.POST("/api/pictures", func(*gin.Context) {})
+			r.POST("/feed", func(*gin.Context) {})
+			r.POST("/shops/:shop/picture", func(*gin.Context) {})
+			return nil
 		},
-		lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok },
-		stdout: &out, stderr: &out,
-	})
+		BodyLimits: map[string]int64{"/api/picture": 20 << 20, "/shops/*/picture": 1, "/nowhere": 1, "/api/pictures": 2},
+		BodyTypes:  map[string][]string{"/feeed": {"application/xml"}, "/feed": {"application/xml"}},
+	}, World{Lookup: lookupIn(env), Stdout: &out, Stderr: &out})
 	if code != 1 || !strings.Contains(out.String(), "4 things are wrong; nothing was started") {
 		t.Errorf("exit status %d:\n%s", code, &out)
 	}

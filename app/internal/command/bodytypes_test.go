@@ -23,7 +23,6 @@ import (
 	"github.com/gin-gonic/gin/binding"
 
 	"example.com/turnkey/app/kit"
-	"example.com/turnkey/middleware"
 )
 
 // feeds are routes that ask for types of bodies beside JSON and forms.
@@ -402,14 +401,7 @@ func FuzzRequestInput(f *testing.F) {
 			f.Add([]byte(body), kind)
 		}
 	}
-	cfg, _, _ := loadConfig(func(k string) (string, bool) {
-		v := map[string]string{"ENV": "prod", "DOMAINS": "shop.test"}[k]
-		return v, v != ""
-	}, "turnkey")
-	handler, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), testSite().Files, false, ports{}, noError(inputRoutes), newLogger(cfg, io.Discard))
-	if err != nil {
-		f.Fatal(err)
-	}
+	handler := handlerOf(f, map[string]string{"ENV": "prod", "DOMAINS": "shop.test"}, siteWith(inputRoutes), io.Discard)
 	f.Fuzz(func(t *testing.T, body []byte, kind byte) {
 		media := []string{"application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=x"}[kind%3]
 		for _, path := range []string{"/test-bind", "/test-should-bind"} {

@@ -8,62 +8,63 @@ import (
 	"strings"
 	"time"
 
+	"example.com/turnkey/app/internal/ports"
+	"example.com/turnkey/app/settings"
 	"example.com/turnkey/tlsconfig"
 )
 
 // check reports every fault that can be known without serving, or what would be served.
-func check(cfg config, faults []fault, out io.Writer) error {
-	options := cfg.tlsOptions(slog.Default(), nil)
-	faults = andThen(faults, tlsconfig.Check(options))
+func check(l loaded, out io.Writer) error {
+	options := l.tlsOptions(slog.Default())
+	faults := l.faults.AndThen(tlsconfig.Check(options))
 	storeFaults, notes := tlsconfig.CheckStore(options)
-	listeners, moved, listenFaults := listenAll(cfg)
-	listeners.close()
-	running, listenFaults := ownPorts(listenFaults)
-	// Notes come first: beside a server that runs, what it was told is what one looks for.
+	moved, portFaults := l.ports.Open()
+	l.ports.Close()
+	running, busy := ownPorts(portFaults)
+	// Notes come first: beside a server that runs, its own notes are what an operator looks for.
 	if len(storeFaults) == 0 { // Notes reads the store
 		notes = append(notes, tlsconfig.Notes(options)...)
 	}
-	for _, w := range slices.Concat(cfg.warnings, moved, running, notes) {
+	for _, w := range slices.Concat(l.warnings, moved, running, notes) {
 		fmt.Fprintln(out, "note:", w)
 	}
-	if faults = slices.Concat(faults, storeFaults, listenFaults); len(faults) > 0 {
-		return faultList(faults)
+	if faults = slices.Concat(faults, storeFaults, busy); len(faults) > 0 {
+		return faults
 	}
-	cfg.print(out)
+	l.print(out)
 	fmt.Fprintln(out, "everything is in order")
 	return nil
 }
 
-// ownPorts takes ports on which this very program listens already out of the faults.
-func ownPorts(faults []fault) (notes []string, others []fault) {
-	name := project()
-	name = name[:min(len(name), 15)] // as Linux keeps it
+// ownPorts returns notes for ports on which this very program already listens, and the faults of all others.
+func ownPorts(faults []ports.Fault) (notes []string, others settings.Faults) {
 	for _, f := range faults {
-		if by, ok := strings.CutPrefix(f.Problem, portInUse); ok && strings.HasPrefix(by, name+" (pid ") {
-			notes = append(notes, fmt.Sprintf("%s=%s: %s serves there", f.Setting, f.Value, by))
+		if f.Owner.Is(project()) {
+			notes = append(notes, fmt.Sprintf("%s=%s: %s serves there", f.Setting, f.Value, f.Owner))
 			continue
 		}
-		others = append(others, f)
+		others = append(others, f.Fault)
 	}
 	return notes, others
 }
 
 // print shows the settings in force. It holds no secret.
-func (c config) print(w io.Writer) {
+func (l loaded) print(w io.Writer) {
 	row := func(name string, value any) { fmt.Fprintf(w, "  %-12s %v\n", name, value) }
-	row("env", pick(c.prod, "prod", "dev"))
-	row("tls mode", c.mode)
-	row("hosts", pick(len(c.hosts) == 0, "any", strings.Join(c.hosts, ", ")))
-	row("https", pick(c.httpsAddr == "", "off", c.httpsAddr))
-	row("http", pick(c.httpAddr == "", "off", c.httpAddr))
-	switch c.mode {
+	cfg := l.settings
+	row("env", pick(cfg.Prod, "prod", "dev"))
+	row("tls mode", cfg.Mode)
+	row("hosts", pick(len(l.hosts) == 0, "any", strings.Join(l.hosts, ", ")))
+	row("https", pick(l.ports.HTTPS.Addr == "", "off", l.ports.HTTPS.Addr))
+	row("http", pick(l.ports.HTTP.Addr == "", "off", l.ports.HTTP.Addr))
+	switch cfg.Mode {
 	case tlsconfig.ACME:
-		row("directory", tlsconfig.Redacted(c.acmeDirectory))
-		row("cache", tlsconfig.Redacted(c.acmeCache))
+		row("directory", tlsconfig.Redacted(cfg.ACMEDirectory))
+		row("cache", tlsconfig.Redacted(cfg.ACMECache))
 	case tlsconfig.Files, tlsconfig.Local:
-		row("certificate", strings.Join(c.certFiles, ", "))
+		row("certificate", strings.Join(cfg.CertFiles, ", "))
 	}
-	row("hsts", pick(c.hsts == "", "none", c.hsts))
-	row("admin", pick(c.adminAddr == "", "off", c.adminAddr))
-	row("grace", c.shutdownGrace.Round(time.Millisecond))
+	row("hsts", pick(cfg.HSTS == "", "none", cfg.HSTS))
+	row("admin", pick(l.ports.Admin.Addr == "", "off", l.ports.Admin.Addr))
+	row("grace", cfg.ShutdownGrace.Round(time.Millisecond))
 }

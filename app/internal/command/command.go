@@ -1,4 +1,9 @@
-// Package command is the program: its commands, and the way from the environment to a server that serves.
+// Package command is the program: its commands, and the way from the environment to a server.
+//
+//	bin/NAME              serve
+//	bin/NAME check        check settings and certificates, then exit: 0 or 1
+//	bin/NAME healthcheck  ask the server that runs with these settings whether it is ready: 0 or 1
+//	bin/NAME version      print the version
 package command
 
 import (
@@ -8,12 +13,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path"
-	"runtime/debug"
-	"slices"
 	"syscall"
 
 	"example.com/turnkey/app/kit"
+	"example.com/turnkey/app/settings"
 )
 
 // Run runs a site with the arguments, the environment, the signals and the output of this process. It returns the exit status.
@@ -34,9 +37,9 @@ func Run(site kit.Site) int {
 	if len(os.Args) < 2 || os.Args[1] == "serve" {
 		outliveReaders()
 	}
-	dotenv := loadDotenv(".env")
-	return run(ctx, program{
-		site: site, args: os.Args[1:], lookup: os.LookupEnv, dotenv: dotenv, reload: reload, stdout: os.Stdout, stderr: os.Stderr,
+	return Main(ctx, site, World{
+		Args: os.Args[1:], Dotenv: settings.LoadDotenv(".env"), Lookup: os.LookupEnv,
+		Reload: reload, Stdout: os.Stdout, Stderr: os.Stderr,
 	})
 }
 
@@ -47,88 +50,50 @@ func Run(site kit.Site) int {
 // Other commands only print, so SIGPIPE ends them, as in `bin/NAME check | head`.
 func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// program is everything that run takes from the world.
-type program struct {
-	site           kit.Site
-	args           []string
-	lookup         func(string) (string, bool)
-	dotenv         dotenv
-	reload         <-chan os.Signal
-	stdout, stderr io.Writer
+// World is everything that Main takes from outside the site.
+type World struct {
+	Args           []string                    // without the program's name; none: serve
+	Lookup         func(string) (string, bool) // the environment, with .env
+	Dotenv         settings.Dotenv             // what was found in .env
+	Reload         <-chan os.Signal            // each signal makes the server read certificates and names again
+	Stdout, Stderr io.Writer
 }
 
-// run is the whole program; its result is the exit status.
-func run(ctx context.Context, p program) int {
+// Main runs one command until it is done or ctx ends. It returns the exit status.
+func Main(ctx context.Context, site kit.Site, w World) int {
 	command := "serve"
-	if len(p.args) > 0 {
-		command = p.args[0]
+	if len(w.Args) > 0 {
+		command = w.Args[0]
 	}
-	if command == "version" && len(p.args) == 1 {
-		fmt.Fprintln(p.stdout, version())
+	switch {
+	case command == "version" && len(w.Args) == 1:
+		fmt.Fprintln(w.Stdout, version())
 		return 0
-	}
-	if command == "doctor" {
-		fmt.Fprintf(p.stderr, "%s: the doctor is a program of its own → bin/doctor https://example.com; make build writes it, "+
+	case command == "doctor":
+		fmt.Fprintf(w.Stderr, "%s: the doctor is a program of its own → bin/doctor https://example.com; make build writes it, "+
 			"and in the project: make doctor SITE=https://example.com\n", project())
 		return 2
-	}
-	if len(p.args) > 1 || command != "serve" && command != "check" && command != "healthcheck" {
-		fmt.Fprintf(p.stderr, "usage: %s [serve | check | healthcheck | version]\n", project())
+	case len(w.Args) > 1 || command != "serve" && command != "check" && command != "healthcheck":
+		fmt.Fprintf(w.Stderr, "usage: %s [serve | check | healthcheck | version]\n", project())
 		return 2
 	}
-
-	cfg, names, faults := loadConfig(p.lookup, project())
-	cfg.names = cfg.namesWith(p.dotenv)
-	cfg.bodies = bodies{p.site.BodyLimits, p.site.BodyTypes}
-	ctx = joinDev(ctx, &cfg, p.lookup)
-	cfg, unfit := cfg.withPassedSockets(p.lookup)
-	faults = slices.Concat(p.dotenv.faults(names), faults, unfit)
+	l := load(w)
 	var err error
 	switch command {
 	case "check":
-		err = check(cfg, faults, p.stdout)
+		err = check(l, w.Stdout)
 	case "healthcheck":
-		err = healthcheck(ctx, cfg, faults)
+		err = healthcheck(ctx, l)
 	default:
-		err = serve(ctx, cfg, faults, p)
+		err = serve(ctx, l, site, w)
 	}
-	if err != nil {
-		var list faultList
-		if errors.As(err, &list) {
-			list.print(p.stderr)
-		} else {
-			fmt.Fprintf(p.stderr, "%s: %v\n", project(), err)
-		}
-		return 1
+	if err == nil {
+		return 0
 	}
-	return 0
-}
-
-// project is the last element of the module's path, so that a rename changes it in one place.
-func project() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
-		return path.Base(info.Main.Path)
+	if faults, ok := errors.AsType[settings.Faults](err); ok {
+		faults.Print(w.Stderr, project())
+	} else {
+		fmt.Fprintf(w.Stderr, "%s: %v\n", project(), err)
 	}
-	return "site"
-}
-
-// version is what the go command stamped into the binary.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return project() + " unknown"
-	}
-	v := info.Main.Version
-	if v == "" || v == "(devel)" {
-		v = "development"
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				v += " " + s.Value[:min(12, len(s.Value))]
-			}
-			if s.Key == "vcs.modified" && s.Value == "true" {
-				v += " (modified)"
-			}
-		}
-	}
-	return fmt.Sprintf("%s %s %s", project(), v, info.GoVersion)
+	return 1
 }

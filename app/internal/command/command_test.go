@@ -16,7 +16,7 @@ func TestWhatIsNoCommandIsToldWhatIs(t *testing.T) {
 		"start":                      "[serve | check | healthcheck | version]\n",
 	} {
 		var out, errs bytes.Buffer
-		code := run(t.Context(), program{args: strings.Fields(command), stdout: &out, stderr: &errs})
+		code := Main(t.Context(), testSite(), World{Args: strings.Fields(command), Stdout: &out, Stderr: &errs})
 		if code != 2 || out.Len() > 0 || !strings.Contains(errs.String(), want) {
 			t.Errorf("%s: exit status %d, %q, %q, want 2 and %q", command, code, out.String(), errs.String(), want)
 		}

@@ -8,14 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -204,129 +201,5 @@ func TestIdleConnectionsMakeRoomForNewVisitors(t *testing.T) {
 				t.Errorf("%d log lines besides requests, want a few", lines)
 			}
 		})
-	}
-}
-
-// later is when connections that became idle at the epoch have had their handshakeTime.
-const later = int64(2 * handshakeTime)
-
-// In a flood a visitor is shaking hands when many others came before and after; all get the same time for it.
-func TestAYoungConnectionHasTimeToShakeHands(t *testing.T) {
-	t.Parallel()
-	var c conns
-	near, far := net.Pipe()
-	defer far.Close()
-	it := &conn{}
-	it.idleSince.Store(later)
-	c.byConn.Store(near, it)
-	for _, after := range []time.Duration{0, handshakeTime - 1} {
-		if n, wait := c.closeIdle(later + int64(after)); n != 0 || wait != handshakeTime-after {
-			t.Errorf("after %s %d were closed, to wait %s; want none, and the rest of %s", after, n, wait, handshakeTime)
-		}
-	}
-	if n, wait := c.closeIdle(later + int64(handshakeTime)); n != 1 || wait != 0 {
-		t.Errorf("after %s %d were closed, to wait %s; want 1", handshakeTime, n, wait)
-	}
-}
-
-// The longest idle goes first, and one that is used stays.
-func TestTheLongestIdleIsClosedFirst(t *testing.T) {
-	t.Parallel()
-	var c conns
-	var peers []net.Conn
-	for i := range 10 {
-		near, far := net.Pipe()
-		peers = append(peers, far)
-		it := &conn{accepted: time.Now()}
-		it.idleSince.Store(int64(10 - i)) // the last came first
-		c.byConn.Store(near, it)
-		if i == 9 {
-			it.setState(http.StateActive)
-		}
-	}
-	for closedBefore := range 9 {
-		if n, _ := c.closeIdle(later); n != 1 {
-			t.Fatalf("%d closed, want 1", n)
-		}
-		peer := peers[8-closedBefore]
-		peer.SetReadDeadline(time.Now().Add(time.Second))
-		if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
-			t.Errorf("connection %d was not closed in its turn: %v", 8-closedBefore, err)
-		}
-	}
-	if n, _ := c.closeIdle(later); n != 0 {
-		t.Errorf("a connection with a request in flight was closed")
-	}
-}
-
-// tls.Conn.Close waits for 5 seconds until the client has read the last alert. Accept must not: it closes idle connections.
-func TestAClientThatReadsNothingDoesNotDelayItsClosing(t *testing.T) {
-	t.Parallel()
-	cert := clientOf(t, filepath.Join(t.TempDir(), "ca.pem"))
-	synctest.Test(t, func(t *testing.T) {
-		near, far := net.Pipe()
-		defer far.Close()
-		server := tls.Server(near, &tls.Config{Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true})
-		go tls.Client(far, &tls.Config{InsecureSkipVerify: true}).Handshake()
-		if err := server.Handshake(); err != nil {
-			t.Fatal(err)
-		}
-		var c conns
-		it := &conn{}
-		it.idleSince.Store(1)
-		c.byConn.Store(server, it)
-		begin := time.Now()
-		if n, _ := c.closeIdle(later); n != 1 || time.Since(begin) > 0 {
-			t.Errorf("%d closed after %s, want 1 at once", n, time.Since(begin))
-		}
-	})
-}
-
-// Connections that were closed a moment ago still have their descriptors, so Accept counts them before it closes more.
-func TestAcceptCountsConnectionsThatAreStillClosing(t *testing.T) {
-	t.Parallel()
-	var c conns
-	var srv http.Server
-	c.watch(&srv)
-	var idle []net.Conn
-	for range 3 {
-		near, far := net.Pipe()
-		t.Cleanup(func() { far.Close() })
-		srv.ConnContext(t.Context(), near)
-		idle = append(idle, near)
-	}
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer inner.Close()
-	d := &descriptors{conns: &c, most: 1} // every descriptor is too near the limit
-	ln := d.listener(inner)
-	accept := func() {
-		client, err := net.Dial("tcp", inner.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		conn, err := ln.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn.Close()
-	}
-	const many = 1 << 30 // more than there can be descriptors
-	c.closing.Store(many)
-	if accept(); d.closed.Load() != 0 {
-		t.Errorf("%d closed while enough others are closing, want none", d.closed.Load())
-	}
-	c.closing.Store(0)
-	if accept(); d.closed.Load() != 1 || c.closing.Load() != 1 {
-		t.Errorf("%d closed and %d closing, want 1 and 1", d.closed.Load(), c.closing.Load())
-	}
-	for _, conn := range idle {
-		srv.ConnState(conn, http.StateClosed)
-	}
-	if n := c.closing.Load(); n != 0 {
-		t.Errorf("%d are closing after net/http reported the end of all, want 0", n)
 	}
 }

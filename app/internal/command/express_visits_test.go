@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"io"
 	"io/fs"
-	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -24,7 +23,9 @@ import (
 	"github.com/gin-gonic/gin"
 	"golang.org/x/net/websocket"
 
-	"example.com/turnkey/middleware"
+	"example.com/turnkey/app/internal/pages"
+	"example.com/turnkey/app/kit"
+	"example.com/turnkey/app/settings"
 )
 
 // expressVisits has what every row promises, by its left side.
@@ -149,9 +150,7 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 		"dotenv, process.env.STRIPE_KEY": func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), ".env")
 			os.WriteFile(file, []byte("STRIPE_KEY=sk_test_1\n"), 0o600)
-			if d := loadDotenv(file); len(d.broken) > 0 {
-				t.Error(d.broken)
-			}
+			settings.LoadDotenv(file)
 			defer os.Unsetenv("STRIPE_KEY")
 			gets("GET", "/env", "", nil, 200, "sk_test_1")(t)
 		},
@@ -224,31 +223,15 @@ func expressProxy(t *testing.T) {
 	}
 }
 
-func expressViewCache(t *testing.T) {
-	files := fstest.MapFS{"templates/a.html": {Data: []byte(`{{define "a"}}one{{end}}`)}}
-	for _, live := range []bool{true, false} {
-		files["templates/a.html"] = &fstest.MapFile{Data: []byte(`{{define "a"}}one{{end}}`)}
-		r, err := newRenderer(files, nil, live)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files["templates/a.html"] = &fstest.MapFile{Data: []byte(`{{define "a"}}two{{end}}`)}
-		w := httptest.NewRecorder()
-		if err := r.Instance("a", nil).Render(w); err != nil || w.Body.String() != pick(live, "two", "one") {
-			t.Errorf("live %v: after an edit got %q %v", live, w.Body, err)
-		}
-	}
-}
-
 // expressServer is the whole chain on a socket, with the pages of these tests and one of a single-page app.
 func expressServer(t *testing.T, routes func(*gin.Engine)) *httptest.Server {
 	t.Helper()
-	pages := testSite().Files
+	own := testSite().Files
 	files := fstest.MapFS{"templates/app.html": {Data: []byte(`{{define "app"}}<!doctype html><title>app</title>{{end}}`)}}
-	err := fs.WalkDir(pages, ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(own, ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			var data []byte
-			data, err = fs.ReadFile(pages, name)
+			data, err = fs.ReadFile(own, name)
 			files[name] = &fstest.MapFile{Data: data}
 		}
 		return err
@@ -256,17 +239,15 @@ func expressServer(t *testing.T, routes func(*gin.Engine)) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, _, faults := loadConfig(func(k string) (string, bool) {
-		v := map[string]string{"ENV": "prod", "DOMAINS": "example.com"}[k]
-		return v, v != ""
-	}, "turnkey")
-	if len(faults) > 0 {
-		t.Fatal(faultList(faults))
-	}
-	router, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, false, ports{}, noError(routes), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	site := siteWith(routes)
+	site.Files = files
+	return expressServerOf(t, site)
+}
+
+// expressServerOf is a site's whole chain on a socket, by a server that gives a request 200 ms.
+func expressServerOf(t *testing.T, site kit.Site) *httptest.Server {
+	t.Helper()
+	router := handlerOf(t, map[string]string{"ENV": "prod", "DOMAINS": "example.com"}, site, io.Discard)
 	srv := httptest.NewUnstartedServer(router)
 	srv.Config.ReadTimeout, srv.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
 	srv.EnableHTTP2 = true
@@ -363,6 +344,22 @@ func expressWebSocket(t *testing.T) {
 		resp.Body.Close()
 		if resp.ProtoMajor != 2 || resp.StatusCode != 403 {
 			t.Errorf("%s from %q got %d, want 403 over HTTP/2", resp.Proto, origin, resp.StatusCode)
+		}
+	}
+}
+
+func expressViewCache(t *testing.T) {
+	files := fstest.MapFS{"static/a.txt": {}, "templates/a.html": {Data: []byte(`{{define "a"}}one{{end}}`)}}
+	for _, live := range []bool{true, false} {
+		files["templates/a.html"] = &fstest.MapFile{Data: []byte(`{{define "a"}}one{{end}}`)}
+		p, err := pages.New(pages.Options{Files: files, Live: live})
+		if err != nil {
+			t.Fatal(err)
+		}
+		files["templates/a.html"] = &fstest.MapFile{Data: []byte(`{{define "a"}}two{{end}}`)}
+		w := httptest.NewRecorder()
+		if err := p.Renderer().Instance("a", nil).Render(w); err != nil || w.Body.String() != map[bool]string{true: "two", false: "one"}[live] {
+			t.Errorf("live %v: after an edit got %q %v", live, w.Body, err)
 		}
 	}
 }

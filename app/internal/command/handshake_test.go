@@ -157,51 +157,6 @@ func TestEachConnectionHasItsOwnHandshake(t *testing.T) {
 	}
 }
 
-// A source that has a configuration of its own for some hellos keeps it.
-func TestASourceStillChoosesItsConfiguration(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	issue(t, dir, "shop.test")
-	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "certs", "cert.pem"), filepath.Join(dir, "certs", "key.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }
-	config := remember(&tls.Config{
-		GetCertificate: get, NextProtos: []string{"h2", "special"},
-		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			if slices.Contains(hello.SupportedProtos, "special") {
-				return &tls.Config{GetCertificate: get, NextProtos: []string{"special"}, MaxVersion: tls.VersionTLS12}, nil
-			}
-			return nil, nil
-		},
-	})
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() { conn.(*tls.Conn).Handshake(); conn.Close() }()
-		}
-	}()
-	for proto, version := range map[string]uint16{"special": tls.VersionTLS12, "h2": tls.VersionTLS13} {
-		conn, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{proto}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := conn.ConnectionState(); got.NegotiatedProtocol != proto || got.Version != version {
-			t.Errorf("%s got %s over %s, want %s", proto, got.NegotiatedProtocol, tls.VersionName(got.Version), tls.VersionName(version))
-		}
-		conn.Close()
-	}
-}
-
 // A renewal while a connection lives changes what the next one is shown, not what this one was.
 func TestAConnectionRemembersTheCertificateItWasShown(t *testing.T) {
 	t.Parallel()

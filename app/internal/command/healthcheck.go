@@ -12,13 +12,13 @@ import (
 
 // healthcheck asks the server that runs with the same settings on this machine for /readyz, for containers whose
 // image has no curl.
-func healthcheck(ctx context.Context, cfg config, faults []fault) error {
-	if len(faults) > 0 {
-		return faultList(faults)
+func healthcheck(ctx context.Context, l loaded) error {
+	if len(l.faults) > 0 {
+		return l.faults
 	}
-	scheme, addr := "https", cfg.httpsAddr
-	if cfg.httpAddr != "" { // no handshake needed: probes are answered on both
-		scheme, addr = "http", cfg.httpAddr
+	scheme, addr := "https", l.ports.HTTPS.Addr
+	if l.ports.HTTP.Addr != "" { // no handshake needed: probes are answered on both
+		scheme, addr = "http", l.ports.HTTP.Addr
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -35,9 +35,9 @@ func healthcheck(ctx context.Context, cfg config, faults []fault) error {
 	}
 	transport := &http.Transport{
 		// This asks whether our own process on this machine answers; whom its certificate names is no matter.
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: serverName(cfg)},
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: serverName(l.hosts)},
 	}
-	if scheme == "https" && cfg.clientCAFile != "" {
+	if scheme == "https" && l.settings.ClientCAFile != "" {
 		// Without a client certificate nothing can be asked; that it shakes hands is what can be seen.
 		conn, err := (&tls.Dialer{Config: transport.TLSClientConfig}).DialContext(ctx, "tcp", net.JoinHostPort(host, port))
 		if err != nil {
@@ -56,9 +56,9 @@ func healthcheck(ctx context.Context, cfg config, faults []fault) error {
 	return nil
 }
 
-// serverName is one that the server has a certificate for.
-func serverName(cfg config) string {
-	for _, h := range cfg.hosts {
+// serverName returns a name that the server has a certificate for.
+func serverName(hosts []string) string {
+	for _, h := range hosts {
 		if !strings.HasPrefix(h, "*.") && net.ParseIP(h) == nil {
 			return h
 		}

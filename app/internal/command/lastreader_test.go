@@ -69,10 +69,10 @@ func TestTheSiteOutlivesItsLogsReader(t *testing.T) {
 					t.Fatalf("no answer once the reader has gone: %v", err)
 				}
 				resp.Body.Close()
-				time.Sleep(2 * logDelay)
+				time.Sleep(2 * writeDelay)
 			}
 			cmd.Process.Signal(syscall.SIGHUP)
-			time.Sleep(2 * logDelay)
+			time.Sleep(2 * writeDelay)
 			select {
 			case <-ended:
 				t.Fatalf("the program ended: %v", cmd.ProcessState)

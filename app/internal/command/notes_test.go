@@ -11,8 +11,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/gin-gonic/gin"
-
 	"example.com/turnkey/handlers"
 )
 
@@ -271,7 +269,7 @@ func TestANoteAppearsInTheVisitorsOtherTabs(t *testing.T) {
 // The server of this test gives a request 200 ms.
 func TestAStreamOfNotesOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
-	srv := expressServer(t, func(r *gin.Engine) { handlers.Site.Routes(r, noServer{}) })
+	srv := expressServerOf(t, handlers.Site)
 	h2 := srv.Client().Transport.(*http.Transport)
 	for name, transport := range map[string]*http.Transport{"h2": h2, "http/1.1": onlyHTTP1(h2)} {
 		t.Run(name, func(t *testing.T) {

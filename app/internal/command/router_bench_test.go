@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	"github.com/gin-gonic/gin"
-
-	"example.com/turnkey/middleware"
 )
 
 // discard is a ResponseWriter that costs next to nothing.
@@ -32,7 +30,6 @@ func benchAnswer(c *gin.Context) {
 }
 
 func benchRoutes(r *gin.Engine) {
-	testRoutes(r, noServer{})
 	r.GET("/bench", benchAnswer)
 }
 
@@ -41,14 +38,7 @@ func BenchmarkRouter(b *testing.B) {
 	gin.SetMode(gin.ReleaseMode)
 	bare := gin.New()
 	bare.GET("/bench", benchAnswer)
-	cfg, _, _ := loadConfig(func(k string) (string, bool) {
-		v := map[string]string{"ENV": "prod", "DOMAINS": "shop.test"}[k]
-		return v, v != ""
-	}, "turnkey")
-	chain, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), testSite().Files, false, ports{}, noError(benchRoutes), newLogger(cfg, io.Discard))
-	if err != nil {
-		b.Fatal(err)
-	}
+	chain := handlerOf(b, map[string]string{"ENV": "prod", "DOMAINS": "shop.test"}, siteWith(benchRoutes), io.Discard)
 	for _, bench := range []struct {
 		name string
 		h    http.Handler

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -17,7 +18,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/app/kit"
-	"example.com/turnkey/middleware"
 )
 
 // faulty routes do what handlers should not.
@@ -361,14 +361,14 @@ func TestRequestID(t *testing.T) {
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, faulty)
-	if resp, body := s.do("POST", "https://shop.test/echo", strings.Repeat("x", bodyLimit)); resp.StatusCode != 200 || body != "1048576" {
+	if resp, body := s.do("POST", "https://shop.test/echo", strings.Repeat("x", maxBody)); resp.StatusCode != 200 || body != "1048576" {
 		t.Errorf("a body at the limit got %d %s, want 200", resp.StatusCode, body)
 	}
-	if resp, body := s.do("POST", "https://shop.test/echo", strings.Repeat("x", bodyLimit+1)); resp.StatusCode != 413 || !strings.Contains(body, `"status":413`) {
+	if resp, body := s.do("POST", "https://shop.test/echo", strings.Repeat("x", maxBody+1)); resp.StatusCode != 413 || !strings.Contains(body, `"status":413`) {
 		t.Errorf("a body over the limit got %d %s, want 413 through the error path", resp.StatusCode, body)
 	}
 	// Without an announced length only the reader finds out.
-	req, _ := http.NewRequest("POST", "https://shop.test/echo", io.MultiReader(strings.NewReader(strings.Repeat("x", bodyLimit)), strings.NewReader("x")))
+	req, _ := http.NewRequest("POST", "https://shop.test/echo", io.MultiReader(strings.NewReader(strings.Repeat("x", maxBody)), strings.NewReader("x")))
 	resp, err := s.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -387,7 +387,7 @@ func TestHeaderLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: shop.test\r\nX-Long: %s\r\n\r\n", strings.Repeat("a", maxHeaderBytes+8192))
+	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: shop.test\r\nX-Long: %s\r\n\r\n", strings.Repeat("a", maxHeader+8192))
 	line, _ := bufio.NewReader(conn).ReadString('\n')
 	if !strings.Contains(line, "431") {
 		t.Errorf("got %q, want 431", line)
@@ -443,13 +443,17 @@ func TestAnErrorIsToldWithoutAPageForIt(t *testing.T) {
 			t.Errorf("%s got %s %q, want %q in plain text", path, resp.Header.Get("Content-Type"), got, want)
 		}
 	}
+}
 
-	files := fstest.MapFS{"static/style.css": {}, "templates/layout.html": {Data: []byte(`{{define "header"}}{{if}}{{end}}`)}}
-	cfg, _, _ := loadConfig(func(string) (string, bool) { return "", false }, "shop")
-	router, err := newRouter(cfg, middleware.NewHostSet(cfg.hosts), files, true, ports{}, func(r *gin.Engine) error { return testRoutes(r, noServer{}) }, newLogger(cfg, io.Discard))
-	if err != nil {
+// A layout that is being edited breaks every page, that of errors too.
+func TestABrokenLayoutIsACleanErrorInDevelopment(t *testing.T) {
+	dir := t.TempDir()
+	broken := fstest.MapFS{"web/static/style.css": {}, "web/templates/layout.html": {Data: []byte(`{{define "header"}}{{if}}{{end}}`)}}
+	if err := os.CopyFS(dir, broken); err != nil {
 		t.Fatal(err)
 	}
+	t.Chdir(dir)
+	router := handlerOf(t, nil, testSite(), io.Discard)
 	for path, status := range map[string]int{"/": 500, "/nowhere": 404, "/healthz": 200} {
 		r := httptest.NewRequest("GET", "https://localhost"+path, nil)
 		r.Header.Set("Accept", "text/html")

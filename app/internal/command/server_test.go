@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -161,58 +160,6 @@ func TestAStopWaitsForConnectionsTakenOver(t *testing.T) {
 	}
 }
 
-// Only who was never heard may hold up a stop; else each would last until those visitors go.
-func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	issue(t, dir, "shop.test", "www.shop.test")
-	env := with(prod, "HTTPS_ADDR", "127.0.0.1:0", "HTTP_ADDR", "127.0.0.1:0", "TLS_CERT_FILE", filepath.Join(dir, "certs", "cert.pem"), "TLS_KEY_FILE", filepath.Join(dir, "certs", "key.pem"))
-	cfg, _, faults := loadConfig(func(k string) (string, bool) { v, ok := env[k]; return v, ok }, "turnkey")
-	s, err := open(cfg, faults, program{site: testSite()}, slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- s.run(ctx, nil) }()
-	for _, protocol := range []string{"h2", "http/1.1", "plain"} {
-		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "shop.test", NextProtos: []string{protocol}}, ForceAttemptHTTP2: protocol == "h2"}
-		defer transport.CloseIdleConnections() // they stay open until then
-		addr := pick(protocol == "plain", "http://"+s.listeners.http[0].Addr().String(), "https://"+s.listeners.https[0].Addr().String())
-		resp, err := (&http.Client{Transport: transport}).Get(addr + "/healthz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if n := s.conns.unheard.Load(); n != 0 {
-			t.Errorf("after an answer over %s (%s), %d connections count as not heard", protocol, resp.Proto, n)
-		}
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-}
-
-// On HTTP/2, a connection on which nothing was asked stays open for minutes.
-func TestWhoWasSilentForLongHoldsUpNoStop(t *testing.T) {
-	t.Parallel()
-	var n conns
-	begin := time.Now()
-	n.unheard.Add(1)
-	n.byConn.Store(&net.TCPConn{}, &conn{accepted: begin.Add(-headerTimeout)})
-	n.wait(t.Context())
-	if took := time.Since(begin); took > headerTimeout/2 {
-		t.Errorf("a connection that had its time was waited for %s", took)
-	}
-	n.unheard.Add(1)
-	n.byConn.Store(&net.UnixConn{}, &conn{accepted: begin.Add(time.Second - headerTimeout)})
-	n.wait(t.Context())
-	if took := time.Since(begin); took < time.Second {
-		t.Errorf("one that has a second left was given %s", took)
-	}
-}
-
 // A browser opens connections in advance; Shutdown alone would wait five seconds for them.
 func TestCtrlCIsQuickInDevelopment(t *testing.T) {
 	t.Parallel()
@@ -233,23 +180,19 @@ func TestOneListenerDyingEndsTheProgram(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	env := map[string]string{"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "HOME": dir, "TLS_CERT_FILE": filepath.Join(dir, "cert.pem"), "TLS_KEY_FILE": filepath.Join(dir, "key.pem")}
-	cfg, _, faults := loadConfig(func(k string) (string, bool) { v, ok := env[k]; return v, ok }, "turnkey")
-	s, err := open(cfg, faults, program{site: testSite()}, slog.New(slog.DiscardHandler), newBanner(cfg, io.Discard))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openWith(t, env)
 	ended := make(chan error, 1)
-	go func() { ended <- s.run(context.Background(), nil) }()
-	s.listeners.http[0].Close()
+	go func() { ended <- s.Run(context.Background(), nil) }()
+	s.Ports.HTTP.Listeners[0].Close()
 	select {
 	case err := <-ended:
-		if err == nil || !strings.Contains(err.Error(), s.listeners.http[0].Addr().String()) {
+		if err == nil || !strings.Contains(err.Error(), s.Ports.HTTP.Listeners[0].Addr().String()) {
 			t.Errorf("ended with %v, want an error that names the listener", err)
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("the program went on with one listener")
 	}
-	if conn, err := net.Dial("tcp", s.listeners.https[0].Addr().String()); err == nil {
+	if conn, err := net.Dial("tcp", s.Ports.HTTPS.Listeners[0].Addr().String()); err == nil {
 		conn.Close()
 		t.Error("the other listener is still open")
 	}
@@ -342,7 +285,7 @@ func TestHealthcheck(t *testing.T) {
 	s := start(t, prod)
 	ask := func(addr string) int {
 		env := with(prod, "HTTP_ADDR", "off", "HTTPS_ADDR", addr)
-		return run(t.Context(), program{args: []string{"healthcheck"}, lookup: func(k string) (string, bool) { v, ok := env[k]; return v, ok }, stdout: io.Discard, stderr: io.Discard})
+		return Main(t.Context(), testSite(), World{Args: []string{"healthcheck"}, Lookup: lookupIn(env), Stdout: io.Discard, Stderr: io.Discard})
 	}
 	if got := ask(s.https); got != 0 {
 		t.Errorf("a ready server got %d, want 0", got)

@@ -82,8 +82,7 @@ func startSite(t *testing.T, settings map[string]string, served kit.Site, routes
 			}
 			return err
 		}
-		lookup := func(k string) (string, bool) { v, ok := env[k]; return v, ok }
-		s.exit <- run(ctx, program{site: served, lookup: lookup, reload: s.reload, stdout: s.out, stderr: s.errout})
+		s.exit <- Main(ctx, served, World{Lookup: lookupIn(env), Reload: s.reload, Stdout: s.out, Stderr: s.errout})
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -22,6 +22,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"example.com/turnkey/app/internal/ports"
+	"example.com/turnkey/app/settings"
 )
 
 func TestPassedSocketsAreServed(t *testing.T) {
@@ -59,47 +62,6 @@ func TestCheckTakesPassedSockets(t *testing.T) {
 	out, code := checkPassed(t, map[string]string{"LISTEN_FDNAMES": "https:http"}, file(t, https), file(t, plain))
 	if code != 0 || !strings.Contains(out, https.Addr().String()) || !strings.Contains(out, plain.Addr().String()) {
 		t.Errorf("exit status %d, want 0 and both addresses:\n%s", code, out)
-	}
-}
-
-func TestSocketsWithoutANameGoByPortThenByOrder(t *testing.T) {
-	t.Parallel()
-	a4, a6 := pair(t)
-	b, c := loopback(t), loopback(t)
-	at := func(ln net.Listener) string { return fmt.Sprintf(":%d", portOf(ln)) }
-	for _, test := range []struct {
-		name        string
-		cfg         config
-		sockets     []passedSocket
-		https, http string
-		faults      int
-	}{
-		{"order", config{}, []passedSocket{{"", a4}, {"", b}}, at(a4), at(b), 0},
-		{"two addresses, one port", config{}, []passedSocket{{"", a4}, {"", a6}, {"", b}}, at(a4) + at(a6), at(b), 0},
-		{"port", config{httpsAddr: at(b), httpAddr: at(a4)}, []passedSocket{{"", a4}, {"", a6}, {"", b}}, at(b), at(a4) + at(a6), 0},
-		{"one port", config{httpsAddr: ":1", httpAddr: at(c)}, []passedSocket{{"", b}, {"", c}}, at(b), at(c), 0},
-		{"one name", config{}, []passedSocket{{"", b}, {"https", c}}, at(c), at(b), 0},
-		{"proxy mode", config{mode: "proxy"}, []passedSocket{{"", b}}, "", at(b), 0},
-		{"one too many", config{}, []passedSocket{{"", a4}, {"", b}, {"", c}}, at(a4), at(b), 1},
-	} {
-		for i := range test.sockets { // each case closes its own
-			ln, err := net.FileListener(file(t, test.sockets[i].ln))
-			if err != nil {
-				t.Fatal(err)
-			}
-			test.sockets[i].ln = ln
-		}
-		cfg, faults := test.cfg.withSockets(test.sockets)
-		ports := func(group []net.Listener) (s string) {
-			for _, ln := range group {
-				s += at(ln)
-			}
-			return s
-		}
-		if https, http := ports(cfg.passed.https), ports(cfg.passed.http); https != test.https || http != test.http || len(faults) != test.faults {
-			t.Errorf("%s: https %s, http %s and %v; want https %s, http %s and %d faults", test.name, https, http, faults, test.https, test.http, test.faults)
-		}
-		cfg.passed.close()
 	}
 }
 
@@ -169,7 +131,7 @@ func TestSocketsOfAnotherProcessAreLeftAlone(t *testing.T) {
 	for name, value := range map[string]string{"LISTEN_FDS": "1", "LISTEN_PID": strconv.Itoa(os.Getppid()), "LISTEN_FDNAMES": "https"} {
 		t.Setenv(name, value)
 	}
-	if sockets, faults := passedSockets(os.LookupEnv); len(sockets) > 0 || len(faults) > 0 {
+	if sockets, faults := ports.Inherited(os.LookupEnv); len(sockets) > 0 || len(faults) > 0 {
 		t.Errorf("got %v and %v, want neither", sockets, faults)
 	}
 	for _, name := range []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"} {
@@ -178,7 +140,7 @@ func TestSocketsOfAnotherProcessAreLeftAlone(t *testing.T) {
 		}
 	}
 	own := map[string]string{"LISTEN_FDS": "1", "LISTEN_PID": strconv.Itoa(os.Getpid()), "LISTEN_FDNAMES": "https:http"}
-	if _, faults := passedSockets(func(k string) (string, bool) { v, ok := own[k]; return v, ok }); len(faults) != 1 {
+	if _, faults := ports.Inherited(lookupIn(own)); len(faults) != 1 {
 		t.Errorf("what is for this very process is not looked at: %v", faults)
 	}
 }
@@ -411,16 +373,19 @@ func loopback(t *testing.T) net.Listener {
 // pair is one port on both loopback addresses.
 func pair(t *testing.T) (v4, v6 net.Listener) {
 	t.Helper()
-	group, err := listen("localhost:0")
-	if err != nil {
-		t.Fatal(err)
+	set := ports.New(settings.Settings{HTTPSAddr: "localhost:0"})
+	if _, faults := set.Open(); len(faults) > 0 {
+		t.Fatal(faults)
 	}
-	t.Cleanup(func() { listeners{https: group}.close() })
+	t.Cleanup(set.Close)
+	group := set.HTTPS.Listeners
 	if len(group) != 2 {
 		t.Skip("no IPv6 here")
 	}
 	return group[0], group[1]
 }
+
+func portOf(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
 
 // file is a copy of a socket that can be passed on.
 func file(t *testing.T, socket any) *os.File {

@@ -5,13 +5,19 @@ import (
 	"crypto/tls"
 	"embed"
 	"encoding/hex"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
+	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/internal/logs"
+	"example.com/turnkey/app/internal/server"
 	"example.com/turnkey/app/kit"
+	"example.com/turnkey/tlsconfig"
 )
 
 //go:embed testdata/web
@@ -88,17 +94,44 @@ func see(r *http.Request, handshakeOf func(*http.Request) *kit.Handshake, client
 	return s
 }
 
-// noServer is a kit.Server for routes that are tested without one.
-type noServer struct{}
-
-func (noServer) Ready() error              { return nil }
-func (noServer) Stopping() <-chan struct{} { return nil }
-func (noServer) TLSMode() string           { return "" }
-func (noServer) Handshakes() func(*http.Request) *kit.Handshake {
-	return func(*http.Request) *kit.Handshake { return nil }
+// lookupIn makes a lookup of a map.
+func lookupIn(env map[string]string) func(string) (string, bool) {
+	return func(k string) (string, bool) { v, ok := env[k]; return v, ok }
 }
 
-// noError gives routes that cannot fail the signature of those that can.
-func noError(add func(*gin.Engine)) func(*gin.Engine) error {
-	return func(r *gin.Engine) error { add(r); return nil }
+// handlerOf is a site's handler with all that happens to a request, without a port.
+func handlerOf(tb testing.TB, env map[string]string, site kit.Site, out io.Writer) http.Handler {
+	l := load(World{Lookup: lookupIn(env)})
+	if len(l.faults) > 0 {
+		tb.Fatal(l.faults)
+	}
+	source, err := tlsconfig.New(tlsconfig.Options{Mode: tlsconfig.Proxy})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s, err := server.New(server.Options{Settings: l.settings, Site: site, Ports: l.ports, Source: source, Hosts: l.hosts,
+		Log: logs.New(out, l.settings.LogLevel, l.settings.LogJSON)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
 }
+
+// siteWith is testSite with more routes.
+func siteWith(add func(*gin.Engine)) kit.Site {
+	site := testSite()
+	site.Routes = func(r *gin.Engine, server kit.Server) error {
+		add(r)
+		return testRoutes(r, server)
+	}
+	return site
+}
+
+// What the closed rooms fix, and these tests rely on.
+const (
+	maxBody       = 1 << 20               // bytes of a request's body
+	maxHeader     = 64 << 10              // bytes of a request's header
+	headerTimeout = 5 * time.Second       // to send a header, or to shake hands
+	maxStreams    = 100                   // requests open at once on an HTTP/2 connection
+	writeDelay    = 20 * time.Millisecond // that a log line may wait
+)

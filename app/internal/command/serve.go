@@ -1,0 +1,93 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"example.com/turnkey/app/internal/dev"
+	"example.com/turnkey/app/internal/logs"
+	"example.com/turnkey/app/internal/ports"
+	"example.com/turnkey/app/internal/server"
+	"example.com/turnkey/app/kit"
+	"example.com/turnkey/app/settings"
+	"example.com/turnkey/tlsconfig"
+)
+
+// serve runs the site until ctx is done, or reports every reason why it cannot.
+func serve(ctx context.Context, l loaded, site kit.Site, w World) (err error) {
+	defer func() {
+		if err != nil {
+			l.dev.Failed(text(err))
+		}
+	}()
+	ctx = l.dev.Follow(ctx)
+	out := logs.NewWriter(w.Stdout)
+	defer out.Close()
+	logger := logs.New(out, l.settings.LogLevel, l.settings.LogJSON)
+	slog.SetDefault(logger)
+	banner := &banner{loaded: l, w: w.Stdout, log: logger}
+	s, err := open(l, site, w.Stderr, banner)
+	if err != nil {
+		return err
+	}
+	if !l.dev.Again() {
+		banner.print()
+	}
+	if err := l.dev.Ready(sockets(l.ports)); err != nil {
+		logger.Warn("make dev cannot keep the ports open", "error", err)
+	}
+	return s.Run(ctx, w.Reload)
+}
+
+// open makes everything ready to serve: settings without fault, open ports, certificates, routes.
+func open(l loaded, site kit.Site, stderr io.Writer, banner *banner) (*server.Server, error) {
+	options := l.tlsOptions(banner.log)
+	options.Say, options.Alarm, options.Notify = banner.say, alarm(banner.log, stderr), site.OnCertificate
+	faults := l.faults.AndThen(tlsconfig.Check(options))
+	moved, portFaults := l.ports.Open()
+	for _, f := range portFaults {
+		faults = append(faults, f.Fault)
+	}
+	if len(faults) > 0 {
+		l.ports.Close()
+		return nil, faults
+	}
+	for _, w := range slices.Concat(l.warnings, moved) {
+		banner.log.Warn(w)
+	}
+	source, err := tlsconfig.New(options)
+	if err != nil {
+		l.ports.Close()
+		return nil, err
+	}
+	s, err := server.New(server.Options{
+		Settings: l.settings, Site: site, Ports: l.ports, Source: source, Hosts: l.hosts, Names: l.names, Dev: l.dev, Log: banner.log,
+	})
+	if err != nil {
+		l.ports.Close()
+	}
+	return s, err
+}
+
+func sockets(set *ports.Set) (out []dev.Socket) {
+	for _, p := range set.All() {
+		for _, ln := range p.Listeners {
+			out = append(out, dev.Socket{Name: p.Name, Listener: ln})
+		}
+	}
+	return out
+}
+
+// text is an error as it is printed.
+func text(err error) string {
+	if faults, ok := errors.AsType[settings.Faults](err); ok {
+		var b strings.Builder
+		faults.Print(&b, project())
+		return b.String()
+	}
+	return err.Error()
+}

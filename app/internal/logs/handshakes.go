@@ -1,0 +1,135 @@
+package logs
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/turnkey/middleware"
+)
+
+// reportEvery is how often failed handshakes are summed up.
+const reportEvery = time.Minute
+
+// Handshakes is where net/http logs to. Scanners make thousands of handshakes fail. These are counted, and summed up in a line a
+// minute. Everything else is passed on. It is safe for concurrent use.
+type Handshakes struct {
+	log    *slog.Logger
+	hints  bool  // the certificate is a development CA's: log which clients refuse it, and what to do
+	ignore error // of a handshake that is no failure
+	mu     sync.Mutex
+	counts map[string]int
+
+	refused   middleware.LogLimit // hints about clients that refuse the development certificate
+	balancers middleware.LogLimit // hints about the PROXY protocol
+}
+
+// handshakeReasons are found in crypto/tls's messages, the first match counting.
+var handshakeReasons = []struct{ text, reason string }{
+	{"no certificates configured", "no_certificate"},
+	{"first record does not look like a TLS handshake", "not_tls"},
+	{"client sent an HTTP request to an HTTPS server", "not_tls"},
+	{"unknown certificate", "certificate_not_trusted"},
+	{"bad certificate", "certificate_not_trusted"},
+	{"client didn't provide a certificate", "no_client_certificate"},
+	{"client certificate", "bad_client_certificate"},
+	{"certificate signed by unknown authority", "bad_client_certificate"},
+	{"unsupported versions", "old_client"},
+	{"protocol version", "old_client"},
+	{"no cipher suite supported", "old_client"},
+	{"unsupported application protocols", "alpn"},
+	{"use of closed network connection", "closed_by_server"},
+	{"timeout", "gave_up"},
+	{"EOF", "gave_up"},
+	{"reset by peer", "gave_up"},
+	{"broken pipe", "gave_up"},
+}
+
+// NewHandshakes returns a writer for http.Server.ErrorLog. With hints it logs which clients refuse the certificate. Handshakes that
+// end with the error ignore are not counted.
+func NewHandshakes(log *slog.Logger, hints bool, ignore error) *Handshakes {
+	return &Handshakes{log: log, hints: hints, ignore: ignore, counts: map[string]int{}}
+}
+
+// Write takes one line of net/http's.
+func (h *Handshakes) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	_, handshake, isHandshake := strings.Cut(text, "TLS handshake error from ")
+	isPreface := strings.HasPrefix(text, "http2: server: error reading preface")
+	switch {
+	case isHandshake && strings.HasSuffix(text, h.ignore.Error()):
+	case (isHandshake || isPreface) && h.hints && h.hint(text):
+	case isHandshake:
+		h.count(reasonOf(handshake))
+	case isPreface:
+		h.count("gave_up")
+	default:
+		h.log.Warn("net/http", "message", text)
+	}
+	return len(line), nil
+}
+
+func reasonOf(message string) string {
+	for _, r := range handshakeReasons {
+		if strings.Contains(message, r.text) {
+			return r.reason
+		}
+	}
+	return "other"
+}
+
+func (h *Handshakes) count(reason string) {
+	h.mu.Lock()
+	h.counts[reason]++
+	h.mu.Unlock()
+}
+
+// Run reports at intervals until ctx is done, and once more then. It calls the others each time, which have reports of their own.
+func (h *Handshakes) Run(ctx context.Context, others ...func()) {
+	report := func() {
+		h.report()
+		for _, other := range others {
+			other()
+		}
+	}
+	ticker := time.NewTicker(reportEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			report()
+		case <-ctx.Done():
+			report()
+			return
+		}
+	}
+}
+
+func (h *Handshakes) report() {
+	h.mu.Lock()
+	counts := h.counts
+	h.counts = map[string]int{}
+	h.mu.Unlock()
+	if len(counts) == 0 {
+		return
+	}
+	var attrs []any
+	for reason, count := range counts {
+		attrs = append(attrs, slog.Int(reason, count))
+	}
+	h.log.Info("handshakes that failed", attrs...)
+}
+
+// ProxyHeader logs that a balancer sends the PROXY protocol to the port of a setting, once an hour for each version and port.
+func (h *Handshakes) ProxyHeader(conn net.Conn, setting, version string) {
+	if h.balancers.Allow(setting + version) {
+		h.log.Warn("a connection began with a PROXY protocol header, which this server does not read",
+			"from", conn.RemoteAddr().String(), "port", setting, "version", version,
+			"fix", "if that address is your balancer, stop it from sending the header: "+
+				"HAProxy, take send-proxy and send-proxy-v2 off the server line; "+
+				"AWS Network Load Balancer, turn Proxy protocol v2 off in the target group; nginx, proxy_protocol off")
+	}
+}

@@ -1,0 +1,100 @@
+package logs
+
+import (
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// appendRecord writes a record of plain attributes as slog's own handlers do, at a third of their cost: the access
+// log has one for each request. ok is false for a record with anything else in it, which goes the long way.
+func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
+	ok = true
+	if json {
+		buf = append(buf, `{"time":"`...)
+		buf = appendTime(buf, r.Time)
+		buf = append(buf, `","level":"`...)
+		buf = append(buf, r.Level.String()...)
+		buf = append(buf, `","msg":`...)
+	} else {
+		buf = append(buf, "time="...)
+		buf = appendTime(buf, r.Time)
+		buf = append(buf, " level="...)
+		buf = append(buf, r.Level.String()...)
+		buf = append(buf, " msg="...)
+	}
+	buf, ok = appendText(buf, r.Message, json)
+	r.Attrs(func(a slog.Attr) bool {
+		if json {
+			buf = append(buf, ',', '"')
+			buf = append(buf, a.Key...)
+			buf = append(buf, '"', ':')
+		} else {
+			buf = append(buf, ' ')
+			buf = append(buf, a.Key...)
+			buf = append(buf, '=')
+		}
+		switch a.Value.Kind() {
+		case slog.KindString:
+			var plain bool
+			buf, plain = appendText(buf, a.Value.String(), json)
+			ok = ok && plain
+		case slog.KindInt64:
+			buf = strconv.AppendInt(buf, a.Value.Int64(), 10)
+		case slog.KindDuration:
+			if json {
+				buf = strconv.AppendInt(buf, int64(a.Value.Duration()), 10)
+			} else {
+				buf = append(buf, a.Value.Duration().String()...)
+			}
+		default:
+			ok = false
+		}
+		return ok
+	})
+	if json {
+		buf = append(buf, '}')
+	}
+	return append(buf, '\n'), ok
+}
+
+// appendText takes only text that needs no escaping in either format.
+func appendText(buf []byte, s string, json bool) ([]byte, bool) {
+	for i := range len(s) {
+		if b := s[i]; b <= ' ' || b > '~' || b == '"' || b == '\\' || b == '=' || b == '<' || b == '>' || b == '&' {
+			return buf, false
+		}
+	}
+	if json {
+		buf = append(buf, '"')
+		buf = append(buf, s...)
+		return append(buf, '"'), true
+	}
+	if s == "" {
+		return append(buf, '"', '"'), true
+	}
+	return append(buf, s...), true
+}
+
+// second is how the current second reads, and the zone behind its fraction.
+type second struct {
+	unix int64
+	text string
+	zone string
+}
+
+var thisSecond atomic.Pointer[second]
+
+// appendTime is RFC 3339 with milliseconds. All but those stays the same for a second of lines.
+func appendTime(buf []byte, t time.Time) []byte {
+	s := thisSecond.Load()
+	if unix := t.Unix(); s == nil || s.unix != unix {
+		s = &second{unix, t.Format("2006-01-02T15:04:05"), t.Format("Z07:00")}
+		thisSecond.Store(s)
+	}
+	ms := t.Nanosecond() / 1e6
+	buf = append(buf, s.text...)
+	buf = append(buf, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+	return append(buf, s.zone...)
+}

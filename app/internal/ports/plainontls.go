@@ -1,0 +1,109 @@
+package ports
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/turnkey/middleware"
+)
+
+// PlainOnTLS answers plain http on the TLS port of a developer with a redirect to https on the same port. Without it crypto/tls
+// answers a bare 400. It looks at the first byte in Read, in the connection's own goroutine and under the handshake's deadline,
+// so that a client that sends nothing delays no other. ALPN is not affected.
+func PlainOnTLS(ln net.Listener, hosts *middleware.HostSet) net.Listener {
+	return plainOnTLS{ln, hosts}
+}
+
+// ErrPlainAnswered is the error of a handshake on a connection that PlainOnTLS has answered.
+var ErrPlainAnswered = errors.New("plain http, sent to https")
+
+type plainOnTLS struct {
+	net.Listener
+	hosts *middleware.HostSet
+}
+
+func (l plainOnTLS) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &maybePlain{Conn: conn, hosts: l.hosts, port: number(l.Listener)}, nil
+}
+
+// maybePlain is a connection that may turn out to speak plain http.
+type maybePlain struct {
+	net.Conn
+	hosts *middleware.HostSet
+	port  int
+	known bool
+}
+
+// Read answers a first byte that begins an HTTP method; TLS records begin with no letter (RFC 8446 §5.1).
+func (c *maybePlain) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.known || n == 0 {
+		return n, err
+	}
+	c.known = true
+	if b[0] < 'A' || b[0] > 'Z' {
+		return n, err
+	}
+	c.answer(io.MultiReader(bytes.NewReader(bytes.Clone(b[:n])), c.Conn))
+	return 0, ErrPlainAnswered
+}
+
+const (
+	maxPlainRequest = 64 << 10 // bytes of a header that is read
+	maxPlainBody    = 1 << 20  // bytes of a body that is read before the connection is closed
+)
+
+func (c *maybePlain) answer(in io.Reader) {
+	req, err := http.ReadRequest(bufio.NewReader(io.LimitReader(in, maxPlainRequest)))
+	resp := &http.Response{StatusCode: http.StatusBadRequest, ProtoMajor: 1, ProtoMinor: 1, Close: true, Header: http.Header{}}
+	if err == nil {
+		if location, ok := c.location(req); ok {
+			resp.StatusCode = http.StatusTemporaryRedirect // never one that browsers keep
+			resp.Header.Set("Location", location)
+		} else {
+			resp.StatusCode = http.StatusMisdirectedRequest
+		}
+	}
+	body := http.StatusText(resp.StatusCode) + "\n"
+	resp.Header.Set("Cache-Control", "no-store")
+	resp.Header.Set("Content-Type", "text/plain; charset=utf-8")
+	resp.ContentLength, resp.Body = int64(len(body)), io.NopCloser(strings.NewReader(body))
+	if resp.Write(c.Conn) != nil {
+		return
+	}
+	// Closing with input unread resets the connection, and the answer may be lost with it.
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		c.Conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+		io.Copy(io.Discard, io.LimitReader(c.Conn, maxPlainBody))
+	}
+}
+
+// location is the request's own address under https. It is made of an allowed name and a number, never of other words
+// in Host.
+func (c *maybePlain) location(req *http.Request) (string, bool) {
+	u := url.URL{Host: req.Host}
+	name, port := strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), u.Port()
+	if name == "" || !c.hosts.Allows(net.JoinHostPort(name, "0")) {
+		return "", false
+	}
+	if port == "" {
+		port = strconv.Itoa(c.port)
+	}
+	target := req.URL.RequestURI()
+	if !strings.HasPrefix(target, "/") { // OPTIONS *
+		target = "/"
+	}
+	return "https://" + net.JoinHostPort(name, port) + target, true
+}

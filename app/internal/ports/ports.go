@@ -1,0 +1,72 @@
+// Package ports opens what the site listens on: HTTPS_ADDR, HTTP_ADDR and ADMIN_ADDR. Sockets that the parent process opened take
+// the place of addresses.
+package ports
+
+import (
+	"net"
+	"strings"
+
+	"example.com/turnkey/app/settings"
+)
+
+// Port is one of the site's ports.
+type Port struct {
+	Name      string         // https, http or admin, as in LISTEN_FDNAMES
+	Setting   string         // HTTPS_ADDR, HTTP_ADDR or ADMIN_ADDR
+	Addr      string         // to listen on, or that of an inherited socket; empty: closed
+	Moves     bool           // to the next free port when its own is in use
+	Listeners []net.Listener // open; several, since localhost has two addresses
+}
+
+// Number returns the port that is really open, which port 0 leaves to the system; 0 if it is closed.
+func (p *Port) Number() int {
+	if len(p.Listeners) == 0 {
+		return 0
+	}
+	return number(p.Listeners[0])
+}
+
+// Addresses returns the open addresses, separated by spaces.
+func (p *Port) Addresses() string {
+	var out []string
+	for _, ln := range p.Listeners {
+		out = append(out, ln.Addr().String())
+	}
+	return strings.Join(out, " ")
+}
+
+// Set is all ports of a site.
+type Set struct {
+	HTTPS, HTTP, Admin Port
+
+	proxyMode bool // the proxy has the port for https
+}
+
+// New returns the ports that s asks for. None is open yet.
+func New(s settings.Settings) *Set {
+	return &Set{
+		HTTPS:     Port{Name: "https", Setting: "HTTPS_ADDR", Addr: s.HTTPSAddr, Moves: s.HTTPSMoves},
+		HTTP:      Port{Name: "http", Setting: "HTTP_ADDR", Addr: s.HTTPAddr, Moves: s.HTTPMoves},
+		Admin:     Port{Name: "admin", Setting: "ADMIN_ADDR", Addr: s.AdminAddr},
+		proxyMode: s.InProxyMode(),
+	}
+}
+
+// All returns the ports in the order https, http, admin.
+func (s *Set) All() []*Port { return []*Port{&s.HTTPS, &s.HTTP, &s.Admin} }
+
+// Close closes every open port.
+func (s *Set) Close() {
+	for _, p := range s.All() {
+		for _, ln := range p.Listeners {
+			ln.Close()
+		}
+	}
+}
+
+func number(ln net.Listener) int {
+	if a, ok := ln.Addr().(*net.TCPAddr); ok {
+		return a.Port
+	}
+	return 0
+}

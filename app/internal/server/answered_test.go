@@ -1,0 +1,84 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/app/internal/ports"
+	"example.com/turnkey/app/kit"
+	"example.com/turnkey/app/settings"
+	"example.com/turnkey/tlsconfig"
+)
+
+// A stop waits only for connections without a request so far. Else it would last until every visitor has left.
+func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
+	t.Parallel()
+	s := openServer(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx, nil) }()
+	for _, protocol := range []string{"h2", "http/1.1", "plain"} {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "shop.test", NextProtos: []string{protocol}}, ForceAttemptHTTP2: protocol == "h2"}
+		defer transport.CloseIdleConnections() // they stay open until then
+		addr := "https://" + s.Ports.HTTPS.Addresses()
+		if protocol == "plain" {
+			addr = "http://" + s.Ports.HTTP.Addresses()
+		}
+		resp, err := (&http.Client{Transport: transport}).Get(addr + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if n := s.conns.unheard.Load(); n != 0 {
+			t.Errorf("after an answer over %s (%s), %d connections count as not heard", protocol, resp.Proto, n)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// openServer is a production server for shop.test, with open ports and the probes.
+func openServer(t *testing.T) *Server {
+	t.Helper()
+	cfg := settings.Settings{Prod: true, Mode: tlsconfig.Files, HTTPSAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", ShutdownGrace: time.Second,
+		ClientIPHeader: "X-Forwarded-For"}
+	set := ports.New(cfg)
+	if _, faults := set.Open(); len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	t.Cleanup(set.Close)
+	site := kit.Site{
+		Files: fstest.MapFS{"static/a.txt": {}, "templates/a.html": {}},
+		Routes: func(r *gin.Engine, server kit.Server) error {
+			r.GET("/healthz", kit.Healthz)
+			return nil
+		},
+	}
+	s, err := New(Options{Settings: cfg, Site: site, Ports: set, Source: fixedSource{selfSigned(t)}, Hosts: []string{"shop.test"},
+		Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// fixedSource has one certificate for ever.
+type fixedSource struct{ cert tls.Certificate }
+
+func (f fixedSource) TLSConfig() *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{f.cert}, NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &f.cert, nil }}
+}
+func (fixedSource) HTTPHandler(next http.Handler) http.Handler { return next }
+func (fixedSource) Run(ctx context.Context) error              { <-ctx.Done(); return nil }
+func (fixedSource) Reload()                                    {}
+func (fixedSource) Status() []tlsconfig.Status                 { return nil }

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+
+	"example.com/turnkey/app/kit"
+)
+
+// handshakeListener is a listener below TLS whose connections keep how their handshake began: crypto/tls shows the ClientHello to
+// callbacks only, and does not tell which certificate it sent.
+type handshakeListener struct{ net.Listener }
+
+func (l handshakeListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &handshakeConn{Conn: conn}, nil
+}
+
+// handshakeConn needs no lock: its own handshake writes it, and ends before the first request on it begins. After that it is only
+// read.
+type handshakeConn struct {
+	net.Conn
+	kit.Handshake
+	get func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+}
+
+// keepHandshakes makes a source's configuration write what it sees to the connection. The source decides as before. What it answers
+// by another configuration, which it chooses for acme-tls/1, is not kept.
+func keepHandshakes(config *tls.Config) *tls.Config {
+	get, choose := config.GetCertificate, config.GetConfigForClient
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if c, ok := hello.Conn.(*handshakeConn); ok && size(hello) <= maxHelloSize {
+			c.Hello, c.get = hello, get
+		}
+		if choose == nil {
+			return nil, nil
+		}
+		return choose(hello)
+	}
+	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		cert, err := get(hello)
+		if c, ok := hello.Conn.(*handshakeConn); ok {
+			c.Certificate = cert
+		}
+		return cert, err
+	}
+	return config
+}
+
+// maxHelloSize is ten times that of a browser's ClientHello. crypto/tls accepts 64 KB, which can be 700 KB once parsed: too much to
+// keep for the life of a connection.
+const maxHelloSize = 4 << 10
+
+// size is about how many bytes a hello's lists take.
+func size(hello *tls.ClientHelloInfo) int {
+	n := len(hello.ServerName) + len(hello.SupportedPoints) +
+		2*(len(hello.CipherSuites)+len(hello.SupportedCurves)+len(hello.SignatureSchemes)+len(hello.SupportedVersions)+len(hello.Extensions))
+	for _, proto := range hello.SupportedProtos {
+		n += 16 + len(proto)
+	}
+	return n
+}
+
+type handshakeKey struct{}
+
+// withHandshake is an http.Server's ConnContext: every request on the connection finds it, over HTTP/2 too.
+func withHandshake(ctx context.Context, conn net.Conn) context.Context {
+	if t, ok := conn.(*tls.Conn); ok {
+		if c, ok := t.NetConn().(*handshakeConn); ok {
+			return context.WithValue(ctx, handshakeKey{}, c)
+		}
+	}
+	return ctx
+}
+
+// handshakeOf is how the connection of a request began; nil without TLS, and where it was not kept.
+func handshakeOf(r *http.Request) *kit.Handshake {
+	c, ok := r.Context().Value(handshakeKey{}).(*handshakeConn)
+	if !ok || c.Hello == nil {
+		return nil
+	}
+	if c.Certificate != nil {
+		return &c.Handshake
+	}
+	// A resumed session of TLS 1.3 asks for no certificate (RFC 8446 §2.2). Sources answer from memory.
+	cert, err := c.get(c.Hello)
+	if err != nil {
+		cert = nil
+	}
+	return &kit.Handshake{Hello: c.Hello, Certificate: cert}
+}

@@ -1,0 +1,98 @@
+package settings
+
+import (
+	"encoding/base64"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"example.com/turnkey/tlsconfig"
+)
+
+// readACME reads the settings of the CA and of the store for its certificates.
+func (s *Settings) readACME(r *reader) {
+	s.ACMEEmail = r.email("ACME_EMAIL")
+	s.readDirectory(r)
+	s.ACMECAFile = r.text("ACME_CA_FILE", "")
+	s.readCache(r)
+	s.ACMEProfile = r.text("ACME_PROFILE", "")
+	s.readRehearsal(r)
+	s.readEAB(r)
+}
+
+func (s *Settings) readDirectory(r *reader) {
+	s.ACMEDirectory = r.text("ACME_DIRECTORY", "production")
+	switch s.ACMEDirectory {
+	case "production":
+		s.ACMEDirectory = tlsconfig.ProductionDirectory
+	case "staging":
+		s.ACMEDirectory = tlsconfig.StagingDirectory
+	default:
+		if !isDirectoryURL(s.ACMEDirectory) {
+			r.fault("ACME_DIRECTORY", s.ACMEDirectory, "is not the URL of a directory",
+				"set production, staging, or the https URL that your CA documents")
+			s.ACMEDirectory = tlsconfig.ProductionDirectory
+		}
+	}
+}
+
+func (s *Settings) readCache(r *reader) {
+	s.ACMECache = r.text("ACME_CACHE", filepath.Join("certs", "acme"))
+	if v, _ := r.lookup("ACME_CACHE"); v == "" {
+		if dir, _ := r.lookup("STATE_DIRECTORY"); dir != "" { // systemd's; several are separated by colons
+			s.ACMECache, _, _ = strings.Cut(dir, ":")
+		}
+	}
+	if slices.Contains(r.refused, "ACME_CACHE") {
+		s.ACMECache = ""
+	}
+	hasScheme := strings.Contains(s.ACMECache, "://")
+	if hasScheme && !storeURL.MatchString(s.ACMECache) || !hasScheme && nearlyURL.MatchString(s.ACMECache) {
+		r.fault("ACME_CACHE", s.ACMECache, "is neither a directory nor the URL of a Redis server",
+			"give a directory, or redis://host:6379/0, or rediss:// for TLS; valkey:// and valkeys:// are the same")
+		s.ACMECache = ""
+	}
+}
+
+func (s *Settings) readRehearsal(r *reader) {
+	s.ACMERehearsal = r.text("ACME_REHEARSAL", "auto")
+	switch {
+	case s.ACMERehearsal == "auto":
+		s.ACMERehearsal = pick(s.ACMEDirectory == tlsconfig.ProductionDirectory, tlsconfig.StagingDirectory, "")
+	case s.ACMERehearsal == "off":
+		s.ACMERehearsal = ""
+	case !isDirectoryURL(s.ACMERehearsal) || s.ACMERehearsal == s.ACMEDirectory:
+		r.fault("ACME_REHEARSAL", s.ACMERehearsal, "is not the URL of another directory",
+			"set auto (Let's Encrypt's staging before its production), off, or the https URL of a directory to rehearse at")
+		s.ACMERehearsal = ""
+	}
+}
+
+// readEAB reads the external account binding (RFC 8555 §7.3.4).
+func (s *Settings) readEAB(r *reader) {
+	s.EABKeyID = r.text("ACME_EAB_KID", "")
+	written := r.text("ACME_EAB_HMAC_KEY", "")
+	if (s.EABKeyID == "") != (written == "") {
+		r.fault(pick(s.EABKeyID == "", "ACME_EAB_KID", "ACME_EAB_HMAC_KEY"), "", "is missing beside the other half of the pair",
+			"set both ACME_EAB_KID and ACME_EAB_HMAC_KEY as your CA gave them, or neither")
+	}
+	urlSafe := strings.NewReplacer("+", "-", "/", "_").Replace(written)
+	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(urlSafe, "="))
+	if err != nil {
+		r.fault("ACME_EAB_HMAC_KEY", "", "is not base64", "copy it again from your CA; it is written with letters, digits, - and _")
+	}
+	s.EABKey = key
+}
+
+func isDirectoryURL(v string) bool {
+	u, err := url.Parse(v)
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && forbidden(strings.ReplaceAll(u.Hostname(), ":", "")) == 0
+}
+
+var (
+	storeURL = regexp.MustCompile(`^(rediss?|valkeys?)://`)
+	// redis:host, redis//host, user:password@host, :password@host, host:6379
+	nearlyURL = regexp.MustCompile(`^((?i:rediss?|valkeys?)(:|//)|[^/.~\\][^/\\]*:.*@|:|(//)?[^/\\]+:[0-9]{2,5}(/[0-9]{0,3})?$)`)
+)

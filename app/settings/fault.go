@@ -1,0 +1,53 @@
+package settings
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"example.com/turnkey/tlsconfig"
+)
+
+// Fault is one thing that is wrong with a setting, or with what it names.
+type Fault = tlsconfig.Fault
+
+// Faults is every reason why nothing was started, as one error.
+type Faults []Fault
+
+func (l Faults) Error() string {
+	var lines []string
+	for _, f := range l {
+		lines = append(lines, f.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Print lists the faults for a person: what is wrong, and below it what to do.
+func (l Faults) Print(w io.Writer, project string) {
+	noun := "things are"
+	if len(l) == 1 {
+		noun = "thing is"
+	}
+	fmt.Fprintf(w, "%s: %d %s wrong; nothing was started\n\n", project, len(l), noun)
+	for _, f := range l {
+		name := f.Setting
+		if f.Value != "" {
+			name += fmt.Sprintf("=%q", f.Value)
+		}
+		fmt.Fprintf(w, "  %s: %s\n      → %s\n", name, f.Problem, f.Fix)
+	}
+	fmt.Fprintln(w)
+}
+
+// AndThen returns the faults with what later checks found. It leaves out that a setting is missing if its value was refused
+// before.
+func (l Faults) AndThen(later []Fault) Faults {
+	out := slices.Clone(l)
+	for _, f := range later {
+		if f.Value != "" || !slices.ContainsFunc(l, func(g Fault) bool { return g.Setting == f.Setting }) {
+			out = append(out, f)
+		}
+	}
+	return out
+}

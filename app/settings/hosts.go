@@ -1,0 +1,58 @@
+package settings
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// domains normalises host names to what the wire carries: lower case, ASCII (RFC 5890), no final dot.
+func (r *reader) domains(name string) []string {
+	var out []string
+	for _, v := range r.list(name) {
+		host, fix := Host(v)
+		switch {
+		case fix != "":
+			r.fault(name, v, "is not a host name", fix)
+		case !slices.Contains(out, host):
+			out = append(out, host)
+		}
+	}
+	return out
+}
+
+// Host returns a host name as it is on the wire: lower case, ASCII (RFC 5890), without a final dot. An address is returned in
+// its canonical form. For what is neither, fix says what to write instead.
+func Host(v string) (host, fix string) {
+	if strings.Contains(v, "://") {
+		return "", "leave the scheme out: names only, such as example.com"
+	}
+	if strings.ContainsAny(v, "/?#@ ") {
+		return "", "leave path and spaces out: names only, such as example.com,www.example.com"
+	}
+	if ip, err := netip.ParseAddr(strings.Trim(v, "[]")); err == nil && ip.Zone() == "" {
+		return ip.String(), ""
+	}
+	if name, port, ok := strings.Cut(v, ":"); ok {
+		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
+			return "", fmt.Sprintf("leave the port out: %s; ports are set by HTTPS_ADDR and HTTP_ADDR", name)
+		}
+		return "", "a host name has no colon"
+	}
+	if r := forbidden(v); r != 0 {
+		return "", fmt.Sprintf("take %s out: it is in no host name", spelled(r))
+	}
+	star, rest := "", strings.TrimSuffix(v, ".")
+	if after, ok := strings.CutPrefix(rest, "*."); ok {
+		star, rest = "*.", after
+	}
+	ascii, err := idna.Lookup.ToASCII(rest)
+	if err != nil || ascii == "" || strings.Contains(ascii, "..") || len(ascii) > 253 {
+		return "", "use letters, digits, dashes and dots, such as www.example.com"
+	}
+	return star + strings.ToLower(ascii), ""
+}

@@ -1,0 +1,119 @@
+package settings
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// origins reads what browsers send as Origin: scheme, host and port, exactly.
+func (r *reader) origins(name string, prod bool) []string {
+	var out []string
+	for _, v := range r.list(name) {
+		switch origin, fix := Origin(v); {
+		case v == "*" || strings.Contains(v, "*."):
+			r.fault(name, v, "would let every site in", "name each origin, such as https://app.example.com")
+		case fix != "":
+			r.fault(name, v, "is not an origin", fix)
+		case prod && !strings.HasPrefix(origin, "https://"):
+			r.fault(name, v, "is not encrypted, so whoever is on its way can use it", "name the https origin")
+		case !slices.Contains(out, origin):
+			out = append(out, origin)
+		}
+	}
+	return out
+}
+
+// Origin returns an origin as browsers send it: scheme, host and a port that is not the scheme's own. For what is no origin, fix
+// says what to write instead.
+func Origin(v string) (origin, fix string) {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return "", "write scheme and host, such as https://app.example.com"
+	}
+	if u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", "leave out what comes after the host: " + u.Scheme + "://" + u.Host
+	}
+	host, fix := Host(strings.TrimSuffix(u.Hostname(), "."))
+	if fix != "" {
+		return "", fix
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port := u.Port(); port != "" && (u.Scheme != "https" || port != "443") && (u.Scheme != "http" || port != "80") { // browsers leave these out
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host, ""
+}
+
+// AnonymousOrigins warns of each origin in CORS_ORIGINS from which browsers send none of this site's cookies, so that every
+// request from there is anonymous. The cookies are Secure and SameSite=Lax, and a site is a scheme and a registrable domain,
+// on any port (https://html.spec.whatwg.org/multipage/browsers.html#same-site).
+func (s *Settings) AnonymousOrigins(hosts []string) (warnings []string) {
+	if len(hosts) == 0 { // the site answers for every host, and the origin's may be among them
+		return nil
+	}
+	for _, origin := range s.CORSOrigins {
+		u, err := url.Parse(origin)
+		if err != nil {
+			continue
+		}
+		site := siteOf(u.Hostname())
+		sameDomain := slices.ContainsFunc(hosts, func(host string) bool { return siteOf(host) == site })
+		var fixes []string
+		if u.Scheme != "https" {
+			fixes = append(fixes, "serve that page over https"+s.certificateForOrigin(sameDomain)+
+				" and write CORS_ORIGINS=https"+strings.TrimPrefix(origin, "http"))
+		}
+		if !sameDomain {
+			fixes = append(fixes, "give it a host of the same site ("+siblingHost(hosts[0])+
+				"), or let it send a token in a header rather than cookies")
+		}
+		if len(fixes) > 0 {
+			warnings = append(warnings, fmt.Sprintf("CORS_ORIGINS=%s: cookies need https and the same site, so browsers "+
+				"neither send nor store this site's cookies there: every request from there is anonymous. To change that: %s",
+				origin, strings.Join(fixes, "; ")))
+		}
+	}
+	return warnings
+}
+
+// certificateForOrigin names the certificate files that a front end's development server on this machine can use, too.
+func (s *Settings) certificateForOrigin(sameDomain bool) string {
+	if !sameDomain || s.Prod || len(s.CertFiles) != 1 || len(s.KeyFiles) != 1 {
+		return ""
+	}
+	return fmt.Sprintf(" with this site's own certificate (Vite: server: { https: { cert: %q, key: %q } })",
+		s.CertFiles[0], s.KeyFiles[0])
+}
+
+// siblingHost returns an example of another host of the same site.
+func siblingHost(host string) string {
+	host = strings.TrimPrefix(host, "*.")
+	if site := siteOf(host); site != "localhost" && strings.Contains(site, ".") && !isAddress(site) {
+		return "such as https://app." + site
+	}
+	return "such as https://" + host + " on another port"
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+// siteOf is a host's registrable domain, or the host itself if it has none: an address, localhost.
+func siteOf(host string) string {
+	host = strings.TrimPrefix(host, "*.")
+	if isAddress(host) {
+		return host
+	}
+	if site, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
+		return site
+	}
+	return host
+}

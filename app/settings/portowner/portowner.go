@@ -1,0 +1,77 @@
+// Package portowner names the process that listens on a port.
+package portowner
+
+import (
+	"bufio"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Process is one that listens on a port. The zero value is none.
+type Process struct {
+	Name string // as Linux keeps it: the first 15 bytes
+	PID  string
+}
+
+// String returns "node (pid 123)", or nothing for the zero value.
+func (p Process) String() string {
+	if p == (Process{}) {
+		return ""
+	}
+	return fmt.Sprintf("%s (pid %s)", p.Name, p.PID)
+}
+
+// Is reports whether the process runs a program of that name.
+func (p Process) Is(program string) bool {
+	return p.PID != "" && p.Name == program[:min(len(program), 15)]
+}
+
+// Find returns the process that listens on a TCP port. It reads what Linux tells of this user's own processes in /proc
+// (proc_pid_net_tcp(5)), and returns the zero value for those of other users and on other systems.
+func Find(port int) Process {
+	sockets := listeners(port)
+	if len(sockets) == 0 {
+		return Process{}
+	}
+	links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, link := range links {
+		if target, err := os.Readlink(link); err != nil || !sockets[target] {
+			continue
+		}
+		process := filepath.Dir(filepath.Dir(link))
+		name, err := os.ReadFile(filepath.Join(process, "comm"))
+		if err != nil {
+			continue
+		}
+		return Process{strings.TrimSpace(string(name)), filepath.Base(process)}
+	}
+	return Process{}
+}
+
+// listeners returns the sockets that listen on a port, as links of /proc/*/fd name them.
+func listeners(port int) map[string]bool {
+	sockets := map[string]bool{}
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		f, err := os.Open(table)
+		if err != nil {
+			continue
+		}
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			fields := strings.Fields(lines.Text()) // 1 is the local address, 3 the state, 9 the inode
+			const listening = "0A"
+			if len(fields) > 9 && fields[3] == listening && strings.HasSuffix(fields[1], ":"+portHex(port)) {
+				sockets["socket:["+fields[9]+"]"] = true
+			}
+		}
+		f.Close()
+	}
+	return sockets
+}
+
+// portHex returns a port as /proc/net writes it.
+func portHex(port int) string {
+	return strings.ToUpper(hex.EncodeToString([]byte{byte(port >> 8), byte(port)}))
+}

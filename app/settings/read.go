@@ -1,0 +1,147 @@
+package settings
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"example.com/turnkey/tlsconfig"
+	"example.com/turnkey/tlsconfig/localca"
+)
+
+// readSite reads where and for whom the site is served.
+func (s *Settings) readSite(r *reader) {
+	s.Prod = r.oneOf("ENV", "dev", "dev", "prod") == "prod"
+	s.Domains = r.domains("DOMAINS")
+	s.Mode = tlsconfig.Mode(r.oneOf("TLS_MODE", pick(s.Prod, "acme", "local"), "local", "acme", "files", "proxy"))
+	proxy := s.InProxyMode()
+	s.HTTPSAddr = r.addr("HTTPS_ADDR", pick(s.Prod, ":443", "localhost:8443"), proxy)
+	s.HTTPAddr = r.addr("HTTP_ADDR", pick(proxy, "localhost:3000", pick(s.Prod, ":80", "localhost:8080")), !proxy)
+	// A port moves only if the user did not set one. In proxy mode it never moves, because the proxy is configured for it.
+	s.HTTPSMoves = !s.Prod && !proxy && r.unset("HTTPS_ADDR")
+	s.HTTPMoves = !s.Prod && !proxy && r.unset("HTTP_ADDR")
+}
+
+func (s *Settings) readCertificateFiles(r *reader) {
+	s.CertFiles, s.KeyFiles = r.list("TLS_CERT_FILE"), r.list("TLS_KEY_FILE")
+	if s.local() && len(s.CertFiles) == 0 && len(s.KeyFiles) == 0 {
+		s.CertFiles, s.KeyFiles = []string{filepath.Join("certs", "cert.pem")}, []string{filepath.Join("certs", "key.pem")}
+	}
+	s.ClientCAFile = r.text("TLS_CLIENT_CA_FILE", "")
+}
+
+func (s *Settings) readProxies(r *reader) {
+	s.TrustedProxies = r.prefixes("TRUSTED_PROXIES", map[string][]netip.Prefix{"cloudflare": cloudflareRanges()})
+	s.ClientIPHeader = r.oneOf("CLIENT_IP_HEADER", "X-Forwarded-For", "X-Forwarded-For", "CF-Connecting-IP")
+	if v, _ := r.lookup("CLIENT_IP_HEADER"); v != "" && len(s.TrustedProxies) == 0 && !s.InProxyMode() {
+		r.fault("CLIENT_IP_HEADER", v, "is believed from trusted proxies only, and there are none",
+			"set TRUSTED_PROXIES to your proxy's addresses, or take CLIENT_IP_HEADER out")
+	}
+	if s.InProxyMode() {
+		s.TrustedProxies = append(s.TrustedProxies, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+	}
+}
+
+func (s *Settings) readHeaders(r *reader) {
+	s.HSTS = r.hsts("HSTS", pick(s.Prod, "max-age=31536000", "max-age=0"))
+	s.CORSOrigins = r.origins("CORS_ORIGINS", s.Prod)
+}
+
+func (s *Settings) readLogs(r *reader) {
+	s.LogJSON = r.oneOf("LOG_FORMAT", pick(s.Prod, "json", "text"), "text", "json") == "json"
+	level := r.oneOf("LOG_LEVEL", "info", "debug", "info", "warn", "error")
+	s.LogLevel = map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}[level]
+}
+
+func (s *Settings) readOperation(r *reader) {
+	s.AdminAddr = r.addr("ADMIN_ADDR", "off", true)
+	if s.AdminAddr != "" && !IsLoopback(s.AdminAddr) {
+		r.fault("ADMIN_ADDR", s.AdminAddr, "would show the program's inside to others",
+			"use a loopback address such as localhost:6060")
+	}
+	s.ShutdownGrace = r.duration("SHUTDOWN_GRACE", pick(s.Prod, 20*time.Second, 5*time.Second))
+}
+
+// checkProxyMode closes the TLS port where a proxy has it, and refuses what only the end of TLS could enforce.
+func (s *Settings) checkProxyMode(r *reader) {
+	if !s.InProxyMode() {
+		return
+	}
+	if v, _ := r.lookup("HTTPS_ADDR"); v != "" && v != "off" {
+		s.warn("HTTPS_ADDR is ignored: TLS_MODE=proxy opens HTTP_ADDR alone")
+	}
+	s.HTTPSAddr = ""
+	if s.ClientCAFile != "" {
+		r.fault("TLS_CLIENT_CA_FILE", s.ClientCAFile,
+			"cannot be enforced with TLS_MODE=proxy: TLS ends at the proxy, and this server sees no client certificate",
+			"let the proxy ask for certificates (nginx: ssl_client_certificate and ssl_verify_client on; "+
+				"Apache: SSLCACertificateFile and SSLVerifyClient require; HAProxy: ca-file and verify required) "+
+				"and remove TLS_CLIENT_CA_FILE; or end TLS here, with TLS_MODE=files")
+	}
+	if s.Prod && len(s.Domains) == 0 {
+		s.warn("DOMAINS is empty: every host that the proxy passes on is answered")
+	}
+}
+
+// checkMode checks what development and production each exclude.
+func (s *Settings) checkMode(r *reader) {
+	if s.Prod && s.local() {
+		r.fault("TLS_MODE", "local", "a development certificate cannot serve in production",
+			"set acme, files or proxy, or set ENV=dev")
+	}
+	if !s.Prod && s.HSTS != "" && !strings.HasPrefix(strings.ReplaceAll(s.HSTS, `"`, ""), "max-age=0") {
+		s.warn("HSTS lasts: browsers will refuse plain http and untrusted certificates on these hosts, on every port, " +
+			"until it runs out")
+	}
+	if len(s.Domains) > 0 && strings.HasPrefix(s.Domains[0], "*.") {
+		r.fault("DOMAINS", s.Domains[0], "the first name is the canonical one and cannot be a wildcard",
+			"put a full host name first")
+	}
+	if s.Prod && !s.DevCAConstraints {
+		r.fault("DEV_CA_CONSTRAINTS", "off", "is for development only", "take DEV_CA_CONSTRAINTS out, or set ENV=dev")
+	}
+}
+
+// findLocalCA finds the development CA's folder and whom it belongs to.
+func (s *Settings) findLocalCA(r *reader) {
+	if !s.local() {
+		return
+	}
+	getenv := func(k string) string { v, _ := r.lookup(k); return v }
+	var err error
+	if s.LocalCADir, err = localca.Dir(getenv); err != nil {
+		s.LocalCADir = filepath.Join("certs", "ca") // there is no home folder in which projects could share one
+		if !s.DevCAConstraints {
+			s.LocalCADir = localca.Unconstrained(s.LocalCADir)
+		}
+	}
+	s.LocalOwner = localca.Invoker(getenv)
+	if !s.DevCAConstraints {
+		s.warn("DEV_CA_CONSTRAINTS=off: whoever gets the key in " + s.LocalCADir + " can pose as any site to browsers that trust " +
+			"this CA; when done, take the setting out and run: DEV_CA_CONSTRAINTS=off make untrust")
+	}
+}
+
+func (s *Settings) warn(text string) { s.Warnings = append(s.Warnings, text) }
+
+// IsLoopback reports whether only programs on this machine can reach a listener at addr, which is host:port.
+func IsLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func pick[T any](cond bool, yes, no T) T {
+	if cond {
+		return yes
+	}
+	return no
+}

@@ -1,0 +1,167 @@
+package settings
+
+import (
+	"cmp"
+	"net/mail"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/turnkey/tlsconfig"
+)
+
+// reader reads settings one by one and gathers what is wrong with them. A variable that is set but empty counts as
+// not set, save where a method says otherwise.
+type reader struct {
+	lookup  func(string) (string, bool)
+	names   []string // every variable asked for, in order
+	refused []string // variables whose value wrapped refuses; they count as not set
+	faults  []Fault
+}
+
+func (r *reader) fault(name, value, problem, fix string) {
+	r.faults = append(r.faults, Fault{Setting: name, Value: tlsconfig.Redacted(value), Problem: problem, Fix: fix})
+}
+
+func (r *reader) raw(name string) (value string, set bool) {
+	value, set = r.lookup(name)
+	value = strings.TrimSpace(value)
+	if !slices.Contains(r.names, name) {
+		r.names = append(r.names, name)
+		if problem, fix := wrapped(name, value); problem != "" {
+			r.refused = append(r.refused, name)
+			r.fault(name, pick(secret(name), "", value), problem, fix)
+		}
+	}
+	if slices.Contains(r.refused, name) {
+		return "", false
+	}
+	return value, set
+}
+
+// unset reports whether a variable has no value.
+func (r *reader) unset(name string) bool {
+	v, _ := r.lookup(name)
+	return strings.TrimSpace(v) == ""
+}
+
+func (r *reader) text(name, def string) string {
+	v, _ := r.raw(name)
+	return cmp.Or(v, def)
+}
+
+// textOrEmpty takes an empty value for an answer.
+func (r *reader) textOrEmpty(name, def string) string {
+	if v, set := r.raw(name); set {
+		return v
+	}
+	return def
+}
+
+func (r *reader) oneOf(name, def string, accepted ...string) string {
+	v := r.text(name, def)
+	if !slices.Contains(accepted, v) {
+		r.fault(name, v, "is not known", "set one of: "+strings.Join(accepted, ", "))
+		return def
+	}
+	return v
+}
+
+func (r *reader) list(name string) []string {
+	var out []string
+	for v := range strings.SplitSeq(r.text(name, ""), ",") {
+		if v = strings.TrimSpace(v); v != "" {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (r *reader) duration(name string, def time.Duration) time.Duration {
+	v := r.text(name, "")
+	if v == "" {
+		return def
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 {
+		r.fault(name, v, "is not a duration", "write a number and its unit, such as 20s or 1m30s")
+		return def
+	}
+	return d
+}
+
+// addr accepts what net.Listen does ("host:port", ":port"), and "off" where off is allowed, as an empty result. An invalid
+// value is empty too, and not the default, so that no port is opened that was not configured.
+func (r *reader) addr(name, def string, mayBeOff bool) string {
+	v := r.text(name, def)
+	if slices.Contains(r.refused, name) {
+		return ""
+	}
+	if v == "off" {
+		if mayBeOff {
+			return ""
+		}
+		r.fault(name, v, "cannot be closed", "set an address such as "+def)
+		return ""
+	}
+	i := strings.LastIndexByte(v, ':')
+	if i >= 0 {
+		if port, err := strconv.ParseUint(v[i+1:], 10, 16); err == nil && validHost(v[:i]) {
+			return v[:i] + ":" + strconv.FormatUint(port, 10)
+		}
+	}
+	r.fault(name, v, "is not an address", "write host:port or :port, such as "+cmp.Or(strings.TrimPrefix(def, "off"), "localhost:6060"))
+	return ""
+}
+
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9_.-]*$`)
+
+// validHost reports whether the server can listen on h: an empty one (every address), a name, an IPv4 address, or an IPv6
+// address in brackets.
+func validHost(h string) bool {
+	if inner, ok := strings.CutPrefix(h, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		ip, err := netip.ParseAddr(inner)
+		return ok && err == nil && ip.Is6() && plainHost.MatchString(ip.Zone())
+	}
+	return plainHost.MatchString(h)
+}
+
+func (r *reader) email(name string) string {
+	v := r.text(name, "")
+	if v == "" {
+		return ""
+	}
+	if a, err := mail.ParseAddress(v); err != nil || a.Address != v {
+		r.fault(name, v, "is not an e-mail address", "write it bare, such as you@example.com, or leave it out")
+		return ""
+	}
+	return v
+}
+
+// prefixes reads addresses and CIDRs. presets are words for whole lists.
+func (r *reader) prefixes(name string, presets map[string][]netip.Prefix) []netip.Prefix {
+	var out []netip.Prefix
+	for _, v := range r.list(name) {
+		if list, ok := presets[v]; ok {
+			out = append(out, list...)
+			continue
+		}
+		p, err := netip.ParsePrefix(v)
+		if addr, aerr := netip.ParseAddr(v); aerr == nil {
+			p, err = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
+		}
+		switch {
+		case err != nil:
+			r.fault(name, v, "is neither an address, nor a CIDR, nor cloudflare", "write r.g. 10.0.0.0/8 or 192.0.2.7 or cloudflare, separated by commas")
+		case p.Bits() == 0:
+			r.fault(name, v, "would trust the whole internet, so anybody could forge a visitor's address", "name your proxy's own addresses")
+		default:
+			out = append(out, p.Masked())
+		}
+	}
+	return out
+}

@@ -1,0 +1,53 @@
+package settings
+
+import (
+	"testing"
+)
+
+func TestNamesThatPeopleUseAreTaken(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"bücher.example": "xn--bcher-kva.example", "BÜCHER.example": "xn--bcher-kva.example", "例え.テスト": "xn--r8jz45g.xn--zckzah",
+		"faß.example": "xn--fa-hia.example", "παράδειγμα.δοκιμή": "xn--hxajbheg2az3al.xn--jxalpdlp",
+		"мой-сайт.рф": "xn----8sbzclmxk.xn--p1ai",
+		"مثال.إختبار": "xn--mgbh0fb.xn--kgbechtv", "l·l.example": "xn--ll-0ea.example",
+		"नमस्ते.example":        "xn--h2bhs4b8d8a.example",
+		"xn--bcher-kva.example": "xn--bcher-kva.example", "i❤.example": "xn--i-7iq.example",
+		"*.bücher.example":     "*.xn--bcher-kva.example",
+		"نامه\u200cای.example": "xn--mgba3gch31f060k.example",
+	} {
+		e := reader{lookup: func(string) (string, bool) { return name, true }}
+		got := e.domains("DOMAINS")
+		if len(e.faults) > 0 || len(got) != 1 {
+			t.Errorf("%s: got %q and %v", name, got, e.faults)
+		} else if got[0] != want {
+			t.Errorf("%s: got %s, want %s", name, got[0], want)
+		}
+	}
+}
+
+func TestValuesThatOnlyLookWrappedAreTaken(t *testing.T) {
+	t.Parallel()
+	for _, test := range [][2]string{
+		{"HSTS", `max-age="31536000"`}, {"ACME_CACHE", "/srv/it's/acme#2"}, {"ACME_CACHE", "/srv/a:b@c"},
+		{"TLS_CERT_FILE", "/tls/o'neil/cert.pem"},
+		{"HTTPS_ADDR", "[fe80::1%eth0]:8443"}, {"HTTPS_ADDR", "[::]:443"}, {"HTTP_ADDR", "my_host-1.local:8080"},
+		{"ACME_DIRECTORY", "https://localhost:14000/dir"},
+		{"ACME_EAB_KID", ""}, {"ACME_CACHE", `C:\data\acme`}, {"ACME_CACHE", "acme$1"},
+	} {
+		name, value := test[0], test[1]
+		_, faults := Load(func(k string) (string, bool) { return pick(k == name, value, ""), k == name }, Dotenv{}, "shop")
+		if len(faults) > 0 {
+			t.Errorf("%s=%s: %v", name, value, faults)
+		}
+	}
+}
+
+func TestAFolderIsNotTakenForAURL(t *testing.T) {
+	t.Parallel()
+	for _, cache := range []string{"/data/acme:443", "./localhost:6379", "acme", "acme/2026:11:27", `D:\\acme`, "/srv/a:80/acme"} {
+		if nearlyURL.MatchString(cache) {
+			t.Errorf("%s is a folder, and is taken for a URL", cache)
+		}
+	}
+}
