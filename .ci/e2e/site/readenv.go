@@ -8,7 +8,7 @@ import (
 	"log"
 	"os"
 
-	"example.com/turnkey/app/envfile"
+	"example.com/turnkey/app/settings/envfile"
 )
 
 func main() {

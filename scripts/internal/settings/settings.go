@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/turnkey/app/envfile"
+	"example.com/turnkey/app/settings/envfile"
 )
 
 // Settings of the site in this directory.
