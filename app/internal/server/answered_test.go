@@ -2,8 +2,13 @@ package server
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"testing"
 	"testing/fstest"
@@ -82,3 +87,18 @@ func (fixedSource) HTTPHandler(next http.Handler) http.Handler { return next }
 func (fixedSource) Run(ctx context.Context) error              { <-ctx.Done(); return nil }
 func (fixedSource) Reload()                                    {}
 func (fixedSource) Status() []tlsconfig.Status                 { return nil }
+
+// selfSigned returns a certificate for shop.test.
+func selfSigned(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"shop.test"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
