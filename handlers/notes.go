@@ -82,7 +82,7 @@ func (n *notebooks) render(c *gin.Context, status int, text string, err error) {
 // submit takes the page's form. What is wrong with it is said on the page, beside what was entered.
 func (n *notebooks) submit(c *gin.Context) error {
 	var in noteInput
-	if err := kit.Bind(c, &in); middleware.FieldErrors(err) != nil {
+	if err := kit.Bind(c, &in); kit.FieldErrors(err) != nil {
 		n.render(c, http.StatusUnprocessableEntity, in.Text.shown(), err)
 		return nil
 	} else if err != nil {

@@ -3,30 +3,30 @@ package middleware
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/middleware/proxyheader"
 )
 
-// AccessLog writes a line for every request once it is answered, at level info; the quiet paths (probes) at debug.
-// It holds no query, cookie or other header, since those carry secrets.
+// AccessLog writes a line for every request once it is answered. The level is info, and debug for the quiet paths,
+// such as those of probes. The line has no query, cookie or other header, since these carry secrets.
 func AccessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
-	isQuiet := map[string]bool{}
-	for _, path := range quiet {
-		isQuiet[path] = true
-	}
 	return func(c *gin.Context) {
 		start := time.Now()
-		// Deferred, so that a connection that is cut off leaves a line too.
+		// Deferred, so that a request whose connection is cut leaves a line too: Failures cuts it by a panic.
 		defer func() {
 			r, level := c.Request, slog.LevelInfo
-			if isQuiet[r.URL.Path] {
+			if slices.Contains(quiet, r.URL.Path) {
 				level = slog.LevelDebug
 			}
 			ctx, id, verb := r.Context(), "", r.Method
 			if rc, ok := ctx.(*requestContext); ok {
-				ctx, id = rc.Context, rc.id // a handler that adds the id to every line has it here already
+				// Without the id in the context: a slog.Handler that adds the context's id would add it twice.
+				ctx, id = rc.Context, rc.id
 				if rc.isHead {
 					verb = http.MethodHead
 				}
@@ -34,7 +34,7 @@ func AccessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
 			if !log.Enabled(ctx, level) {
 				return
 			}
-			// The record is made by hand: log.LogAttrs would walk the stack for a source line that says nothing.
+			// log.LogAttrs would walk the stack for the line of this call, which is always the same.
 			now := time.Now()
 			record := slog.NewRecord(now, level, "request", 0)
 			record.AddAttrs(
@@ -53,9 +53,10 @@ func AccessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
 	}
 }
 
-// clientIP is c.ClientIP, without parsing for the many requests that came through no proxy.
+// clientIP returns c.ClientIP(), without parsing an address for the many requests that came through no proxy. Such
+// requests have none of the headers in which a trusted proxy can name the client, since Forwarded has removed them.
 func clientIP(c *gin.Context) string {
-	for _, name := range []string{"X-Forwarded-For", "Cf-Connecting-Ip"} {
+	for _, name := range proxyheader.ClientHeaders {
 		if c.Request.Header[name] != nil {
 			return c.ClientIP()
 		}

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/middleware/host"
+	"example.com/turnkey/middleware/proxyheader"
 )
 
 type discard struct{ header http.Header }
@@ -25,22 +28,23 @@ func BenchmarkMiddleware(b *testing.B) {
 	gin.SetMode(gin.ReleaseMode)
 	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	forwarded := Forwarded(proxyheader.Policy{TLSEnds: true})
 	for _, bench := range []struct {
 		name string
 		h    []gin.HandlerFunc
 	}{
 		{"none", nil},
-		{"Forwarded", []gin.HandlerFunc{Forwarded(Forwarding{Trusted: trusted, TLSEnds: true})}},
+		{"Forwarded", []gin.HandlerFunc{Forwarded(proxyheader.Policy{Trusted: trusted, TLSEnds: true})}},
 		{"RequestID", []gin.HandlerFunc{RequestID()}},
 		{"AccessLog", []gin.HandlerFunc{AccessLog(logger)}},
-		{"HSTS", []gin.HandlerFunc{Forwarded(Forwarding{TLSEnds: true}), HSTS("max-age=31536000")}},
-		{"Secure", []gin.HandlerFunc{Secure()}},
-		{"CSP", []gin.HandlerFunc{Secure(), CSP("img-src data:")}},
+		{"HSTS", []gin.HandlerFunc{forwarded, HSTS("max-age=31536000")}},
+		{"SecurityHeaders", []gin.HandlerFunc{SecurityHeaders()}},
+		{"CSP", []gin.HandlerFunc{SecurityHeaders(), CSP("img-src data:")}},
 		{"CORS", []gin.HandlerFunc{CORS([]string{"https://app.test"}, nil)}},
 		{"RateLimit", []gin.HandlerFunc{RateLimit(1<<30, time.Second)}},
-		{"Errors", []gin.HandlerFunc{Errors(logger, false)}},
-		{"Hosts", []gin.HandlerFunc{Hosts(NewHostSet([]string{"shop.test"}), []string{"/healthz"}, nil)}},
-		{"HTTPS", []gin.HandlerFunc{Forwarded(Forwarding{TLSEnds: true}), HTTPS(Redirect{Status: 308})}},
+		{"Failures", []gin.HandlerFunc{Failures(logger, false)}},
+		{"Hosts", []gin.HandlerFunc{Hosts(host.NewSet([]string{"shop.test"}), []string{"/healthz"}, nil)}},
+		{"RedirectToHTTPS", []gin.HandlerFunc{forwarded, RedirectToHTTPS(Redirect{})}},
 		{"SameOrigin", []gin.HandlerFunc{SameOrigin()}},
 		{"MediaTypes", []gin.HandlerFunc{MediaTypes(nil)}},
 		{"BodyLimit", []gin.HandlerFunc{BodyLimit(1<<20, nil)}},
@@ -80,9 +84,10 @@ func TestOnlyIdentityAndLogAllocate(t *testing.T) {
 		return float64(after.Mallocs-before.Mallocs) / n
 	}
 	bare := allocations()
-	chain := allocations(Forwarded(Forwarding{TLSEnds: true}), HSTS("max-age=31536000"), Secure(), CSP("img-src data:"),
-		CORS(nil, nil), Errors(slog.New(slog.DiscardHandler), false), Hosts(NewHostSet([]string{"shop.test"}), nil, nil),
-		HTTPS(Redirect{Status: 308}), SameOrigin(), MediaTypes(nil), BodyLimit(1<<20, nil))
+	chain := allocations(Forwarded(proxyheader.Policy{TLSEnds: true}), HSTS("max-age=31536000"), SecurityHeaders(),
+		CSP("img-src data:"), CORS(nil, nil), Failures(slog.New(slog.DiscardHandler), false),
+		Hosts(host.NewSet([]string{"shop.test"}), nil, nil), RedirectToHTTPS(Redirect{}),
+		SameOrigin(), MediaTypes(nil), BodyLimit(1<<20, nil))
 	if chain-bare > 0.3 {
 		t.Errorf("%.2f allocations a request, and %.2f in gin alone", chain, bare)
 	}

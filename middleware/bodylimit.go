@@ -4,19 +4,21 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/middleware/input"
 )
 
-// BodyLimit lets handlers read at most n bytes of a request's body; larger gives routes, by their pattern, a limit
-// of their own. A request that announces more is answered 413 at once. One that does not announce it gives whoever
-// reads on an *http.MaxBytesError, which Errors turns into the same.
-func BodyLimit(n int64, larger map[string]int64) gin.HandlerFunc {
+// BodyLimit lets handlers read at most n bytes of a request's body. routes has other limits for single routes, by
+// their pattern. A request that announces more is answered 413 at once. If a request does not announce its length,
+// reading beyond the limit returns an *http.MaxBytesError, which Failures answers 413 too.
+func BodyLimit(n int64, routes map[string]int64) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
 		if r.Body == nil || r.Body == http.NoBody {
 			return
 		}
 		limit := n
-		if l, ok := larger[c.FullPath()]; ok {
+		if l, ok := routes[c.FullPath()]; ok {
 			limit = l
 		}
 		if r.ContentLength > limit {
@@ -24,7 +26,7 @@ func BodyLimit(n int64, larger map[string]int64) gin.HandlerFunc {
 			c.Abort()
 			return
 		}
-		// MaxBytesReader goes outside: r.ParseForm recognises it by its type, and then sets no limit of its own.
-		r.Body = http.MaxBytesReader(c.Writer, newInputBody(c), limit)
+		// MaxBytesReader is the outer one: r.ParseForm recognises it by its type, and then sets no limit of its own.
+		r.Body = http.MaxBytesReader(c.Writer, input.Watch(c), limit)
 	}
 }

@@ -4,26 +4,29 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/middleware/loglimit"
 )
 
-// CORS lets scripts of other sites read the answers of this one, with the visitor's cookies (Fetch standard, §3.2).
-// The origins are exact, as browsers write them: "https://app.example.com". Without any, nothing is sent, and other
-// sites' scripts read nothing. It goes before SameOrigin, which takes the same list, and before routing has to know
-// the preflight's OPTIONS.
+// CORS lets scripts of other origins read the responses of this one, with the visitor's cookies (Fetch standard,
+// §3.2). The origins are exact, as browsers write them: "https://app.example.com". Without any, no header is sent,
+// and scripts of other origins can read nothing. SameOrigin takes the same list.
 //
-// CORS calls refused for each preflight from another origin that no route answers either. What refused returns becomes the
-// text of the router's 404 or 405. The answer stays as it is if refused is nil or returns "".
+// CORS answers the preflights of these origins itself, so that routes need no OPTIONS. It calls refused for each
+// other preflight that no route answers. What refused returns becomes the text of the 404 or 405. That response keeps
+// its text if refused is nil or returns "".
 func CORS(origins []string, refused func(r *http.Request, origin string) string) gin.HandlerFunc {
 	allowed := make(map[string][]string, len(origins))
 	for _, o := range origins {
-		allowed[o] = []string{o}
+		allowed[o] = sharedValue(o)
 	}
 	var (
-		yes     = []string{"true"}
-		vary    = []string{"Origin, Access-Control-Request-Headers"}
-		exposed = []string{"Location, Retry-After, " + requestIDHeader}
-		methods = []string{"GET, HEAD, POST, PUT, PATCH, DELETE"}
-		maxAge  = []string{"7200"} // seconds; Chromium keeps none longer
+		yes         = sharedValue("true")
+		vary        = sharedValue("Origin, Access-Control-Request-Headers")
+		crossOrigin = sharedValue("cross-origin")
+		exposed     = sharedValue("Location, Retry-After, " + requestIDHeader)
+		methods     = sharedValue("GET, HEAD, POST, PUT, PATCH, DELETE")
+		maxAge      = sharedValue("7200") // seconds. Chromium keeps no answer for longer
 	)
 	return func(c *gin.Context) {
 		r, header := c.Request, c.Writer.Header()
@@ -43,8 +46,8 @@ func CORS(origins []string, refused func(r *http.Request, origin string) string)
 		}
 		header["Access-Control-Allow-Origin"] = origin
 		header["Access-Control-Allow-Credentials"] = yes
-		// A page elsewhere may use what it may read.
-		header["Cross-Origin-Resource-Policy"] = []string{"cross-origin"}
+		// What scripts of that origin may read, its pages may embed.
+		header["Cross-Origin-Resource-Policy"] = crossOrigin
 		if !preflight {
 			header["Access-Control-Expose-Headers"] = exposed
 			return
@@ -58,7 +61,8 @@ func CORS(origins []string, refused func(r *http.Request, origin string) string)
 	}
 }
 
-// explainPreflight lets a route answer first, since it may have a policy of its own, and asks refused if there is none.
+// explainPreflight lets a route answer the preflight first, since the route may allow other origins. If there is no
+// such route, it asks refused for the text of the response.
 func explainPreflight(c *gin.Context, refused func(*http.Request, string) string) {
 	c.Next()
 	last := c.Errors.Last()
@@ -69,7 +73,7 @@ func explainPreflight(c *gin.Context, refused func(*http.Request, string) string
 	if origin == "" {
 		return
 	}
-	if text := refused(c.Request, shortened(origin, maxLogged)); text != "" {
+	if text := refused(c.Request, loglimit.Shorten(origin, loglimit.MaxLogged)); text != "" {
 		status, _ := last.Err.(*statusError).Answer()
 		last.Err = &statusError{status, text}
 	}

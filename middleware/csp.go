@@ -9,23 +9,25 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// CSP adds sources to the Content-Security-Policy of a route or a group, and leaves every other page as strict as it
-// was. Each argument is a directive with what it allows beside what it allows already:
+// CSP adds sources to the Content-Security-Policy of a route or a group. Other pages stay as strict as they are. Each
+// argument is a directive with the sources to add:
 //
 //	r.GET("/map", middleware.CSP("img-src https://tile.openstreetmap.org"), showMap)
 //
-// A directive that the policy lacks is put in, with what the one behind it allowed; 'none' gives way to anything. Groups
-// and routes add up. What is not a directive panics, at the start.
+// A directive that the policy lacks is added, with the sources of the directive that browsers use in its place. A
+// source replaces 'none'. The sources of a group and of its routes add up. CSP panics, at the start, if an argument
+// is no directive.
 func CSP(directives ...string) gin.HandlerFunc {
 	for _, d := range directives {
 		if err := checkDirective(d); err != nil {
 			panic(err)
 		}
 	}
-	extended := []string{extend(policy, directives)}
+	extended := sharedValue(extend(defaultPolicy, directives))
 	return func(c *gin.Context) {
 		header := c.Writer.Header()
-		if before := header.Get(cspHeader); before != "" && before != policy { // a group's, or one with a nonce
+		// Another policy is that of a group, or of a middleware that adds a nonce.
+		if before := header.Get(cspHeader); before != "" && before != defaultPolicy {
 			header.Set(cspHeader, extend(before, directives))
 			return
 		}
@@ -33,14 +35,15 @@ func CSP(directives ...string) gin.HandlerFunc {
 	}
 }
 
-// behind are the directives that speak for one that a policy lacks, before default-src does
+// fallbacks are the directives that browsers use in place of one that a policy lacks, before default-src
 // (https://www.w3.org/TR/CSP3/#directive-fallback-list).
-var behind = map[string][]string{
-	"script-src-elem": {"script-src"}, "script-src-attr": {"script-src"}, "style-src-elem": {"style-src"}, "style-src-attr": {"style-src"},
+var fallbacks = map[string][]string{
+	"script-src-elem": {"script-src"}, "script-src-attr": {"script-src"},
+	"style-src-elem": {"style-src"}, "style-src-attr": {"style-src"},
 	"worker-src": {"child-src", "script-src"}, "frame-src": {"child-src"},
 }
 
-// extend adds directives to a policy.
+// extend returns the policy with the sources of the directives added.
 func extend(policy string, directives []string) string {
 	parts := strings.Split(policy, "; ")
 	for _, d := range directives {
@@ -50,23 +53,23 @@ func extend(policy string, directives []string) string {
 			i = len(parts)
 			parts = append(parts, fields[0]+inherited(parts, fields[0]))
 		}
-		has := slices.DeleteFunc(strings.Fields(parts[i]), func(s string) bool { return s == "'none'" })
+		words := slices.DeleteFunc(strings.Fields(parts[i]), func(s string) bool { return s == "'none'" })
 		for _, source := range fields[1:] {
-			if !slices.Contains(has, source) {
-				has = append(has, source)
+			if !slices.Contains(words, source) {
+				words = append(words, source)
 			}
 		}
-		parts[i] = strings.Join(has, " ")
+		parts[i] = strings.Join(words, " ")
 	}
 	return strings.Join(parts, "; ")
 }
 
-// inherited is what a directive that the policy lacks allows all the same.
+// inherited returns the sources that browsers allow for a directive that the policy lacks.
 func inherited(parts []string, name string) string {
 	if !strings.Contains(name, "-src") {
 		return ""
 	}
-	for _, other := range append(slices.Clone(behind[name]), "default-src") {
+	for _, other := range append(slices.Clone(fallbacks[name]), "default-src") {
 		if i := indexOf(parts, other); i >= 0 {
 			return strings.TrimPrefix(parts[i], other)
 		}
@@ -78,10 +81,11 @@ func indexOf(parts []string, name string) int {
 	return slices.IndexFunc(parts, func(p string) bool { return p == name || strings.HasPrefix(p, name+" ") })
 }
 
-// keyword matches what CSP writes in quotes, without them.
-var keyword = regexp.MustCompile(`^(self|none|strict-dynamic|report-sample|unsafe-[a-z-]+|wasm-unsafe-eval|(nonce|sha256|sha384|sha512)-.*)$`)
+// unquoted matches a source that CSP wants in quotes, without the quotes.
+var unquoted = regexp.MustCompile(
+	`^(self|none|strict-dynamic|report-sample|unsafe-[a-z-]+|wasm-unsafe-eval|(nonce|sha256|sha384|sha512)-.*)$`)
 
-// checkDirective takes one directive of CSP's grammar (https://www.w3.org/TR/CSP3/#framework-directives).
+// checkDirective returns an error if d is not one directive (https://www.w3.org/TR/CSP3/#framework-directives).
 func checkDirective(d string) error {
 	fields := strings.Fields(d)
 	if len(fields) == 0 || strings.Trim(fields[0], "abcdefghijklmnopqrstuvwxyz-") != "" {
@@ -93,7 +97,7 @@ func checkDirective(d string) error {
 		}
 	}
 	for _, source := range fields[1:] {
-		if keyword.MatchString(source) {
+		if unquoted.MatchString(source) {
 			return fmt.Errorf("middleware.CSP: in %q, %s needs quotes: '%s'", d, source, source)
 		}
 	}

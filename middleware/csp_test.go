@@ -12,11 +12,12 @@ import (
 func TestARouteAllowsMoreAndTheRestStaysStrict(t *testing.T) {
 	t.Parallel()
 	r := gin.New()
-	r.Use(Secure())
+	r.Use(SecurityHeaders())
 	ok := func(c *gin.Context) { c.Status(http.StatusNoContent) }
 	r.GET("/", ok)
 	r.GET("/map", CSP("img-src https://tile.test data:", "worker-src 'self'"), ok)
-	r.GET("/video", CSP("worker-src blob:", "script-src-elem https://cdn.test", "frame-src https://video.test", "report-to site"), ok)
+	r.GET("/video", CSP("worker-src blob:", "script-src-elem https://cdn.test", "frame-src https://video.test",
+		"report-to site"), ok)
 	r.GET("/embedded", CSP("frame-ancestors https://partner.test"), ok)
 	shop := r.Group("/shop", CSP("connect-src https://api.test"))
 	shop.GET("/", ok)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/middleware/proxyheader"
 )
 
 // behindProxy is a server that trusts the peer of its test, and two more addresses. It answers with the client as
@@ -19,14 +21,14 @@ import (
 type behindProxy struct {
 	*httptest.Server
 	mu     sync.Mutex
-	doubts []Doubt
+	doubts []proxyheader.Doubt
 }
 
-func newBehindProxy(t *testing.T, f Forwarding) *behindProxy {
+func newBehindProxy(t *testing.T, f proxyheader.Policy) *behindProxy {
 	t.Helper()
 	s := &behindProxy{}
 	f.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
-	f.Doubt = func(_ *http.Request, d Doubt) {
+	f.OnDoubt = func(_ *http.Request, d proxyheader.Doubt) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.doubts = append(s.doubts, d)
@@ -49,7 +51,7 @@ func newBehindProxy(t *testing.T, f Forwarding) *behindProxy {
 }
 
 // ask returns the answer and the doubts about one request. Headers come in pairs.
-func (s *behindProxy) ask(t *testing.T, headers ...string) (string, []Doubt) {
+func (s *behindProxy) ask(t *testing.T, headers ...string) (string, []proxyheader.Doubt) {
 	t.Helper()
 	s.mu.Lock()
 	s.doubts = nil
@@ -79,7 +81,7 @@ func TestATrustedProxysAddressIsReadInEverySpelling(t *testing.T) {
 	t.Parallel()
 	const proxy = "127.0.0.1"
 	for _, header := range []string{"X-Forwarded-For", "Cf-Connecting-Ip"} {
-		s := newBehindProxy(t, Forwarding{ClientHeader: header})
+		s := newBehindProxy(t, proxyheader.Policy{ClientHeader: header})
 		for _, test := range []struct {
 			lines []string
 			want  string // the client
@@ -124,11 +126,11 @@ func TestATrustedProxysAddressIsReadInEverySpelling(t *testing.T) {
 			}
 			got, doubts := s.ask(t, headers...)
 			if want := test.want + " " + test.want + " "; got != want {
-				t.Errorf("%s %q: the handler's and the log's client and the scheme are %q, want %q", header, test.lines, got,
-					want)
+				t.Errorf("%s %q: the handler's and the log's client and the scheme are %q, want %q",
+					header, test.lines, got, want)
 			}
 			if told := len(doubts) > 0; told != test.doubt || told &&
-				(doubts[0].Kind != ClientUnread || doubts[0].Header != header) {
+				(doubts[0].Kind != proxyheader.ClientUnread || doubts[0].Header != header) {
 				t.Errorf("%s %q: the doubts are %+v, want one: %v", header, test.lines, doubts, test.doubt)
 			}
 		}
@@ -137,7 +139,7 @@ func TestATrustedProxysAddressIsReadInEverySpelling(t *testing.T) {
 
 func TestEachVisitorOfAProxyThatWritesPortsHasALimitOfItsOwn(t *testing.T) {
 	t.Parallel()
-	s := newBehindProxy(t, Forwarding{})
+	s := newBehindProxy(t, proxyheader.Policy{})
 	status := func(from string) int {
 		req, _ := http.NewRequest("GET", s.URL+"/limited", nil)
 		req.Header.Set("X-Forwarded-For", from)
@@ -161,21 +163,24 @@ func TestEachVisitorOfAProxyThatWritesPortsHasALimitOfItsOwn(t *testing.T) {
 
 func TestTheLastWordOfXForwardedProtoCounts(t *testing.T) {
 	t.Parallel()
-	s := newBehindProxy(t, Forwarding{})
+	s := newBehindProxy(t, proxyheader.Policy{})
 	for _, test := range []struct {
 		lines []string
 		want  string
-		doubt DoubtKind // empty: none
+		doubt proxyheader.Kind // empty: none
 	}{
 		{[]string{"https"}, "https", ""}, {[]string{"http"}, "http", ""}, {[]string{"HTTPS"}, "https", ""},
 		{[]string{"wss"}, "https", ""}, {[]string{"ws"}, "http", ""}, {[]string{"WSS"}, "https", ""}, // Traefik
-		{[]string{"http, https"}, "https", ""}, {[]string{"http", "https"}, "https", ""}, {[]string{"https, wss"}, "https", ""},
+		{[]string{"http, https"}, "https", ""}, {[]string{"http", "https"}, "https", ""},
+		{[]string{"https, wss"}, "https", ""},
 		{[]string{"https,"}, "https", ""}, {[]string{"https", ""}, "https", ""}, {[]string{" https "}, "https", ""},
 		{[]string{"http, http"}, "http", ""},
-		{[]string{"https, http"}, "http", SchemeListed}, {[]string{"https", "http"}, "http", SchemeListed},
-		{[]string{"wss,ws"}, "http", SchemeListed},
-		{[]string{"on"}, "", SchemeUnread}, {[]string{"https;q=1"}, "", SchemeUnread}, {[]string{","}, "", SchemeUnread},
-		{[]string{"h2"}, "", SchemeUnread},
+		{[]string{"https, http"}, "http", proxyheader.SchemeListed},
+		{[]string{"https", "http"}, "http", proxyheader.SchemeListed},
+		{[]string{"wss,ws"}, "http", proxyheader.SchemeListed},
+		{[]string{"on"}, "", proxyheader.SchemeUnread}, {[]string{"https;q=1"}, "", proxyheader.SchemeUnread},
+		{[]string{","}, "", proxyheader.SchemeUnread},
+		{[]string{"h2"}, "", proxyheader.SchemeUnread},
 		{nil, "", ""},
 	} {
 		var headers []string
@@ -186,11 +191,12 @@ func TestTheLastWordOfXForwardedProtoCounts(t *testing.T) {
 		if got != "127.0.0.1 127.0.0.1 "+test.want {
 			t.Errorf("%q: got %q, want the scheme %q", test.lines, got, test.want)
 		}
-		var want []DoubtKind
+		var want []proxyheader.Kind
 		if test.doubt != "" {
-			want = []DoubtKind{test.doubt}
+			want = []proxyheader.Kind{test.doubt}
 		}
-		if !slices.EqualFunc(doubts, want, func(d Doubt, kind DoubtKind) bool { return d.Kind == kind }) {
+		is := func(d proxyheader.Doubt, kind proxyheader.Kind) bool { return d.Kind == kind }
+		if !slices.EqualFunc(doubts, want, is) {
 			t.Errorf("%q: the doubts are %+v, want the kind %q and no other", test.lines, doubts, test.doubt)
 		}
 	}
@@ -198,42 +204,5 @@ func TestTheLastWordOfXForwardedProtoCounts(t *testing.T) {
 	if _, doubts := s.ask(t, "X-Forwarded-Proto", long); len(doubts) != 1 || len(doubts[0].Value) > 300 ||
 		!strings.HasPrefix(doubts[0].Value, "https,https") {
 		t.Errorf("a header of %d bytes is told of as %+v, want its beginning", len(long), doubts)
-	}
-}
-
-func TestALogLimitIsBounded(t *testing.T) {
-	t.Parallel()
-	var l LogLimit
-	said := 0
-	for i := range 1000 {
-		for range 3 {
-			if l.Allow(strings.Repeat("x", i)) {
-				said++
-			}
-		}
-	}
-	if said != logKinds {
-		t.Errorf("1000 kinds were said %d times, want %d", said, logKinds)
-	}
-	for kind := range l.logged {
-		l.logged[kind] = time.Now().Add(-logEvery)
-	}
-	if !l.Allow("another") || !l.Allow("x") || l.Allow("x") {
-		t.Error("an hour later, a new kind and an old one should each be said once")
-	}
-}
-
-func TestOnlyPrivateNamesAreThisMachines(t *testing.T) {
-	t.Parallel()
-	for host, want := range map[string]bool{
-		"localhost": true, "localhost:8443": true, "LOCALHOST.:1": true, "shop.localhost": true, "127.0.0.1:80": true,
-		"[::1]:8443": true, "[::ffff:127.0.0.1]": true,
-		"laptop": true, "laptop.local": true, "shop.test": true, "host.docker.internal:8443": true, "nas.home.arpa": true,
-		"abc.ngrok.app": false, "shop.example.com": false, "192.168.1.20": false, "[2001:db8::7]": false, "": false,
-		"localhost.evil.com": false, "evillocal.com": false,
-	} {
-		if got := isOwnName(host); got != want {
-			t.Errorf("%q is taken for this machine's own: %v, want %v", host, got, want)
-		}
 	}
 }

@@ -7,18 +7,18 @@ import (
 
 type headKey struct{}
 
-// Head answers HEAD on every GET route, which gin answers with 404: RFC 9110 §9.3.2 wants the same header fields
-// as GET has. It wraps the whole engine, because gin picks the route before any middleware runs. net/http drops
-// the body.
+// Head wraps the engine (a func(http.Handler) http.Handler, not a gin.HandlerFunc) and answers HEAD on every GET
+// route. gin answers 404 there, while RFC 9110 §9.3.2 wants the header fields of GET. It wraps the engine because gin
+// chooses the route before any middleware runs. net/http drops the body.
 func Head(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
-			// A copy: the server still has to see HEAD in the original.
+			// In a copy of the request, since net/http still has to see HEAD in the original.
 			ctx, cancel := context.WithCancel(context.WithValue(r.Context(), headKey{}, true))
 			defer cancel()
 			r = r.WithContext(ctx)
 			r.Method = http.MethodGet
-			if r.Header["Upgrade"] != nil { // which only GET can ask for
+			if r.Header["Upgrade"] != nil { // a WebSocket begins with GET only
 				r.Header = r.Header.Clone()
 				r.Header.Del("Upgrade")
 			}
@@ -28,7 +28,8 @@ func Head(next http.Handler) http.Handler {
 	})
 }
 
-// headWriter ends a request whose answer begins to stream: its header is out, and of the rest nobody would see a byte.
+// headWriter ends a request when its handler begins to stream: the header has been sent then, and the client gets no
+// body.
 type headWriter struct {
 	http.ResponseWriter
 	ctx context.Context
@@ -37,8 +38,8 @@ type headWriter struct {
 
 func (w *headWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Write does not fail, since nobody would see the bytes. Over HTTP/2 a stream ends with the header of its answer to
-// HEAD, and net/http calls that an error of a page longer than its buffer.
+// Write reports no error, since the client gets no body. Over HTTP/2 the response to HEAD ends the stream with its
+// header, and net/http returns an error for a body longer than its buffer.
 func (w *headWriter) Write(p []byte) (int, error) {
 	w.ResponseWriter.Write(p)
 	return len(p), nil
@@ -49,16 +50,25 @@ func (w *headWriter) Flush() {
 	w.end()
 }
 
-// CloseNotify is what gin's c.Stream asks for, in place of a context.
+// CloseNotify implements http.CloseNotifier, which gin's c.Stream uses in place of a context.
 func (w *headWriter) CloseNotify() <-chan bool {
 	gone := make(chan bool, 1)
 	context.AfterFunc(w.ctx, func() { gone <- true })
 	return gone
 }
 
+// isHead reports whether the client sent HEAD, of which Head made GET.
 func isHead(r *http.Request) bool {
 	if rc, ok := r.Context().Value(requestContextKey{}).(*requestContext); ok {
 		return rc.isHead
 	}
 	return r.Context().Value(headKey{}) != nil
+}
+
+// method returns the request's method as the client sent it.
+func method(r *http.Request) string {
+	if r.Method == http.MethodGet && isHead(r) {
+		return http.MethodHead
+	}
+	return r.Method
 }

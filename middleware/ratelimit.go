@@ -13,16 +13,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxClients bounds how many clients a limit remembers: some 16 MB at the worst.
+// maxClients is how many clients a limit remembers at most. They take some 16 MB.
 const maxClients = 1 << 16
 
 // RateLimit lets every client make n requests at once and n more over each per, for a route or a group:
 //
 //	r.POST("/login", middleware.RateLimit(5, time.Minute), login)
 //
-// More is answered 429 with Retry-After, in seconds. A client is an IPv4 address or an IPv6 network of 64 bits, which
-// is what one customer is given. Each call makes a limit of its own, in this process's memory, and forgets whom it
-// has not seen for longest. n and per below 1 panic, at the start.
+// Further requests are answered 429 with Retry-After, in seconds. A client is an IPv4 address or an IPv6 network of
+// 64 bits, which is what a provider gives to one customer. Each call makes a separate limit, in this process's
+// memory. It remembers 65,536 clients at most, and forgets those that have been away for longest. RateLimit panics,
+// at the start, if n or per is below 1.
 func RateLimit(n int, per time.Duration) gin.HandlerFunc {
 	if n < 1 || per < 1 {
 		panic(fmt.Errorf("middleware.RateLimit(%d, %s): both must be above zero", n, per))
@@ -32,16 +33,17 @@ func RateLimit(n int, per time.Duration) gin.HandlerFunc {
 		if wait := seen.take(network(c.ClientIP()), time.Now()); wait > 0 {
 			seconds := int(math.Ceil(wait.Seconds()))
 			c.Writer.Header().Set("Retry-After", strconv.Itoa(seconds))
-			c.Error(&statusError{http.StatusTooManyRequests, fmt.Sprintf("Too many requests; the next is taken in %d s", seconds)})
+			text := fmt.Sprintf("Too many requests: try again in %d s", seconds)
+			c.Error(&statusError{http.StatusTooManyRequests, text})
 			c.Abort()
 		}
 	}
 }
 
-// network is what counts as one client.
+// network returns the addresses that count as one client with ip.
 func network(ip string) netip.Prefix {
 	addr, err := netip.ParseAddr(ip)
-	if err != nil { // a unix socket: all that come this way are one
+	if err != nil { // a unix socket, whose clients have no address: all count as one
 		return netip.Prefix{}
 	}
 	addr = addr.Unmap().WithZone("")
@@ -53,8 +55,9 @@ func network(ip string) netip.Prefix {
 	return prefix
 }
 
-// clients is a limiter a client, in two generations: when the young one is full it becomes the old one, and the old
-// one, with everybody who was not seen meanwhile, is forgotten. That is as good as a list by last use, and cheaper.
+// clients has a limiter for each client, in two generations. When the young generation is full it becomes the old
+// one, and the clients of the old one that did not come again are forgotten. That is nearly a list by last use, and
+// cheaper.
 type clients struct {
 	every rate.Limit
 	burst int
@@ -64,8 +67,8 @@ type clients struct {
 	young, old map[netip.Prefix]*rate.Limiter
 }
 
-// take asks for one request; wait is how long until it would be granted, 0 if it is. A refusal costs nothing: one that
-// were reserved and given back could lengthen the wait of others that come at the same moment (rate.Reservation.Cancel).
+// take takes one request of a client's limit. It returns 0 if the request is allowed, else how long the client has to
+// wait. It does not reserve and cancel: rate.Reservation.Cancel may leave concurrent callers waiting longer.
 func (s *clients) take(who netip.Prefix, now time.Time) (wait time.Duration) {
 	l := s.of(who)
 	if l.AllowN(now, 1) {

@@ -20,7 +20,7 @@ func TestEachClientHasALimitOfItsOwn(t *testing.T) {
 	r := gin.New()
 	r.SetTrustedProxies([]string{"127.0.0.1"}) // so that the test can come from many addresses
 	r.RemoteIPHeaders = []string{"X-Forwarded-For"}
-	r.Use(Errors(slog.New(slog.DiscardHandler), false))
+	r.Use(Failures(slog.New(slog.DiscardHandler), false))
 	r.POST("/login", RateLimit(3, time.Hour), func(c *gin.Context) { c.Status(http.StatusNoContent) })
 	srv := httptest.NewServer(r)
 	defer srv.Close()

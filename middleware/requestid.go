@@ -4,18 +4,17 @@ import (
 	"context"
 	"encoding/hex"
 	"math/rand/v2"
-	"net/http"
 
 	"github.com/gin-gonic/gin"
 )
 
 const requestIDHeader = "X-Request-Id"
 
-// requestContext carries what belongs to one request. It is one value so that a request pays for one allocation.
+// requestContext has what this package knows of a request. It is one value, so that a request costs one allocation.
 type requestContext struct {
 	context.Context
 	id     string
-	header [1]string // the id again, as the response's header wants it
+	header [1]string // the id again, as the value of the response's header
 	isHead bool
 }
 
@@ -29,8 +28,8 @@ func (c *requestContext) Value(key any) any {
 }
 
 // RequestID gives every request an id: the client's own X-Request-Id if it is 1 to 64 letters, digits, dots, dashes
-// or underscores, else 128 random bits. The id is in the response, in the request's context and so in every line
-// that is logged with it. It correlates; it proves nothing, as a client may choose it.
+// or underscores, else 128 random bits. The id is in the response and in the request's context, and so in every line
+// that is logged with that context. The client can choose it, so it proves nothing.
 func RequestID() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id := c.Request.Header.Get(requestIDHeader)
@@ -44,7 +43,7 @@ func RequestID() gin.HandlerFunc {
 	}
 }
 
-// RequestIDFrom returns the id of the request that ctx belongs to; empty if it belongs to none.
+// RequestIDFrom returns the id of the request that ctx belongs to, or "" if it belongs to none.
 func RequestIDFrom(ctx context.Context) string {
 	if rc, ok := ctx.Value(requestContextKey{}).(*requestContext); ok {
 		return rc.id
@@ -66,8 +65,8 @@ func validID(id string) bool {
 	return true
 }
 
-// newID takes from the runtime's ChaCha8 generator, which the system seeds: unguessable enough for a name, and
-// without a system call.
+// newID returns 128 random bits of the runtime's ChaCha8 generator. The system seeds it, so that ids cannot be
+// guessed, and it needs no system call.
 func newID() string {
 	var raw [16]byte
 	var text [32]byte
@@ -77,12 +76,4 @@ func newID() string {
 	}
 	hex.Encode(text[:], raw[:])
 	return string(text[:])
-}
-
-// method is the request's method as the client sent it: Head makes GET of HEAD for the router.
-func method(r *http.Request) string {
-	if r.Method == http.MethodGet && isHead(r) {
-		return http.MethodHead
-	}
-	return r.Method
 }

@@ -8,9 +8,9 @@ import (
 )
 
 // SameOrigin refuses requests that another site makes a browser send with the visitor's cookies (cross-site request
-// forgery): http.CrossOriginProtection, which goes by Sec-Fetch-Site and Origin and needs no token. GET and HEAD must
-// therefore change nothing. The trusted origins are exact, and may send what they like. One that is not an origin
-// panics, at the start.
+// forgery). It uses http.CrossOriginProtection, which goes by Sec-Fetch-Site and Origin and needs no token. It lets
+// GET and HEAD through, so their handlers must change nothing. Requests from the trusted origins are let through.
+// Each is exact, such as "https://app.example.com". SameOrigin panics, at the start, if one is not an origin.
 func SameOrigin(trusted ...string) gin.HandlerFunc {
 	protection := http.NewCrossOriginProtection()
 	for _, origin := range trusted {

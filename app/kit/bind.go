@@ -7,7 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/gin-gonic/gin/binding"
 
-	"example.com/turnkey/middleware"
+	"example.com/turnkey/middleware/input"
 )
 
 // Bind reads the request into in: its JSON or form, or its query for GET and for a request without a body. Return its error,
@@ -29,5 +29,5 @@ func Bind(c *gin.Context, in any) error {
 	if parser == binding.Form && hasBody && media != "" && media != binding.MIMEPOSTForm { // gin's choice for an unknown type
 		return Status(http.StatusUnsupportedMediaType, "The body has to be JSON or a form")
 	}
-	return middleware.InputError(parser.Bind(r, in))
+	return input.Mark(parser.Bind(r, in))
 }

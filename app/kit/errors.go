@@ -34,7 +34,7 @@ type statusError struct {
 
 func (e *statusError) Error() string { return e.text }
 
-// Answer is what middleware.Errors tells the visitor.
+// Answer is what middleware.Failures tells the visitor.
 func (e *statusError) Answer() (status int, text string) { return e.status, e.text }
 
 // Position is where Status was called.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/idna"
+	hostname "example.com/turnkey/middleware/host"
 )
 
 // domains normalises host names to what the wire carries: lower case, ASCII (RFC 5890), no final dot.
@@ -46,13 +46,13 @@ func Host(v string) (host, fix string) {
 	if r := forbidden(v); r != 0 {
 		return "", fmt.Sprintf("take %s out: it is in no host name", spelled(r))
 	}
-	star, rest := "", strings.TrimSuffix(v, ".")
+	star, rest := "", v
 	if after, ok := strings.CutPrefix(rest, "*."); ok {
 		star, rest = "*.", after
 	}
-	ascii, err := idna.Lookup.ToASCII(rest)
-	if err != nil || ascii == "" || strings.Contains(ascii, "..") || len(ascii) > 253 {
+	ascii, err := hostname.ASCII(rest)
+	if err != nil {
 		return "", "use letters, digits, dashes and dots, such as www.example.com"
 	}
-	return star + strings.ToLower(ascii), ""
+	return star + ascii, ""
 }

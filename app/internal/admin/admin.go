@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"example.com/turnkey/middleware"
+	"example.com/turnkey/middleware/host"
 	"example.com/turnkey/tlsconfig"
 )
 
@@ -21,14 +21,14 @@ func Handler(source tlsconfig.Source, addresses []string) http.Handler {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	names := append([]string{"localhost", "*.localhost", "127.0.0.1", "::1"}, addresses...)
-	return adminOnly(middleware.NewHostSet(names), mux)
+	return adminOnly(host.NewSet(names), mux)
 }
 
 // adminOnly refuses requests that a web page makes the operator's browser send. A page can reach a loopback address through a
 // host name of its own that resolves to it (DNS rebinding), so the Host has to be a loopback one. A page can also send
 // requests across origins. It cannot read the answers, but profiles cost time. So Sec-Fetch-Site and Origin must not name
 // another site (https://www.w3.org/TR/fetch-metadata/). Prometheus, curl and go tool pprof send neither header.
-func adminOnly(hosts *middleware.HostSet, next http.Handler) http.Handler {
+func adminOnly(hosts *host.Set, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !hosts.Allows(r.Host):

@@ -24,12 +24,12 @@ func newMetrics(source tlsconfig.Source) http.Handler {
 type collector struct{ source tlsconfig.Source }
 
 var (
-	host         = []string{"host"}
-	descNotAfter = prometheus.NewDesc("certificate_not_after_timestamp_seconds", "End of the certificate's life; 0 while there is none.", host, nil)
-	descRenewAt  = prometheus.NewDesc("certificate_renewal_timestamp_seconds", "When the certificate is renewed; 0 where somebody else does that.", host, nil)
-	descFailing  = prometheus.NewDesc("certificate_failed_attempts", "Attempts in a row that came to nothing.", host, nil)
+	byHost       = []string{"host"}
+	descNotAfter = prometheus.NewDesc("certificate_not_after_timestamp_seconds", "End of the certificate's life; 0 while there is none.", byHost, nil)
+	descRenewAt  = prometheus.NewDesc("certificate_renewal_timestamp_seconds", "When the certificate is renewed; 0 where somebody else does that.", byHost, nil)
+	descFailing  = prometheus.NewDesc("certificate_failed_attempts", "Attempts in a row that came to nothing.", byHost, nil)
 	descError    = prometheus.NewDesc("certificate_last_error_info", "What went wrong last; absent after a success.", []string{"host", "error"}, nil)
-	descOrders   = prometheus.NewDesc("certificate_orders_total", "Orders placed by this process.", host, nil)
+	descOrders   = prometheus.NewDesc("certificate_orders_total", "Orders placed by this process.", byHost, nil)
 	descRefused  = prometheus.NewDesc("tls_handshakes_refused_total", "Handshakes that were given no certificate.", []string{"reason"}, nil)
 )
 

@@ -89,7 +89,7 @@ func serveBench(kind string) {
 			r = gin.Default()
 		}
 		if kind == "headers" {
-			r.Use(middleware.Secure())
+			r.Use(middleware.SecurityHeaders())
 		}
 		r.GET("/bench", benchAnswer)
 		h = r

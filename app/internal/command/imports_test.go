@@ -20,8 +20,13 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 	const gin, acme = "github.com/gin-gonic/gin", "golang.org/x/crypto/acme/autocert"
 	may := map[string][]string{ // what a closed room imports of ours, of gin and of autocert
-		"middleware": {gin, gin + "/binding", gin + "/codec/json"}, "tlsconfig": {"tlsconfig/localca", "tlsconfig/chain", acme},
-		"tlsconfig/localca": {"tlsconfig/chain"}, "tlsconfig/chain": {}, "web": {}, "app/settings/envfile": {},
+		"middleware":             {gin, "middleware/host", "middleware/input", "middleware/loglimit", "middleware/proxyheader"},
+		"middleware/host":        {},
+		"middleware/input":       {gin, gin + "/binding", gin + "/codec/json", "middleware/loglimit"},
+		"middleware/loglimit":    {},
+		"middleware/proxyheader": {"middleware/loglimit"},
+		"tlsconfig":              {"tlsconfig/localca", "tlsconfig/chain", acme},
+		"tlsconfig/localca":      {"tlsconfig/chain"}, "tlsconfig/chain": {}, "web": {}, "app/settings/envfile": {},
 	}
 	seen := 0
 	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"example.com/turnkey/middleware"
+	"example.com/turnkey/middleware/loglimit"
 )
 
 // reportEvery is how often failed handshakes are summed up.
@@ -23,8 +23,8 @@ type Handshakes struct {
 	mu     sync.Mutex
 	counts map[string]int
 
-	refused   middleware.LogLimit // hints about clients that refuse the development certificate
-	balancers middleware.LogLimit // hints about the PROXY protocol
+	refused   loglimit.Limit // hints about clients that refuse the development certificate
+	balancers loglimit.Limit // hints about the PROXY protocol
 }
 
 // handshakeReasons are found in crypto/tls's messages, the first match counting.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/gin-gonic/gin/render"
 
-	"example.com/turnkey/middleware"
+	"example.com/turnkey/middleware/input"
 )
 
 // renderer renders a page whole before its first byte is sent, so that a template that fails is a clean 500 and not
@@ -33,7 +33,7 @@ func functions(assets *assets, own template.FuncMap) template.FuncMap {
 		"asset": assets.url,
 		// {{with invalid .Err "email"}}<p>E-mail {{.}}</p>{{end}} is what kit.Bind found wrong with a field.
 		"invalid": func(err error, field string) string {
-			for _, e := range middleware.FieldErrors(err) {
+			for _, e := range input.FieldErrors(err) {
 				if e.Pointer == "#/"+field {
 					return e.Detail
 				}

@@ -7,18 +7,17 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
-	"example.com/turnkey/middleware"
+	"example.com/turnkey/middleware/host"
 )
 
 // PlainOnTLS answers plain http on the TLS port of a developer with a redirect to https on the same port. Without it crypto/tls
 // answers a bare 400. It looks at the first byte in Read, in the connection's own goroutine and under the handshake's deadline,
 // so that a client that sends nothing delays no other. ALPN is not affected.
-func PlainOnTLS(ln net.Listener, hosts *middleware.HostSet) net.Listener {
+func PlainOnTLS(ln net.Listener, hosts *host.Set) net.Listener {
 	return plainOnTLS{ln, hosts}
 }
 
@@ -27,7 +26,7 @@ var ErrPlainAnswered = errors.New("plain http, sent to https")
 
 type plainOnTLS struct {
 	net.Listener
-	hosts *middleware.HostSet
+	hosts *host.Set
 }
 
 func (l plainOnTLS) Accept() (net.Conn, error) {
@@ -41,7 +40,7 @@ func (l plainOnTLS) Accept() (net.Conn, error) {
 // maybePlain is a connection that may turn out to speak plain http.
 type maybePlain struct {
 	net.Conn
-	hosts *middleware.HostSet
+	hosts *host.Set
 	port  int
 	known bool
 }
@@ -93,17 +92,12 @@ func (c *maybePlain) answer(in io.Reader) {
 // location is the request's own address under https. It is made of an allowed name and a number, never of other words
 // in Host.
 func (c *maybePlain) location(req *http.Request) (string, bool) {
-	u := url.URL{Host: req.Host}
-	name, port := strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), u.Port()
-	if name == "" || !c.hosts.Allows(net.JoinHostPort(name, "0")) {
+	name, port := host.Split(req.Host)
+	if name == "" || !c.hosts.Allows(req.Host) {
 		return "", false
 	}
 	if port == "" {
 		port = strconv.Itoa(c.port)
 	}
-	target := req.URL.RequestURI()
-	if !strings.HasPrefix(target, "/") { // OPTIONS *
-		target = "/"
-	}
-	return "https://" + net.JoinHostPort(name, port) + target, true
+	return host.HTTPS(name, port, req.URL), true
 }

@@ -12,6 +12,7 @@ import (
 	"example.com/turnkey/app/internal/pages"
 	"example.com/turnkey/app/settings"
 	"example.com/turnkey/middleware"
+	"example.com/turnkey/middleware/proxyheader"
 )
 
 const bodyLimit = 1 << 20 // bytes, but for the routes in kit.Site.BodyLimits
@@ -68,37 +69,28 @@ func newGin(cfg settings.Settings) (*gin.Engine, error) {
 	return r, r.SetTrustedProxies(trusted) // gin's own default is to trust every client
 }
 
-// chain is what happens to every request before its handler, in this order.
+// chain is what happens to every request before its handler.
 func (s *Server) chain() []gin.HandlerFunc {
 	cfg := s.Settings
 	h := &hints{settings: cfg, servesTLS: s.Ports.HTTPS.Addr != "", log: s.Log}
-	redirect, refusedHost := http.StatusTemporaryRedirect, h.refusedHost
-	if cfg.Prod { // strangers send any host, and the response must not tell them the owner's settings
-		redirect, refusedHost = http.StatusPermanentRedirect, nil
-	}
-	quiet := probes
-	if s.Dev != nil {
-		quiet = append(dev.QuietPaths(), probes...)
-	}
-	return []gin.HandlerFunc{
-		middleware.Forwarded(middleware.Forwarding{ // first: it removes the headers that no trusted proxy sent
+	options := middleware.Options{
+		Log: s.Log, Development: !cfg.Prod,
+		Proxies: proxyheader.Policy{
 			Trusted: cfg.TrustedProxies, ClientHeader: http.CanonicalHeaderKey(cfg.ClientIPHeader),
-			TLSEnds: h.servesTLS, TLSProves: cfg.ClientCAFile != "", Doubt: h.doubt,
-		}),
-		middleware.RequestID(),
-		middleware.AccessLog(s.Log, quiet...),
-		middleware.HSTS(cfg.HSTS), // before anything that can answer
-		middleware.Secure(),
-		middleware.Errors(s.Log, !cfg.Prod), // what is below answers errors through here
-		middleware.Hosts(s.hosts, probes, refusedHost),
-		middleware.HTTPS(middleware.Redirect{
-			Status: redirect, PlainPort: s.Ports.HTTP.Number(), TLSPort: s.Ports.HTTPS.Number(), Except: probes, Unknown: h.unknownScheme,
-		}),
-		middleware.CORS(cfg.CORSOrigins, h.refusedOrigin),
-		middleware.SameOrigin(cfg.CORSOrigins...),
-		middleware.MediaTypes(s.Site.BodyTypes),
-		middleware.BodyLimit(bodyLimit, s.Site.BodyLimits),
+			TLSEnds: h.servesTLS, TLSProves: cfg.ClientCAFile != "", OnDoubt: h.doubt,
+		},
+		Hosts: s.hosts, Probes: probes,
+		HSTS: cfg.HSTS, PlainPort: s.Ports.HTTP.Number(), TLSPort: s.Ports.HTTPS.Number(),
+		Origins: cfg.CORSOrigins, MediaTypes: s.Site.BodyTypes, BodyLimit: bodyLimit, BodyLimits: s.Site.BodyLimits,
+		OnUnknownScheme: h.unknownScheme, OnRefusedOrigin: h.refusedOrigin,
 	}
+	if s.Dev != nil {
+		options.Quiet = dev.QuietPaths()
+	}
+	if !cfg.Prod { // in production strangers send any host, and the response must not tell them the owner's settings
+		options.OnRefusedHost = h.refusedHost
+	}
+	return middleware.Chain(options)
 }
 
 // register calls the site's Routes. gin panics about two routes that clash, which becomes an error that says where to look.

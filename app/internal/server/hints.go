@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"example.com/turnkey/app/settings"
-	"example.com/turnkey/middleware"
+	"example.com/turnkey/middleware/loglimit"
+	"example.com/turnkey/middleware/proxyheader"
 )
 
 // hints log what requests show to be wrong in front of the app: a proxy whose headers are not understood, a tunnel or a front
@@ -18,7 +19,7 @@ type hints struct {
 	settings                   settings.Settings
 	servesTLS                  bool
 	log                        *slog.Logger
-	proxies, hosts, preflights middleware.LogLimit
+	proxies, hosts, preflights loglimit.Limit
 }
 
 // schemeUnknown is the kind of every hint about a request that gets neither redirect nor HSTS, because its scheme is unknown.
@@ -37,9 +38,9 @@ func (h *hints) unknownScheme(r *http.Request) {
 }
 
 // doubt logs that the headers of a proxy were not understood or not trusted.
-func (h *hints) doubt(r *http.Request, d middleware.Doubt) {
+func (h *hints) doubt(r *http.Request, d proxyheader.Doubt) {
 	kind := string(d.Kind)
-	if d.Kind == middleware.SchemeUntrusted && !h.servesTLS {
+	if d.Kind == proxyheader.SchemeUntrusted && !h.servesTLS {
 		kind = schemeUnknown
 	}
 	if !h.proxies.Allow(kind) {
@@ -49,24 +50,24 @@ func (h *hints) doubt(r *http.Request, d middleware.Doubt) {
 	h.log.Warn(message, "from", r.RemoteAddr, "header", d.Header, "value", d.Value, "fix", fix)
 }
 
-func (h *hints) explain(r *http.Request, d middleware.Doubt) (message, fix string) {
+func (h *hints) explain(r *http.Request, d proxyheader.Doubt) (message, fix string) {
 	const byCertificate = "let the proxy connect to HTTPS_ADDR by TLS, with a client certificate " +
 		"that a CA in TLS_CLIENT_CA_FILE signed; or remove TLS_CLIENT_CA_FILE"
 	switch d.Kind {
-	case middleware.ClientUnread:
+	case proxyheader.ClientUnread:
 		return "a trusted proxy's " + d.Header + " holds no address where the visitor's should be: " +
 				"all such visitors count as the proxy itself, and share one rate limit",
 			"let the proxy send the visitor's address (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for), " +
 				"or name its header in CLIENT_IP_HEADER"
-	case middleware.SchemeUnread:
+	case proxyheader.SchemeUnread:
 		return "a trusted proxy's X-Forwarded-Proto is neither https nor http, and is ignored",
 			"let it send one of the two (nginx: proxy_set_header X-Forwarded-Proto $scheme)"
-	case middleware.SchemeListed:
+	case proxyheader.SchemeListed:
 		return "X-Forwarded-Proto ends in http, and its last word counts: the request is redirected to https, " +
 				"in circles if the visitor came over https to another proxy in front",
 			"let the outermost proxy set the header, and the others pass it on unchanged rather than append to it " +
 				"(nginx: proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto)"
-	case middleware.SchemeUnproven:
+	case proxyheader.SchemeUnproven:
 		return "a trusted proxy says https, but connected without TLS, and TLS_CLIENT_CA_FILE requires a client certificate: " +
 			"the request is redirected to https, in circles if the visitor came over https", byCertificate
 	}

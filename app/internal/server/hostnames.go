@@ -29,12 +29,12 @@ func (s *Server) followNames(ctx context.Context) {
 func (s *Server) updateNames() {
 	switch {
 	case s.Names != nil:
-		s.hosts.Set(s.Names())
+		s.hosts.Replace(s.Names())
 	case s.Settings.Mode == tlsconfig.Files && len(s.Settings.Domains) == 0:
 		var names []string
 		for _, st := range s.Source.Status() {
 			names = append(names, st.Names...)
 		}
-		s.hosts.Set(names)
+		s.hosts.Replace(names)
 	}
 }

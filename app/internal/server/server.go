@@ -21,7 +21,7 @@ import (
 	"example.com/turnkey/app/internal/ports"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/app/settings"
-	"example.com/turnkey/middleware"
+	"example.com/turnkey/middleware/host"
 	"example.com/turnkey/tlsconfig"
 )
 
@@ -55,7 +55,7 @@ type Options struct {
 // Server is the open ports and what answers on them. It implements kit.Server.
 type Server struct {
 	Options
-	hosts      *middleware.HostSet
+	hosts      *host.Set
 	handshakes *logs.Handshakes
 	conns      conns
 	room       *descriptors
@@ -77,7 +77,7 @@ type served struct {
 
 // New puts the site behind the ports. Nothing is accepted before Run.
 func New(o Options) (*Server, error) {
-	s := &Server{Options: o, hosts: middleware.NewHostSet(o.Hosts), stopping: make(chan struct{})}
+	s := &Server{Options: o, hosts: host.NewSet(o.Hosts), stopping: make(chan struct{})}
 	s.handshakes = logs.NewHandshakes(o.Log, o.Settings.Mode == tlsconfig.Local, ports.ErrPlainAnswered)
 	s.room = newDescriptors(o.Log, &s.conns)
 	engine, err := s.newEngine()

@@ -1,4 +1,4 @@
-package middleware
+package proxyheader
 
 import (
 	"net/http"
@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// plainAddresses rewrites a trusted proxy's list of addresses so that gin can read it. c.ClientIP reads bare addresses only,
-// while some proxies write a port (IIS, Azure), brackets (Apache, by RFC 7239) or a zone. gin reads the list from the right up to
-// the first address that is not a trusted proxy's. The entries left of that one can be the client's invention, and stay as they
-// are. If one of the entries that gin reads is no address, the list stays as it is and ok is false. gin then takes the proxy
-// itself for the client.
-func plainAddresses(header http.Header, name string, trusted []netip.Prefix) (ok bool) {
+// rewriteAddresses rewrites a trusted proxy's list of addresses so that gin can read it. c.ClientIP reads bare
+// addresses only, while some proxies write a port (IIS, Azure), brackets (Apache, by RFC 7239) or a zone. gin reads
+// the list from the right up to the first address that is not a trusted proxy's. The entries left of that one can be
+// the client's invention, and stay as they are. If one of the entries that gin reads is no address, the list stays as
+// it is and ok is false. gin then takes the proxy itself for the client.
+func rewriteAddresses(header http.Header, name string, trusted []netip.Prefix) (ok bool) {
 	values := header[name]
 	if len(values) == 0 {
 		return true
@@ -64,8 +64,8 @@ func plainAddresses(header http.Header, name string, trusted []netip.Prefix) (ok
 	return true
 }
 
-// parseEntry reads an address with or without a port, brackets, quotes and zone. An IPv4 address in IPv6 form becomes the IPv4
-// address. bare reports whether gin reads the same address from the entry as it is.
+// parseEntry reads an address with or without a port, brackets, quotes and zone. An IPv4 address in IPv6 form becomes
+// the IPv4 address. bare reports whether gin reads the same address from the entry as it is.
 func parseEntry(entry string) (addr netip.Addr, bare, ok bool) {
 	if addr, err := netip.ParseAddr(entry); err == nil {
 		bare = addr.Zone() == "" && !addr.Is4In6()

@@ -1,4 +1,4 @@
-package middleware
+package input
 
 import (
 	"errors"
@@ -15,8 +15,8 @@ import (
 	"github.com/gin-gonic/gin/binding"
 )
 
-// formError returns the status and the text for a form or query that cannot be parsed or does not fit, and 0 for any other
-// error.
+// formError returns the status and the text for a form or query that cannot be parsed, or that has other files or
+// lists than the handler takes. It returns 0 for any other error.
 func formError(c *gin.Context, err error, marked bool) (status int, detail string) {
 	media, _, _ := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
 	isMultipart := media == "multipart/form-data"
@@ -28,10 +28,11 @@ func formError(c *gin.Context, err error, marked bool) (status int, detail strin
 	case errors.Is(err, http.ErrNotMultipart), errors.Is(err, http.ErrMissingBoundary),
 		isMultipart && !hasForm(c.Request) && isCutForm(err):
 		return http.StatusBadRequest, "The body is not a complete multipart form"
-	case isMultipart && (errors.Is(err, binding.ErrMultiFileHeader) || errors.Is(err, binding.ErrMultiFileHeaderLenInvalid)):
-		return http.StatusBadRequest, "The form has a file where none is taken, or too many"
-	case isEncodingError(err) && (marked || inputBodyOf(c).malformed() || malformedQuery(c.Request)):
-		return http.StatusBadRequest, "The form or the query of the address is not well encoded: " + encodingRule
+	case isMultipart && errors.Is(err, binding.ErrMultiFileHeader),
+		isMultipart && errors.Is(err, binding.ErrMultiFileHeaderLenInvalid):
+		return http.StatusBadRequest, "The form has a file where none is accepted, or too many files"
+	case isEncodingError(err) && (marked || bodyOf(c).malformed() || malformedQuery(c.Request)):
+		return http.StatusBadRequest, "The form, or the query in the address, is not encoded correctly: " + encodingRule
 	case isLengthError(c, err):
 		return http.StatusBadRequest, "A list has too many values, or too few"
 	}
@@ -40,7 +41,8 @@ func formError(c *gin.Context, err error, marked bool) (status int, detail strin
 
 const encodingRule = "write % as %25 and ; as %3B, and send at most 10000 fields"
 
-// isEncodingError recognises net/url's errors for a query or form that it cannot parse. Most have no type.
+// isEncodingError reports whether err is net/url's for a query or form that it cannot parse. Most of these have no
+// type.
 func isEncodingError(err error) bool {
 	_, escape := errors.AsType[url.EscapeError](err)
 	text := err.Error()
@@ -53,8 +55,8 @@ func malformedQuery(r *http.Request) bool {
 	return err != nil
 }
 
-// isLengthError recognises gin's error for a list that does not fit an array. It quotes the list, which the client has to have
-// sent.
+// isLengthError reports whether err is gin's for a list that the client sent and that does not fit an array. The
+// error quotes the list.
 func isLengthError(c *gin.Context, err error) bool {
 	quoted, _, ok := strings.Cut(err.Error(), " is not valid value for [")
 	_, first, isList := strings.Cut(quoted, "[")
@@ -74,7 +76,7 @@ func hasForm(r *http.Request) bool {
 	return r.MultipartForm != nil && len(r.MultipartForm.Value)+len(r.MultipartForm.File) > 0
 }
 
-// isCutForm recognises mime/multipart's errors for a form that is cut off or malformed.
+// isCutForm reports whether err is mime/multipart's for a form that is cut off or malformed.
 func isCutForm(err error) bool {
 	_, header := errors.AsType[textproto.ProtocolError](err)
 	return header || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||

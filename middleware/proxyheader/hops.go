@@ -1,13 +1,14 @@
-package middleware
+package proxyheader
 
 import (
 	"net/http"
 	"strings"
 )
 
-// hopHeaders are the beginnings of the names of headers that proxies, balancers, content networks and tunnels add to the
-// requests they pass on. Browsers send none of them by themselves. A claim says who the client is, how it connected or what it
-// proved, and is removed if the peer is not trusted. The others only show that a hop lies between client and server.
+// hopHeaders are the beginnings of the names of headers that proxies, balancers, content networks and tunnels add to
+// the requests they pass on. Browsers send none of them by themselves. A claim says who the client is, how it
+// connected or what it proved, and is removed if the peer is not trusted. The others only show that a hop lies
+// between client and server.
 var hopHeaders = []struct {
 	prefix string
 	claim  bool
@@ -75,7 +76,8 @@ var hopHeaders = []struct {
 	{"Was-Default-Hostname", false},
 }
 
-// hopsByLetter has the indexes of hopHeaders by the first letter, or after X- by the third, so that a lookup compares few names.
+// hopsByLetter has the indexes of hopHeaders by the first letter, or after X- by the third, so that a lookup compares
+// few names.
 var hopsByLetter = func() (table [2][256][]int) {
 	for i, h := range hopHeaders {
 		x, letter := hopLetter(h.prefix)
@@ -91,8 +93,8 @@ func hopLetter(name string) (x int, letter byte) {
 	return 0, name[0]
 }
 
-// isHopHeader reports whether a header with this name, in canonical form, comes from a hop between client and server, and
-// whether it claims something about the client.
+// isHopHeader reports whether a header with this name, in canonical form, comes from a hop between client and server,
+// and whether it claims something about the client.
 func isHopHeader(name string) (hop, claim bool) {
 	if name == "" {
 		return false, false
@@ -117,8 +119,8 @@ func removeClaims(header http.Header) (found bool) {
 	return found
 }
 
-// cameByHop reports whether a header shows that a hop lies between client and server.
-func cameByHop(header http.Header) bool {
+// Present reports whether a header shows that a hop lies between client and server.
+func Present(header http.Header) bool {
 	for name := range header {
 		if hop, _ := isHopHeader(name); hop {
 			return true

@@ -1,4 +1,4 @@
-package middleware
+package input
 
 import (
 	"encoding/json"
@@ -9,7 +9,16 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// FieldErrors is what c.ShouldBind and its kin found wrong with a request's fields; nil for any other error.
+// FieldError says what is wrong with one field of a request's body, as in the example of RFC 9457 §3.
+type FieldError struct {
+	// Pointer is a JSON pointer as a fragment (RFC 6901 §6): "#/guests/0/email". A field of a form is "#/email".
+	Pointer string `json:"pointer"`
+	// Detail continues a sentence that begins with the field's name: "is required".
+	Detail string `json:"detail"`
+}
+
+// FieldErrors returns what c.ShouldBind and similar methods found wrong with a request's fields, and nil for any
+// other error.
 func FieldErrors(err error) []FieldError {
 	if list, ok := errors.AsType[validator.ValidationErrors](err); ok {
 		out := make([]FieldError, len(list))
@@ -19,13 +28,15 @@ func FieldErrors(err error) []FieldError {
 		return out
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
-		return []FieldError{{"#/" + strings.ReplaceAll(e.Field, ".", "/"), "must be " + jsonKind(e.Type) + ", not " + e.Value}}
+		return []FieldError{{"#/" + strings.ReplaceAll(e.Field, ".", "/"),
+			"must be " + jsonKind(e.Type) + ", not " + e.Value}}
 	}
 	return nil
 }
 
-// pointer makes "#/guests/0/email" of the validator's "Order.guests[0].email". A type without a name has none in front:
-// there the two namespaces, by the field's name for visitors and in Go, differ from the first word on.
+// pointer makes "#/guests/0/email" of the validator's "Order.guests[0].email". The path of a type without a name has
+// no type in front. It is recognised by its first word, which is then a field: as clients name it in Namespace, as Go
+// does in StructNamespace.
 func pointer(e validator.FieldError) string {
 	path := e.Namespace()
 	first, rest, _ := strings.Cut(path, ".")
@@ -35,7 +46,7 @@ func pointer(e validator.FieldError) string {
 	return "#/" + strings.NewReplacer("~", "~0", "/", "~1", ".", "/", "[", "/", "]", "").Replace(path)
 }
 
-// explain reads on from a field's name.
+// explain returns the Detail of a FieldError.
 func explain(e validator.FieldError) string {
 	unit := ""
 	switch e.Kind() {
@@ -69,18 +80,4 @@ func explain(e validator.FieldError) string {
 		return "must be the same as " + e.Param()
 	}
 	return "does not fit: " + strings.TrimSuffix(e.Tag()+" "+e.Param(), " ")
-}
-
-func jsonKind(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.String:
-		return "a string"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Slice, reflect.Array:
-		return "a list"
-	case reflect.Struct, reflect.Map:
-		return "an object"
-	}
-	return "a number"
 }

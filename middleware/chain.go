@@ -1,0 +1,100 @@
+package middleware
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/middleware/host"
+	"example.com/turnkey/middleware/input"
+	"example.com/turnkey/middleware/proxyheader"
+)
+
+// Options are the settings of Chain. The zero value is usable: it trusts no proxy, answers for every host, sends no
+// HSTS, lets no other origin in, and takes JSON and forms of up to 1 MiB.
+type Options struct {
+	// Log gets a line for each request and for each failure. Nil: slog.Default().
+	Log *slog.Logger
+	// Development shows browsers on this machine where in the sources an error was made, and keeps browsers from
+	// storing the redirect to HTTPS.
+	Development bool
+
+	// Proxies says which proxies are believed. The engine's SetTrustedProxies and RemoteIPHeaders have to agree with
+	// it.
+	Proxies proxyheader.Policy
+	// Hosts has the names that the site answers for. Nil, or without names: every host.
+	Hosts *host.Set
+	// Probes are paths that load balancers ask for: by address, without TLS, every few seconds. They are answered
+	// under any host and over plain HTTP, and logged at level debug.
+	Probes []string
+	// Quiet are further paths that are logged at level debug.
+	Quiet []string
+
+	// HSTS is the value of Strict-Transport-Security. Empty: the header is not sent.
+	HSTS string
+	// PlainPort and TLSPort are the ports that the server listens on, for redirects from the one to the other. A
+	// TLSPort of 0 means that a proxy has it: 443.
+	PlainPort, TLSPort int
+
+	// Origins are those of other sites whose scripts may read responses and send requests with the visitor's cookies,
+	// as browsers write them: "https://app.example.com".
+	Origins []string
+
+	// MediaTypes has the types of body that a route takes beside JSON and forms, by the route's pattern.
+	MediaTypes map[string][]string
+	// BodyLimit is the largest body that is read, in bytes. 0: 1 MiB. BodyLimits has the limits of single routes, by
+	// pattern.
+	BodyLimit  int64
+	BodyLimits map[string]int64
+
+	// OnUnknownScheme is called for a request of which neither the connection nor a proxy tells the scheme. It may be
+	// nil.
+	OnUnknownScheme func(*http.Request)
+	// OnRefusedHost is called with a host that is not in Hosts. It returns the text of the response, or "" for the
+	// usual one. It may be nil.
+	OnRefusedHost func(host string) string
+	// OnRefusedOrigin is called for a preflight whose origin is not in Origins and which no route answers. It returns
+	// the text of the response, or "" for the usual one. It may be nil.
+	OnRefusedOrigin func(r *http.Request, origin string) string
+}
+
+const defaultBodyLimit = 1 << 20 // bytes
+
+// Chain returns what every request passes, in order. It also calls input.PatchGin, which changes gin for the whole
+// process.
+func Chain(o Options) []gin.HandlerFunc {
+	input.PatchGin()
+	log := cmp.Or(o.Log, slog.Default())
+	return []gin.HandlerFunc{
+		// First, since everything below believes the proxy headers that it leaves and the scheme that it sets.
+		Forwarded(o.Proxies),
+		// Before anything that logs, so that each line has the request's id.
+		RequestID(),
+		// Before anything that responds, so that each request leaves a line, with the status that the client got.
+		AccessLog(log, slices.Concat(o.Probes, o.Quiet)...),
+		// Before anything that responds, so that refusals, redirects and errors carry these headers too. A handler
+		// can replace one, since it runs later.
+		HSTS(o.HSTS),
+		SecurityHeaders(),
+		// Before anything that fails: it answers the errors and panics of all that follow.
+		Failures(log, o.Development),
+		// Before the redirect, which repeats the request's host: it must not repeat one that the client made up.
+		Hosts(o.Hosts, o.Probes, o.OnRefusedHost),
+		// Before anything that acts on the request, since plain HTTP can be read and changed on its way.
+		RedirectToHTTPS(Redirect{
+			Temporary: o.Development, PlainPort: o.PlainPort, TLSPort: o.TLSPort,
+			Except: o.Probes, OnUnknown: o.OnUnknownScheme,
+		}),
+		// Before anything below that refuses, so that a page of an allowed origin can read why.
+		CORS(o.Origins, o.OnRefusedOrigin),
+		// Before anything that looks at the body: the body of a forged request is not read.
+		SameOrigin(o.Origins...),
+		// Before the body is wrapped: a type that the route does not take is refused before a byte is read.
+		MediaTypes(o.MediaTypes),
+		// Last, since it wraps the body for the handler.
+		BodyLimit(cmp.Or(o.BodyLimit, defaultBodyLimit), o.BodyLimits),
+	}
+}

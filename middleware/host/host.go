@@ -1,0 +1,75 @@
+// Package host normalises host names, so that the names in settings, in Host headers and in certificates can be
+// compared byte by byte. The normal form is what DNS and certificates carry: lower case, ASCII, no final dot, no
+// port, no brackets around an IPv6 address.
+//
+// It imports no web framework, so that listeners, settings and commands can use it too.
+package host
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// Canonical returns the normal form of an ASCII name: lower case, without the root's dot. It allocates only if the
+// name has capitals.
+func Canonical(name string) string {
+	return strings.ToLower(strings.TrimSuffix(name, "."))
+}
+
+// ASCII returns the normal form of a name as people write it, with its Unicode letters encoded (RFC 5890). The error
+// says that it is no host name.
+func ASCII(name string) (string, error) {
+	ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(name, "."))
+	hasEmptyLabel := slices.Contains(strings.Split(ascii, "."), "") // idna lets these pass
+	if err != nil || hasEmptyLabel || len(ascii) > maxName {
+		return "", fmt.Errorf("%q is not a host name", name)
+	}
+	return strings.ToLower(ascii), nil
+}
+
+// maxName is the length of the longest name that DNS can carry, in bytes (RFC 1035 §2.3.4).
+const maxName = 253
+
+// Split takes a Host header apart: the name or address in its normal form, and the port, if any. Both are empty if the
+// header cannot be parsed. It allocates only if the name has capitals.
+func Split(hostport string) (name, port string) {
+	name = hostport
+	if strings.HasPrefix(name, "[") {
+		end := strings.IndexByte(name, ']')
+		if end < 0 {
+			return "", ""
+		}
+		rest := name[end+1:]
+		if rest != "" && rest[0] != ':' {
+			return "", ""
+		}
+		return strings.ToLower(name[1:end]), strings.TrimPrefix(rest, ":")
+	}
+	if i := strings.LastIndexByte(name, ':'); i >= 0 {
+		name, port = name[:i], name[i+1:]
+		if strings.Trim(port, "0123456789") != "" {
+			return "", ""
+		}
+	}
+	return Canonical(name), port
+}
+
+// HTTPS returns the https URL of target's path and query on another host. name is in the normal form, and the URL has
+// no port if port is empty. Nothing of target but its path and query gets into the URL.
+func HTTPS(name, port string, target *url.URL) string {
+	if strings.Contains(name, ":") { // an IPv6 address
+		name = "[" + name + "]"
+	}
+	if port != "" {
+		name += ":" + port
+	}
+	path := target.RequestURI()
+	if !strings.HasPrefix(path, "/") { // the * of OPTIONS, or the authority of CONNECT
+		path = "/"
+	}
+	return "https://" + name + path
+}

@@ -1,0 +1,69 @@
+package host
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestANameBecomesWhatDNSCarries(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"Shop.Example.com.": "shop.example.com", "bücher.example": "xn--bcher-kva.example", "localhost": "localhost",
+		"": "", ".": "", "a..b": "", "shop.test..": "", ".shop.test": "", "a b": "",
+		"shop.test:80": "", strings.Repeat("a.", 127) + "a": "",
+	} {
+		got, err := ASCII(name)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q became %q (%v), want %q", name, got, err, want)
+		}
+	}
+}
+
+func TestAnURLTakesNothingButPathAndQueryFromItsTarget(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, port, target, want string }{
+		{"shop.test", "", "/a?b=c", "https://shop.test/a?b=c"},
+		{"shop.test", "8443", "/", "https://shop.test:8443/"},
+		{"::1", "8443", "/a", "https://[::1]:8443/a"},
+		{"::1", "", "/a", "https://[::1]/a"},
+		{"shop.test", "", "*", "https://shop.test/"},
+		{"shop.test", "", "http://user@evil.test/a?b", "https://shop.test/a?b"},
+	} {
+		target, err := url.ParseRequestURI(test.target)
+		if err != nil {
+			target = &url.URL{Path: test.target} // as net/http has it for OPTIONS *
+		}
+		if got := HTTPS(test.name, test.port, target); got != test.want {
+			t.Errorf("%+v gives %q", test, got)
+		}
+	}
+}
+
+// Whatever a client puts into Host, the name is in the normal form, and only a configured name gets into a redirect.
+func FuzzHost(f *testing.F) {
+	for _, s := range []string{"shop.test", "SHOP.test.:80", "[::1]:8443", "[::1", "shop.test@evil.test",
+		"evil.test#shop.test", "a:b:c", "", ".", "[]x", "shop.test:", "::1"} {
+		f.Add(s, "/a?b")
+	}
+	f.Fuzz(func(t *testing.T, header, target string) {
+		name, port := Split(header)
+		if name != strings.ToLower(name) || strings.Contains(port, ":") && !strings.HasPrefix(header, "[") {
+			t.Errorf("%q came apart as %q and %q", header, name, port)
+		}
+		if name != "shop.test" {
+			return
+		}
+		u, err := url.ParseRequestURI(target)
+		if err != nil {
+			return
+		}
+		for _, port := range []string{"", "8443", port} {
+			location := HTTPS(name, port, u)
+			got, err := url.Parse(location)
+			if err != nil || got.Scheme != "https" || got.Hostname() != "shop.test" || got.User != nil {
+				t.Errorf("host %q and target %q lead to %q (%v)", header, target, location, err)
+			}
+		}
+	})
+}

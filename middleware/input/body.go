@@ -1,0 +1,102 @@
+package input
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"runtime"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// readError marks an error of reading a request's body: the body is cut, badly chunked, or its connection was reset.
+type readError struct{ error }
+
+func (e readError) Unwrap() error { return e.error }
+
+// body is a request's body. It marks the errors of reading it. It also remembers what Status needs to tell the
+// client's faults from the server's, because the errors of parsers do not say where the text came from.
+type body struct {
+	io.ReadCloser
+	form   formCheck
+	isForm bool
+	keeps  bool   // gin has a parser for its type that is neither JSON's nor a form's
+	kept   []byte // its first maxKept bytes, if keeps
+
+	calls  [32]uintptr // the stack of the first Read, which shows which of gin's parsers reads
+	nCalls int
+}
+
+// maxKept is how much of a body is kept: the value that a parser refuses is sought in it.
+const maxKept = 64 << 10
+
+const bodyKey = "middleware/input.body" // in the gin.Context
+
+// Watch returns the request's body as a reader that remembers what Status needs to know. The caller has to put it in
+// place of the body, so that handlers read from it.
+func Watch(c *gin.Context) io.ReadCloser {
+	b := &body{ReadCloser: c.Request.Body}
+	media, _, _ := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
+	b.isForm = media == "application/x-www-form-urlencoded"
+	b.keeps = HasOtherParser(media)
+	c.Set(bodyKey, b)
+	return b
+}
+
+// bodyOf returns the watched body of c, or nil if there is none.
+func bodyOf(c *gin.Context) *body {
+	b, _ := c.Value(bodyKey).(*body)
+	return b
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.nCalls == 0 {
+		b.nCalls = runtime.Callers(2, b.calls[:])
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.isForm {
+		b.form.write(p[:n])
+	}
+	if b.keeps {
+		b.kept = append(b.kept, p[:min(n, maxKept-len(b.kept))]...)
+	}
+	// Reading after Close is the handler's fault.
+	if err != nil && err != io.EOF && !errors.Is(err, http.ErrBodyReadAfterClose) {
+		err = readError{err}
+	}
+	return n, err
+}
+
+// malformed reports whether the body is a form that net/url refuses, as far as it was read. b may be nil.
+func (b *body) malformed() bool { return b != nil && b.isForm && b.form.malformed() }
+
+// holds reports whether text is in the kept part of the body. b may be nil.
+func (b *body) holds(text string) bool {
+	return b != nil && text != "" && bytes.Contains(b.kept, []byte(text))
+}
+
+// hasOtherReader reports whether a parser of gin other than those of JSON and forms read the body: the route takes
+// the type, or the handler called c.ShouldBindXML or the like. gin does not tell which parser it chose, so this looks
+// at the stack.
+func (b *body) hasOtherReader() bool {
+	if b == nil || b.nCalls == 0 {
+		return false
+	}
+	frames := runtime.CallersFrames(b.calls[:b.nCalls])
+	for {
+		frame, more := frames.Next()
+		name := strings.ToLower(frame.Function)
+		if strings.Contains(name, "/gin/binding.") || strings.Contains(name, "/gin.(*context).shouldbindbodywith") {
+			other := !strings.Contains(name, "json") && !strings.Contains(name, "form")
+			if !other || !strings.HasSuffix(name, ".shouldbindbodywith") { // its caller's name has the parser
+				return other
+			}
+		}
+		if !more {
+			return b.keeps
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package input
+
+import (
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/gin-gonic/gin/binding"
+	ginjson "github.com/gin-gonic/gin/codec/json"
+	"github.com/go-playground/validator/v10"
+)
+
+// This file has every change to gin itself. All of them are made by PatchGin.
+
+// PatchGin changes gin for the whole process: its validator names fields as clients do, and the errors of its JSON
+// codec and its BSON parser are marked, so that Status recognises them. It sets exported variables of gin, which are
+// global, so only the first call has an effect. The variables of gin's other parsers have concrete types and cannot
+// be replaced.
+func PatchGin() { patchGin() }
+
+var patchGin = sync.OnceFunc(func() {
+	nameFields()
+	binding.BSON = markedBinding{binding.BSON}
+	ginjson.API = markedCodec{ginjson.API}
+})
+
+// nameFields makes gin's validator name fields as clients do: by their json or form name.
+func nameFields() {
+	engine, ok := binding.Validator.Engine().(*validator.Validate)
+	if !ok { // the application has set another one
+		return
+	}
+	engine.RegisterTagNameFunc(func(f reflect.StructField) string {
+		for _, tag := range []string{"json", "form", "uri", "header"} {
+			if name, _, _ := strings.Cut(f.Tag.Get(tag), ","); name != "" && name != "-" {
+				return name
+			}
+		}
+		return f.Name
+	})
+}
+
+// markedBinding is one of gin's bindings, with its errors marked as the client's fault.
+type markedBinding struct{ binding.BindingBody }
+
+func (b markedBinding) Bind(r *http.Request, in any) error {
+	return Mark(b.BindingBody.Bind(r, in))
+}
+
+func (b markedBinding) BindBody(body []byte, in any) error {
+	return Mark(b.BindingBody.BindBody(body, in))
+}
+
+// jsonMark marks an error of reading a request's JSON. Errors about other JSON, which a handler gives to
+// encoding/json, have no such mark.
+type jsonMark struct{ error }
+
+func (e jsonMark) Unwrap() error { return e.error }
+
+// markedCodec wraps gin's JSON codec and marks its errors of decoding. gin decodes only parts of requests with it:
+// bodies, and form fields that are structs or maps.
+type markedCodec struct{ ginjson.Core }
+
+func (c markedCodec) NewDecoder(r io.Reader) ginjson.Decoder {
+	return markedDecoder{c.Core.NewDecoder(r)}
+}
+
+func (c markedCodec) Unmarshal(data []byte, in any) error {
+	if err := c.Core.Unmarshal(data, in); err != nil {
+		return jsonMark{err}
+	}
+	return nil
+}
+
+type markedDecoder struct{ ginjson.Decoder }
+
+func (d markedDecoder) Decode(in any) error {
+	if err := d.Decoder.Decode(in); err != nil {
+		return jsonMark{err}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+// Package input tells what is wrong with a request's input, so that the client's faults are answered with a 4xx
+// status and the field's name, and not logged as errors of the server. gin's errors do not tell whose fault they are,
+// and mostly have no type of their own, so the package reads them in three steps: PatchGin marks what gin's parsers
+// report, Watch remembers what a request's body held, and Status decides.
+package input
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/gin-gonic/gin/binding"
+	"github.com/go-playground/validator/v10"
+)
+
+// markedError marks an error as the client's fault.
+type markedError struct{ error }
+
+func (e markedError) Unwrap() error { return e.error }
+
+// Mark marks an error of reading a request as the client's fault, so that it is answered with a 4xx status and not
+// logged as an error. It returns errors that only the program or the machine can cause as they are.
+func Mark(err error) error {
+	if err == nil || isOurs(err) {
+		return err
+	}
+	return markedError{err}
+}
+
+// Status returns the status and the text for an error of reading a request's body, query or path that is the client's
+// fault, and 0 for any other error. An error that is not marked, such as one of c.ShouldBind, is the client's fault
+// if it is about a text that the client sent.
+func Status(c *gin.Context, err error) (status int, detail string) {
+	_, invalid := errors.AsType[validator.ValidationErrors](err)
+	_, invalidList := errors.AsType[binding.SliceValidationError](err)
+	if invalid || invalidList {
+		return http.StatusUnprocessableEntity, "Some fields are not valid"
+	}
+	if isOurs(err) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return 0, ""
+	}
+	if _, ok := errors.AsType[readError](err); ok {
+		return http.StatusBadRequest, "The body did not arrive completely"
+	}
+	_, marked := errors.AsType[markedError](err)
+	_, isJSON := errors.AsType[jsonMark](err)
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok && marked { // the handler called encoding/json itself
+		isJSON = true
+	}
+	b := bodyOf(c)
+	unseen := b.hasOtherReader() && !b.keeps // such as text/plain that c.ShouldBindXML read: nothing of it was kept
+	if detail := valueError(c, err, marked || isJSON || unseen); detail != "" {
+		return http.StatusBadRequest, detail
+	}
+	if isJSON {
+		return http.StatusBadRequest, jsonError(err)
+	}
+	if status, detail := formError(c, err, marked); status != 0 {
+		return status, detail
+	}
+	if marked || b.hasOtherReader() && (err == io.EOF || isParserError(err)) {
+		return http.StatusBadRequest, "The request cannot be parsed"
+	}
+	return 0, ""
+}
+
+// isOurs reports whether only the program or the machine can cause err: a type that cannot be filled, a full disk.
+func isOurs(err error) bool {
+	_, target := errors.AsType[*json.InvalidUnmarshalError](err)
+	_, checked := errors.AsType[*validator.InvalidValidationError](err)
+	_, file := errors.AsType[*fs.PathError](err)
+	text := err.Error()
+	return target || checked || file || errors.Is(err, http.ErrBodyReadAfterClose) ||
+		errors.Is(err, binding.ErrConvertMapStringSlice) || errors.Is(err, binding.ErrConvertToMapString) ||
+		text == "unknown type" || strings.Contains(text, "is not supported in the collection_format") ||
+		strings.HasPrefix(text, "unknown time zone ") || text == "obj is not ProtoMessage"
+}
