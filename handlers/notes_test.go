@@ -1,127 +1,184 @@
-package handlers
+package handlers_test
 
 import (
-	"fmt"
-	"sync"
+	"net/http"
+	"net/url"
+	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"example.com/turnkey/app/apptest"
+	"example.com/turnkey/handlers"
 )
 
-func TestNotesAreAVisitorsOwn(t *testing.T) {
+// writeNote adds a note by the form of the page.
+func writeNote(t *testing.T, visitor *apptest.Site, text string) *apptest.Answer {
+	t.Helper()
+	sent := visitor.PostForm("/notes", url.Values{"text": {text}})
+	if sent.Status != http.StatusSeeOther || sent.Header.Get("Location") != "/notes" {
+		t.Fatalf("the form got %d to %q, want 303 to /notes:\n%s", sent.Status, sent.Header.Get("Location"), sent.Body)
+	}
+	return sent
+}
+
+func TestNotesWorkByFormsAlone(t *testing.T) {
 	t.Parallel()
-	n := &notebooks{visitors: 10, each: 10, streams: 1}
-	_, ada, err := n.add("", "Ada's")
-	if err != nil {
-		t.Fatal(err)
+	site := apptest.Start(t, handlers.Site)
+
+	// A visitor who only looks gets no cookie.
+	page := site.Get("/notes")
+	if page.Status != 200 || !strings.Contains(page.Body, "None yet.") || page.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("the empty page got %d %q:\n%s", page.Status, page.Header, page.Body)
 	}
-	_, bob, err := n.add("an id of my own choice", "Bob's")
-	if err != nil {
-		t.Fatal(err)
+	if got := page.Header["Set-Cookie"]; got != nil {
+		t.Errorf("a visitor who only looks gets %q", got)
 	}
-	if bob == ada || bob == "an id of my own choice" || len(bob) < 26 {
-		t.Errorf("a visitor's id is %q, want one made here, of 128 bits or more", bob)
+
+	// The first note brings one, the second does not.
+	cookie := writeNote(t, site, " buy <milk> ").Header.Get("Set-Cookie")
+	for _, want := range []string{"__Host-notes=", "; Path=/", "; HttpOnly", "; Secure", "; SameSite=Lax"} {
+		if !strings.Contains(cookie, want) {
+			t.Errorf("the cookie %q lacks %q", cookie, want)
+		}
 	}
-	if got := n.of(ada).Notes; len(got) != 1 || got[0].Text != "Ada's" {
-		t.Errorf("Ada has %v", got)
+	if again := writeNote(t, site, "second").Header["Set-Cookie"]; again != nil {
+		t.Errorf("a known visitor gets another cookie: %q", again)
 	}
-	if n.delete(bob, n.of(ada).Notes[0].ID+1) || n.delete("", 1) || n.delete("nobody", 1) {
-		t.Error("what is not there was deleted")
+	page = site.Get("/notes")
+	for _, want := range []string{
+		`<p id="note-1">buy &lt;milk&gt;</p>`, `<p id="note-2">second</p>`, "2 notes.", `action="/notes/1/delete"`,
+	} {
+		if !strings.Contains(page.Body, want) {
+			t.Errorf("the page lacks %s:\n%s", want, page.Body)
+		}
 	}
-	n.add(ada, "second")
-	had := n.of(ada).Notes
-	if !n.delete(ada, had[0].ID) || had[0].Text != "second" || had[1].Text != "Ada's" {
-		t.Errorf("what was handed out changed with the notebook: %v", had)
+	for _, inline := range []string{"<style", "style=", "<script>", "onclick"} {
+		if strings.Contains(page.Body, inline) {
+			t.Errorf("the page has %s, which its own policy forbids", inline)
+		}
 	}
-	for _, unknown := range []string{"", "an id of my own choice"} {
-		if got := n.of(unknown); got.Notes == nil || len(got.Notes) != 0 || got.Version != "" {
-			t.Errorf("%q has %+v, want an empty notebook", unknown, got)
+
+	// What is deleted is on no page and in no download.
+	if deleted := site.PostForm("/notes/1/delete", nil); deleted.Status != http.StatusSeeOther {
+		t.Errorf("deleting got %d, want 303", deleted.Status)
+	}
+	if page = site.Get("/notes"); strings.Contains(page.Body, "milk") || !strings.Contains(page.Body, "1 note.") {
+		t.Errorf("after deleting:\n%s", page.Body)
+	}
+	download := site.Get("/notes/download")
+	if got := download.Header.Get("Content-Disposition"); got != `attachment; filename="notes.json"` {
+		t.Errorf("Content-Disposition is %q", got)
+	}
+	var kept []struct{ Text string }
+	if download.JSON(&kept); len(kept) != 1 || kept[0].Text != "second" {
+		t.Errorf("the download is %s", download.Body)
+	}
+}
+
+func TestAFormThatIsWrongComesBackWithWhatWasEntered(t *testing.T) {
+	t.Parallel()
+	site := apptest.Start(t, handlers.Site)
+	long := strings.Repeat("é", 501)
+	for _, test := range []struct{ name, text, want string }{
+		{"empty", "", "The note is required"},
+		{"blank", " \r\n ", "The note is required"},
+		{"long", long, "The note must be at most 500 characters long"},
+		{"long, shown again", long, ">\n" + long + "</textarea>"},
+		{"long and hostile", "</textarea><script>" + long, "&lt;/textarea&gt;&lt;script&gt;" + long},
+	} {
+		page := site.PostForm("/notes", url.Values{"text": {test.text}}, "Accept", "text/html")
+		if page.Status != http.StatusUnprocessableEntity || !strings.Contains(page.Body, test.want) {
+			t.Errorf("%s: got %d, want 422 and %q:\n%s", test.name, page.Status, test.want, page.Body)
+		}
+		for _, want := range []string{
+			`aria-invalid="true"`, `aria-describedby="hint wrong"`, `role="alert" tabindex="-1" autofocus`, `<a href="#text">`,
+		} {
+			if !strings.Contains(page.Body, want) {
+				t.Errorf("%s: the page lacks %s", test.name, want)
+			}
+		}
+		if got := page.Header["Set-Cookie"]; got != nil {
+			t.Errorf("%s: nothing was written, and the visitor gets %q", test.name, got)
+		}
+	}
+	// A form sends \r\n for each \n, which the visitor counted as one character.
+	writeNote(t, site, strings.Repeat("a\r\n", 249)+"ab")
+}
+
+// A page is made whole in memory and stays there until the client has read it, so it must not become large.
+func TestAFormOfAMegabyteComesBackAsASmallPage(t *testing.T) {
+	t.Parallel()
+	site := apptest.Start(t, handlers.Site)
+	for name, text := range map[string]string{
+		"one byte each":  strings.Repeat("<", 1<<20-5),
+		"two bytes each": "x" + strings.Repeat("é", 1<<19-3),
+	} {
+		page := site.Do("POST", "/notes", "text="+text,
+			"Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html")
+		if page.Status != 422 || !strings.Contains(page.Body, "The note must be at most 500 characters long") {
+			t.Errorf("%s: got %d, want 422", name, page.Status)
+		}
+		if len(page.Body) > 256<<10 || !utf8.ValidString(page.Body) {
+			t.Errorf("%s: the page has %d bytes, valid UTF-8: %v", name, len(page.Body), utf8.ValidString(page.Body))
 		}
 	}
 }
 
-func TestNotesHaveAnEnd(t *testing.T) {
+func TestNotesAsAnAPI(t *testing.T) {
 	t.Parallel()
-	n := &notebooks{visitors: 3, each: 2, streams: 2}
-	var ids []string
-	for range 3 {
-		_, id, _ := n.add("", "first")
-		ids = append(ids, id)
-	}
-	n.watch(ids[2]) // no open stream keeps a notebook
-	gone := n.of(ids[2])
-	n.of(ids[1])
-	n.of(ids[0])
-	n.add("", "a newcomer's")
-	for i, want := range []int{1, 1, 0} {
-		if got := len(n.of(ids[i]).Notes); got != want {
-			t.Errorf("visitor %d has %d notes, want %d: the least recently seen is forgotten", i, got, want)
-		}
-	}
-	select {
-	case <-gone.changed:
-	default:
-		t.Error("who watches a forgotten notebook is not woken")
-	}
-	if len(n.books) != 3 {
-		t.Errorf("%d visitors are remembered, want 3", len(n.books))
-	}
+	ada := apptest.Start(t, handlers.Site)
+	bob, stranger := ada.Visitor(), ada.Visitor()
 
-	n.add(ids[0], "second")
-	if _, owner, err := n.add(ids[0], "third"); err == nil || owner != ids[0] {
-		t.Errorf("a third note of two got %v for %q", err, owner)
+	if list := ada.Get("/api/notes"); list.Body != "[]" {
+		t.Errorf("a new visitor's list is %s, want []", list.Body)
 	}
-	for i, want := range []bool{true, true, false} {
-		if ok, known := n.watch(ids[1]); ok != want || !known {
-			t.Errorf("stream %d of 2: got %v %v, want %v", i+1, ok, known, want)
+	made := ada.PostJSON("/api/notes", map[string]string{"text": " hello "})
+	if made.Status != http.StatusCreated || made.Body != `{"id":1,"text":"hello"}` ||
+		made.Header.Get("Location") != "/api/notes/1" || len(made.Header["Set-Cookie"]) != 1 {
+		t.Fatalf("the first note got %d %s at %q", made.Status, made.Body, made.Header.Get("Location"))
+	}
+	writeNote(t, bob, "Bob's")
+
+	for _, test := range []struct {
+		visitor            *apptest.Site
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{ada, "GET", "/1", "", 200, `{"id":1,"text":"hello"}`},
+		{bob, "GET", "/1", "", 200, `{"id":1,"text":"Bob's"}`},
+		{stranger, "GET", "/1", "", 404, "You have no such note"},
+		{ada, "GET", "/x", "", 404, "You have no such note"},
+		{ada, "GET", "/2", "", 404, "You have no such note"},
+		{ada, "POST", "", `{"text":""}`, 422, `"errors":[{"pointer":"#/text","detail":"is required"}]`},
+		{ada, "POST", "", `{"text":5}`, 400, "must be a string"},
+		{ada, "POST", "", `{`, 400, "ends in the middle"},
+		{ada, "POST", "", `{"text":"second"}`, 201, `{"id":2,"text":"second"}`},
+		{ada, "GET", "", "", 200, `[{"id":2,"text":"second"},{"id":1,"text":"hello"}]`},
+		{ada, "DELETE", "/1", "", 204, ""},
+		{ada, "DELETE", "/1", "", 404, "You have no such note"},
+		{ada, "PUT", "/1", "", 405, "Method Not Allowed"},
+	} {
+		got := test.visitor.Do(test.method, "/api/notes"+test.path, test.body, "Content-Type", "application/json")
+		problem := strings.HasPrefix(got.Header.Get("Content-Type"), "application/problem+json")
+		if got.Status != test.status || !strings.Contains(got.Body, test.want) || problem != (test.status >= 400) {
+			t.Errorf("%s %s %s: got %d %s, want %d %s",
+				test.method, test.path, test.body, got.Status, got.Body, test.status, test.want)
 		}
 	}
-	n.unwatch(ids[1])
-	if ok, _ := n.watch(ids[1]); !ok {
-		t.Error("a stream that ended leaves no room for another")
-	}
-	if ok, known := n.watch("nobody"); ok || known {
-		t.Error("a visitor who is not known gets a stream")
+	if got := stranger.Get("/api/notes/1", "Cookie", "__Host-notes=guessed"); got.Status != 404 {
+		t.Errorf("a guessed cookie got %d %s, want 404", got.Status, got.Body)
 	}
 }
 
-// The race detector reads along.
-func TestNotesAtTheSameTime(t *testing.T) {
+func TestNotesComeAtABoundedRate(t *testing.T) {
 	t.Parallel()
-	n := &notebooks{visitors: 5, each: 20, streams: 3}
-	tabs := &notebooks{visitors: 5, each: 20, streams: 3}
-	_, shared, _ := tabs.add("", "first")
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			visitor := ""
-			for i := range 200 {
-				made, owner, err := n.add(visitor, fmt.Sprint(i))
-				visitor = owner
-				if ok, _ := n.watch(visitor); ok {
-					defer n.unwatch(visitor)
-				}
-				if err != nil || i%3 == 0 {
-					n.delete(visitor, made.ID)
-				}
-			}
-		})
+	site := apptest.Start(t, handlers.Site)
+	status := 0
+	for i := 0; i < 60 && status != http.StatusTooManyRequests; i++ {
+		status = site.PostJSON("/api/notes", map[string]string{"text": "more"}).Status
 	}
-	for range 4 { // tabs of one visitor
-		wg.Go(func() {
-			for range 50 {
-				tabs.add(shared, "more")
-				for _, have := range tabs.of(shared).Notes {
-					tabs.delete(shared, have.ID)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if len(n.books) != 5 {
-		t.Errorf("%d visitors are remembered, want 5", len(n.books))
-	}
-	for _, b := range n.books {
-		if len(b.Notes) > 20 {
-			t.Errorf("a visitor has %d notes", len(b.Notes))
-		}
+	if status != http.StatusTooManyRequests {
+		t.Errorf("60 notes in a moment end with %d, want 429", status)
 	}
 }

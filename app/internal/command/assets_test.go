@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"compress/gzip"
@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"example.com/turnkey/app/internal/testsite"
 )
 
 // ask is do for one asset, without the client's own decompression.
@@ -29,7 +31,7 @@ func TestPagesNameAssetsByTheirContent(t *testing.T) {
 	if link == nil {
 		t.Fatalf("the page links no hashed stylesheet:\n%s", page)
 	}
-	want, err := fs.ReadFile(testSite().Files, "static/style.css")
+	want, err := fs.ReadFile(testsite.Site().Files, "static/style.css")
 	if err != nil {
 		t.Fatal(err)
 	}

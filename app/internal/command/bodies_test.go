@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"bytes"
@@ -10,20 +10,23 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/internal/command"
+	"example.com/turnkey/app/internal/testcert"
+	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
 func TestABodyLimitOrTypeForNoRouteStopsTheStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	issue(t, dir, "shop.test", "www.shop.test")
+	testcert.Write(t, filepath.Join(dir, "certs"), "shop.test", "www.shop.test")
 	env := with(prod, "HTTPS_ADDR", "localhost:0", "HTTP_ADDR", "localhost:0",
 		"TLS_CERT_FILE", filepath.Join(dir, "certs", "cert.pem"), "TLS_KEY_FILE", filepath.Join(dir, "certs", "key.pem"))
 	var out bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a site that starts would serve until then
 	defer cancel()
-	code := Main(ctx, kit.Site{
-		Files: testSite().Files,
+	code := command.Main(ctx, kit.Site{
+		Files: testsite.Site().Files,
 		Routes: func(r *gin.Engine, _ kit.Server) error {
 			r.POST("/api/pictures", func(*gin.Context) {})
 			r.POST("/feed", func(*gin.Context) {})
@@ -32,7 +35,7 @@ func TestABodyLimitOrTypeForNoRouteStopsTheStart(t *testing.T) {
 		},
 		BodyLimits: map[string]int64{"/api/picture": 20 << 20, "/shops/*/picture": 1, "/nowhere": 1, "/api/pictures": 2},
 		BodyTypes:  map[string][]string{"/feeed": {"application/xml"}, "/feed": {"application/xml"}},
-	}, World{Lookup: lookupIn(env), Stdout: &out, Stderr: &out})
+	}, command.World{Lookup: lookupIn(env), Stdout: &out, Stderr: &out})
 	if code != 1 || !strings.Contains(out.String(), "4 things are wrong; nothing was started") {
 		t.Errorf("exit status %d:\n%s", code, &out)
 	}

@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"bufio"
@@ -106,7 +106,7 @@ func TestTheClientDoesNotChooseTheParser(t *testing.T) {
 	if resp, page := s.do("POST", "https://shop.test/form", "x", "Content-Type", "application/yaml", "Accept", "text/html"); resp.StatusCode != 415 || !strings.Contains(page, "</html>") {
 		t.Errorf("a browser got %d %s, want a page", resp.StatusCode, page)
 	}
-	if out := s.out.String(); strings.Contains(out, `"level":"ERROR"`) || strings.Contains(out, "[[[") {
+	if out := s.Log(); strings.Contains(out, `"level":"ERROR"`) || strings.Contains(out, "[[[") {
 		t.Errorf("the log has a client's fault or its body:\n%s", out)
 	}
 }
@@ -283,7 +283,7 @@ func TestEveryFailureToReadARequestIsTheClientsFault(t *testing.T) {
 			}
 		}
 	}
-	for line := range strings.Lines(s.out.String()) {
+	for line := range strings.Lines(s.Log()) {
 		var entry map[string]any
 		json.Unmarshal([]byte(line), &entry)
 		path, _ := entry["path"].(string)

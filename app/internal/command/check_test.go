@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"bytes"
@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/turnkey/app/internal/command"
+	"example.com/turnkey/app/internal/testcert"
+	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/settings"
 	"example.com/turnkey/tlsconfig/localca"
 )
@@ -23,17 +26,17 @@ func checkWith(t *testing.T, env map[string]string, d settings.Dotenv) (int, str
 	if env["HTTP_ADDR"] == "" {
 		env["HTTP_ADDR"] = "localhost:0"
 	}
-	code := Main(t.Context(), testSite(), World{Args: []string{"check"}, Dotenv: d, Stdout: &out, Stderr: &out, Lookup: lookupIn(env)})
+	code := command.Main(t.Context(), testsite.Site(), command.World{Args: []string{"check"}, Dotenv: d, Stdout: &out, Stderr: &out, Lookup: lookupIn(env)})
 	return code, out.String()
 }
 
 func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	issue(t, dir, "shop.test")
+	testcert.Write(t, filepath.Join(dir, "certs"), "shop.test")
 	cert, key := filepath.Join(dir, "certs", "cert.pem"), filepath.Join(dir, "certs", "key.pem")
 	other := t.TempDir()
-	issue(t, other, "shop.test")
+	testcert.Write(t, filepath.Join(other, "certs"), "shop.test")
 	otherKey := filepath.Join(other, "certs", "key.pem")
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -42,8 +45,11 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 	defer busy.Close()
 	expired, expiredKey := expiredPair(t)
 	dev := t.TempDir()
-	issueAs(t, dev, localca.Organization, "shop.test")
-	devCert, devKey := filepath.Join(dev, "certs", "cert.pem"), filepath.Join(dev, "certs", "key.pem")
+	devCert, devKey := filepath.Join(dev, "cert.pem"), filepath.Join(dev, "key.pem")
+	made := localca.Request{CertFile: devCert, KeyFile: devKey, CADir: filepath.Join(dev, "ca"), Names: []string{"shop.test"}}
+	if _, err := localca.Ensure(made); err != nil {
+		t.Fatal(err)
+	}
 	notDir := filepath.Join(dir, "certs", "cert.pem")
 
 	acme := func(pairs ...string) map[string]string {
@@ -170,17 +176,6 @@ func TestDotenvHandsSecretsOverAsWritten(t *testing.T) {
 		strings.Contains(out, "hush") {
 		t.Errorf("exit status %d:\n%s", code, out)
 	}
-}
-
-func with(m map[string]string, pairs ...string) map[string]string {
-	out := map[string]string{}
-	for k, v := range m {
-		out[k] = v
-	}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		out[pairs[i]] = pairs[i+1]
-	}
-	return out
 }
 
 // expiredPair is a pair whose dates are over.

@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"crypto/ecdsa"
@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
@@ -44,7 +45,7 @@ func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
 					replace(".old")
 					s := start(t, with(settings, "TLS_CLIENT_CA_FILE", file))
 					host := pick(settings == nil, "localhost", "shop.test")
-					ask := func(client tls.Certificate, cache tls.ClientSessionCache) (seen, error) {
+					ask := func(client tls.Certificate, cache tls.ClientSessionCache) (testsite.Seen, error) {
 						transport := s.client.Transport.(*http.Transport).Clone()
 						if protocol != "h2" {
 							transport = onlyHTTP1(transport)
@@ -57,7 +58,7 @@ func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
 						}
 						defer transport.CloseIdleConnections()
 						resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("https://" + host + "/seen")
-						var info seen
+						var info testsite.Seen
 						if err != nil {
 							return info, err
 						}
@@ -73,7 +74,7 @@ func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
 					}
 					replace(".new")
 					if how == "SIGHUP" {
-						s.reload <- os.Interrupt
+						s.Reload()
 					}
 					s.logged("client CAs replaced; clients whose certificates they did not sign are refused")
 					if info, err := ask(oldClient, cache); err == nil {

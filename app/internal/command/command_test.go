@@ -1,24 +1,27 @@
-package command
+package command_test
 
 import (
 	"bytes"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"example.com/turnkey/app/internal/command"
+	"example.com/turnkey/app/internal/testsite"
 )
 
 func TestWhatIsNoCommandIsToldWhatIs(t *testing.T) {
 	t.Parallel()
-	for command, want := range map[string]string{
+	for words, want := range map[string]string{
 		"doctor https://example.com": "bin/doctor https://example.com; make build writes it, and in the project: make doctor SITE=",
 		"doctor":                     "make doctor SITE=",
 		"serve now":                  "usage: ",
 		"start":                      "[serve | check | healthcheck | version]\n",
 	} {
 		var out, errs bytes.Buffer
-		code := Main(t.Context(), testSite(), World{Args: strings.Fields(command), Stdout: &out, Stderr: &errs})
+		code := command.Main(t.Context(), testsite.Site(), command.World{Args: strings.Fields(words), Stdout: &out, Stderr: &errs})
 		if code != 2 || out.Len() > 0 || !strings.Contains(errs.String(), want) {
-			t.Errorf("%s: exit status %d, %q, %q, want 2 and %q", command, code, out.String(), errs.String(), want)
+			t.Errorf("%s: exit status %d, %q, %q, want 2 and %q", words, code, out.String(), errs.String(), want)
 		}
 	}
 }

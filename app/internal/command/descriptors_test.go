@@ -1,6 +1,6 @@
 //go:build unix
 
-package command
+package command_test
 
 import (
 	"bufio"
@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/internal/testcert"
+	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
@@ -33,7 +36,7 @@ type limited struct {
 // routesUnderLimit are in that process beside those of every test: a response that begins and takes its time, and a connection that
 // a handler takes over.
 func routesUnderLimit(r *gin.Engine, server kit.Server) error {
-	if err := testRoutes(r, server); err != nil {
+	if err := testsite.Routes(r, server); err != nil {
 		return err
 	}
 	r.GET("/slow", func(c *gin.Context) {
@@ -65,7 +68,7 @@ func routesUnderLimit(r *gin.Engine, server kit.Server) error {
 func startLimited(t *testing.T, descriptors int) *limited {
 	t.Helper()
 	dir := t.TempDir()
-	issue(t, dir, "shop.test")
+	testcert.Write(t, filepath.Join(dir, "certs"), "shop.test")
 	inner := passedCommand(dir, map[string]string{"LOG_FORMAT": "json", "TURNKEY_TEST_ROUTES": "limit"}, nil)
 	cmd := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0"`, descriptors), inner.Path)
 	cmd.Dir, cmd.Env = inner.Dir, inner.Env
@@ -89,8 +92,7 @@ func startLimited(t *testing.T, descriptors int) *limited {
 	both := io.TeeReader(r, l.out)
 	l.https = servingAddr(t, both)
 	go io.Copy(io.Discard, both)
-	s := &site{t: t, out: l.out, exit: make(chan int)}
-	l.http, _, _ = strings.Cut(s.logged("serving")["http"].(string), " ")
+	l.http, _, _ = strings.Cut(logLine(t, l.out.String, "serving")["http"].(string), " ")
 	return l
 }
 
@@ -185,8 +187,7 @@ func TestIdleConnectionsMakeRoomForNewVisitors(t *testing.T) {
 				t.Errorf("the connection that a handler took over read %q, %v", line, err)
 			}
 			l.stop()
-			s := &site{t: t, out: l.out, exit: make(chan int)}
-			said := s.logged("few file descriptors are left; the connections that have been idle longest are closed")
+			said := logLine(t, l.out.String, "few file descriptors are left; the connections that have been idle longest are closed")
 			if said["closed"].(float64) < 60 || said["limit"] != 64.0 ||
 				!strings.Contains(fmt.Sprint(said["fix"]), "LimitNOFILE") {
 				t.Errorf("the log says %v", said)

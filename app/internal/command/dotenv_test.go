@@ -1,18 +1,21 @@
 //go:build unix
 
-package command
+package command_test
 
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
+
+	"example.com/turnkey/app/internal/testcert"
 )
 
 // What your site is made of may ask os.Getenv for what .env says.
 func TestRoutesAreCalledOnceDotenvIsRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	issue(t, dir, "shop.test")
+	testcert.Write(t, filepath.Join(dir, "certs"), "shop.test")
 	if err := os.WriteFile(dir+"/.env", []byte("TURNKEY_TEST_DOTENV=of the file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

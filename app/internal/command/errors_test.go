@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"bufio"
@@ -107,7 +107,7 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 			t.Errorf("%s %s %q: got %d %s, want %d and %s", test.path, test.contentType, test.body, resp.StatusCode, body, test.status, test.want)
 		}
 	}
-	if out := s.out.String(); strings.Contains(out, "request failed") {
+	if out := s.Log(); strings.Contains(out, "request failed") {
 		t.Errorf("a client's fault is in the log as ours:\n%s", out)
 	}
 	// The page lists the fields too.
@@ -223,7 +223,7 @@ func TestAClientThatLeavesIsNoError(t *testing.T) {
 	if entry := s.logged("request", "path", "/test-slow"); entry["status"] != 499.0 {
 		t.Errorf("the access line says %v, want 499", entry["status"])
 	}
-	if out := s.out.String(); strings.Contains(out, "request failed") {
+	if out := s.Log(); strings.Contains(out, "request failed") {
 		t.Errorf("a client that left is in the log as an error:\n%s", out)
 	}
 }
@@ -242,7 +242,7 @@ func TestWhatGinAnswersItselfStands(t *testing.T) {
 		}
 	}
 	s.logged("request failed", "path", "/away", "error", "the database is away")
-	if out := s.out.String(); strings.Contains(out, "connection is cut") || strings.Contains(out, "secret") {
+	if out := s.Log(); strings.Contains(out, "connection is cut") || strings.Contains(out, "secret") {
 		t.Errorf("the log has more than the fault of ours:\n%s", out)
 	}
 }
@@ -316,7 +316,7 @@ func TestADeveloperIsShownTheLine(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/test-panic":    {"errors_test.go", "here it panics", "nil pointer dereference", "goroutine"},
 		"/test-returned": {"errors_test.go", "the function that returns it", "returned secret"},
-		"/method":        {"returned by command.(*order).show", "returned by a method"},
+		"/method":        {"returned by command_test.(*order).show", "returned by a method"},
 		"/test-plain":    {"plain secret"},
 		"/test-status":   {"errors_test.go", "here it is made", "the warehouse is closed"},
 		"/test-template": {"web/templates/home.html", "Scheme"},

@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"crypto/rand"
@@ -15,6 +15,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"golang.org/x/net/websocket"
 
+	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/middleware"
 )
@@ -112,7 +113,7 @@ func takePicture(dir string) func(*gin.Context) error {
 }
 
 func expressAnswers(r *gin.RouterGroup, dir string) {
-	data := seen{Scheme: "https", Client: "192.0.2.77"}
+	data := testsite.Seen{Scheme: "https", Client: "192.0.2.77"}
 	r.GET("/page", func(c *gin.Context) { c.HTML(200, "home", data) })
 	r.GET("/hello", func(c *gin.Context) { c.String(200, "hello") })
 	r.GET("/order", func(c *gin.Context) { c.JSON(200, purchase{"ada@shop.test"}) })

@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"bytes"
@@ -24,6 +24,7 @@ import (
 	"golang.org/x/net/websocket"
 
 	"example.com/turnkey/app/internal/pages"
+	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/app/settings"
 )
@@ -226,7 +227,7 @@ func expressProxy(t *testing.T) {
 // expressServer is the whole chain on a socket, with the pages of these tests and one of a single-page app.
 func expressServer(t *testing.T, routes func(*gin.Engine)) *httptest.Server {
 	t.Helper()
-	own := testSite().Files
+	own := testsite.Site().Files
 	files := fstest.MapFS{"templates/app.html": {Data: []byte(`{{define "app"}}<!doctype html><title>app</title>{{end}}`)}}
 	err := fs.WalkDir(own, ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {

@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"crypto/sha256"
@@ -13,6 +13,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"example.com/turnkey/app/internal/testcert"
+	"example.com/turnkey/app/internal/testsite"
 )
 
 // over is the site as a client with these TLS settings sees it, on connections of its own.
@@ -30,10 +33,10 @@ func (s *site) over(config *tls.Config) *site {
 }
 
 // see asks for what the server saw.
-func (s *site) see(host string, headers ...string) (*http.Response, seen) {
+func (s *site) see(host string, headers ...string) (*http.Response, testsite.Seen) {
 	s.t.Helper()
 	resp, body := s.do("GET", "https://"+host+"/seen", "", headers...)
-	var got seen
+	var got testsite.Seen
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		s.t.Fatalf("%s: %v", body, err)
 	}
@@ -129,7 +132,7 @@ func TestManyRequestsReadOneHandshake(t *testing.T) {
 					return
 				}
 				defer resp.Body.Close()
-				var got seen
+				var got testsite.Seen
 				if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || got.Hello == nil || len(got.Chain) != 2 {
 					t.Errorf("%v: %+v", err, got)
 				}
@@ -177,8 +180,8 @@ func TestAConnectionRemembersTheCertificateItWasShown(t *testing.T) {
 	if first != shown {
 		t.Fatalf("told %s, shown %s", first, shown)
 	}
-	issue(t, s.dir, "shop.test", "www.shop.test", "127.0.0.1")
-	s.reload <- os.Interrupt
+	testcert.Write(t, filepath.Join(s.dir, "certs"), "shop.test", "www.shop.test", "127.0.0.1")
+	s.Reload()
 	s.logged("certificate renewed")
 	if told, shown := ask(fresh()); told != shown || told == first {
 		t.Errorf("after the renewal a connection was shown %s, and is told %s", shown, told)

@@ -1,7 +1,8 @@
-package command
+package command_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/app/internal/testcert"
 )
 
 func answered(t *testing.T, conn net.Conn, request string) *http.Response {
@@ -30,7 +33,7 @@ func answered(t *testing.T, conn net.Conn, request string) *http.Response {
 func TestNoHeaderWalksRoundClientCertificates(t *testing.T) {
 	t.Parallel()
 	authority := t.TempDir()
-	issue(t, authority, "client.test")
+	testcert.Write(t, filepath.Join(authority, "certs"), "client.test")
 	certs := filepath.Join(authority, "certs")
 	reached := make(chan string, 100)
 	s := start(t, with(prod, "TLS_CLIENT_CA_FILE", filepath.Join(certs, "ca.pem"), "TRUSTED_PROXIES", "127.0.0.1,::1"),
@@ -143,8 +146,8 @@ func TestAProxyThatIsNotUnderstoodIsToldOfOnceForEachReason(t *testing.T) {
 			s.do("GET", "http://shop.test/", "", "X-Forwarded-Proto", proto)
 		}
 	}
-	if s.lines("request"); strings.Contains(s.out.String(), `"WARN"`) {
-		t.Errorf("Traefik's wss and ws are warned of:\n%s", s.out)
+	if s.lines("request"); strings.Contains(s.Log(), `"WARN"`) {
+		t.Errorf("Traefik's wss and ws are warned of:\n%s", s.Log())
 	}
 	resp, _ := s.do("GET", "http://shop.test/", "", "X-Forwarded-Proto", "wss")
 	if resp.StatusCode != 200 || resp.Header.Get("Strict-Transport-Security") == "" {
@@ -230,7 +233,7 @@ func TestATunnelToTheDevelopmentServerIsToldTheTwoSettings(t *testing.T) {
 	s = start(t, prod)
 	if _, body := s.do("GET", "https://shop.test/", "", "Host", host); strings.Contains(body, host) ||
 		strings.Contains(body, "DOMAINS") || len(s.lines("does not answer")) > 0 {
-		t.Errorf("production tells of settings:\n%s\n%s", body, s.out)
+		t.Errorf("production tells of settings:\n%s\n%s", body, s.Log())
 	}
 }
 
@@ -284,5 +287,33 @@ func TestAPreflightThatIsRefusedNamesTheSetting(t *testing.T) {
 	}
 	if _, body := s.do("OPTIONS", "https://localhost/", ""); strings.Contains(body, "CORS_ORIGINS") {
 		t.Errorf("what is no preflight is told %s", body)
+	}
+}
+
+func TestAFrontEndOnAnotherPortCanHaveTheSitesCertificate(t *testing.T) {
+	t.Parallel()
+	s := start(t, map[string]string{"CORS_ORIGINS": "http://localhost:3000"})
+	s.once("every request from there is anonymous")
+	// What the warning says to do works: the pair serves another port of the same host.
+	dir := filepath.Join(s.dir, "certs")
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	front, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer front.Close()
+	go func() {
+		if conn, err := front.Accept(); err == nil {
+			conn.(*tls.Conn).Handshake()
+		}
+	}()
+	conn, err := tls.Dial("tcp", front.Addr().String(), &tls.Config{ServerName: "localhost", RootCAs: s.roots()})
+	if err != nil {
+		t.Errorf("a front end with the site's certificate: %v", err)
+	} else {
+		conn.Close()
 	}
 }

@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"encoding/json"
@@ -62,6 +62,45 @@ func TestImportsRunOneWay(t *testing.T) {
 		t.Errorf("%d of %d closed rooms found", seen, len(may))
 	}
 }
+
+// TestNoClosedRoomKnowsTheOwnersPackages keeps tests of closed rooms passing whatever the owner changes in what is his. Only
+// app/main.go imports handlers.
+func TestNoClosedRoomKnowsTheOwnersPackages(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports,Module",
+		"../../../app/...", "../../../middleware/...", "../../../tlsconfig/...", "../../../scripts/...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p struct {
+			ImportPath                         string
+			Imports, TestImports, XTestImports []string
+			Module                             struct{ Path string }
+		}
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		room := strings.TrimPrefix(p.ImportPath, p.Module.Path+"/")
+		if !closedRoom.MatchString(room) && !startersScript.MatchString(room) {
+			continue
+		}
+		seen++
+		for _, imp := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			if owners := strings.TrimPrefix(imp, p.Module.Path+"/"); owners == "handlers" || owners == "web" {
+				t.Errorf("%s imports %s", room, owners)
+			}
+		}
+	}
+	if seen < 15 {
+		t.Errorf("%d closed rooms seen", seen)
+	}
+}
+
+// closedRoom matches the rooms that the owner does not edit, beside which there may be rooms of the owner's.
+var closedRoom = regexp.MustCompile(`^(app/(apptest|devlink|internal|kit|settings)|middleware|tlsconfig)(/|$)`)
 
 // startersScript matches the scripts that come with the starter, beside which you may have scripts of your own.
 var startersScript = regexp.MustCompile(`^scripts/(dev|devcert|doctor|internal|phone|rehearse|rename|trust)(/|$)`)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package command
+package command_test
 
 import (
 	"bufio"
@@ -12,10 +12,13 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"example.com/turnkey/app/internal/testcert"
 )
 
 // A program that reads the log may end, as head does, be restarted, or stop reading.
@@ -34,7 +37,7 @@ func TestTheSiteOutlivesItsLogsReader(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			issue(t, dir, "shop.test")
+			testcert.Write(t, filepath.Join(dir, "certs"), "shop.test")
 			if test.env["TLS_MODE"] == "local" {
 				os.RemoveAll(dir + "/certs")
 			}
@@ -95,7 +98,7 @@ func TestTheSiteOutlivesItsLogsReader(t *testing.T) {
 func TestAReaderThatStopsReadingHoldsUpNoRequest(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	issue(t, dir, "shop.test")
+	testcert.Write(t, filepath.Join(dir, "certs"), "shop.test")
 	cmd := passedCommand(dir, map[string]string{"LOG_FORMAT": "json"}, nil)
 	r, w := pipePair(t)
 	cmd.Stdout = w
@@ -123,7 +126,7 @@ func TestACommandEndsWithItsReader(t *testing.T) {
 		t.Skip("SIGPIPE is ignored by who started this test, and so by what it starts")
 	}
 	dir := t.TempDir()
-	issue(t, dir, "shop.test")
+	testcert.Write(t, filepath.Join(dir, "certs"), "shop.test")
 	cmd := passedCommand(dir, nil, nil, "check")
 	r, w := pipePair(t)
 	r.Close()

@@ -1,11 +1,14 @@
 package command
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/turnkey/app/internal/ports"
 	"example.com/turnkey/app/settings"
@@ -70,5 +73,27 @@ func TestCheckBesideTheRunningServer(t *testing.T) {
 	})
 	if len(notes) != 1 || !strings.Contains(notes[0], "HTTPS_ADDR=:443") || len(faults) != 2 || faults[0].Setting != "HTTP_ADDR" {
 		t.Errorf("got the notes %q and the faults %+v", notes, faults)
+	}
+}
+
+func TestOneListenerDyingEndsTheProgram(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env := map[string]string{"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "HOME": dir, "TLS_CERT_FILE": filepath.Join(dir, "cert.pem"), "TLS_KEY_FILE": filepath.Join(dir, "key.pem")}
+	s := openWith(t, env)
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(context.Background(), nil) }()
+	s.Ports.HTTP.Listeners[0].Close()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), s.Ports.HTTP.Listeners[0].Addr().String()) {
+			t.Errorf("ended with %v, want an error that names the listener", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the program went on with one listener")
+	}
+	if conn, err := net.Dial("tcp", s.Ports.HTTPS.Listeners[0].Addr().String()); err == nil {
+		conn.Close()
+		t.Error("the other listener is still open")
 	}
 }

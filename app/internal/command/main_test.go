@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"os"
@@ -6,17 +6,19 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/internal/command"
+	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
 // TestMain also is the program itself, with the site of these tests, and the server of BenchmarkChain, each in a process of its own.
 func TestMain(m *testing.M) {
 	if os.Getenv("TURNKEY_TEST_MAIN") != "" {
-		site := testSite()
+		site := testsite.Site()
 		if os.Getenv("TURNKEY_TEST_ROUTES") == "limit" && limitRoutes != nil {
 			site.Routes = limitRoutes
 		}
-		os.Exit(Run(site))
+		os.Exit(command.Run(site))
 	}
 	if kind := os.Getenv("TURNKEY_BENCH_SERVER"); kind != "" && benchServer != nil {
 		benchServer(kind)

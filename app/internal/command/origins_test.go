@@ -1,8 +1,6 @@
 package command
 
 import (
-	"crypto/tls"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -44,29 +42,5 @@ func TestAnOriginThatBringsNoCookiesIsWarnedOfAtTheStart(t *testing.T) {
 				t.Errorf("%s: the warning %q does not say %q", test.origin, got, w)
 			}
 		}
-	}
-	s := start(t, map[string]string{"CORS_ORIGINS": "http://localhost:3000"})
-	s.once(anonymous)
-	// What the warning says to do works: the pair serves another port of the same host.
-	dir := filepath.Join(s.dir, "certs")
-	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	front, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer front.Close()
-	go func() {
-		if conn, err := front.Accept(); err == nil {
-			conn.(*tls.Conn).Handshake()
-		}
-	}()
-	conn, err := tls.Dial("tcp", front.Addr().String(), &tls.Config{ServerName: "localhost", RootCAs: s.roots()})
-	if err != nil {
-		t.Errorf("a front end with the site's certificate: %v", err)
-	} else {
-		conn.Close()
 	}
 }

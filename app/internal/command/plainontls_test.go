@@ -1,37 +1,14 @@
-package command
+package command_test
 
 import (
-	"bufio"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 )
-
-// typed sends raw bytes to the TLS port as a client without TLS would, and returns the answer; nil for none.
-func typed(t *testing.T, addr, raw string) *http.Response {
-	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
-	io.WriteString(conn, raw)
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		return nil
-	}
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.ContentLength >= 0 && int64(len(body)) != resp.ContentLength {
-		t.Errorf("%q: the body is broken: %d of %d bytes, %v", raw, len(body), resp.ContentLength, err)
-	}
-	return resp
-}
 
 func TestPlainHTTPOnTheTLSPortIsSentToHTTPS(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"fmt"
@@ -49,7 +49,7 @@ func TestABalancerThatSendsThePROXYProtocolIsNamedOnce(t *testing.T) {
 			}
 		}
 		if n := len(s.lines(msg)); n != 4 {
-			t.Errorf("%s: %d hints, want one for each version on each port:\n%s", name, n, s.out)
+			t.Errorf("%s: %d hints, want one for each version on each port:\n%s", name, n, s.Log())
 		}
 		typed(t, s.https, "PUT /PROXY HTTP/1.1\r\nHost: x\r\n\r\n")
 		host := pick(name == "production", "shop.test", "localhost")
@@ -57,7 +57,7 @@ func TestABalancerThatSendsThePROXYProtocolIsNamedOnce(t *testing.T) {
 			t.Errorf("%s: got %d afterwards, want 200", name, resp.StatusCode)
 		}
 		if n := len(s.lines(msg)); n != 4 {
-			t.Errorf("%s: an ordinary request is taken for a balancer's:\n%s", name, s.out)
+			t.Errorf("%s: an ordinary request is taken for a balancer's:\n%s", name, s.Log())
 		}
 	}
 }

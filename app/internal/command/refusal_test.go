@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"crypto/tls"
@@ -38,10 +38,10 @@ func TestAClientThatRefusesTheCertificateIsHintedAtOnce(t *testing.T) {
 	}
 	s.stop()
 	s.wait()
-	if n := strings.Count(s.out.String(), msg); n != kinds {
-		t.Errorf("%d hints, want one for each kind of client:\n%s", n, s.out)
+	if n := strings.Count(s.Log(), msg); n != kinds {
+		t.Errorf("%d hints, want one for each kind of client:\n%s", n, s.Log())
 	}
-	if strings.Contains(s.out.String(), "handshakes that failed") {
-		t.Errorf("refusals are counted as well as told:\n%s", s.out)
+	if strings.Contains(s.Log(), "handshakes that failed") {
+		t.Errorf("refusals are counted as well as told:\n%s", s.Log())
 	}
 }

@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"bufio"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
@@ -173,7 +174,7 @@ func TestHeadOfALongPageIsNoError(t *testing.T) {
 		t.Errorf("got %d over %s, want 200 over HTTP/2", resp.StatusCode, resp.Proto)
 	}
 	s.logged("request", "path", "/long")
-	if out := s.out.String(); strings.Contains(out, "request failed") {
+	if out := s.Log(); strings.Contains(out, "request failed") {
 		t.Errorf("the log tells of an error:\n%s", out)
 	}
 }
@@ -322,7 +323,7 @@ func TestNoSecretsInTheAccessLog(t *testing.T) {
 			t.Errorf("the access line has no %s: %v", key, entry)
 		}
 	}
-	if out := s.out.String(); strings.Contains(out, "hush") {
+	if out := s.Log(); strings.Contains(out, "hush") {
 		t.Errorf("a secret is in the log:\n%s", out)
 	}
 }
@@ -334,7 +335,7 @@ func TestProbesAreSilent(t *testing.T) {
 	s.do("GET", "https://shop.test/readyz", "")
 	s.do("GET", "https://shop.test/", "")
 	s.logged("request", "path", "/")
-	if out := s.out.String(); strings.Contains(out, "healthz") || strings.Contains(out, "readyz") {
+	if out := s.Log(); strings.Contains(out, "healthz") || strings.Contains(out, "readyz") {
 		t.Errorf("probes are in the log at info:\n%s", out)
 	}
 }
@@ -427,11 +428,11 @@ func TestAnotherSiteCannotPost(t *testing.T) {
 // Your templates may lack the page "error", and one may be broken while it is edited.
 func TestAnErrorIsToldWithoutAPageForIt(t *testing.T) {
 	t.Parallel()
-	p := testSite()
+	p := testsite.Site()
 	p.Files = fstest.MapFS{"static/a.txt": {Data: []byte("a")}, "templates/own.html": {Data: []byte(`{{define "own"}}mine{{end}}`)}}
 	p.Routes = func(r *gin.Engine, server kit.Server) error {
 		r.GET("/own", func(c *gin.Context) { c.HTML(200, "own", nil) })
-		return testRoutes(r, server)
+		return testsite.Routes(r, server)
 	}
 	s := startSite(t, prod, p, faulty)
 	if resp, body := s.do("GET", "https://shop.test/own", ""); resp.StatusCode != 200 || body != "mine" {
@@ -453,7 +454,7 @@ func TestABrokenLayoutIsACleanErrorInDevelopment(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(dir)
-	router := handlerOf(t, nil, testSite(), io.Discard)
+	router := handlerOf(t, nil, testsite.Site(), io.Discard)
 	for path, status := range map[string]int{"/": 500, "/nowhere": 404, "/healthz": 200} {
 		r := httptest.NewRequest("GET", "https://localhost"+path, nil)
 		r.Header.Set("Accept", "text/html")

@@ -1,8 +1,7 @@
-package command
+package command_test
 
 import (
 	"bufio"
-	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -14,6 +13,10 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/app/internal/command"
+	"example.com/turnkey/app/internal/testcert"
+	"example.com/turnkey/app/internal/testsite"
 )
 
 // slow answers when release is closed, and says on entered that it has begun.
@@ -43,7 +46,7 @@ func TestAStopLosesNoRequest(t *testing.T) {
 			if test.name == "plain" {
 				release = make(chan struct{})
 			}
-			s := start(t, test.settings, slow(entered, release))
+			s := start(t, with(test.settings, "SHUTDOWN_GRACE", "5s"), slow(entered, release))
 			answer := make(chan string, 1)
 			go func() {
 				resp, err := s.client.Get(test.url)
@@ -90,7 +93,7 @@ func TestAStopLosesNoRequest(t *testing.T) {
 				t.Errorf("the open request got %q, want its whole answer", got)
 			}
 			if code := s.wait(); code != 0 {
-				t.Errorf("exit status %d, want 0: %s", code, s.errout)
+				t.Errorf("exit status %d, want 0: %s", code, s.Log())
 			}
 		})
 	}
@@ -105,8 +108,8 @@ func TestWhatOutlastsTheGraceIsCutAndSaid(t *testing.T) {
 	go s.client.Get("https://shop.test/slow")
 	<-entered
 	s.stop()
-	if code := s.wait(); code != 1 || !strings.Contains(s.errout.String(), "1 request was still open") {
-		t.Errorf("exit status %d and %q, want 1 and the reason", code, s.errout)
+	if code := s.wait(); code != 1 || !strings.Contains(s.Log(), "1 request was still open") {
+		t.Errorf("exit status %d and %q, want 1 and the reason", code, s.Log())
 	}
 }
 
@@ -147,14 +150,14 @@ func TestAStopWaitsForConnectionsTakenOver(t *testing.T) {
 			<-entered
 			s.stop()
 			if code := s.wait(); code != test.code {
-				t.Errorf("exit status %d, want %d: %s", code, test.code, s.errout)
+				t.Errorf("exit status %d, want %d: %s", code, test.code, s.Log())
 			}
 			if test.code == 0 {
 				if said, _ := io.ReadAll(conn); string(said) != "last words" {
 					t.Errorf("the client read %q", said)
 				}
-			} else if !strings.Contains(s.errout.String(), "1 request was still open") {
-				t.Errorf("the end is explained with %q", s.errout)
+			} else if !strings.Contains(s.Log(), "1 request was still open") {
+				t.Errorf("the end is explained with %q", s.Log())
 			}
 		})
 	}
@@ -176,28 +179,6 @@ func TestCtrlCIsQuickInDevelopment(t *testing.T) {
 	}
 }
 
-func TestOneListenerDyingEndsTheProgram(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	env := map[string]string{"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "HOME": dir, "TLS_CERT_FILE": filepath.Join(dir, "cert.pem"), "TLS_KEY_FILE": filepath.Join(dir, "key.pem")}
-	s := openWith(t, env)
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(context.Background(), nil) }()
-	s.Ports.HTTP.Listeners[0].Close()
-	select {
-	case err := <-ended:
-		if err == nil || !strings.Contains(err.Error(), s.Ports.HTTP.Listeners[0].Addr().String()) {
-			t.Errorf("ended with %v, want an error that names the listener", err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("the program went on with one listener")
-	}
-	if conn, err := net.Dial("tcp", s.Ports.HTTPS.Listeners[0].Addr().String()); err == nil {
-		conn.Close()
-		t.Error("the other listener is still open")
-	}
-}
-
 func TestRenewedFilesAreTakenUpOnSIGHUP(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
@@ -210,8 +191,8 @@ func TestRenewedFilesAreTakenUpOnSIGHUP(t *testing.T) {
 		return conn.ConnectionState().PeerCertificates[0].SerialNumber.String()
 	}
 	before := serial()
-	issue(t, s.dir, "shop.test", "www.shop.test")
-	s.reload <- nil
+	testcert.Write(t, filepath.Join(s.dir, "certs"), "shop.test", "www.shop.test")
+	s.Reload()
 	s.logged("certificate renewed")
 	if after := serial(); after == before {
 		t.Error("the old certificate is still served")
@@ -246,8 +227,8 @@ func TestScannersAreCountedNotLogged(t *testing.T) {
 	if summary["not_tls"] != 50.0 || summary["no_certificate"] != 50.0 {
 		t.Errorf("the summary is %v, want 50 each", summary)
 	}
-	if n := strings.Count(s.out.String(), "\n"); n > 6 {
-		t.Errorf("%d log lines for 100 scans:\n%s", n, s.out)
+	if n := strings.Count(s.Log(), "\n"); n > 6 {
+		t.Errorf("%d log lines for 100 scans:\n%s", n, s.Log())
 	}
 }
 
@@ -271,12 +252,12 @@ func TestFirstRunMakesACertificateAndTheSecondDoesNot(t *testing.T) {
 	}
 	s.stop()
 	s.wait()
-	if !strings.Contains(s.out.String(), "made") {
-		t.Errorf("the first run does not say what it made:\n%s", s.out)
+	if !strings.Contains(s.Log(), "made") {
+		t.Errorf("the first run does not say what it made:\n%s", s.Log())
 	}
 	again := start(t, map[string]string{"HOME": s.dir, "TLS_CERT_FILE": filepath.Join(s.dir, "certs", "cert.pem"), "TLS_KEY_FILE": filepath.Join(s.dir, "certs", "key.pem")})
-	if strings.Contains(again.out.String(), "made") {
-		t.Errorf("the second run made something:\n%s", again.out)
+	if strings.Contains(again.Log(), "made") {
+		t.Errorf("the second run made something:\n%s", again.Log())
 	}
 }
 
@@ -285,7 +266,7 @@ func TestHealthcheck(t *testing.T) {
 	s := start(t, prod)
 	ask := func(addr string) int {
 		env := with(prod, "HTTP_ADDR", "off", "HTTPS_ADDR", addr)
-		return Main(t.Context(), testSite(), World{Args: []string{"healthcheck"}, Lookup: lookupIn(env), Stdout: io.Discard, Stderr: io.Discard})
+		return command.Main(t.Context(), testsite.Site(), command.World{Args: []string{"healthcheck"}, Lookup: lookupIn(env), Stdout: io.Discard, Stderr: io.Discard})
 	}
 	if got := ask(s.https); got != 0 {
 		t.Errorf("a ready server got %d, want 0", got)

@@ -1,162 +1,93 @@
-package command
+package command_test
 
 import (
-	"bytes"
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"maps"
-	"math/big"
-	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/apptest"
+	"example.com/turnkey/app/internal/command"
+	"example.com/turnkey/app/internal/testcert"
+	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
-	"example.com/turnkey/tlsconfig/localca"
 )
 
-// site is the whole program, run in this process on ports of the system's choice.
+// site is a site of apptest with what tests of the program itself need besides: its addresses, its files, its log by line.
 type site struct {
+	*apptest.Site
 	t           *testing.T
 	https, http string // addresses
-	out, errout *syncBuffer
-	stop        context.CancelFunc
-	reload      chan os.Signal
 	exit        chan int
-	client      *http.Client // trusts the site's certificate, reaches it under any name, follows no redirect
+	client      *http.Client // apptest's, without its cookies
 	dir         string
 }
 
 // prod is a production setting that needs no certificate authority: PEM files for shop.test.
-var prod = map[string]string{"ENV": "prod", "TLS_MODE": "files", "DOMAINS": "shop.test,www.shop.test"}
+var prod = command.Prod
 
-// start runs testSite with settings and the given routes beside its own, and waits until it serves.
+var (
+	with      = command.With
+	lookupIn  = command.LookupIn
+	handlerOf = command.HandlerOf
+	typed     = command.Typed
+)
+
+type syncBuffer = command.SyncBuffer
+
+// start runs testsite.Site with settings and the given routes beside its own. Without ENV it is a development site.
 func start(t *testing.T, settings map[string]string, routes ...func(*gin.Engine)) *site {
 	t.Helper()
-	return startSite(t, settings, testSite(), routes...)
+	return startSite(t, settings, testsite.Site(), routes...)
 }
 
 // startWith is start with what the given routes take.
 func startWith(t *testing.T, settings map[string]string, takes kit.Site, routes ...func(*gin.Engine)) *site {
 	t.Helper()
-	site := testSite()
-	site.BodyLimits, site.BodyTypes = takes.BodyLimits, takes.BodyTypes
-	return startSite(t, settings, site, routes...)
+	served := testsite.Site()
+	served.BodyLimits, served.BodyTypes = takes.BodyLimits, takes.BodyTypes
+	return startSite(t, settings, served, routes...)
 }
 
 // startSite is start with another site.
 func startSite(t *testing.T, settings map[string]string, served kit.Site, routes ...func(*gin.Engine)) *site {
 	t.Helper()
-	s := &site{t: t, out: &syncBuffer{}, errout: &syncBuffer{}, reload: make(chan os.Signal, 1), exit: make(chan int, 1), dir: t.TempDir()}
-	env := map[string]string{"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "LOG_FORMAT": "json", "HOME": s.dir,
-		"TLS_CERT_FILE": filepath.Join(s.dir, "certs", "cert.pem"), "TLS_KEY_FILE": filepath.Join(s.dir, "certs", "key.pem"), "SHUTDOWN_GRACE": "5s"}
+	s := &site{t: t, exit: make(chan int, 1), dir: t.TempDir()}
+	certs := filepath.Join(s.dir, "certs")
+	env := map[string]string{"ENV": "dev", "DOMAINS": "", "HOME": s.dir,
+		"TLS_CERT_FILE": filepath.Join(certs, "cert.pem"), "TLS_KEY_FILE": filepath.Join(certs, "key.pem")}
 	maps.Copy(env, settings)
-	pool := x509.NewCertPool()
 	if env["TLS_MODE"] == "files" {
-		issue(t, s.dir, "shop.test", "www.shop.test", "127.0.0.1")
+		testcert.Write(t, certs, "shop.test", "www.shop.test", "127.0.0.1")
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	s.stop = cancel
-	go func() {
-		own := served.Routes
-		served.Routes = func(r *gin.Engine, server kit.Server) error {
-			err := own(r, server)
-			for _, add := range routes {
-				add(r)
-			}
-			return err
+	own := served.Routes
+	served.Routes = func(r *gin.Engine, server kit.Server) error {
+		err := own(r, server)
+		for _, add := range routes {
+			add(r)
 		}
-		s.exit <- Main(ctx, served, World{Lookup: lookupIn(env), Reload: s.reload, Stdout: s.out, Stderr: s.errout})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if t.Failed() {
-			t.Logf("output:\n%s%s", s.out, s.errout)
-		}
-	})
+		return err
+	}
+	var pairs []string
+	for name, value := range env {
+		pairs = append(pairs, name+"="+value)
+	}
+	s.Site = apptest.Start(t, served, pairs...)
+	s.client = s.Client
+	s.client.Jar = nil
 	serving := s.logged("serving")
 	s.https, _, _ = strings.Cut(serving["https"].(string), " ")
 	s.http, _, _ = strings.Cut(serving["http"].(string), " ")
-	if root, err := os.ReadFile(filepath.Join(s.dir, "certs", "ca.pem")); err == nil {
-		pool.AppendCertsFromPEM(root)
-	}
-	transport := &http.Transport{
-		TLSClientConfig:   &tls.Config{RootCAs: pool},
-		ForceAttemptHTTP2: true,
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			target := s.https
-			if strings.HasSuffix(addr, ":80") {
-				target = s.http
-			}
-			return (&net.Dialer{}).DialContext(ctx, network, target)
-		},
-	}
-	t.Cleanup(transport.CloseIdleConnections)
-	s.client = &http.Client{Transport: transport, Timeout: 20 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return s
-}
-
-// issue puts a certificate for names where start expects one. Its authority is an ordinary one, not the development CA,
-// which production refuses.
-func issue(t testing.TB, dir string, names ...string) {
-	t.Helper()
-	issueAs(t, dir, "An ordinary authority", names...)
-}
-
-// issueAs is issue by an authority of that organization.
-func issueAs(t testing.TB, dir, organization string, names ...string) {
-	t.Helper()
-	check := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	check(err)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	check(err)
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	check(err)
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{Organization: []string{organization}},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	leaf := &x509.Certificate{SerialNumber: serial, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
-	for _, name := range names {
-		if ip := net.ParseIP(name); ip != nil {
-			leaf.IPAddresses = append(leaf.IPAddresses, ip)
-		} else {
-			leaf.DNSNames = append(leaf.DNSNames, name)
-		}
-	}
-	root, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
-	check(err)
-	cert, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
-	check(err)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	check(err)
-	certs := filepath.Join(dir, "certs")
-	check(os.MkdirAll(certs, 0o700))
-	for name, block := range map[string]*pem.Block{"key.pem": {Type: "PRIVATE KEY", Bytes: keyDER}, "cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "ca.pem": {Type: "CERTIFICATE", Bytes: root}} {
-		check(localca.WriteFile(filepath.Join(certs, name), pem.EncodeToMemory(block), 0o600)) // whole, for a server may be reading
-	}
 }
 
 // roots are those that the site's client trusts.
@@ -200,9 +131,15 @@ func (s *site) do(method, url, body string, headers ...string) (*http.Response, 
 // logged waits for the log line with that message and attributes, and returns it.
 func (s *site) logged(msg string, pairs ...string) map[string]any {
 	s.t.Helper()
+	return logLine(s.t, s.Log, msg, pairs...)
+}
+
+// logLine waits for the line with that message and attributes in the log that read returns, and returns it.
+func logLine(t *testing.T, read func() string, msg string, pairs ...string) map[string]any {
+	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 	lines:
-		for line := range strings.SplitSeq(s.out.String(), "\n") {
+		for line := range strings.SplitSeq(read(), "\n") {
 			var entry map[string]any
 			if json.Unmarshal([]byte(line), &entry) != nil || entry["msg"] != msg {
 				continue
@@ -214,26 +151,15 @@ func (s *site) logged(msg string, pairs ...string) map[string]any {
 			}
 			return entry
 		}
-		select {
-		case code := <-s.exit:
-			s.exit <- code
-			s.t.Fatalf("no log line %q; the program ended with %d:\n%s%s", msg, code, s.out, s.errout)
-		default:
-		}
 	}
-	s.t.Fatalf("no log line %q %q in:\n%s", msg, pairs, s.out)
+	t.Fatalf("no log line %q %q in:\n%s", msg, pairs, read())
 	return nil
 }
 
 // lines are the log's with that in their message, once all that was asked for before is in the log.
 func (s *site) lines(msg string) (entries []map[string]any) {
 	s.t.Helper()
-	if s.http != "" {
-		path := fmt.Sprintf("/settled-%d", settled.Add(1))
-		s.do("GET", "http://shop.test"+path, "", "Host", "127.0.0.1", "X-Forwarded-Proto", "http")
-		s.logged("request", "path", path)
-	}
-	for line := range strings.SplitSeq(s.out.String(), "\n") {
+	for line := range strings.SplitSeq(s.Log(), "\n") {
 		var entry map[string]any
 		if json.Unmarshal([]byte(line), &entry) == nil && strings.Contains(fmt.Sprint(entry["msg"]), msg) {
 			entries = append(entries, entry)
@@ -241,8 +167,6 @@ func (s *site) lines(msg string) (entries []map[string]any) {
 	}
 	return entries
 }
-
-var settled atomic.Int64
 
 // once checks that the log has one line with that in its message, at level WARN, and all the words in its attributes.
 func (s *site) once(msg string, words ...string) {
@@ -259,7 +183,9 @@ func (s *site) once(msg string, words ...string) {
 	}
 }
 
-// wait returns the exit status.
+// stop begins a stop. wait returns its exit status.
+func (s *site) stop() { go func() { s.exit <- s.Stop() }() }
+
 func (s *site) wait() int {
 	s.t.Helper()
 	select {
@@ -271,19 +197,28 @@ func (s *site) wait() int {
 	}
 }
 
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+func pick[T any](cond bool, yes, no T) T {
+	if cond {
+		return yes
+	}
+	return no
 }
 
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
+// siteWith is testSite with more routes.
+func siteWith(add func(*gin.Engine)) kit.Site {
+	site := testsite.Site()
+	site.Routes = func(r *gin.Engine, server kit.Server) error {
+		add(r)
+		return testsite.Routes(r, server)
+	}
+	return site
 }
 
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
+// What the closed rooms fix, and these tests rely on.
+const (
+	maxBody       = 1 << 20               // bytes of a request's body
+	maxHeader     = 64 << 10              // bytes of a request's header
+	headerTimeout = 5 * time.Second       // to send a header, or to shake hands
+	maxStreams    = 100                   // requests open at once on an HTTP/2 connection
+	writeDelay    = 20 * time.Millisecond // that a log line may wait
+)

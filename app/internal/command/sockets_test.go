@@ -1,6 +1,6 @@
 //go:build unix
 
-package command
+package command_test
 
 import (
 	"context"
@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"example.com/turnkey/app/internal/ports"
+	"example.com/turnkey/app/internal/testcert"
 	"example.com/turnkey/app/settings"
 )
 
@@ -206,7 +207,7 @@ type passed struct {
 func startPassed(t *testing.T, env map[string]string, sockets ...net.Listener) *passed {
 	t.Helper()
 	dir := t.TempDir()
-	issue(t, dir, "shop.test", "127.0.0.1", "::1")
+	testcert.Write(t, filepath.Join(dir, "certs"), "shop.test", "127.0.0.1", "::1")
 	return startPassedIn(t, dir, env, sockets)
 }
 
@@ -265,7 +266,7 @@ func passedCommand(dir string, env map[string]string, files []*os.File, args ...
 func checkPassed(t *testing.T, env map[string]string, files ...*os.File) (output string, code int) {
 	t.Helper()
 	dir := t.TempDir()
-	issue(t, dir, "shop.test")
+	testcert.Write(t, filepath.Join(dir, "certs"), "shop.test")
 	cmd := passedCommand(dir, env, files, "check")
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {

@@ -1,8 +1,10 @@
-package command
+package command_test
 
 import (
 	"bytes"
 	"crypto/tls"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
@@ -10,8 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"example.com/turnkey/app/kit"
 )
 
 // thirsty is an HTTP/2 client that asks for pages on many streams and takes in no byte of them.
@@ -114,5 +119,42 @@ func TestAClientThatTakesNothingInCostsLittle(t *testing.T) {
 	t.Logf("%.1f MB a connection", each)
 	if each > 6 {
 		t.Errorf("%.1f MB a connection, want less than half of what 250 streams take", each)
+	}
+}
+
+// A stream outlives the timeouts of a server, with all that stands before a handler. expressServer's are 200 ms.
+func TestAStreamOutlivesTheTimeoutsBehindTheMiddleware(t *testing.T) {
+	t.Parallel()
+	srv := expressServer(t, func(r *gin.Engine) {
+		r.GET("/ticks", kit.E(func(c *gin.Context) error {
+			if err := kit.Stream(c); err != nil {
+				return err
+			}
+			for range 3 {
+				c.SSEvent("tick", "")
+				c.Writer.Flush()
+				time.Sleep(300 * time.Millisecond)
+			}
+			return nil
+		}))
+	})
+	h2 := srv.Client().Transport.(*http.Transport)
+	for name, transport := range map[string]*http.Transport{"h2": h2, "http/1.1": onlyHTTP1(h2)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			req, err := http.NewRequest("GET", srv.URL+"/ticks", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = "example.com"
+			resp, err := transport.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if got, err := io.ReadAll(resp.Body); err != nil || strings.Count(string(got), "event:tick") != 3 {
+				t.Errorf("got %q, %v, want three events", got, err)
+			}
+		})
 	}
 }
