@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/turnkey/tlsconfig"
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // readACME reads the settings of the CA and of the store for its certificates.
@@ -26,14 +26,14 @@ func (s *Settings) readDirectory(r *reader) {
 	s.ACMEDirectory = r.text("ACME_DIRECTORY", "production")
 	switch s.ACMEDirectory {
 	case "production":
-		s.ACMEDirectory = tlsconfig.ProductionDirectory
+		s.ACMEDirectory = setting.ProductionDirectory
 	case "staging":
-		s.ACMEDirectory = tlsconfig.StagingDirectory
+		s.ACMEDirectory = setting.StagingDirectory
 	default:
 		if !isDirectoryURL(s.ACMEDirectory) {
 			r.fault("ACME_DIRECTORY", s.ACMEDirectory, "is not the URL of a directory",
 				"set production, staging, or the https URL that your CA documents")
-			s.ACMEDirectory = tlsconfig.ProductionDirectory
+			s.ACMEDirectory = setting.ProductionDirectory
 		}
 	}
 }
@@ -60,7 +60,7 @@ func (s *Settings) readRehearsal(r *reader) {
 	s.ACMERehearsal = r.text("ACME_REHEARSAL", "auto")
 	switch {
 	case s.ACMERehearsal == "auto":
-		s.ACMERehearsal = pick(s.ACMEDirectory == tlsconfig.ProductionDirectory, tlsconfig.StagingDirectory, "")
+		s.ACMERehearsal = pick(s.ACMEDirectory == setting.ProductionDirectory, setting.StagingDirectory, "")
 	case s.ACMERehearsal == "off":
 		s.ACMERehearsal = ""
 	case !isDirectoryURL(s.ACMERehearsal) || s.ACMERehearsal == s.ACMEDirectory:

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/turnkey/tlsconfig"
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // Fault is one thing that is wrong with a setting, or with what it names.
-type Fault = tlsconfig.Fault
+type Fault = setting.Fault
 
 // Faults is every reason why nothing was started, as one error.
 type Faults []Fault

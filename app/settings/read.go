@@ -8,15 +8,15 @@ import (
 	"strings"
 	"time"
 
-	"example.com/turnkey/tlsconfig"
 	"example.com/turnkey/tlsconfig/localca"
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // readSite reads where and for whom the site is served.
 func (s *Settings) readSite(r *reader) {
 	s.Prod = r.oneOf("ENV", "dev", "dev", "prod") == "prod"
 	s.Domains = r.domains("DOMAINS")
-	s.Mode = tlsconfig.Mode(r.oneOf("TLS_MODE", pick(s.Prod, "acme", "local"), "local", "acme", "files", "proxy"))
+	s.Mode = setting.Mode(r.oneOf("TLS_MODE", pick(s.Prod, "acme", "local"), "local", "acme", "files", "proxy"))
 	proxy := s.InProxyMode()
 	s.HTTPSAddr = r.addr("HTTPS_ADDR", pick(s.Prod, ":443", "localhost:8443"), proxy)
 	s.HTTPAddr = r.addr("HTTP_ADDR", pick(proxy, "localhost:3000", pick(s.Prod, ":80", "localhost:8080")), !proxy)

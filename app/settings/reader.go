@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/turnkey/tlsconfig"
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // reader reads settings one by one and gathers what is wrong with them. A variable that is set but empty counts as
@@ -23,7 +23,7 @@ type reader struct {
 }
 
 func (r *reader) fault(name, value, problem, fix string) {
-	r.faults = append(r.faults, Fault{Setting: name, Value: tlsconfig.Redacted(value), Problem: problem, Fix: fix})
+	r.faults = append(r.faults, Fault{Setting: name, Value: setting.Redacted(value), Problem: problem, Fix: fix})
 }
 
 func (r *reader) raw(name string) (value string, set bool) {

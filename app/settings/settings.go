@@ -7,15 +7,15 @@ import (
 	"net/netip"
 	"time"
 
-	"example.com/turnkey/tlsconfig"
 	"example.com/turnkey/tlsconfig/localca"
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // Settings are all settings, in the order of .env.example.
 type Settings struct {
-	Prod    bool           // ENV=prod
-	Domains []string       // in ASCII; the first is the canonical one
-	Mode    tlsconfig.Mode // TLS_MODE
+	Prod    bool         // ENV=prod
+	Domains []string     // in ASCII; the first is the canonical one
+	Mode    setting.Mode // TLS_MODE
 
 	HTTPSAddr string // empty: closed, as in proxy mode
 	HTTPAddr  string // empty: closed
@@ -86,10 +86,10 @@ func read(r *reader, project string) Settings {
 	return s
 }
 
-func (s *Settings) local() bool { return s.Mode == tlsconfig.Local }
+func (s *Settings) local() bool { return s.Mode == setting.Local }
 
 // InProxyMode reports whether TLS ends at a proxy in front of this server.
-func (s *Settings) InProxyMode() bool { return s.Mode == tlsconfig.Proxy }
+func (s *Settings) InProxyMode() bool { return s.Mode == setting.Proxy }
 
 // Names returns the host names and addresses that a development site answers for: its domains, and what this machine is
 // called now. A laptop's addresses change, so the result is to be asked for again from time to time.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode"
 
-	"example.com/turnkey/tlsconfig"
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // secret reports whether a setting's value is never shown. ACME_CACHE is shown without its password.
@@ -26,7 +26,7 @@ var (
 // deployment.
 func wrapped(name, value string) (problem, fix string) {
 	bare := func(v string) string {
-		if secret(name) || strings.Contains(v, "@") || tlsconfig.Redacted(v) != v {
+		if secret(name) || strings.Contains(v, "@") || setting.Redacted(v) != v {
 			return "write the value alone"
 		}
 		return "write " + name + "=" + v

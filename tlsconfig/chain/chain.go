@@ -1,9 +1,9 @@
-// Package chain reads certificate and key files, and judges them as visitors' clients will: without a network, without
+// Package chain reads certificate and key files, and judges them as visitors' clients do: without a network, without
 // roots, and with a reason for everything that a client would refuse.
 //
-// Clients verify the path from the certificate to a root that they know. Only the root is theirs. The rest of the path is in
-// the file, so a server can verify it too. A server that verifies its own certificate only would also serve a broken path,
-// and only its visitors would notice.
+// Clients verify the path from the certificate to a root that they have. All of the path but the root is in the file,
+// so a server can verify it too. A server that verified its own certificate alone would serve a broken path, and only
+// its visitors would notice.
 package chain
 
 import (
@@ -26,12 +26,12 @@ type Reason struct {
 type Part string
 
 const (
-	Files   Part = "files" // what cannot be read, and what does not belong together
-	Dates   Part = "dates" // of the leaf, and so are names, purpose and key
-	Names   Part = "names"
-	Purpose Part = "purpose"
-	Key     Part = "key"  // of the leaf, and its signature
-	Path    Part = "path" // to the root
+	Files   Part = "files"   // what cannot be read, and what does not belong together
+	Dates   Part = "dates"   // of the leaf
+	Names   Part = "names"   // of the leaf
+	Purpose Part = "purpose" // of the leaf
+	Key     Part = "key"     // of the leaf, and its signature
+	Path    Part = "path"    // from the leaf to the root
 )
 
 func (r Reason) String() string {
@@ -45,22 +45,22 @@ func (r Reason) String() string {
 type Verdict struct {
 	Faults, Notes []Reason
 
-	// Served is what to send: the leaf, then its path upwards, without unrelated certificates. It is empty when no certificate
-	// belongs to the key. Faults do not empty it, because an operator may have nothing better to serve.
+	// Served is what to send: the leaf, then its path upwards, without unrelated certificates. It is empty when no
+	// certificate belongs to the key. Faults do not empty it, because an operator may have nothing better to serve.
 	Served []*x509.Certificate
 
-	// Alone says that no CA certificate came with the leaf. That is right where a root signed it directly, as private CAs
-	// and Cloudflare's Origin CA do, and a mistake for every public CA.
+	// Alone says that no CA certificate came with the leaf. That is right if a root signed it directly, as private CAs
+	// and Cloudflare's Origin CA do. For a certificate of a public CA it is a mistake.
 	Alone bool
 
-	// SelfSigned says that the leaf is signed by its own key. Only clients that were given it accept it.
+	// SelfSigned says that the leaf is signed by its own key. Only clients in whose trust store it is accept it.
 	SelfSigned bool
 }
 
 // OK reports whether there is no fault.
 func (v Verdict) OK() bool { return len(v.Faults) == 0 }
 
-// Err is all faults in one line; nil when there is none.
+// Err returns all faults in one line. It is nil if there is none.
 func (v Verdict) Err() error {
 	if v.OK() {
 		return nil
@@ -68,7 +68,7 @@ func (v Verdict) Err() error {
 	return faults(v.Faults)
 }
 
-// Certificate is the pair for crypto/tls; nil when no certificate belongs to the key.
+// Certificate returns the pair for crypto/tls. It is nil if no certificate belongs to the key.
 func (v Verdict) Certificate(key crypto.PrivateKey) *tls.Certificate {
 	if len(v.Served) == 0 || key == nil {
 		return nil

@@ -63,7 +63,8 @@ func TestVisitorsVerifyWhatIsServedOfAGoodPair(t *testing.T) {
 			for _, c := range v.Served[1:] {
 				between.AddCert(c)
 			}
-			if _, err := v.Served[0].Verify(x509.VerifyOptions{DNSName: "a.test", Roots: a.Roots(), Intermediates: between}); err != nil {
+			if _, err := v.Served[0].Verify(x509.VerifyOptions{DNSName: "a.test", Roots: a.Roots(),
+				Intermediates: between}); err != nil {
 				t.Errorf("a visitor: %v", err)
 			}
 			// Old clients want each certificate to be signed by the next.
@@ -104,7 +105,8 @@ func TestAllReasonsAreGivenAtOnce(t *testing.T) {
 	certPEM, _ := row.Pair(a)
 	_, otherKey := a.Good()
 	v := chain.Read(append(certPEM, "-----BEGIN CERTIFICATE-----\n"...), otherKey).Judge([]string{"b.test"}, time.Now())
-	for _, want := range []string{"block 3 cannot be read", "belongs to another certificate", "expired on", "not for b.test"} {
+	for _, want := range []string{"block 3 cannot be read", "belongs to another certificate", "expired on",
+		"not for b.test"} {
 		if !strings.Contains(v.Err().Error(), want) {
 			t.Errorf("no %q in %v", want, v.Err())
 		}

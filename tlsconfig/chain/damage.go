@@ -10,7 +10,7 @@ import (
 
 var indent = regexp.MustCompile(`(?m)^[ \t]+\S`)
 
-// damaged says why pem.Decode does not take a block. File is the placeholder in the command that mends it.
+// damaged says why pem.Decode does not accept a block. file is the placeholder in the command that mends it.
 func damaged(b block, file string) Reason {
 	lines := bytes.Split(bytes.TrimRight(b.text, "\r\n\t "), []byte("\n"))
 	end := bytes.Index(b.text, []byte("-----END "))
@@ -41,7 +41,7 @@ func damaged(b block, file string) Reason {
 
 var base64Line = regexp.MustCompile(`^[A-Za-z0-9+/]*=*$`)
 
-// none says what a file without any PEM block is, with the command that makes PEM of it.
+// none says what a file without any PEM block is, with the command that converts it to PEM.
 func (f *File) none(data []byte) {
 	text, certFix, keyFix := "", "", ""
 	switch trimmed := bytes.TrimSpace(bytes.TrimPrefix(data, utf8BOM)); {
@@ -74,7 +74,8 @@ func (f *File) none(data []byte) {
 		return problem + "; " + text
 	}
 	f.certProblems = append(f.certProblems, Reason{About: Files, Text: with("holds no PEM certificate"), Fix: certFix})
-	f.keyProblems = append(f.keyProblems, Reason{About: Files, Text: with("holds no PEM private key"), Fix: keyFix, Key: true})
+	f.keyProblems = append(f.keyProblems,
+		Reason{About: Files, Text: with("holds no PEM private key"), Fix: keyFix, Key: true})
 }
 
 const (

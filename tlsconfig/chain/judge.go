@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// Judge judges certificates and a key as clients that ask for names will at that moment. The leaf is the certificate that
-// belongs to the key, and the others may be in any order. Without a key the first certificate is the leaf, as it is for a
-// client (RFC 8446 §4.4.2).
+// Judge judges certificates and a key as clients that ask for names do at the time now. The leaf is the certificate
+// that belongs to the key, and the others may be in any order. Without a key the first certificate is the leaf, as it
+// is for a client (RFC 8446 §4.4.2).
 func Judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now time.Time) Verdict {
 	if key == nil && len(certs) > 0 {
 		return judgeLeaf(certs, 0, names, now, false)
@@ -24,7 +24,8 @@ func Judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now
 	return judge(certs, key, names, now, false)
 }
 
-// judge is Judge, with damaged for certificates that could not be read. Then a missing certificate is not reported as well.
+// judge is Judge for certificates of a file. damaged means that some could not be read, which is reported already. Then
+// a missing certificate is no second fault.
 func judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now time.Time, damaged bool) Verdict {
 	if len(certs) == 0 {
 		v := Verdict{}
@@ -36,7 +37,7 @@ func judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now
 	var best Verdict
 	found := false
 	for i, c := range certs {
-		// A file may hold several certificates for one key: an old one beside its renewal, say. The best one is served.
+		// A file may hold several certificates for one key, such as an old one and its renewal. The best one is served.
 		if key == nil || !belongs(c, key) || slices.ContainsFunc(certs[:i], c.Equal) {
 			continue
 		}
@@ -103,11 +104,13 @@ func covers(leaf *x509.Certificate, name string) bool {
 // purpose looks at what the CA made the certificate for.
 func (v *Verdict) purpose(leaf *x509.Certificate) {
 	if len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0 && !serves(leaf) {
-		v.fault(Purpose, "it is not for a server (its extended key usage lacks server authentication), so clients refuse it", "")
+		v.fault(Purpose, "it is not for a server (its extended key usage lacks server authentication), "+
+			"so clients refuse it", "")
 	}
 	// TLS 1.3 and every ECDHE suite have the server sign: RFC 8446 §4.4.2.2. Chrome enforces it for RSA too.
 	if leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
-		v.fault(Purpose, "its key may not sign a handshake (its key usage lacks digital signature), so browsers refuse it", "")
+		v.fault(Purpose, "its key may not sign a handshake (its key usage lacks digital signature), "+
+			"so browsers refuse it", "")
 	}
 	if n := len(leaf.UnhandledCriticalExtensions); n > 0 {
 		v.fault(Purpose, fmt.Sprintf("it has a critical extension (%s) that clients do not know, so they refuse it",
@@ -120,7 +123,8 @@ func (v *Verdict) purpose(leaf *x509.Certificate) {
 
 // serves reports whether a certificate's extended key usage allows servers.
 func serves(c *x509.Certificate) bool {
-	return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
+	return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth) ||
+		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
 const newKey = "make a new key, ECDSA P-256 or RSA 2048, and get a certificate for it"

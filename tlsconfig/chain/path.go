@@ -23,13 +23,15 @@ func (v *Verdict) path(certs []*x509.Certificate, at int, now time.Time, damaged
 		case c.Equal(leaf):
 			v.note(Path, fmt.Sprintf("certificate %d is a second copy of the leaf; it is not served", i+1), "")
 		case first < i:
-			v.note(Path, fmt.Sprintf("certificate %d is a second copy of certificate %d; it is served once", i+1, first+1), "")
+			v.note(Path, fmt.Sprintf("certificate %d is a second copy of certificate %d; it is served once",
+				i+1, first+1), "")
 		default:
 			others = append(others, c)
 		}
 	}
 	if at > 0 {
-		v.note(Path, fmt.Sprintf("the leaf is certificate %d of %d; it is served first, as clients expect", at+1, len(certs)), "")
+		v.note(Path, fmt.Sprintf("the leaf is certificate %d of %d; it is served first, as clients expect",
+			at+1, len(certs)), "")
 	}
 	signers := signersOf(leaf, others, now)
 	v.Served = append([]*x509.Certificate{leaf}, climb(signers, others, now)...)
@@ -38,30 +40,31 @@ func (v *Verdict) path(certs []*x509.Certificate, at int, now time.Time, damaged
 	switch {
 	case len(signers) > 0:
 		v.signer(leaf, signers, now)
-	case damaged: // the one that is missing may be the one that cannot be read
+	case damaged: // the missing certificate may be the one that cannot be read
 	case v.SelfSigned:
 		v.note(Path, "it is signed by itself: only clients that were given it accept it", "")
 	case v.Alone:
-		v.note(Path, fmt.Sprintf("no CA certificate came with it: clients accept it only where %q is a root that they know",
-			name(leaf.Issuer)), fullchain)
+		v.note(Path, fmt.Sprintf("no CA certificate came with it: "+
+			"clients accept it only where %q is a root that they know", name(leaf.Issuer)), fullchain)
 	default:
-		v.fault(Path, stranger(leaf, others), fullchain)
+		v.fault(Path, noSigner(leaf, others), fullchain)
 	}
 	v.rest(certs, others, now)
 }
 
-// signed reports whether parent's key made child's signature. The names must fit too, as clients find parents by name.
+// signed reports whether parent's key made child's signature. The names must match too, because clients find parents by
+// name.
 func signed(child, parent *x509.Certificate) bool {
 	if !bytes.Equal(child.RawIssuer, parent.RawSubject) {
 		return false
 	}
 	err := parent.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature)
 	var insecure x509.InsecureAlgorithmError
-	return err == nil || errors.As(err, &insecure) // crypto/x509 does not verify MD5, which is a fault of its own
+	return err == nil || errors.As(err, &insecure) // crypto/x509 does not verify MD5, which Judge reports as a fault
 }
 
-// signersOf are those of others that signed c, sorted by their number of faults. A CA may have several certificates for one
-// key, from several roots, and one without faults is enough.
+// signersOf returns those of others that signed c, sorted by their number of faults. A CA may have several certificates
+// for one key, from several roots, and one without faults is enough.
 func signersOf(c *x509.Certificate, others []*x509.Certificate, now time.Time) []*x509.Certificate {
 	var out []*x509.Certificate
 	for _, o := range others {
@@ -75,7 +78,7 @@ func signersOf(c *x509.Certificate, others []*x509.Certificate, now time.Time) [
 	return out
 }
 
-// climb is the path above the leaf: its signers, theirs, and so on, each once.
+// climb returns the path above the leaf: its signers, their signers, and so on, each once.
 func climb(signers, others []*x509.Certificate, now time.Time) []*x509.Certificate {
 	path := slices.Clone(signers)
 	for i := 0; i < len(path); i++ {
@@ -101,7 +104,8 @@ func (v *Verdict) signer(leaf *x509.Certificate, signers []*x509.Certificate, no
 	}
 	for _, twin := range signers[1:] {
 		if texts := signerFaults(leaf, twin, now); len(texts) > 0 {
-			v.note(Path, fmt.Sprintf("a second certificate of %q %s; the other one is good", name(twin.Subject), texts[0]), "")
+			v.note(Path, fmt.Sprintf("a second certificate of %q %s; the other one is good",
+				name(twin.Subject), texts[0]), "")
 		}
 	}
 	if best.NotAfter.Before(leaf.NotAfter) {
@@ -110,7 +114,7 @@ func (v *Verdict) signer(leaf *x509.Certificate, signers []*x509.Certificate, no
 	}
 }
 
-// signerFaults is why clients refuse signer as the parent of leaf.
+// signerFaults returns why clients refuse signer as the parent of leaf.
 func signerFaults(leaf, signer *x509.Certificate, now time.Time) []string {
 	var out []string
 	add := func(is bool, text string) {
@@ -126,7 +130,8 @@ func signerFaults(leaf, signer *x509.Certificate, now time.Time) []string {
 		"may not sign certificates for servers (extended key usage)")
 	add(outdated(signer) && !selfSigned(signer),
 		"is itself signed by "+signer.SignatureAlgorithm.String()+", which clients refuse")
-	add(len(leaf.AuthorityKeyId) > 0 && len(signer.SubjectKeyId) > 0 && !bytes.Equal(leaf.AuthorityKeyId, signer.SubjectKeyId),
+	add(len(leaf.AuthorityKeyId) > 0 && len(signer.SubjectKeyId) > 0 &&
+		!bytes.Equal(leaf.AuthorityKeyId, signer.SubjectKeyId),
 		"has another key identifier than the certificate names")
 	if k, ok := signer.PublicKey.(*rsa.PublicKey); ok {
 		add(k.N.BitLen() < 2048, fmt.Sprintf("has a key, RSA %d, that is too short: clients refuse it", k.N.BitLen()))
@@ -135,8 +140,8 @@ func signerFaults(leaf, signer *x509.Certificate, now time.Time) []string {
 		len(leaf.UnhandledCriticalExtensions) > 0 {
 		return out
 	}
-	// Verify checks the rest, such as name constraints and path length, as a client that trusts the signer does. The purpose of
-	// the leaf is judged elsewhere.
+	// Verify checks the rest, such as name constraints and path length, as a client that trusts the signer does. The
+	// purpose of the leaf is judged elsewhere.
 	roots := x509.NewCertPool()
 	roots.AddCert(signer)
 	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now,
@@ -146,7 +151,7 @@ func signerFaults(leaf, signer *x509.Certificate, now time.Time) []string {
 	return out
 }
 
-// plain says in an operator's words what crypto/x509 says of a path.
+// plain puts an error of crypto/x509 about a path into an operator's words.
 func plain(err error) string {
 	var invalid x509.CertificateInvalidError
 	if errors.As(err, &invalid) {
@@ -165,8 +170,8 @@ func isCA(c *x509.Certificate) bool {
 	return c.BasicConstraintsValid && c.IsCA || c.Version < 3 && selfSigned(c)
 }
 
-// stranger says that none of the CA certificates signed the leaf.
-func stranger(leaf *x509.Certificate, others []*x509.Certificate) string {
+// noSigner says that none of the CA certificates signed the leaf.
+func noSigner(leaf *x509.Certificate, others []*x509.Certificate) string {
 	for _, o := range others {
 		if bytes.Equal(o.RawSubject, leaf.RawIssuer) {
 			return fmt.Sprintf("the certificate of %q in it has another key than the one that signed the leaf, "+
@@ -186,9 +191,10 @@ func (v *Verdict) rest(certs, others []*x509.Certificate, now time.Time) {
 		case above < 0:
 			v.note(Path, fmt.Sprintf("certificate %d, %q, has nothing to do with the leaf; it is not served", at,
 				name(c.Subject)), "")
-		case signed(v.Served[0], c): // judged
+		case signed(v.Served[0], c): // signer has judged it
 		case now.After(c.NotAfter):
-			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, expired on %s", at, name(c.Subject), date(c.NotAfter)), "")
+			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, expired on %s", at, name(c.Subject),
+				date(c.NotAfter)), "")
 		case now.Before(c.NotBefore):
 			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is valid only from %s", at, name(c.Subject),
 				date(c.NotBefore)), "")
@@ -204,7 +210,7 @@ func (v *Verdict) rest(certs, others []*x509.Certificate, now time.Time) {
 	}
 }
 
-// name is what people call the holder of a certificate.
+// name returns the common name of a certificate's holder, or else the whole name.
 func name(n pkix.Name) string {
 	if n.CommonName != "" {
 		return n.CommonName

@@ -14,8 +14,8 @@ import (
 type File struct {
 	certs                     []*x509.Certificate
 	keys                      []crypto.Signer
-	certProblems, keyProblems []Reason // when it is used as a file of certificates, and as a file of a key
-	holdsCert, holdsKey       bool     // of that kind, readable or not
+	certProblems, keyProblems []Reason // of the file as one of certificates, and as one of a key
+	holdsCert, holdsKey       bool     // there is a block of that kind, readable or not
 }
 
 // block is one PEM block, from its BEGIN line to the next one.
@@ -23,7 +23,7 @@ type block struct {
 	number int
 	label  string // of its BEGIN line
 	text   []byte
-	stray  bool // behind it there is an END line without a BEGIN line
+	stray  bool // after it there is an END line without a BEGIN line
 	*pem.Block
 }
 
@@ -35,8 +35,8 @@ var (
 
 const noBegin = "it has an END line, and no BEGIN line with five hyphens before and behind"
 
-// Parse reads a PEM file. pem.Decode skips what it cannot read. For Parse a damaged block is a problem, and so is a block of
-// a kind that a web server does not need. It removes a byte order mark, which Windows editors write.
+// Parse reads a PEM file. pem.Decode skips what it cannot read. Parse reports a damaged block as a problem, and also a
+// block of a kind that a web server does not need. It removes a byte order mark, which Windows editors write.
 func Parse(data []byte) *File {
 	f := &File{}
 	blocks := split(bytes.TrimPrefix(data, utf8BOM))
@@ -63,8 +63,8 @@ func Parse(data []byte) *File {
 	return f
 }
 
-// Certificates are those of the file in its order, and a problem for each block that cannot be read. At least one of the two
-// is not empty. Keys in the file are ignored.
+// Certificates returns the file's certificates in its order, and a problem for each block that cannot be read. At least
+// one of the two is not empty. Keys in the file are ignored.
 func (f *File) Certificates() ([]*x509.Certificate, []Reason) {
 	switch {
 	case len(f.certProblems)+len(f.certs) > 0:
@@ -75,7 +75,7 @@ func (f *File) Certificates() ([]*x509.Certificate, []Reason) {
 	return nil, []Reason{{About: Files, Text: "holds no PEM certificate"}}
 }
 
-// PrivateKeys are those of the file in its order, and the problems with them. At least one of the two is not empty.
+// PrivateKeys returns the file's keys in its order, and the problems with them. At least one of the two is not empty.
 // Certificates in the file are ignored.
 func (f *File) PrivateKeys() ([]crypto.Signer, []Reason) {
 	switch {
@@ -90,7 +90,7 @@ func (f *File) PrivateKeys() ([]crypto.Signer, []Reason) {
 // HoldsKey reports whether a private key is in the file, readable or not.
 func (f *File) HoldsKey() bool { return f.holdsKey }
 
-// split finds every block by its BEGIN line, which pem.Decode finds only where the rest is right too.
+// split finds every block by its BEGIN line. pem.Decode would find only those whose other lines are right too.
 func split(data []byte) []block {
 	var out []block
 	starts := begin.FindAllSubmatchIndex(data, -1)
@@ -133,7 +133,7 @@ var labels = map[string]int{
 
 const (
 	certificate = 1 + iota
-	harmless    // often beside a certificate or key, and nothing that a web server needs
+	harmless    // often in the same file, and not needed by a web server
 )
 
 // other reports a block that is neither certificate nor key.
@@ -147,7 +147,8 @@ func (f *File) other(b block) {
 			"openssl x509 -in CERT -out NEW"
 	case "PKCS7", "PKCS #7 SIGNED DATA", "CMS":
 		f.holdsCert = true
-		text, fix = fmt.Sprintf("block %d cannot be read: it is PKCS#7", b.number), "openssl pkcs7 -print_certs -in CERT -out NEW"
+		text, fix = fmt.Sprintf("block %d cannot be read: it is PKCS#7", b.number),
+			"openssl pkcs7 -print_certs -in CERT -out NEW"
 	case "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST":
 		text, fix = fmt.Sprintf("block %d holds a certificate request, not a certificate", b.number),
 			"send it to a CA, and use what the CA sends back"
@@ -158,7 +159,7 @@ func (f *File) other(b block) {
 	f.both(text, fix)
 }
 
-// both adds a problem with the file, whether it is used for certificates or for a key.
+// both adds a problem to the file as one of certificates and as one of a key.
 func (f *File) both(text, fix string) {
 	f.certProblems = append(f.certProblems, Reason{About: Files, Text: text, Fix: fix})
 	f.keyProblems = append(f.keyProblems, Reason{About: Files, Text: text, Fix: fix, Key: true})

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// clockBehind says that the clock must be wrong, when something that was there before is later than now: the commit
-// this program was built from, or a file of the project. It is empty when nothing speaks against the clock.
+// clockBehind says that the clock is wrong if something older has a later date than now: the commit that this program
+// was built from, or a file of the project. It is empty if there is no such date.
 func clockBehind(now time.Time, project string) string {
 	what, latest := "", now.Add(time.Hour) // file systems and time zones are a little off
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -31,9 +31,11 @@ func clockBehind(now time.Time, project string) string {
 		return ""
 	}
 	const format = "2006-01-02 15:04"
-	return fmt.Sprintf("your clock says %s, but %s is of %s; set the clock: %s", now.Format(format), what, latest.In(now.Location()).Format(format), clockFix())
+	return fmt.Sprintf("your clock says %s, but %s is of %s; set the clock: %s",
+		now.Format(format), what, latest.In(now.Location()).Format(format), clockFix())
 }
 
+// clockFix returns the command that sets the clock.
 func clockFix() string {
 	switch runtime.GOOS {
 	case "windows":
@@ -42,7 +44,8 @@ func clockFix() string {
 		return "sudo sntp -sS time.apple.com"
 	}
 	// WSL's clock stands still while Windows sleeps (microsoft/WSL#10006).
-	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil && bytes.Contains(bytes.ToLower(release), []byte("microsoft")) {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err == nil && bytes.Contains(bytes.ToLower(release), []byte("microsoft")) {
 		return "sudo hwclock -s (or in Windows: wsl --shutdown)"
 	}
 	return "sudo timedatectl set-ntp true"

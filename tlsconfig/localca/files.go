@@ -8,27 +8,16 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"example.com/turnkey/tlsconfig/osfile"
 )
 
-// WriteFile writes whole files only: beside the target first, then renamed over it, with exactly mode whatever
-// the umask. The directory must exist.
+// WriteFile is osfile.Write.
 func WriteFile(path string, data []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // 0600 from the start
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // nothing is there any more after the rename
-	_, err = f.Write(data)
-	if runtime.GOOS != "windows" {
-		err = errors.Join(err, f.Chmod(mode))
-	}
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return osfile.Write(path, data, mode)
 }
 
-// protect closes a key file to others.
+// protect makes a key file unreadable for other users.
 func protect(path string) error {
 	info, err := os.Stat(path)
 	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm() == 0o600 {
@@ -40,7 +29,7 @@ func protect(path string) error {
 	return nil
 }
 
-// writeOnce writes only what is not there already.
+// writeOnce writes the file unless it already has this content.
 func writeOnce(path string, data []byte, mode os.FileMode) error {
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, data) {
 		return nil
@@ -50,10 +39,10 @@ func writeOnce(path string, data []byte, mode os.FileMode) error {
 
 const (
 	lockWait  = 10 * time.Second
-	lockStale = 5 * time.Second // what is done under the lock takes milliseconds
+	lockStale = 5 * time.Second // a process holds the lock for milliseconds
 )
 
-// lock waits for a lock file of its own making. One that a killed process left behind is taken over.
+// lock waits until it can create a lock file. It takes over one that a killed process left behind.
 func lock(path string) (unlock func(), err error) {
 	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -73,7 +62,7 @@ func lock(path string) (unlock func(), err error) {
 	}
 }
 
-// userDataDir follows each system's own rule for data that belongs to a user and not to a project.
+// userDataDir returns the directory that the operating system's convention gives for a user's data.
 func userDataDir(getenv func(string) string, name string) (string, error) {
 	home := getenv("HOME")
 	switch {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// inGit says whether git keeps a file, and if so, whether what it keeps is what the file holds now.
-func inGit(file string) (kept, same bool) {
+// inGit reports whether git tracks a file, and whether its index has the file's present content.
+func inGit(file string) (tracked, same bool) {
 	path, err := filepath.Abs(file)
 	if err != nil || !insideRepository(filepath.Dir(path)) {
 		return false, false
@@ -20,11 +20,11 @@ func inGit(file string) (kept, same bool) {
 		args = append([]string{"--no-optional-locks", "-c", "core.fsmonitor=false", "-C", filepath.Dir(path)}, args...)
 		return exec.CommandContext(ctx, "git", append(args, "--", filepath.Base(path))...).Run() == nil
 	}
-	kept = git("ls-files", "--error-unmatch")
-	return kept, kept && git("diff", "--quiet")
+	tracked = git("ls-files", "--error-unmatch")
+	return tracked, tracked && git("diff", "--quiet")
 }
 
-// insideRepository spares everybody else the start of a process.
+// insideRepository reports whether a directory is in a git repository. It saves the start of git where it is not.
 func insideRepository(dir string) bool {
 	for {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {

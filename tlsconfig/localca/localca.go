@@ -22,24 +22,24 @@ import (
 )
 
 const (
-	// Organization marks every certificate of this package, so that none of anybody else's is ever replaced.
+	// Organization marks every certificate of this package, so that Ensure replaces no other CA's certificate.
 	Organization = "Turnkey development CA"
 
 	// RootFile is the public root certificate in the CA's directory: the one file to trust.
 	RootFile = "root.pem"
 
-	// issuerFile holds root certificate, intermediate certificate and intermediate key. It is one file so
-	// that it is either there whole or not at all.
+	// issuerFile holds root certificate, intermediate certificate and intermediate key. It is one file, so that a crash
+	// cannot leave a part of the three.
 	issuerFile = "issuer.pem"
 
 	caLifetime   = 5 * 365 * 24 * time.Hour
 	leafLifetime = 90 * 24 * time.Hour
 
-	// unconstrainedSuffix ends the name of a directory whose CA is limited to nothing. The name alone decides, so that
-	// neither kind of CA is ever taken for the other.
+	// unconstrainedSuffix ends the name of a directory whose CA has no name constraints. Only the name decides, so that
+	// the two kinds of CA cannot be confused.
 	unconstrainedSuffix = "-unconstrained"
 
-	// backdate forgives clocks that lag: virtual machines after sleep, phones, WSL.
+	// backdate allows for clients whose clocks are behind: virtual machines after sleep, phones, WSL.
 	backdate = 24 * time.Hour
 )
 
@@ -57,7 +57,7 @@ type CA struct {
 	key    *ecdsa.PrivateKey
 }
 
-// New makes a CA in memory. Its root key is gone when New returns.
+// New makes a CA in memory. Its root key is discarded when New returns.
 func New() (*CA, error) { return newCA(false) }
 
 func newCA(unconstrained bool) (*CA, error) {
@@ -86,8 +86,8 @@ func (ca *CA) Root() *x509.Certificate { return ca.root }
 // RootPEM is Root, PEM encoded.
 func (ca *CA) RootPEM() []byte { return certPEM(ca.root) }
 
-// Permits says whether the CA may sign for a DNS name or IP address. One name outside the constraints makes
-// clients refuse a whole certificate, so ask before you issue.
+// Permits reports whether the CA may sign for a DNS name or IP address. Clients refuse a certificate with a single name
+// outside the constraints, so ask before Issue.
 func (ca *CA) Permits(name string) bool {
 	if !ca.constrained() {
 		return true
@@ -100,8 +100,8 @@ func (ca *CA) Permits(name string) bool {
 	})
 }
 
-// Issue signs a server certificate for DNS names and IP addresses, with a fresh key. The chain is leaf and
-// intermediate; the root stays out, as clients have it.
+// Issue signs a server certificate for DNS names and IP addresses, with a new key. The chain is leaf and intermediate.
+// The root is left out, because clients have it.
 func (ca *CA) Issue(names []string) (chainPEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -115,12 +115,13 @@ func (ca *CA) Issue(names []string) (chainPEM, keyPEM []byte, err error) {
 		NotAfter:     now.Add(leafLifetime),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		// Written out as CA:FALSE, which Firefox wants to see on a server's certificate.
+		// This writes CA:FALSE into the certificate, which Firefox requires of a server's.
 		BasicConstraintsValid: true,
 	}
 	for _, name := range names {
 		if !ca.Permits(name) {
-			return nil, nil, fmt.Errorf("the development CA may not sign %q: it is limited to private names and addresses", name)
+			return nil, nil, fmt.Errorf(
+				"the development CA may not sign %q: it is limited to private names and addresses", name)
 		}
 		if ip := net.ParseIP(name); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
@@ -145,7 +146,7 @@ func (ca *CA) constrained() bool {
 
 func (ca *CA) fromFuture(now time.Time) bool { return now.Before(ca.issuer.NotBefore) }
 
-// Issued says whether this CA signed the leaf.
+// Issued reports whether this CA signed the leaf.
 func (ca *CA) Issued(leaf *x509.Certificate) bool { return leaf.CheckSignatureFrom(ca.issuer) == nil }
 
 func parseCIDRs(cidrs ...string) []*net.IPNet {

@@ -62,7 +62,8 @@ func TestThePairServesAndIsMadeOnce(t *testing.T) {
 		}
 	}
 	key, ok := leaf.PublicKey.(*ecdsa.PublicKey)
-	if !ok || key.Curve != elliptic.P256() || leaf.IsCA || !leaf.BasicConstraintsValid || len(leaf.ExtKeyUsage) != 1 || leaf.ExtKeyUsage[0] != x509.ExtKeyUsageServerAuth {
+	if !ok || key.Curve != elliptic.P256() || leaf.IsCA || !leaf.BasicConstraintsValid || len(leaf.ExtKeyUsage) != 1 ||
+		leaf.ExtKeyUsage[0] != x509.ExtKeyUsageServerAuth {
 		t.Errorf("the leaf is not a plain P-256 server certificate: %+v", leaf)
 	}
 	if back := time.Since(leaf.NotBefore); back < 23*time.Hour || back > 25*time.Hour {
@@ -218,7 +219,8 @@ func TestPublicNamesAreRefused(t *testing.T) {
 		}
 		if openssl, err := exec.LookPath("openssl"); err == nil {
 			dir := t.TempDir()
-			for name, c := range map[string]*x509.Certificate{"root.pem": ca.root, "middle.pem": ca.issuer, "leaf.pem": forged} {
+			for name, c := range map[string]*x509.Certificate{"root.pem": ca.root, "middle.pem": ca.issuer,
+				"leaf.pem": forged} {
 				os.WriteFile(filepath.Join(dir, name), certPEM(c), 0o644)
 			}
 			cmd := exec.Command(openssl, "verify", "-CAfile", "root.pem", "-untrusted", "middle.pem", "leaf.pem")
@@ -295,7 +297,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s is not there once: %v", want, names)
 		}
 	}
-	for name, want := range map[string]bool{"laptop": true, "my laptop": false, "a_b": false, "-a": false, "": false, "a..b": false} {
+	for name, want := range map[string]bool{"laptop": true, "my laptop": false, "a_b": false, "-a": false, "": false,
+		"a..b": false} {
 		if dnsName(name) != want {
 			t.Errorf("dnsName(%q) is %v", name, !want)
 		}

@@ -8,14 +8,14 @@ import (
 	"strconv"
 )
 
-// Owner is the user to whom files are given that root makes.
+// Owner is the user who shall own files that root makes.
 type Owner struct {
 	UID, GID int
 	home     string
 }
 
-// Invoker is the user who runs this program by sudo or doas, nil when nobody does. A CA in root's home would be a
-// second one, which no browser of that user trusts, and files of root's would be in the way at the next start.
+// Invoker returns the user who runs this program by sudo or doas. It is nil without them. A CA in root's home would be
+// a second one that no browser of the user trusts, and at the next start the user could not replace root's files.
 func Invoker(getenv func(string) string) *Owner {
 	if os.Getuid() != 0 {
 		return nil
@@ -38,7 +38,7 @@ func Invoker(getenv func(string) string) *Owner {
 	return nil
 }
 
-// missing are the directories that making dirs will make.
+// missing returns the directories that os.MkdirAll would make for dirs.
 func missing(dirs ...string) []string {
 	var out []string
 	for _, dir := range dirs {
@@ -57,7 +57,7 @@ func missing(dirs ...string) []string {
 	return out
 }
 
-// take makes the owner of paths; those that are not there are passed over, and links are not followed.
+// take gives paths to the owner. It skips those that do not exist, and does not follow links.
 func (o *Owner) take(paths []string) error {
 	if o == nil {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// What is good in folders that cannot be written serves from there: images of containers, checkouts of somebody else.
+// What is good in folders that cannot be written serves from there: images of containers, checkouts of another user.
 // Root writes anywhere, so the look is taken by a process of another user's.
 func TestAGoodPairServesFromFoldersThatCannotBeWritten(t *testing.T) {
 	const helper = "TURNKEY_TEST_READ_ONLY_IN"
@@ -42,7 +42,9 @@ func TestAGoodPairServesFromFoldersThatCannotBeWritten(t *testing.T) {
 	if os.Getuid() == 0 {
 		const nobody = 65534
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-		filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error { return os.Chown(path, nobody, nobody) })
+		filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+			return os.Chown(path, nobody, nobody)
+		})
 		for _, parent := range []string{dir, filepath.Dir(dir)} {
 			if err := os.Chmod(parent, 0o755); err != nil {
 				t.Fatal(err)

@@ -76,7 +76,8 @@ func serveChain(t *testing.T, chain, key []byte) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "fine") }), ErrorLog: log.New(io.Discard, "", 0)}
+	fine := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "fine") })
+	srv := &http.Server{Handler: fine, ErrorLog: log.New(io.Discard, "", 0)}
 	go srv.Serve(ln)
 	t.Cleanup(func() { srv.Close() })
 	return ln.Addr().(*net.TCPAddr).Port
@@ -99,7 +100,8 @@ func outcome(cmd *exec.Cmd) (bool, string) {
 }
 
 func visitCurl(t *testing.T, _, root, host string, port int) (bool, string) {
-	return outcome(exec.Command(tool(t, "curl"), "-sS", "--max-time", "20", "--cacert", root, "--resolve", fmt.Sprintf("%s:%d:127.0.0.1", host, port), fmt.Sprintf("https://%s:%d/", host, port)))
+	return outcome(exec.Command(tool(t, "curl"), "-sS", "--max-time", "20", "--cacert", root, "--resolve",
+		fmt.Sprintf("%s:%d:127.0.0.1", host, port), fmt.Sprintf("https://%s:%d/", host, port)))
 }
 
 func visitPython(t *testing.T, _, root, host string, port int) (bool, string) {
@@ -123,7 +125,8 @@ func visitJava(t *testing.T, dir, root, host string, port int) (bool, string) {
 		t.Skip("java does not run here")
 	}
 	store := filepath.Join(dir, "trust.p12")
-	if out, err := exec.Command(keytool, "-importcert", "-noprompt", "-alias", "root", "-file", root, "-keystore", store, "-storepass", "changeit").CombinedOutput(); err != nil {
+	if out, err := exec.Command(keytool, "-importcert", "-noprompt", "-alias", "root", "-file", root, "-keystore",
+		store, "-storepass", "changeit").CombinedOutput(); err != nil {
 		t.Fatalf("keytool: %v\n%s", err, out)
 	}
 	source := filepath.Join(dir, "Visit.java")
@@ -142,7 +145,8 @@ public class Visit {
 }`, port, host, port), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return outcome(exec.Command(java, "-Djavax.net.ssl.trustStore="+store, "-Djavax.net.ssl.trustStorePassword=changeit", source))
+	return outcome(exec.Command(java, "-Djavax.net.ssl.trustStore="+store,
+		"-Djavax.net.ssl.trustStorePassword=changeit", source))
 }
 
 // visitNSS asks the verifier of Chromium's and Firefox's certificate databases.

@@ -21,7 +21,7 @@ func caTemplate(tier string, key *ecdsa.PrivateKey, pathLen int, unconstrained b
 	now := time.Now()
 	kind := "dev"
 	if unconstrained {
-		kind = "dev unconstrained" // who looks through a trust store should see it
+		kind = "dev unconstrained" // visible to a user who looks through a trust store
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial(),
@@ -29,7 +29,8 @@ func caTemplate(tier string, key *ecdsa.PrivateKey, pathLen int, unconstrained b
 		// and iOS lists only roots that have a common name.
 		Subject: pkix.Name{
 			Organization: []string{Organization},
-			CommonName:   fmt.Sprintf("Turnkey %s %s %s %s %s", kind, tier, hostname(), now.Format("2006-01-02"), fingerprint(key)),
+			CommonName: fmt.Sprintf("Turnkey %s %s %s %s %s",
+				kind, tier, hostname(), now.Format("2006-01-02"), fingerprint(key)),
 		},
 		NotBefore:             now.Add(-backdate),
 		NotAfter:              now.Add(caLifetime),
@@ -48,7 +49,7 @@ func caTemplate(tier string, key *ecdsa.PrivateKey, pathLen int, unconstrained b
 	return template
 }
 
-// ownName is this machine's name when it has a single label: such a name is never public, and people type it.
+// ownName returns this machine's name if it has a single label. Such a name is never public, and people type it.
 func ownName() []string {
 	if h := hostname(); h != "" && !strings.Contains(h, ".") && !slices.Contains(permittedDNS, h) {
 		return []string{h}
@@ -79,7 +80,7 @@ func certPEM(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
-// serial is 127 random bits: positive, and within RFC 5280's 20 bytes.
+// serial returns 127 random bits: positive, and within the 20 bytes of RFC 5280 §4.1.2.2.
 func serial() *big.Int {
 	b := make([]byte, 16)
 	rand.Read(b) // never fails since Go 1.24

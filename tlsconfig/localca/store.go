@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Dir is where a user's CA lives: one for all projects that began from this template, so that trust is asked for
-// once. getenv is usually os.Getenv. With DEV_CA_CONSTRAINTS=off it is the one of a CA without name constraints; see
-// Unconstrained. By sudo it is the invoking user's. The error says that there is no home directory.
+// Dir returns the directory of a user's CA. All projects that began from this template share it, so that the user
+// trusts one CA once. getenv is usually os.Getenv. With DEV_CA_CONSTRAINTS=off it is the directory of a CA without name
+// constraints; see Unconstrained. Under sudo it is the invoking user's. The error says that there is no home directory.
 func Dir(getenv func(string) string) (string, error) {
 	home := getenv
 	if by := Invoker(getenv); by != nil {
@@ -28,23 +28,23 @@ func Dir(getenv func(string) string) (string, error) {
 	return dir, err
 }
 
-// Unconstrained is the directory, beside dir, of a CA that may sign for any name, for those who must develop under
-// public names. Whoever trusts such a CA is at the mercy of its key.
+// Unconstrained returns the directory, beside dir, of a CA that may sign for any name, for those who must develop under
+// public names. With the key of such a CA any site can be imitated to a browser that trusts it.
 func Unconstrained(dir string) string { return filepath.Clean(dir) + unconstrainedSuffix }
 
 func isUnconstrained(dir string) bool {
 	return strings.HasSuffix(filepath.Clean(dir), unconstrainedSuffix)
 }
 
-// Open loads the CA in dir, or makes it there (0700) when there is none, or none that can still be used; made
-// tells which. Two processes that make it at once end with the same one. The CA is name-constrained unless dir is
-// what Unconstrained gave.
+// Open loads the CA in dir. If there is none, or none that can still be used, it makes one there (0700), and made is
+// true. Two processes that make it at the same time end with the same CA. The CA is name-constrained unless
+// Unconstrained returned dir.
 func Open(dir string) (ca *CA, made bool, err error) {
 	ca, why, err := open(dir, ".")
 	return ca, why != "", err
 }
 
-// OpenAnyway is Open that ends with a CA in memory, of the same kind, where none can be kept; saved tells which.
+// OpenAnyway is Open that makes a CA of the same kind in memory if none can be saved. saved is false then.
 func OpenAnyway(dir string) (ca *CA, saved bool, err error) {
 	if ca, _, err = Open(dir); err == nil {
 		return ca, true, nil
@@ -55,9 +55,10 @@ func OpenAnyway(dir string) (ca *CA, saved bool, err error) {
 
 const caFirst = "there was none"
 
-// open says why a CA was made; nothing for one that was there.
+// open is Open that returns why it made a CA. why is empty for one that was there.
 func open(dir, project string) (ca *CA, why string, err error) {
-	if ca, err := load(dir, project); err == nil { // without a lock: a CA that is there may be in a folder that is not ours to write
+	// Without a lock, because this user may not be allowed to write into the folder of a CA that is there.
+	if ca, err := load(dir, project); err == nil {
 		return ca, "", nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -92,18 +93,19 @@ func open(dir, project string) (ca *CA, why string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if err := errors.Join(WriteFile(path, data, 0o600), WriteFile(filepath.Join(dir, RootFile), ca.RootPEM(), 0o644)); err != nil {
+	err = errors.Join(WriteFile(path, data, 0o600), WriteFile(filepath.Join(dir, RootFile), ca.RootPEM(), 0o644))
+	if err != nil {
 		return nil, "", fmt.Errorf("keeping the development CA: %w", err)
 	}
 	return ca, why, nil
 }
 
-// errUnusable says why a CA that is there cannot go on: "is …", "has …".
+// errUnusable says why a CA that is there cannot be used: "was …".
 type errUnusable string
 
 func (e errUnusable) Error() string { return "the development CA " + string(e) }
 
-// load reads the CA in dir. project is where to look for files that tell whether the clock is right.
+// load reads the CA in dir. project is a directory whose files tell whether the clock is right.
 func load(dir, project string) (*CA, error) {
 	path := filepath.Join(dir, issuerFile)
 	data, err := os.ReadFile(path)
@@ -123,7 +125,7 @@ func load(dir, project string) (*CA, error) {
 	case ca.fromFuture(now) && clockBehind(now, project) == "":
 		return nil, errUnusable("was from the future") // made when the clock was ahead
 	}
-	// The public copy is only for people and trust stores; a missing one is put back.
+	// The public copy is only for people and trust stores. A missing one is written again.
 	return ca, errors.Join(protect(path), writeOnce(filepath.Join(dir, RootFile), ca.RootPEM(), 0o644))
 }
 
@@ -135,7 +137,7 @@ func (ca *CA) marshal() ([]byte, error) {
 	return slices.Concat(certPEM(ca.root), certPEM(ca.issuer), key), nil
 }
 
-// parse is marshal's inverse.
+// parse is the inverse of marshal.
 func parse(data []byte) (*CA, error) {
 	var certs []*x509.Certificate
 	var key *ecdsa.PrivateKey

@@ -69,7 +69,8 @@ func TestACAFromTheFutureIsKeptWhileTheClockIsBehind(t *testing.T) {
 		t.Errorf("got %+v, want a leaf of the old CA that is valid now", res)
 	}
 	got := strings.Join(res.Alarms, "\n")
-	for _, want := range []string{"your clock says " + time.Now().Format("2006-01-02"), "go.mod is of " + future.Format("2006-01-02"), "set the clock: "} {
+	for _, want := range []string{"your clock says " + time.Now().Format("2006-01-02"),
+		"go.mod is of " + future.Format("2006-01-02"), "set the clock: "} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in %q", want, got)
 		}
@@ -84,7 +85,8 @@ func TestACAThatAFastClockMadeIsReplaced(t *testing.T) {
 	if !res.MadeCA || old.Issued(res.Leaf) || len(res.Alarms) > 0 {
 		t.Errorf("got %+v, want a new CA: nothing says that the clock is wrong", res)
 	}
-	if got := strings.Join(res.Lines(req), "\n"); !strings.Contains(got, "from the future") || !strings.Contains(got, "make trust") {
+	if got := strings.Join(res.Lines(req), "\n"); !strings.Contains(got, "from the future") ||
+		!strings.Contains(got, "make trust") {
 		t.Errorf("the lines do not say why, and what to do:\n%s", got)
 	}
 	if _, err := os.Stat(filepath.Join(req.CADir, issuerFile+".bad")); err != nil {
@@ -101,7 +103,8 @@ func TestALeafFromTheFutureIsRemade(t *testing.T) {
 		t.Fatal(err)
 	}
 	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	template := &x509.Certificate{SerialNumber: serial(), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(72 * time.Hour), NotAfter: time.Now().Add(leafLifetime)}
+	template := &x509.Certificate{SerialNumber: serial(), DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(72 * time.Hour), NotAfter: time.Now().Add(leafLifetime)}
 	leaf, err := sign(template, ca.issuer, key.Public(), ca.key)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +123,8 @@ func TestTheClockIsDoubtedOnlyForAReason(t *testing.T) {
 	if got := clockBehind(time.Now(), dir); got != "" {
 		t.Errorf("a right clock is doubted: %s", got)
 	}
-	if got := clockBehind(time.Now().Add(-72*time.Hour), dir); !strings.Contains(got, "your clock says") || !strings.Contains(got, clockFix()) {
+	if got := clockBehind(time.Now().Add(-72*time.Hour), dir); !strings.Contains(got, "your clock says") ||
+		!strings.Contains(got, clockFix()) {
 		t.Errorf("a clock three days behind the files got %q", got)
 	}
 }
@@ -133,7 +137,8 @@ func TestAKeyThatGitKeepsIsReplacedAndSaid(t *testing.T) {
 	dir, req := newProject(t)
 	git := func(args ...string) {
 		t.Helper()
-		cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=x", "-c", "user.email=x@x.test"}, args...)...)
+		cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=x", "-c", "user.email=x@x.test"},
+			args...)...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("git %v: %v\n%s", args, err, out)
 		}
@@ -177,7 +182,8 @@ func TestWhereNoCAIsKeptOneIsInMemory(t *testing.T) {
 		t.Error("a CA was kept where a file is in its place")
 	}
 	for dir, free := range map[string]bool{req.CADir: false, Unconstrained(filepath.Join(req.CADir, "x")): true} {
-		if ca, saved, err := OpenAnyway(dir); err != nil || saved || !ca.Permits("localhost") || ca.Permits("example.com") != free {
+		if ca, saved, err := OpenAnyway(dir); err != nil || saved || !ca.Permits("localhost") ||
+			ca.Permits("example.com") != free {
 			t.Errorf("%s: got %v, %v, want a CA of its kind in memory", dir, saved, err)
 		}
 	}
@@ -297,7 +303,8 @@ func TestWithoutConstraintsIsACAOfItsOwn(t *testing.T) {
 	roots.AddCert(ca.root)
 	middle.AddCert(ca.issuer)
 	for _, name := range []string{"shop.example.com", "8.8.8.8", "localhost"} {
-		if _, err := res.Leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: middle, DNSName: name}); err != nil {
+		if _, err := res.Leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: middle,
+			DNSName: name}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -324,14 +331,16 @@ func TestAnUnusableCAIsNeverSilentlyReplaced(t *testing.T) {
 	ensure(t, req)
 	os.WriteFile(filepath.Join(req.CADir, issuerFile), []byte("x"), 0o600)
 	res := ensure(t, req)
-	if got := strings.Join(res.Lines(req), "\n"); !res.MadeCA || !strings.Contains(got, "was corrupt") || !strings.Contains(got, "make trust") {
+	if got := strings.Join(res.Lines(req), "\n"); !res.MadeCA || !strings.Contains(got, "was corrupt") ||
+		!strings.Contains(got, "make trust") {
 		t.Errorf("got %+v and\n%s\nwant why, and the next command", res, got)
 	}
 	if err := os.Chmod(filepath.Join(req.CADir, issuerFile), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	ensure(t, req)
-	if info, _ := os.Stat(filepath.Join(req.CADir, issuerFile)); runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+	if info, _ := os.Stat(filepath.Join(req.CADir, issuerFile)); runtime.GOOS != "windows" &&
+		info.Mode().Perm() != 0o600 {
 		t.Errorf("the CA's key stays open to others: %v", info.Mode())
 	}
 }

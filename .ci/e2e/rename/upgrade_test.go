@@ -36,7 +36,7 @@ func TestAnUpgradeOfTheClosedRooms(t *testing.T) {
 
 	// Meanwhile: new functions, a comment, a file that moved and one that is imported by the template's path.
 	starter.replace(t, "middleware/hsts.go", "// HSTS sends", "// Brew says what the newer version has.\nfunc Brew() string { return \"brewed by the newer version\" }\n\n// HSTS still sends")
-	starter.run(t, "git mv tlsconfig/pem.go tlsconfig/pairs.go")
+	starter.run(t, "git mv tlsconfig/internal/files/pair.go tlsconfig/internal/files/pairs.go")
 	newer := "package tlsconfig\n\nimport \"" + template + "/tlsconfig/localca\"\n\n// Authority is whose the development certificates are.\nfunc Authority() string { return localca.Organization }\n"
 	rig.Write(t, filepath.Join(starter.dir, "tlsconfig", "newer.go"), []byte(newer), 0o644)
 	starter.replace(t, "README.md", "# Turnkey", "# Turnkey, newer")
@@ -51,11 +51,11 @@ func TestAnUpgradeOfTheClosedRooms(t *testing.T) {
 			t.Errorf("the upgrade changed %s", line)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(p.dir, "tlsconfig", "pem.go")); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(p.dir, "tlsconfig", "internal", "files", "pair.go")); !os.IsNotExist(err) {
 		t.Errorf("a file that moved is still where it was: %v", err)
 	}
 	for file, want := range map[string]string{
-		"middleware/hsts.go": "// HSTS still sends", "tlsconfig/newer.go": `"` + shop + `/tlsconfig/localca"`, "tlsconfig/pairs.go": `"` + shop + `/tlsconfig/localca"`,
+		"middleware/hsts.go": "// HSTS still sends", "tlsconfig/newer.go": `"` + shop + `/tlsconfig/localca"`, "tlsconfig/internal/files/pairs.go": `"` + shop + `/tlsconfig/localca"`,
 		"web/templates/home.html": "A turnkey solution.", "README.md": "# The shop, made from Turnkey",
 	} {
 		if text := string(rig.Read(t, filepath.Join(p.dir, file))); !strings.Contains(text, want) {

@@ -16,19 +16,16 @@ import (
 // check reports every fault that can be known without serving, or what would be served.
 func check(l loaded, out io.Writer) error {
 	options := l.tlsOptions(slog.Default())
-	faults := l.faults.AndThen(tlsconfig.Check(options))
-	storeFaults, notes := tlsconfig.CheckStore(options)
+	tlsFaults, notes := tlsconfig.Inspect(options)
+	faults := l.faults.AndThen(tlsFaults)
 	moved, portFaults := l.ports.Open()
 	l.ports.Close()
 	running, busy := ownPorts(portFaults)
 	// Notes come first: beside a server that runs, its own notes are what an operator looks for.
-	if len(storeFaults) == 0 { // Notes reads the store
-		notes = append(notes, tlsconfig.Notes(options)...)
-	}
 	for _, w := range slices.Concat(l.warnings, moved, running, notes) {
 		fmt.Fprintln(out, "note:", w)
 	}
-	if faults = slices.Concat(faults, storeFaults, busy); len(faults) > 0 {
+	if faults = slices.Concat(faults, busy); len(faults) > 0 {
 		return faults
 	}
 	l.print(out)

@@ -25,8 +25,22 @@ func TestImportsRunOneWay(t *testing.T) {
 		"middleware/input":       {gin, gin + "/binding", gin + "/codec/json", "middleware/loglimit"},
 		"middleware/loglimit":    {},
 		"middleware/proxyheader": {"middleware/loglimit"},
-		"tlsconfig":              {"tlsconfig/localca", "tlsconfig/chain", acme},
-		"tlsconfig/localca":      {"tlsconfig/chain"}, "tlsconfig/chain": {}, "web": {}, "app/settings/envfile": {},
+		"tlsconfig": {"tlsconfig/internal/acme", "tlsconfig/internal/authority", "tlsconfig/internal/cert",
+			"tlsconfig/internal/clientca", "tlsconfig/internal/files", "tlsconfig/internal/local", "tlsconfig/internal/store",
+			"tlsconfig/localca", "tlsconfig/setting"},
+		"tlsconfig/internal/local": {"tlsconfig/internal/cert", "tlsconfig/internal/clientca", "tlsconfig/internal/files",
+			"tlsconfig/localca", "tlsconfig/setting"},
+		"tlsconfig/internal/files": {"tlsconfig/internal/cert", "tlsconfig/internal/clientca", "tlsconfig/chain",
+			"tlsconfig/localca", "tlsconfig/osfile", "tlsconfig/setting"},
+		"tlsconfig/internal/acme": {"tlsconfig/internal/cert", "tlsconfig/internal/clientca", "tlsconfig/internal/store",
+			"tlsconfig/osfile", "tlsconfig/setting"}, // not authority: the clock does not know its issuer
+		"tlsconfig/internal/authority": {"tlsconfig/internal/cert", "tlsconfig/internal/store", "tlsconfig/chain", acme},
+		"tlsconfig/internal/clientca":  {"tlsconfig/chain", "tlsconfig/osfile", "tlsconfig/setting"},
+		"tlsconfig/internal/store":     {"tlsconfig/osfile"},
+		"tlsconfig/internal/cert":      {"tlsconfig/chain", "tlsconfig/osfile"},
+		"tlsconfig/localca":            {"tlsconfig/chain", "tlsconfig/osfile"},
+		"tlsconfig/chain":              {}, "tlsconfig/osfile": {}, "tlsconfig/setting": {},
+		"web": {}, "app/settings/envfile": {},
 	}
 	seen := 0
 	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {

@@ -1,5 +1,5 @@
-// Package chaintest makes certificates for tests, good ones and every kind of bad one, with real keys and signatures. All
-// places that judge a pair are tested with its one table.
+// Package chaintest makes certificates for tests, good ones and every kind of bad one, with real keys and signatures.
+// Every room that judges a pair is tested with this table.
 package chaintest
 
 import (
@@ -28,7 +28,7 @@ type Authority struct {
 	now                time.Time
 }
 
-// New makes an authority that issues for names.
+// New makes an Authority that issues for names.
 func New(t testing.TB, names ...string) *Authority {
 	t.Helper()
 	a := &Authority{t: t, Names: names, rootKey: ec(t), key: ec(t), now: time.Now()}
@@ -38,24 +38,28 @@ func New(t testing.TB, names ...string) *Authority {
 	return a
 }
 
-// Roots are for visitors.
+// Roots returns the pool of a client that trusts this authority alone.
 func (a *Authority) Roots() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.Root)
 	return pool
 }
 
-// Good is a whole pair: the leaf, then the intermediate.
+// Good makes a complete pair: the leaf and the intermediate, and the leaf's key.
 func (a *Authority) Good() (certPEM, keyPEM []byte) {
 	key := ec(a.t)
 	return a.pem(a.Leaf(key.Public(), nil), a.Intermediate), a.keyPEM(key)
 }
 
-// Leaf is a certificate for a key, signed by the intermediate. Change, if any, makes it another one.
+// Leaf makes a certificate for a key, signed by the intermediate. change alters it before it is signed. It may be nil.
 func (a *Authority) Leaf(public crypto.PublicKey, change func(*x509.Certificate)) *x509.Certificate {
 	template := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "leaf"}, NotBefore: a.now.Add(-time.Hour), NotAfter: a.now.Add(90 * 24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
+		Subject:               pkix.Name{CommonName: "leaf"},
+		NotBefore:             a.now.Add(-time.Hour),
+		NotAfter:              a.now.Add(90 * 24 * time.Hour),
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true,
 	}
 	for _, name := range a.Names {
 		if ip := net.ParseIP(name); ip != nil {
@@ -70,7 +74,7 @@ func (a *Authority) Leaf(public crypto.PublicKey, change func(*x509.Certificate)
 	return a.sign(template, a.Intermediate, public, a.key)
 }
 
-// above is an intermediate for the authority's key, changed.
+// above makes an intermediate for the authority's key. change alters it before it is signed.
 func (a *Authority) above(change func(*x509.Certificate)) *x509.Certificate {
 	template := a.ca("Test Intermediate")
 	if change != nil {
@@ -81,12 +85,15 @@ func (a *Authority) above(change func(*x509.Certificate)) *x509.Certificate {
 
 func (a *Authority) ca(name string) *x509.Certificate {
 	return &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, NotBefore: a.now.Add(-24 * time.Hour), NotAfter: a.now.Add(365 * 24 * time.Hour),
+		Subject:   pkix.Name{CommonName: name},
+		NotBefore: a.now.Add(-24 * time.Hour), NotAfter: a.now.Add(365 * 24 * time.Hour),
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true,
 	}
 }
 
-func (a *Authority) sign(template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) *x509.Certificate {
+func (a *Authority) sign(
+	template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer,
+) *x509.Certificate {
 	a.t.Helper()
 	var err error
 	if template.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120)); err != nil {

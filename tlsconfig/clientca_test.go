@@ -1,0 +1,337 @@
+package tlsconfig
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/turnkey/tlsconfig/chain/chaintest"
+)
+
+// newClientCA makes a CA and a client certificate that it signed.
+func newClientCA(t testing.TB, name string, life time.Duration) (ca []byte, client tls.Certificate) {
+	t.Helper()
+	caKey, key := newECKey(t), newECKey(t)
+	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-2 * time.Hour),
+		NotAfter:  time.Now().Add(life), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "client of " + name},
+		NotBefore: root.NotBefore,
+		NotAfter:  time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		BasicConstraintsValid: true}
+	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, caKey.Public(), caKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), caKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER}),
+		tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: key}
+}
+
+func newECKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// badClientCAs are files that hold no CAs to trust, and a word of what is said of each.
+func badClientCAs(t testing.TB, good []byte, leaf tls.Certificate) map[string]struct {
+	data []byte
+	says string
+} {
+	t.Helper()
+	old, _ := newClientCA(t, "old", -time.Hour)
+	block, _ := pem.Decode(good)
+	lines := bytes.SplitAfter(good, []byte("\n"))
+	return map[string]struct {
+		data []byte
+		says string
+	}{
+		"empty":                   {nil, "no PEM certificate"},
+		"text":                    {[]byte("the CA\n"), "no PEM certificate"},
+		"HTML":                    {[]byte("<!doctype html>"), "no PEM certificate"},
+		"a leaf":                  {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Certificate[0]}), "is not a CA certificate"},
+		"a leaf after the CA":     {append(bytes.Clone(good), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Certificate[0]})...), "certificate 2 in it, of"},
+		"cut off":                 {good[:len(good)-30], "block 1 cannot be read"},
+		"cut off in the second":   {append(bytes.Clone(good), good[:len(good)/2]...), "block 2 cannot be read"},
+		"a line lost":             {append(bytes.Clone(good), bytes.Join(append(lines[:2:2], lines[3:]...), nil)...), "block 2 cannot be read"},
+		"damaged before a good":   {append(bytes.Replace(good, []byte("MII"), []byte("M!I"), 1), good...), "block 1 cannot be read"},
+		"DER":                     {block.Bytes, "openssl x509 -inform DER"},
+		"PKCS#7":                  {pem.EncodeToMemory(&pem.Block{Type: "PKCS7", Bytes: block.Bytes}), "openssl pkcs7 -print_certs"},
+		"OpenSSL's trusted":       {pem.EncodeToMemory(&pem.Block{Type: "TRUSTED CERTIFICATE", Bytes: block.Bytes}), "openssl x509 -in"},
+		"a key with it":           {append(bytes.Clone(good), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte{1}})...), "holds a private key"},
+		"a request":               {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: []byte{1}}), "holds a certificate request"},
+		"all of them out of date": {old, "has expired"},
+	}
+}
+
+func TestAFileOfClientCAsIsJudgedWhole(t *testing.T) {
+	t.Parallel()
+	good, leaf := newClientCA(t, "good", time.Hour)
+	for name, bad := range badClientCAs(t, good, leaf) {
+		file := filepath.Join(t.TempDir(), "clients.pem")
+		write(t, file, bad.data)
+		cert, key := pairFor(t, "a.test")
+		faults := Check(Options{Mode: Files, CertFiles: []string{cert}, KeyFiles: []string{key}, ClientCAFile: file})
+		if len(faults) != 1 || faults[0].Setting != "TLS_CLIENT_CA_FILE" ||
+			!strings.Contains(faults[0].Problem, bad.says) {
+			t.Errorf("%s: check finds %v, want %q", name, faults, bad.says)
+		}
+		if _, err := New(Options{Mode: Files, CertFiles: []string{cert}, KeyFiles: []string{key},
+			ClientCAFile: file}); err == nil {
+			t.Errorf("%s: the start takes it", name)
+		}
+	}
+	for name, data := range map[string][]byte{
+		"one": good, "two": append(bytes.Clone(good), good...), "with a byte order mark": append([]byte("\uFEFF"), good...),
+		"with text around": append([]byte("# our CA\n"), append(bytes.Clone(good), "\nsubject=x\n"...)...),
+		"CR LF":            bytes.ReplaceAll(good, []byte("\n"), []byte("\r\n")),
+	} {
+		file := filepath.Join(t.TempDir(), "clients.pem")
+		write(t, file, data)
+		cert, key := pairFor(t, "a.test")
+		if faults := Check(Options{Mode: Files, CertFiles: []string{cert}, KeyFiles: []string{key},
+			ClientCAFile: file}); len(faults) > 0 {
+			t.Errorf("%s: %v", name, faults)
+		}
+	}
+}
+
+// clientSite is a source that serves over a socket. Each connection is answered with a byte.
+type clientSite struct {
+	addr, file string
+	log        *lockedBuffer
+	reload     func()
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+func (l *lockedBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
+
+func serveClients(t *testing.T, mode Mode, ca []byte) *clientSite {
+	t.Helper()
+	s := &clientSite{file: filepath.Join(t.TempDir(), "clients.pem"), log: &lockedBuffer{}}
+	write(t, s.file, ca)
+	certFile, keyFile := pairFor(t, "a.test")
+	o := Options{Mode: mode, Domains: []string{"a.test"}, ClientCAFile: s.file,
+		Log: slog.New(slog.NewTextHandler(s.log, nil))}
+	switch mode {
+	case Files:
+		o.CertFiles, o.KeyFiles = []string{certFile}, []string{keyFile}
+	case ACME: // the certificate is in the store, so no order is placed here
+		o.Directory, o.CacheDir = "https://127.0.0.1:1/directory", t.TempDir()
+		slot := filepath.Join(o.CacheDir, "127.0.0.1-1-directory")
+		if err := os.Mkdir(slot, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(slot, "a.test.pem"), slices.Concat(read(t, keyFile), read(t, certFile)))
+	}
+	source, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { source.Run(ctx); close(ended) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	if mode == ACME {
+		s.until(t, "certificate read")
+	}
+	s.reload = source.Reload
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", source.TLSConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() { conn.Write([]byte("!")); conn.Close() }()
+		}
+	}()
+	s.addr = ln.Addr().String()
+	return s
+}
+
+// visit reports whether a client was let in, and whether by a resumption.
+func (s *clientSite) visit(t *testing.T, config *tls.Config) (in, resumed bool) {
+	t.Helper()
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", s.addr, config)
+	if err != nil {
+		return false, false
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_, err = io.ReadFull(conn, make([]byte, 1)) // the ticket of TLS 1.3 comes before it; and so does an alert
+	return err == nil, conn.ConnectionState().DidResume
+}
+
+// until waits for a line of the log.
+func (s *clientSite) until(t *testing.T, words string) {
+	t.Helper()
+	for begin := time.Now(); !strings.Contains(s.log.String(), words); time.Sleep(5 * time.Millisecond) {
+		if time.Since(begin) > 10*time.Second {
+			t.Fatalf("no line says %q:\n%s", words, s.log)
+		}
+	}
+}
+
+// visitorConfig is a client that sends its certificate also where the server asks for one of another CA.
+func visitorConfig(version uint16, client tls.Certificate) *tls.Config {
+	return &tls.Config{
+		ServerName: "a.test", InsecureSkipVerify: true, MaxVersion: version,
+		ClientSessionCache:   tls.NewLRUClientSessionCache(4),
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &client, nil },
+	}
+}
+
+// badFilesChangeNothing puts each bad file in place, and wants a client that was let in before to resume.
+func (s *clientSite) badFilesChangeNothing(t *testing.T, returning *tls.Config, ca []byte, client tls.Certificate) {
+	t.Helper()
+	for name, bad := range badClientCAs(t, ca, client) {
+		write(t, s.file, bad.data)
+		s.reload()
+		s.until(t, bad.says)
+		if in, resumed := s.visit(t, returning); !in || !resumed {
+			t.Errorf("%s: with a bad file in place, a client of the old CA is let in: %v, by a resumption: %v", name,
+				in, resumed)
+		}
+	}
+	if !strings.Contains(s.log.String(), "level=ERROR") {
+		t.Error("a bad file is no ERROR in the log")
+	}
+}
+
+func TestReplacedClientCAsHoldForHandshakesAndResumptions(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{Files, ACME} {
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			t.Run(string(mode)+" "+tls.VersionName(version), func(t *testing.T) {
+				t.Parallel()
+				oldCA, oldClient := newClientCA(t, "old", time.Hour)
+				newCA, newClient := newClientCA(t, "new", time.Hour)
+				s := serveClients(t, mode, oldCA)
+				config := func(client tls.Certificate) *tls.Config { return visitorConfig(version, client) }
+				returning := config(oldClient)
+				if in, _ := s.visit(t, returning); !in {
+					t.Fatal("a client of the old CA is refused before the change")
+				}
+				if in, resumed := s.visit(t, returning); !in || !resumed {
+					t.Fatalf("a client that returns is let in: %v, by a resumption: %v; want both", in, resumed)
+				}
+				if in, _ := s.visit(t, config(newClient)); in {
+					t.Fatal("a client of the new CA is let in before the change")
+				}
+
+				s.badFilesChangeNothing(t, returning, newCA, newClient)
+
+				write(t, s.file, newCA)
+				s.reload()
+				s.until(t, "client CAs replaced")
+				if in, _ := s.visit(t, returning); in {
+					t.Error("a client of the old CA resumes after the change")
+				}
+				if in, _ := s.visit(t, config(oldClient)); in {
+					t.Error("a client of the old CA is let in after the change")
+				}
+				fresh := config(newClient)
+				if in, _ := s.visit(t, fresh); !in {
+					t.Error("a client of the new CA is refused after the change")
+				}
+				if in, resumed := s.visit(t, fresh); !in || !resumed {
+					t.Errorf("a client of the new CA returns and is let in: %v, by a resumption: %v", in, resumed)
+				}
+				if in, _ := s.visit(t, &tls.Config{ServerName: "a.test", InsecureSkipVerify: true,
+					MaxVersion: version}); in {
+					t.Error("a client without a certificate is let in")
+				}
+
+				os.Remove(s.file)
+				s.reload()
+				s.until(t, "no such file")
+				if in, _ := s.visit(t, fresh); !in {
+					t.Error("the file is gone, and so is the pool")
+				}
+			})
+		}
+	}
+}
+
+// The CA's own tls-alpn-01 connection shows no client certificate (RFC 8737), before and after a change.
+func TestChallengesNeedNoClientCertificate(t *testing.T) {
+	t.Parallel()
+	ca, _ := newClientCA(t, "clients", time.Hour)
+	s := serveClients(t, ACME, ca)
+	next, _ := newClientCA(t, "next", time.Hour)
+	for range 2 {
+		_, err := tls.Dial("tcp", s.addr, &tls.Config{ServerName: "a.test", InsecureSkipVerify: true,
+			NextProtos: []string{"acme-tls/1"}})
+		if err == nil || !strings.Contains(err.Error(), "unrecognized name") { // no order is under way
+			t.Errorf("a challenge without an order got %v, want unrecognized name", err)
+		}
+		write(t, s.file, next)
+		s.reload()
+		s.until(t, "client CAs replaced")
+	}
+}
+
+// pairFor writes a pair for names into a new directory.
+func pairFor(t testing.TB, names ...string) (certFile, keyFile string) {
+	t.Helper()
+	cert, key := chaintest.New(t, names...).Good()
+	dir := t.TempDir()
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	write(t, certFile, cert)
+	write(t, keyFile, key)
+	return certFile, keyFile
+}
+
+func write(t testing.TB, file string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t testing.TB, file string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}

@@ -1,0 +1,154 @@
+package acme
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"example.com/turnkey/tlsconfig/internal/cert"
+	"example.com/turnkey/tlsconfig/internal/store"
+	"example.com/turnkey/tlsconfig/osfile"
+)
+
+// record persists the failure count, so that a crash loop cannot use up the CA's rate limits. Each attempt is stored as
+// failed before it starts, and corrected on success.
+type record struct {
+	Settings string        `json:"settings"` // see Options: those under which the failures happened
+	Failures int           `json:"failures"` // in a row
+	Next     time.Time     `json:"next"`     // no attempt before
+	Obtained time.Time     `json:"obtained"` // when the certificate was
+	Problem  *cert.Problem `json:"problem,omitempty"`
+}
+
+const (
+	longestNext = 7 * 24 * time.Hour // bounds record.Next
+	logEvery    = time.Hour          // how often the same error of the store is logged
+)
+
+// load reads what earlier runs stored, and serves the certificate as soon as it is read. It returns when everything
+// that an attempt needs was read and the record was written. Without a record, a process that crashes in a loop would
+// place an order each time. load returns false when ctx is done.
+func (h *host) load(ctx context.Context) bool {
+	var logged string
+	var loggedAt time.Time
+	woken := false
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		err := h.tryLoad(ctx)
+		if err == nil {
+			h.setTrouble("")
+			if logged != "" {
+				h.log.Info("ACME_CACHE can be read and written again")
+			}
+			if woken {
+				h.resetBackoff()
+			}
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		if err.Error() != logged || time.Since(loggedAt) > logEvery {
+			h.logWaiting(err)
+			logged, loggedAt = err.Error(), time.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(wait):
+		case <-h.woken:
+			woken = true
+		}
+	}
+}
+
+// logWaiting logs that the host waits for the store.
+func (h *host) logWaiting(err error) {
+	h.setTrouble(fmt.Sprintf("ACME_CACHE: %v", err))
+	h.setNext("nothing is ordered before ACME_CACHE can be read and written", time.Time{})
+	msg := "ACME_CACHE cannot be used; nothing is ordered before it can"
+	attrs := []any{"error", err}
+	if c := h.certificate(); c.Certificate != nil {
+		msg = "ACME_CACHE cannot be used: the certificate that was read from it is served, " +
+			"and nothing is ordered or renewed"
+		attrs = append(attrs, "not_after", c.Leaf.NotAfter)
+	}
+	h.log.Error(msg, append(attrs, "advice", "free space there, or make it writable for this user; "+
+		"the server tries again every minute, and at once on SIGHUP")...)
+}
+
+// tryLoad is one try of load.
+func (h *host) tryLoad(ctx context.Context) error {
+	if err := h.loadCertificate(ctx); err != nil {
+		return err
+	}
+	rec, err := h.readRecord(ctx)
+	if err != nil {
+		return err
+	}
+	if err := h.loadOrder(ctx); err != nil {
+		return err
+	}
+	if err := h.source.options.Issuer.Ready(ctx); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.record = rec
+	if c := h.served.Certificate; c != nil {
+		h.renewAt = renewalTime(c, rec.Obtained)
+	}
+	h.mu.Unlock()
+	if err := h.saveRecord(ctx); err != nil {
+		// Without the path: it has a random part, and load compares errors.
+		return fmt.Errorf("cannot be written: %w", osfile.Cause(err))
+	}
+	if wait := time.Until(rec.Next); wait > 0 && rec.Failures > 0 {
+		h.log.Warn("earlier attempts failed, so the next one waits: the CA limits them. "+
+			"SIGHUP or a changed setting tries at once",
+			"failures", rec.Failures, "again_in", wait.Round(time.Second), "error", rec.Problem)
+	}
+	return nil
+}
+
+// readRecord returns the record of earlier runs. Failures under other settings do not count.
+func (h *host) readRecord(ctx context.Context) (rec record, err error) {
+	slot, file := h.source.options.Store, h.name+".json"
+	data, err := slot.Get(ctx, file)
+	if err != nil && !store.IsMissing(err) {
+		return rec, err
+	}
+	if err == nil && json.Unmarshal(data, &rec) != nil {
+		if err := slot.SetAside(ctx, file); err != nil {
+			return rec, fmt.Errorf("setting the unreadable record of attempts aside: %w", err)
+		}
+		h.log.Error("the record of attempts is unreadable; kept as *.bad", "file", file)
+		// The number of failures is not known. There may have been one.
+		rec = record{Next: time.Now().Add(firstBackoff), Settings: h.source.options.Settings}
+	}
+	if rec.Settings != h.source.options.Settings {
+		rec.Failures, rec.Next = 0, time.Time{} // with these settings it may work
+	}
+	// A clock that was ahead once must not stop issuance until that time comes.
+	if latest := time.Now().Add(longestNext); rec.Next.After(latest) {
+		rec.Next = latest
+	}
+	return rec, nil
+}
+
+// saveRecord stores the record.
+func (h *host) saveRecord(ctx context.Context) error {
+	h.mu.Lock()
+	data, err := json.Marshal(h.record)
+	h.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return h.source.options.Store.Put(ctx, h.name+".json", data)
+}
+
+// storeRecord is saveRecord that shows a failure in the status.
+func (h *host) storeRecord(ctx context.Context) {
+	if err := h.saveRecord(ctx); err != nil {
+		h.setTrouble(fmt.Sprintf("writing ACME_CACHE: %v", err))
+	}
+}

@@ -1,0 +1,121 @@
+package authority
+
+import (
+	"crypto/x509"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/acme/autocert"
+
+	"example.com/turnkey/tlsconfig/internal/cert"
+	"example.com/turnkey/tlsconfig/internal/store"
+	"example.com/turnkey/tlsconfig/setting"
+)
+
+// The leaf that settings import spells autocert's URL itself.
+func TestTheProductionDirectoryIsAutocerts(t *testing.T) {
+	t.Parallel()
+	if setting.ProductionDirectory != autocert.DefaultACMEDirectory {
+		t.Errorf("it is %s, autocert's is %s", setting.ProductionDirectory, autocert.DefaultACMEDirectory)
+	}
+}
+
+// The identifier of RFC 9773 §4.1's example.
+func TestARIIdentifier(t *testing.T) {
+	t.Parallel()
+	leaf := &x509.Certificate{
+		AuthorityKeyId: []byte{0x69, 0x88, 0x5b, 0x6b, 0x87, 0x46, 0x40, 0x41, 0xe1, 0xb3, 0x7b, 0x84, 0x7b, 0xa0, 0xae,
+			0x2c, 0xde, 0x01, 0xc8, 0xd4},
+		SerialNumber: new(big.Int).SetBytes([]byte{0x87, 0x65, 0x43, 0x21}),
+	}
+	if got, err := ariID(leaf); err != nil || got != "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE" {
+		t.Errorf("got %q %v", got, err)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	for v, want := range map[string]time.Duration{
+		"": 0, "120": 2 * time.Minute, "-1": 0, "soon": 0, "Mon, 23 Nov 2026 01:00:00 GMT": time.Hour, "Sun, 22 Nov 2026 01:00:00 GMT": 0, "999999999": 7 * 24 * time.Hour,
+	} {
+		if got := retryAfter(v, now); got != want {
+			t.Errorf("%q: got %s, want %s", v, got, want)
+		}
+	}
+}
+
+// autocert throws away what is issued to a clock that is hours off; so nothing may be ordered by one.
+func TestNothingIsOrderedByAWrongClock(t *testing.T) {
+	t.Parallel()
+	tr := &transport{ctx: t.Context(), maxOrders: 2}
+	directory, _ := http.NewRequest("GET", "https://ca.test/dir", nil)
+	tr.note(answer{directory, &http.Response{StatusCode: 200, Header: http.Header{
+		"Content-Type": {"application/json"}, "Date": {time.Now().Add(2 * time.Hour).UTC().Format(http.TimeFormat)},
+	}}, []byte(`{"newOrder":"https://ca.test/order"}`)}, false)
+	order, _ := http.NewRequest("POST", "https://ca.test/order", strings.NewReader("{}"))
+	if _, err := tr.RoundTrip(order); err == nil || !strings.Contains(err.Error(), " behind the authority's") {
+		t.Errorf("got %v, want that the clock is off", err)
+	}
+}
+
+// FuzzAnswer feeds whatever an authority may answer to what reads it.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, "application/json",
+		`{"newOrder":"https://ca.test/order","challenges":[{"type":"http-01","error":{"type":"x","detail":"y"}}]}`)
+	f.Add(429, "application/problem+json", `{"type":"urn:ietf:params:acme:error:rateLimited","subproblems":[{}]}`)
+	f.Add(500, "text/html", "<html>")
+	f.Fuzz(func(t *testing.T, status int, contentType, body string) {
+		tr := &transport{}
+		r, _ := http.NewRequest("GET", "https://ca.test/dir", nil)
+		tr.note(answer{r, &http.Response{StatusCode: status, Status: "status",
+			Header: http.Header{"Content-Type": {contentType}, "Retry-After": {body}}}, []byte(body)}, false)
+		if p := worst(tr.problemsSoFar()); p != nil {
+			_ = p.Error() + p.Advice("shop.test")
+			if p.RetryAfter < 0 || p.RetryAfter > 7*24*time.Hour {
+				t.Errorf("retry after %s", p.RetryAfter)
+			}
+		}
+	})
+}
+
+// The advice about an account names the file to remove.
+func TestTheAdviceNamesTheAccountFile(t *testing.T) {
+	t.Parallel()
+	p := cert.Problem{Type: "urn:ietf:params:acme:error:unauthorized"}
+	if got := p.Advice("shop.test"); !strings.Contains(got, "remove "+accountFile+" from ACME_CACHE") {
+		t.Errorf("the advice is %q", got)
+	}
+}
+
+// The CA, or a proxy before it, may write the host with capital letters and a port. autocert would refuse such a host.
+func TestHTTPChallengesAreForTheHostInAnySpelling(t *testing.T) {
+	t.Parallel()
+	slot, err := store.Open(t.TempDir(), "https://ca.test/dir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(Options{Directory: "https://ca.test/dir", Store: slot, PlainPort: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const host = "shop.example.test"
+	if a.HTTPChallenge(host) != nil {
+		t.Error("there is a handler before an attempt")
+	}
+	at, err := a.newAttempt(t.Context(), cert.Request{Host: host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.attempts[host] = at
+	answer := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, "http://SHOP.example.test:80/.well-known/acme-challenge/x", nil)
+	a.HTTPChallenge(host).ServeHTTP(answer, r)
+	if answer.Code != http.StatusNotFound { // of an unknown token; for a host that is refused it is 403
+		t.Errorf("the answer is %d, want 404", answer.Code)
+	}
+}

@@ -1,0 +1,96 @@
+package cert
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"example.com/turnkey/tlsconfig/chain"
+)
+
+// Candidate is a certificate with a usable leaf, and what is wrong with the path from the leaf to a root.
+type Candidate struct {
+	*tls.Certificate
+
+	// Lacks says why some clients, or all, find no path from the leaf to a root. It is empty for a complete
+	// certificate.
+	Lacks string
+
+	// Broken means that every client refuses the certificate. A leaf that came alone is not broken, because a root that
+	// clients trust may have signed it directly.
+	Broken bool
+}
+
+// Judge makes a Candidate of a pair. The error says why no client could use the leaf.
+func Judge(p chain.Pair, host string, now time.Time) (Candidate, error) {
+	v := p.Judge([]string{host}, now)
+	if len(v.Served) == 0 {
+		return Candidate{}, errors.New(texts(v.Faults))
+	}
+	c := Candidate{Certificate: v.Certificate(p.Key)}
+	if alone := chain.Judge(v.Served[:1], p.Key, []string{host}, now); !alone.OK() {
+		return Candidate{}, errors.New(texts(alone.Faults))
+	}
+	switch {
+	case !v.OK():
+		c.Lacks, c.Broken = texts(v.Faults), true
+	case v.Alone:
+		c.Lacks = fmt.Sprintf("no CA certificate came with it: "+
+			"clients accept it only where %q is a root that they know", c.Leaf.Issuer.CommonName)
+	}
+	return c, nil
+}
+
+// texts joins the reasons. It leaves out their fixes, which are commands for files.
+func texts(reasons []chain.Reason) string {
+	out := make([]string, len(reasons))
+	for i, r := range reasons {
+		out[i] = r.Text
+	}
+	return strings.Join(out, "; ")
+}
+
+// Current reports whether a certificate's dates include now.
+func Current(leaf *x509.Certificate, now time.Time) bool {
+	return !now.Before(leaf.NotBefore) && !now.After(leaf.NotAfter)
+}
+
+// Replaces reports whether c is better for visitors than the certificate that is served: more of them can verify it,
+// or as many can and it lasts longer.
+func (c Candidate) Replaces(old Candidate, now time.Time) bool {
+	switch {
+	case !Current(c.Leaf, now):
+		return false
+	case old.Certificate == nil || !Current(old.Leaf, now):
+		return true
+	case c.rank() != old.rank():
+		return c.rank() > old.rank()
+	}
+	return c.Leaf.NotAfter.After(old.Leaf.NotAfter)
+}
+
+// Renews reports whether c, which came from an order, is served in place of old. It may end sooner than old, as with
+// another ACME_PROFILE or a CA near its own end, if it was ordered just now or issued later. Otherwise the old
+// certificate would stay due, and its renewal would be ordered again and again.
+func (c Candidate) Renews(old Candidate, orderedNow bool, now time.Time) bool {
+	switch {
+	case !Current(c.Leaf, now):
+		return false
+	case c.Replaces(old, now):
+		return true
+	}
+	return c.rank() >= old.rank() && (orderedNow || c.Leaf.NotBefore.After(old.Leaf.NotBefore))
+}
+
+func (c Candidate) rank() int {
+	switch {
+	case c.Broken:
+		return 0
+	case c.Lacks != "":
+		return 1
+	}
+	return 2
+}

@@ -1,0 +1,191 @@
+// Package files serves PEM pairs from files, and serves renewed ones while it runs. The old pair is served until a
+// better one is there.
+//
+//   - files.go: the files are read again and again, and handshakes answered from memory
+//   - pair.go: one certificate file and its key file, read and judged
+//   - renewal.go: whether a new pair takes the place of the old one
+//   - check.go: what an operator should know before a start
+package files
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"example.com/turnkey/tlsconfig/chain"
+	"example.com/turnkey/tlsconfig/internal/cert"
+	"example.com/turnkey/tlsconfig/internal/clientca"
+)
+
+const (
+	// pollInterval is how often the files are read. A changed pair is served when two reads in a row were equal, so
+	// that a file that is still being written is not: a renewal is served within two polls.
+	//
+	// Reading beats watching here: certbot's links, Kubernetes' swapped directories and network file systems each
+	// defeat file notifications in their own way, and a pair is a few kilobytes.
+	pollInterval = 2 * time.Second
+
+	// expiryWarning is how long before a certificate's end its owner is reminded, once a day.
+	expiryWarning = 14 * 24 * time.Hour
+)
+
+// Options are the files, and how they are judged.
+type Options struct {
+	CertFiles, KeyFiles []string // equal in number
+	Domains             []string // a renewed pair must be for those of them that the old one was for
+
+	// Prod refuses a certificate of the development CA.
+	Prod bool
+
+	// Development is for a pair that package localca makes, which knows when the clock is wrong: its path is not
+	// judged, and names that it is not for get it too. The browser then says which names would be right.
+	Development bool
+
+	ClientCAs *clientca.CAs // nil: no client certificates are asked for
+	Log       *slog.Logger  // required
+}
+
+// Source serves pairs of files. It is safe for concurrent use.
+type Source struct {
+	options Options
+	config  *tls.Config
+	current atomic.Pointer[cert.Snapshot]
+	wake    chan struct{}
+
+	mu    sync.Mutex // of pairs, which Run changes and Status reads
+	pairs []*pair
+}
+
+// New reads the files. A pair with a fault is an error.
+func New(o Options) (*Source, error) {
+	s := &Source{options: o, wake: make(chan struct{}, 1)}
+	for i := range o.CertFiles {
+		p := &pair{certFile: o.CertFiles[i], keyFile: o.KeyFiles[i]}
+		c := p.read()
+		loaded, v := c.judge(nil, o)
+		if !v.OK() {
+			return nil, fmt.Errorf("loading certificate %s: %s", p.certFile, p.explain(v.Faults))
+		}
+		s.logNotes(p, v)
+		p.cert, p.served, p.seen = loaded, c.sum, c.sum
+		s.pairs = append(s.pairs, p)
+	}
+	s.publish()
+	s.config = o.ClientCAs.ServerConfig(func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		return s.current.Load().Lookup(hello)
+	})
+	return s, nil
+}
+
+// TLSConfig returns a new configuration that answers handshakes from memory.
+func (s *Source) TLSConfig() *tls.Config { return s.options.ClientCAs.Live(s.config.Clone()) }
+
+// HTTPHandler returns next: files need no challenges.
+func (s *Source) HTTPHandler(next http.Handler) http.Handler { return next }
+
+// Run reads the files again and again until ctx is done.
+func (s *Source) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { s.options.ClientCAs.Run(ctx) })
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			s.look(false)
+		case <-s.wake:
+			s.look(true)
+		}
+	}
+}
+
+// Reload makes Run read the files at once, and serve a new pair without a second look.
+func (s *Source) Reload() {
+	s.options.ClientCAs.Reload()
+	select {
+	case s.wake <- struct{}{}:
+	default: // a reload is waiting already
+	}
+}
+
+// Status returns the state of each pair.
+func (s *Source) Status() []cert.Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []cert.Status
+	for _, p := range s.pairs {
+		out = append(out, cert.Status{
+			Names: cert.Names(p.cert), Issuer: p.cert.Leaf.Issuer.CommonName, NotAfter: p.cert.Leaf.NotAfter,
+			Next: "served until the files change", Error: p.problem,
+		})
+	}
+	return out
+}
+
+// look reads every pair and publishes what changed. now skips the wait for a second equal look.
+func (s *Source) look(now bool) {
+	// Without the lock: a disk that hangs must not delay Status, and with it /readyz.
+	contents := make([]content, len(s.pairs))
+	for i, p := range s.pairs {
+		contents[i] = p.read()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := false
+	for i, p := range s.pairs {
+		changed = s.lookAt(p, contents[i], now) || changed
+		s.remind(p)
+	}
+	if changed {
+		s.publish()
+	}
+}
+
+// publish makes a snapshot of the pairs' certificates for handshakes.
+func (s *Source) publish() {
+	var certs []*tls.Certificate
+	for _, p := range s.pairs {
+		certs = append(certs, p.cert)
+	}
+	next := cert.NewSnapshot(certs)
+	next.Lax = s.options.Development
+	s.current.Store(next)
+}
+
+// logNotes logs the notes on a pair that is served from now on. A lone leaf is a warning, because most visitors may
+// refuse it.
+func (s *Source) logNotes(p *pair, v chain.Verdict) {
+	if s.options.Development {
+		return
+	}
+	for _, note := range v.Notes {
+		level := slog.LevelInfo
+		if (v.Alone || v.SelfSigned) && note.About == chain.Path {
+			level = slog.LevelWarn
+		}
+		s.options.Log.Log(context.Background(), level, "a note on the certificate",
+			"file", p.certFile, "note", note.String())
+	}
+}
+
+// remind logs once a day that a certificate nears its end: the program that renews the files seems not to.
+func (s *Source) remind(p *pair) {
+	left := time.Until(p.cert.Leaf.NotAfter)
+	if left > expiryWarning || time.Since(p.warned) < 24*time.Hour {
+		return
+	}
+	p.warned = time.Now()
+	level, msg := slog.LevelWarn, "certificate expires soon and its files have not been renewed"
+	if left < 0 {
+		level, msg = slog.LevelError, "certificate has expired; browsers refuse it"
+	}
+	s.options.Log.Log(context.Background(), level, msg, "file", p.certFile, "not_after", p.cert.Leaf.NotAfter)
+}

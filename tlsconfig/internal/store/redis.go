@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	redigo "github.com/gomodule/redigo/redis"
+)
+
+// redisPrefix keeps our keys apart from the keys of other programs in the same database.
+const redisPrefix = "turnkey:"
+
+// redis is a backend in Redis or Valkey, for machines without a lasting disk. It holds private keys, so the server
+// should be reached by rediss:// or over a private network. Calls are rare, so each opens a connection.
+type redis struct{ url string }
+
+// IsRedis reports whether ACME_CACHE names a Redis or Valkey server and not a directory.
+func IsRedis(where string) bool {
+	switch scheme, _, _ := strings.Cut(where, "://"); scheme {
+	case "redis", "rediss", "valkey", "valkeys":
+		return len(scheme) < len(where)
+	}
+	return false
+}
+
+// overTLS reports whether the URL asks for TLS.
+func (r redis) overTLS() bool {
+	return strings.HasPrefix(r.url, "rediss:") || strings.HasPrefix(r.url, "valkeys:")
+}
+
+var redisDatabase = regexp.MustCompile(`^(/[0-9]{0,3})?$`)
+
+// address parses the URL. Its errors do not quote the URL, because it may hold a password. Those of net/url and redigo
+// do.
+func (r redis) address() (*url.URL, error) {
+	u, err := url.Parse(r.url)
+	if err != nil || u.Opaque+u.RawQuery+u.Fragment != "" || !redisDatabase.MatchString(u.Path) {
+		return nil, errors.New("is not the URL of a Redis server")
+	}
+	if u.Hostname() == "" || strings.Contains(u.Host, ",") {
+		return nil, errors.New("is not the URL of a Redis server: it has to name one host")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, errors.New("is not the URL of a Redis server: its port is not one from 1 to 65535")
+		}
+	}
+	return u, nil
+}
+
+// HowToWrite says how to write the URL of a Redis server.
+const HowToWrite = "write redis://host:6379/0, or rediss:// with TLS, " +
+	"with user:password@ before the host where it asks for them; " + encodePassword
+
+const encodePassword = "in the password write %2F for /, %23 for #, %25 for %, %3F for ? and %40 for @"
+
+// CheckURL returns what is wrong with the URL of a Redis server. Any other value of ACME_CACHE is a directory and
+// passes.
+func CheckURL(where string) error {
+	if !IsRedis(where) {
+		return nil
+	}
+	_, err := redis{where}.address()
+	return err
+}
+
+func (r redis) do(ctx context.Context, command string, args ...any) (any, error) {
+	if _, err := r.address(); err != nil {
+		return nil, fmt.Errorf("redis: ACME_CACHE %w", err)
+	}
+	conn, err := redigo.DialURLContext(ctx, r.url, redigo.DialConnectTimeout(timeout),
+		redigo.DialTLSHandshakeTimeout(3*time.Second)) // Redis without TLS does not answer a TLS hello at all
+	if err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	defer conn.Close()
+	reply, err := redigo.DoContext(conn, ctx, command, args...)
+	if err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	return reply, nil
+}
+
+func (r redis) get(ctx context.Context, name string) ([]byte, error) {
+	reply, err := r.do(ctx, "GET", redisPrefix+name)
+	data, err := redigo.Bytes(reply, err)
+	if errors.Is(err, redigo.ErrNil) {
+		return nil, fs.ErrNotExist
+	}
+	return data, err
+}
+
+func (r redis) put(ctx context.Context, name string, data []byte) error {
+	_, err := r.do(ctx, "SET", redisPrefix+name, data)
+	return err
+}
+
+func (r redis) rename(ctx context.Context, from, to string) error {
+	_, err := r.do(ctx, "RENAME", redisPrefix+from, redisPrefix+to)
+	return err
+}
+
+func (r redis) remove(ctx context.Context, name string) error {
+	_, err := r.do(ctx, "DEL", redisPrefix+name)
+	return err
+}
