@@ -12,89 +12,102 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// ConnectionInfo is what this very connection negotiated, as crypto/tls saw it and nothing beyond. Fields are left
-// out where they do not apply or nobody here knows: behind a proxy, the visitor's own TLS connection is the proxy's.
+// An example to read and to remove: the page /connection explains the TLS connection that it came over, with its own
+// values. /api/connection has the same values as JSON. Two commands remove all of it:
+//
+//	rm handlers/connection*.go web/*/connection.*
+//	sed -i.bak /connection/d handlers/routes.go web/templates/home.html && rm */routes.go.bak web/*/home.html.bak
+
+// connection registers the routes of the example.
+func connection(r *gin.Engine, server kit.Server) {
+	d := &describer{tlsMode: server.TLSMode(), handshakeOf: server.Handshakes()}
+	r.GET("/connection", d.page)
+	r.GET("/api/connection", d.api)
+}
+
+// ConnectionInfo is what client and server agreed on for one connection, as crypto/tls tells it. A field is left out
+// where it does not apply and where this server cannot know it: a proxy that ends the visitor's TLS connection keeps
+// its values.
 type ConnectionInfo struct {
-	Scheme      string `json:"scheme"`                 // "https" or "http", as the visitor sees it; empty when only a proxy could know, and did not say
-	Protocol    string `json:"protocol"`               // HTTP version of the last hop
-	Host        string `json:"host"`                   // that was asked for
-	Client      string `json:"client"`                 // address of the visitor
-	Proxied     bool   `json:"proxied"`                // a proxy in front ended the visitor's connection; what follows of TLS is about the one from there to here
+	Scheme   string `json:"scheme"`   // "https" or "http", as the visitor sees it; empty if the proxy does not tell
+	Protocol string `json:"protocol"` // HTTP version between this server and its client
+	Host     string `json:"host"`     // from the request
+	Client   string `json:"client"`   // the visitor's address
+	Proxied  bool   `json:"proxied"`  // a proxy ended the visitor's connection; what follows is about the proxy's own
+
 	TLS         string `json:"tls,omitempty"`          // version
 	CipherSuite string `json:"cipher_suite,omitempty"` // IANA name
-	KeyExchange string `json:"key_exchange,omitempty"` // group, by its IANA name: X25519MLKEM768; empty for an exchange by RSA
-	ALPN        string `json:"alpn,omitempty"`         // protocol agreed on (RFC 7301)
+	KeyExchange string `json:"key_exchange,omitempty"` // group, such as X25519MLKEM768; empty for RSA key exchange
+	ALPN        string `json:"alpn,omitempty"`         // protocol inside TLS (RFC 7301)
 	ServerName  string `json:"server_name,omitempty"`  // SNI (RFC 6066 §3)
-	Resumed     bool   `json:"resumed"`                // continued an earlier session
+	Resumed     bool   `json:"resumed"`                // the connection continues an earlier session
 
-	Agreed            *Agreement    `json:"agreed,omitempty"`             // nil without TLS
-	Offered           *Offer        `json:"offered,omitempty"`            // by the client; nil without TLS, and where it was too much to remember
-	Certificates      []Certificate `json:"certificates,omitempty"`       // the chain as served, leaf first; in a resumed session, the one that would be
-	ClientCertificate *Certificate  `json:"client_certificate,omitempty"` // by which the client proved who it is; nil: it was not asked
+	// Agreed and Offered are nil without TLS. Offered is nil for a ClientHello too large to keep, too.
+	Agreed  *Agreement `json:"agreed,omitempty"`
+	Offered *Offer     `json:"offered,omitempty"`
+
+	// Certificates are the server's chain, leaf first. In a resumed session it is what a new session would get.
+	Certificates      []Certificate `json:"certificates,omitempty"`
+	ClientCertificate *Certificate  `json:"client_certificate,omitempty"` // nil if the client sent none
 	VouchedBy         Voucher       `json:"vouched_by"`
 }
 
-// Agreement is what else came of the handshake.
+// Agreement is the rest of what the handshake decided.
 type Agreement struct {
-	CertificateSent bool   `json:"certificate_sent"`           // the chain travelled on this connection; not in a resumed session
-	SignatureScheme string `json:"signature_scheme,omitempty"` // by which the server proved its key; empty where crypto/tls does not tell
-	ForwardSecrecy  bool   `json:"forward_secrecy"`            // who records this and one day gets the certificate's key can read none of it
-	PostQuantum     bool   `json:"post_quantum"`               // the keys were agreed on with ML-KEM, which no quantum computer is known to open
-	HelloRetry      bool   `json:"hello_retry"`                // the first hello had no key share for the group chosen (RFC 8446 §2.1)
-	ECH             bool   `json:"ech"`                        // the hello was encrypted (RFC 9849)
+	CertificateSent bool   `json:"certificate_sent"`           // false in a resumed session
+	SignatureScheme string `json:"signature_scheme,omitempty"` // of the server's proof; empty if not known
+	ForwardSecrecy  bool   `json:"forward_secrecy"`            // a key stolen later decrypts no recording
+	PostQuantum     bool   `json:"post_quantum"`               // the key agreement includes ML-KEM
+	HelloRetry      bool   `json:"hello_retry"`                // a second ClientHello (RFC 8446 §2.1)
+	ECH             bool   `json:"ech"`                        // the ClientHello was encrypted (RFC 9849)
 }
 
-// Voucher is who says that the site is the one it claims to be.
+// Voucher is the authority that says who the site is.
 type Voucher struct {
-	Kind   string `json:"kind"`             // kit.Server.TLSMode; proxy where TLS does not end here
+	Kind   string `json:"kind"`             // the setting TLS_MODE; proxy where TLS does not end in this server
 	Issuer string `json:"issuer,omitempty"` // of the leaf
 }
 
-// Connection is ConnectionInfo as JSON.
-func Connection(server kit.Server) gin.HandlerFunc {
-	describe := describer(server)
-	return func(c *gin.Context) {
-		c.Header("Cache-Control", "no-store")
-		c.JSON(http.StatusOK, describe(c))
-	}
+// describer describes the connections of requests.
+type describer struct {
+	tlsMode     string
+	handshakeOf func(*http.Request) *kit.Handshake
+	chains      chains
 }
 
-// describer makes the function that describes a request's connection.
-func describer(server kit.Server) func(*gin.Context) ConnectionInfo {
-	var chains chains
-	handshakeOf := server.Handshakes()
-	return func(c *gin.Context) ConnectionInfo {
-		r := c.Request
-		info := ConnectionInfo{
-			Scheme: r.URL.Scheme, Protocol: r.Proto, Host: r.Host, Client: c.ClientIP(),
-			Proxied: r.TLS == nil || forwarded(r), VouchedBy: Voucher{Kind: "proxy"},
-		}
-		if r.TLS == nil {
-			return info
-		}
-		info.VouchedBy.Kind = server.TLSMode()
-		info.agree(r.TLS)
-		handshake := handshakeOf(r)
-		if handshake == nil {
-			return info
-		}
-		info.Offered = offer(handshake.Hello)
-		if handshake.Certificate == nil {
-			return info
-		}
-		if info.Certificates = chains.of(handshake.Certificate); len(info.Certificates) > 0 {
-			leaf := info.Certificates[0]
-			info.VouchedBy.Issuer = leaf.Issuer
-			if r.TLS.Version == tls.VersionTLS13 && !r.TLS.DidResume {
-				info.Agreed.SignatureScheme = leaf.proofScheme()
-			}
-		}
+func (d *describer) page(c *gin.Context) {
+	c.Header("Cache-Control", "no-store") // the next request may come over another connection
+	c.HTML(http.StatusOK, "connection", d.describe(c))
+}
+
+func (d *describer) api(c *gin.Context) {
+	c.Header("Cache-Control", "no-store")
+	c.JSON(http.StatusOK, d.describe(c))
+}
+
+func (d *describer) describe(c *gin.Context) ConnectionInfo {
+	r := c.Request
+	info := ConnectionInfo{
+		Scheme: r.URL.Scheme, Protocol: r.Proto, Host: r.Host, Client: c.ClientIP(),
+		Proxied: r.TLS == nil || isForwarded(r), VouchedBy: Voucher{Kind: "proxy"},
+	}
+	if r.TLS == nil {
 		return info
 	}
+	info.VouchedBy.Kind = d.tlsMode
+	info.addState(r.TLS)
+	if handshake := d.handshakeOf(r); handshake != nil {
+		info.Offered = describeHello(handshake.Hello)
+		if handshake.Certificate != nil {
+			info.addChain(d.chains.of(handshake.Certificate), r.TLS)
+		}
+	}
+	return info
 }
 
-// forwarded says whether a trusted proxy sent the request on: middleware.Forwarded removes the words of all others.
-func forwarded(r *http.Request) bool {
+// isForwarded reports whether a trusted proxy sent the request. middleware.Forwarded removes these headers from the
+// requests of all other clients.
+func isForwarded(r *http.Request) bool {
 	for _, name := range []string{"X-Forwarded-Proto", "X-Forwarded-For", "Cf-Connecting-Ip", "Forwarded"} {
 		if r.Header[name] != nil {
 			return true
@@ -103,7 +116,8 @@ func forwarded(r *http.Request) bool {
 	return false
 }
 
-func (info *ConnectionInfo) agree(s *tls.ConnectionState) {
+// addState adds what net/http knows of the TLS connection.
+func (info *ConnectionInfo) addState(s *tls.ConnectionState) {
 	info.TLS = tls.VersionName(s.Version)
 	info.CipherSuite = tls.CipherSuiteName(s.CipherSuite)
 	if s.CurveID != 0 {
@@ -112,14 +126,26 @@ func (info *ConnectionInfo) agree(s *tls.ConnectionState) {
 	info.ALPN, info.ServerName, info.Resumed = s.NegotiatedProtocol, s.ServerName, s.DidResume
 	info.Agreed = &Agreement{
 		CertificateSent: !s.DidResume,
-		ForwardSecrecy:  !strings.HasPrefix(info.CipherSuite, "TLS_RSA_"), // whose secret travels under the certificate's key (RFC 5246 §7.4.7.1)
-		PostQuantum:     slices.Contains(postQuantum, s.CurveID),
-		HelloRetry:      s.HelloRetryRequest,
-		ECH:             s.ECHAccepted,
+		// The suites TLS_RSA_… encrypt the secret with the certificate's key (RFC 5246 §7.4.7.1).
+		ForwardSecrecy: !strings.HasPrefix(info.CipherSuite, "TLS_RSA_"),
+		PostQuantum:    slices.Contains(postQuantum, s.CurveID),
+		HelloRetry:     s.HelloRetryRequest,
+		ECH:            s.ECHAccepted,
 	}
 	if len(s.PeerCertificates) > 0 {
 		client := describeCertificate(s.PeerCertificates[0])
-		client.count(time.Now())
+		client.setDaysLeft(time.Now())
 		info.ClientCertificate = &client
+	}
+}
+
+// addChain adds the server's certificate chain.
+func (info *ConnectionInfo) addChain(chain []Certificate, s *tls.ConnectionState) {
+	if info.Certificates = chain; len(chain) == 0 {
+		return
+	}
+	info.VouchedBy.Issuer = chain[0].Issuer
+	if s.Version == tls.VersionTLS13 && !s.DidResume {
+		info.Agreed.SignatureScheme = chain[0].signatureScheme()
 	}
 }

@@ -15,27 +15,32 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// The example: a form, an API, a live stream and a download over one small store. Every visitor has notes of their
-// own, in memory, so that a site which shows it to the world shares nothing between strangers. The README says how
-// to remove it.
+// An example to read and to remove: a form, an API, a live stream and a download over one small store. Each visitor has
+// their own notes, in memory, so that strangers who try a public site share nothing. Two commands remove all of it:
+//
+//	rm handlers/notes*.go web/*/notes.*
+//	sed -i.bak /notes/d handlers/routes.go web/templates/home.html && rm */routes.go.bak web/*/home.html.bak
 
 const (
-	notesVisitors = 1000 // who are remembered at once
-	notesEach     = 20
-	notesStreams  = 8        // open at once a visitor: tabs
-	notesShown    = 32 << 10 // bytes of a text that is too long, shown again: a page is made in memory, where a < is four
+	notesVisitors = 1000 // at most; the one seen longest ago is forgotten for a new one
+	notesEach     = 20   // at most, for a visitor
+	notesStreams  = 8    // open at once, for a visitor: one a tab
+
+	// notesShown is how many bytes of a text that is too long the form shows again. The page is built in memory, where
+	// a < takes four bytes.
+	notesShown = 32 << 10
 
 	notesCookie = "notes"
 )
 
-// notes puts the example in place.
+// notes registers the routes of the example.
 func notes(r *gin.Engine, server kit.Server) {
 	n := &notebooks{visitors: notesVisitors, each: notesEach, streams: notesStreams}
 	write := middleware.RateLimit(30, time.Minute)
 
 	r.GET("/notes", n.page)
 	r.POST("/notes", write, kit.E(n.submit))
-	r.POST("/notes/:id/delete", write, kit.E(n.discard)) // forms know no DELETE
+	r.POST("/notes/:id/delete", write, kit.E(n.discard)) // forms cannot send DELETE
 	r.GET("/notes/download", n.download)
 	r.GET("/notes/events", kit.E(n.events(server.Stopping())))
 
@@ -51,7 +56,7 @@ type noteInput struct {
 	Text trimmed `form:"text,parser=encoding.TextUnmarshaler" json:"text" binding:"required,max=500"`
 }
 
-// trimmed is text without space around it, and with the line ends that forms make of \n made good again.
+// trimmed is text without space around it and with \n at line ends, where forms send \r\n.
 type trimmed string
 
 func (t *trimmed) UnmarshalText(text []byte) error {
@@ -60,7 +65,7 @@ func (t *trimmed) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// shown is the text as the page shows it again.
+// shown is the text for the form that is shown again.
 func (t trimmed) shown() string {
 	return strings.ToValidUTF8(string(t[:min(len(t), notesShown)]), "")
 }
@@ -68,18 +73,18 @@ func (t trimmed) shown() string {
 // notesView is what the page shows.
 type notesView struct {
 	notebook
-	Text string // entered, and not taken
-	Err  error  // why
+	Text string // what the visitor entered, if it was refused
+	Err  error  // why it was refused
 }
 
 func (n *notebooks) page(c *gin.Context) { n.render(c, http.StatusOK, "", nil) }
 
 func (n *notebooks) render(c *gin.Context, status int, text string, err error) {
-	c.Header("Cache-Control", "no-store") // it is this visitor's
+	c.Header("Cache-Control", "no-store") // another visitor must not see it
 	c.HTML(status, "notes", notesView{n.of(kit.Cookie(c, notesCookie)), text, err})
 }
 
-// submit takes the page's form. What is wrong with it is said on the page, beside what was entered.
+// submit handles the page's form. A refused note is shown again, with what is wrong with it.
 func (n *notebooks) submit(c *gin.Context) error {
 	var in noteInput
 	if err := kit.Bind(c, &in); kit.FieldErrors(err) != nil {
@@ -92,7 +97,7 @@ func (n *notebooks) submit(c *gin.Context) error {
 		n.render(c, http.StatusConflict, in.Text.shown(), err)
 		return nil
 	}
-	c.Redirect(http.StatusSeeOther, "/notes") // so that a reload does not send it again
+	c.Redirect(http.StatusSeeOther, "/notes") // so that a reload does not send the form again
 	return nil
 }
 
@@ -148,7 +153,7 @@ func (n *notebooks) remove(c *gin.Context) error {
 	return nil
 }
 
-// write keeps a note, and gives a cookie to a visitor who writes for the first time, or whom the server has forgotten.
+// write adds a note. A visitor without notes gets a new cookie.
 func (n *notebooks) write(c *gin.Context, in noteInput) (note, error) {
 	visitor := kit.Cookie(c, notesCookie)
 	made, owner, err := n.add(visitor, string(in.Text))

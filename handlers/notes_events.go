@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	notesHeartbeat = 15 * time.Second // so that proxies keep a quiet stream open
-	notesSend      = 10 * time.Second // for one event to be taken, or the reader is gone
+	notesHeartbeat = 15 * time.Second // proxies close a stream that is silent for long
+	notesSend      = 10 * time.Second // to send one event; then the client is taken for gone
 )
 
 // events tells a visitor's tabs when their notes change, by server-sent events
-// (https://html.spec.whatwg.org/multipage/server-sent-events.html). An event is the version of the notes: whoever
-// comes back with the last one in Last-Event-ID has missed nothing. 204 tells a browser not to ask again.
+// (https://html.spec.whatwg.org/multipage/server-sent-events.html). An event is the version of the notes. A browser
+// that reconnects sends the last one that it got as Last-Event-ID. 204 tells a browser not to reconnect.
 func (n *notebooks) events(stopping <-chan struct{}) func(*gin.Context) error {
 	return func(c *gin.Context) error {
 		visitor := kit.Cookie(c, notesCookie)
@@ -26,7 +26,7 @@ func (n *notebooks) events(stopping <-chan struct{}) func(*gin.Context) error {
 			c.Status(http.StatusNoContent)
 			return nil
 		case !open:
-			return kit.Status(http.StatusTooManyRequests, "Too many of your tabs are listening")
+			return kit.Status(http.StatusTooManyRequests, "Too many of your tabs are open")
 		}
 		defer n.unwatch(visitor)
 		if err := kit.Stream(c); err != nil {
@@ -38,10 +38,10 @@ func (n *notebooks) events(stopping <-chan struct{}) func(*gin.Context) error {
 		defer heartbeat.Stop()
 
 		last := c.GetHeader("Last-Event-ID")
-		message := ": hello\n\n" // a comment: the header goes out, and the browser knows it is connected
+		message := ": hello\n\n" // a comment, which sends the header: the browser is connected
 		for {
 			book := n.of(visitor)
-			if book.Version == "" { // forgotten meanwhile
+			if book.Version == "" { // the visitor was forgotten meanwhile
 				return nil
 			}
 			if book.Version != last {
@@ -65,8 +65,8 @@ func (n *notebooks) events(stopping <-chan struct{}) func(*gin.Context) error {
 	}
 }
 
-// sendEvent says whether the reader is still there. A reader who takes nothing for a while is not, so that nobody holds
-// memory here by not reading.
+// sendEvent reports whether the client took the message. A client that reads nothing is cut off after notesSend, since
+// it would hold memory here.
 func sendEvent(c *gin.Context, message string) bool {
 	rc := http.NewResponseController(c.Writer)
 	rc.SetWriteDeadline(time.Now().Add(notesSend))
@@ -74,6 +74,6 @@ func sendEvent(c *gin.Context, message string) bool {
 	if err == nil {
 		err = rc.Flush()
 	}
-	rc.SetWriteDeadline(time.Time{}) // over HTTP/2 it would end the stream even while nothing is written
+	rc.SetWriteDeadline(time.Time{}) // over HTTP/2 a deadline ends a stream that is idle, too
 	return err == nil
 }

@@ -10,24 +10,24 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// notebooks are the notes of all visitors, in memory. Put a database in its place and the handlers stay as they are.
+// notebooks are the notes of all visitors, in memory. Put a database in its place, and the handlers stay as they are.
 // It is safe for concurrent use.
 type notebooks struct {
-	visitors, each, streams int // how many at most
+	visitors, each, streams int // limits: visitors, and notes and streams of each
 
 	mu    sync.Mutex
 	books map[string]*notebook // by visitor
-	clock int                  // counts visits, to know whom to forget
+	clock int                  // number of visits so far, which orders them in time
 }
 
-// notebook is one visitor's. The zero value is that of somebody who has written nothing yet.
+// notebook has the notes of one visitor.
 type notebook struct {
 	Notes   []note        // newest first; never nil
-	Version string        // another one after each change; empty: there is none yet
-	changed chan struct{} // closed with the next change
-	next    int           // id
-	seen    int           // by the clock
-	streams int           // open
+	Version string        // new after each change; empty for a visitor who is not known
+	changed chan struct{} // closed at the next change
+	lastID  int           // of the newest note
+	seen    int           // clock at the last visit
+	streams int           // open now
 }
 
 type note struct {
@@ -35,7 +35,7 @@ type note struct {
 	Text string `json:"text"`
 }
 
-// of is a copy of a visitor's notebook.
+// of returns a copy of a visitor's notebook, which is empty for a visitor who is not known.
 func (n *notebooks) of(visitor string) notebook {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -47,14 +47,15 @@ func (n *notebooks) of(visitor string) notebook {
 	return notebook{Notes: []note{}}
 }
 
-// add keeps a note. owner is who has it: a new visitor, if this one is not known. An id is made here and never taken
-// from a request, so that nobody can make another person write into a notebook of their choice.
+// add adds a note. A visitor who is not known gets a new notebook under a new id, which is returned as owner. An id
+// from a request is never used for it: an attacker could otherwise plant an id in a victim's browser and read the
+// notes.
 func (n *notebooks) add(visitor, text string) (made note, owner string, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	b := n.visit(visitor)
 	if b == nil {
-		visitor = rand.Text() // 128 bits and more
+		visitor = rand.Text() // 128 bits or more
 		b = &notebook{Notes: []note{}, changed: make(chan struct{})}
 		if n.books == nil {
 			n.books = map[string]*notebook{}
@@ -66,16 +67,17 @@ func (n *notebooks) add(visitor, text string) (made note, owner string, err erro
 		n.visit(visitor)
 	}
 	if len(b.Notes) >= n.each {
-		return note{}, visitor, kit.Status(http.StatusConflict, "Only "+strconv.Itoa(n.each)+" notes are kept; delete one first")
+		full := "Only " + strconv.Itoa(n.each) + " notes are kept; delete one first"
+		return note{}, visitor, kit.Status(http.StatusConflict, full)
 	}
-	b.next++
-	made = note{b.next, text}
+	b.lastID++
+	made = note{b.lastID, text}
 	b.Notes = slices.Insert(b.Notes, 0, made)
 	b.change()
 	return made, visitor, nil
 }
 
-// delete says whether there was such a note.
+// delete reports whether the visitor had the note.
 func (n *notebooks) delete(visitor string, id int) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -92,7 +94,7 @@ func (n *notebooks) delete(visitor string, id int) bool {
 	return true
 }
 
-// watch takes one of a visitor's streams, if one is left; unwatch gives it back.
+// watch reports whether the visitor may open one more stream, and counts it. unwatch ends it.
 func (n *notebooks) watch(visitor string) (ok, known bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -112,7 +114,7 @@ func (n *notebooks) unwatch(visitor string) {
 	}
 }
 
-// visit returns nil for a visitor who is not known.
+// visit returns nil for a visitor who is not known. The caller holds the lock.
 func (n *notebooks) visit(visitor string) *notebook {
 	b := n.books[visitor]
 	if b != nil {
@@ -122,7 +124,7 @@ func (n *notebooks) visit(visitor string) *notebook {
 	return b
 }
 
-// forget drops whoever was not seen for longest.
+// forget removes the visitor who was seen longest ago.
 func (n *notebooks) forget() {
 	oldest := ""
 	for visitor, b := range n.books {
@@ -134,7 +136,7 @@ func (n *notebooks) forget() {
 	delete(n.books, oldest)
 }
 
-// change wakes everybody who watches.
+// change wakes the streams.
 func (b *notebook) change() {
 	b.Version = rand.Text()
 	close(b.changed)

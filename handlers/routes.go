@@ -7,12 +7,13 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// Routes registers every route. What handlers need (a database, a mailer) is opened here and given to the functions that make
-// them, so that a forgotten one does not compile. An error returned here stops the start.
+// Routes registers every route. Routes that belong together can have a function of their own, beside their handlers.
+// What handlers need (a database, a mailer) is opened here and passed to these functions, so that a missing one does
+// not compile. An error returned here stops the start.
 func Routes(r *gin.Engine, server kit.Server) error {
-	r.GET("/", Home(server))
-	r.GET("/api/connection", Connection(server))
-	notes(r, server) // the example, /notes
+	r.GET("/", home)
+	connection(r, server)
+	notes(r, server)
 
 	r.GET("/healthz", kit.Healthz)
 	r.GET("/readyz", kit.Readyz(server.Ready))

@@ -17,13 +17,13 @@ var Site = kit.Site{
 	// Functions:  template.FuncMap{"upper": strings.ToUpper}, // for templates
 }
 
-// onCertificate is called for each certificate that was obtained, renewed or could not be had. CAs send no mail before a
-// certificate expires, so an alarm of yours belongs here. The log and /metrics have all of this already.
+// onCertificate is called for each certificate that was obtained or renewed, and for each failure. CAs send no mail
+// before a certificate expires, so an alarm of yours belongs here. The log and /metrics have all of this already.
 func onCertificate(e tlsconfig.Event) {
 	switch e.Kind {
 	case tlsconfig.Failed:
-		// Send mail, or post to a chat: e.Err is what went wrong, e.Status.Advice what to do about it, and e.Status.NotAfter
-		// how long the present certificate still serves.
+		// Send mail, or post to a chat. e.Err is what went wrong, e.Status.Advice what to do about it, and
+		// e.Status.NotAfter the time at which the present certificate expires.
 	case tlsconfig.Obtained, tlsconfig.Renewed:
 	}
 }

@@ -1,7 +1,7 @@
-// Shows at once what was added or deleted in another tab. Without it, the page works by its forms alone.
+// Shows at once what was added or deleted in another tab. Without this script, the page works by its forms.
 const list = () => document.querySelector("#notes");
 
-// show takes the list from a fresh copy of the page, so that only the template knows how a note looks.
+// show takes the list from a new copy of the page, so that the HTML of a note is in the template only.
 async function show(version) {
   if (list().dataset.version === version) return;
   const answer = await fetch("/notes");
@@ -14,7 +14,7 @@ async function show(version) {
 }
 
 let source;
-let shown = Promise.resolve(); // one after the other: the last to be shown is the newest
+let shown = Promise.resolve(); // one after the other, so that the newest is shown last
 function listen() {
   if (source && source.readyState !== EventSource.CLOSED) return;
   source = new EventSource("/notes/events");
@@ -24,5 +24,5 @@ function listen() {
 }
 
 if (list().dataset.version) listen();
-// Who has nothing yet may write the first note in another tab.
+// A visitor without notes may write the first one in another tab.
 document.addEventListener("visibilitychange", () => document.hidden || listen());

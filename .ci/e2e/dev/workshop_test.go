@@ -64,7 +64,7 @@ func bench(c *gin.Context) {
 
 func crash(c *gin.Context) { go panic("no milk today") }
 `
-	benchRoutes = "func Routes(r *gin.Engine, site Site) {\n"
+	benchRoutes = "func Routes(r *gin.Engine, server kit.Server) error {\n"
 )
 
 // open clones, prepares, and starts make dev with settings in .env beside two free ports.

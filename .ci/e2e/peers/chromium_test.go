@@ -25,12 +25,13 @@ func TestChromium(t *testing.T) {
 	https, http := rig.Port(t), rig.Port(t)
 	rig.Start(t, dir, rig.Env{"HTTPS_ADDR": fmt.Sprintf("localhost:%d", https), "HTTP_ADDR": fmt.Sprintf("localhost:%d", http)})
 	home := fmt.Sprintf("https://localhost:%d/", https)
+	connection := home + "connection"
 	caFile := filepath.Join(dir, "certs", "ca.pem")
 	rig.Eventually(t, 5*time.Second, caFile, func() bool { _, err := os.Stat(caFile); return err == nil })
 
 	t.Run("without trust there is no page", func(t *testing.T) {
 		t.Parallel()
-		got := newBrowser(t).Run(t, "--dump-dom", home)
+		got := newBrowser(t).Run(t, "--dump-dom", connection)
 		// Some versions of headless Chromium draw a warning of their own, with a heading, and some draw nothing.
 		if strings.Contains(got.Stdout, private) {
 			t.Errorf("the page is shown:\n%s", got.Stdout)
@@ -45,10 +46,10 @@ func TestChromium(t *testing.T) {
 		b := newBrowser(t)
 		b.Trust(t, need(t, "certutil", "libnss3-tools"), caFile)
 		for _, url := range []string{
-			home,
-			fmt.Sprintf("http://localhost:%d/?by=redirect", http),
-			fmt.Sprintf("https://127.0.0.1:%d/", https),
-			fmt.Sprintf("https://%s.localhost:%d/", rig.Project(t), https),
+			connection,
+			fmt.Sprintf("http://localhost:%d/connection?by=redirect", http),
+			fmt.Sprintf("https://127.0.0.1:%d/connection", https),
+			fmt.Sprintf("https://%s.localhost:%d/connection", rig.Project(t), https),
 		} {
 			got := b.Run(t, "--enable-logging=stderr", "--dump-dom", url)
 			for _, want := range []string{private, "TLS 1.3", "HTTP/2.0"} {
@@ -69,7 +70,7 @@ func TestChromium(t *testing.T) {
 		}
 		b := newBrowser(t)
 		b.Trust(t, need(t, "certutil", "libnss3-tools"), caFile)
-		for _, page := range []struct{ name, url string }{{"home", home}, {"missing", home + "nothing-here"}} {
+		for _, page := range []struct{ name, url string }{{"home", home}, {"connection", connection}, {"missing", home + "nothing-here"}} {
 			for _, look := range []struct {
 				name          string
 				width, height int

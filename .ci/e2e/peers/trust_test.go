@@ -12,7 +12,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// private is on the page of a visitor whose connection is.
+// private is on the page /connection of a visitor whose connection is.
 const private = "This connection is private."
 
 // What make trust is for, and what make untrust takes back, as browsers see it that have never been started before.
@@ -26,7 +26,7 @@ func TestTrust(t *testing.T) {
 
 	https := rig.Port(t)
 	rig.Start(t, t.TempDir(), rig.Env{"HOME": home, "HTTPS_ADDR": fmt.Sprintf("localhost:%d", https), "HTTP_ADDR": "off"})
-	page := fmt.Sprintf("https://localhost:%d/", https)
+	page := fmt.Sprintf("https://localhost:%d/connection", https)
 
 	script(t, home, "trust")
 	f := startFirefox(t, home, profile, marionette)

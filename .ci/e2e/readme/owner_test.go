@@ -10,15 +10,18 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// owned are the packages whose tests an owner runs after each edit.
-const owned = "go vet -tags nomsgpack ./... && go test -tags nomsgpack ./app ./handlers ./middleware"
+// shop is the module path of the owner's project.
+const shop = "example.com/you/shop"
+
+// owned are the packages that run an owner's site, or could know something of it.
+const owned = "go vet -tags nomsgpack ./... && go test -tags nomsgpack ./app/... ./handlers ./middleware"
 
 // renamed is a clone that has its owner's name.
 func renamed(t *testing.T) (dir string, env []string) {
 	t.Helper()
 	dir = rig.Clone(t)
 	env = rig.Stranger(t, t.TempDir(), "CI=1")
-	run(t, dir, env, "go run ./scripts/rename -write example.com/you/shop")
+	run(t, dir, env, "go run ./scripts/rename -write "+shop)
 	return dir, env
 }
 
@@ -59,26 +62,30 @@ func TestAnOwnersSiteKeepsTheTestsGreen(t *testing.T) {
 		"handlers/tea.go": "package handlers\n\nimport (\n\t\"io/fs\"\n\n\t\"github.com/gin-gonic/gin\"\n\n\t\"example.com/you/shop/stock\"\n\t\"example.com/you/shop/tlsconfig\"\n\t\"example.com/you/shop/web\"\n)\n\n" +
 			"// Tea says what kind of shelf there is.\nfunc Tea(shelf *stock.Shelf) gin.HandlerFunc {\n\treturn func(c *gin.Context) {\n\t\t_, err := fs.Stat(web.Files, \"static/style.css\")\n" +
 			"\t\tc.String(200, \"%v %v %v\", shelf != nil, err, tlsconfig.Renewed)\n\t}\n}\n",
-		"app/tea_test.go": "package main\n\nimport \"testing\"\n\nfunc TestTea(t *testing.T) {\n\ts := startSite(t, prod, ownSite())\n" +
-			"\tif resp, body := s.do(\"GET\", \"https://shop.test/tea\", \"\"); resp.StatusCode != 200 || body[:10] != \"true <nil>\" {\n\t\tt.Errorf(\"got %d %s\", resp.StatusCode, body)\n\t}\n}\n",
+		"handlers/tea_test.go": "package handlers_test\n\nimport (\n\t\"strings\"\n\t\"testing\"\n\n\t\"example.com/you/shop/app/apptest\"\n\t\"example.com/you/shop/handlers\"\n)\n\n" +
+			"func TestTea(t *testing.T) {\n\tgot := apptest.Start(t, handlers.Site).Get(\"/tea\")\n" +
+			"\tif got.Status != 200 || !strings.HasPrefix(got.Body, \"true <nil>\") {\n\t\tt.Errorf(\"got %d %s\", got.Status, got.Body)\n\t}\n}\n",
 	})
-	change(t, dir, "handlers/routes.go", "func Routes(r *gin.Engine, site Site) {", "func Routes(r *gin.Engine, site Site, shelf *stock.Shelf) {\n\tr.GET(\"/tea\", Tea(shelf))")
-	change(t, dir, "handlers/routes.go", `import "github.com/gin-gonic/gin"`, "import (\n\t\"github.com/gin-gonic/gin\"\n\n\t\"example.com/you/shop/stock\"\n)")
-	change(t, dir, "app/main.go", "routes: handlers.Routes,", "routes: func(r *gin.Engine, site handlers.Site) { handlers.Routes(r, site, &stock.Shelf{}) },")
-	change(t, dir, "app/main.go", `"example.com/you/shop/tlsconfig"`, "\"example.com/you/shop/stock\"\n\t\"example.com/you/shop/tlsconfig\"")
-	change(t, dir, "app/main.go", "notify: onCertificate,", "notify: onCertificate(&stock.Shelf{}),")
-	put(t, dir, map[string]string{"app/certificates.go": "package main\n\nimport (\n\t\"example.com/you/shop/stock\"\n\t\"example.com/you/shop/tlsconfig\"\n)\n\n" +
-		"func onCertificate(*stock.Shelf) func(tlsconfig.Event) { return func(tlsconfig.Event) {} }\n"})
+	change(t, dir, "handlers/routes.go", "func Routes(r *gin.Engine, server kit.Server) error {",
+		"func Routes(r *gin.Engine, server kit.Server, shelf *stock.Shelf) error {\n\tr.GET(\"/tea\", Tea(shelf))")
+	change(t, dir, "handlers/routes.go", "\"example.com/you/shop/app/kit\"", "\"example.com/you/shop/app/kit\"\n\t\"example.com/you/shop/stock\"")
+	change(t, dir, "handlers/site.go", "Routes:        Routes,",
+		"Routes: func(r *gin.Engine, server kit.Server) error { return Routes(r, server, &stock.Shelf{}) },")
+	change(t, dir, "handlers/site.go", "OnCertificate: onCertificate,", "OnCertificate: onCertificate(&stock.Shelf{}),")
+	change(t, dir, "handlers/site.go", "func onCertificate(e tlsconfig.Event) {",
+		"func onCertificate(*stock.Shelf) func(tlsconfig.Event) { return logCertificate }\n\nfunc logCertificate(e tlsconfig.Event) {")
+	change(t, dir, "handlers/site.go", "\"example.com/you/shop/app/kit\"",
+		"\"github.com/gin-gonic/gin\"\n\n\t\"example.com/you/shop/app/kit\"\n\t\"example.com/you/shop/stock\"")
 	run(t, dir, env, owned)
 }
 
 // A site that has nothing of the template's own pages any more.
 func TestASiteWithHealthRoutesAloneKeepsTheTestsGreen(t *testing.T) {
 	dir, env := renamed(t)
-	run(t, dir, env, "rm handlers/connection*.go handlers/certificate.go handlers/hello.go handlers/home.go handlers/notes*.go app/connection_test.go app/notes_test.go "+
-		"web/templates/home.html web/templates/notes.html web/static/notes.*")
-	put(t, dir, map[string]string{"handlers/routes.go": "// Package handlers is an owner's.\npackage handlers\n\nimport \"github.com/gin-gonic/gin\"\n\n" +
-		"// BodyLimits has none.\nvar BodyLimits map[string]int64\n\n// BodyTypes has none.\nvar BodyTypes map[string][]string\n\n" +
-		"// Routes are the probes.\nfunc Routes(r *gin.Engine, site Site) {\n\tr.GET(\"/healthz\", Healthz)\n\tr.GET(\"/readyz\", Readyz(site.Ready))\n}\n"})
+	run(t, dir, env, "rm handlers/home*.go handlers/connection*.go handlers/notes*.go web/*/home.* web/*/connection.* web/*/notes.*")
+	put(t, dir, map[string]string{"handlers/routes.go": "// Package handlers is an owner's.\npackage handlers\n\n" +
+		"import (\n\t\"github.com/gin-gonic/gin\"\n\n\t\"example.com/you/shop/app/kit\"\n)\n\n" +
+		"// Routes are the probes.\nfunc Routes(r *gin.Engine, server kit.Server) error {\n" +
+		"\tr.GET(\"/healthz\", kit.Healthz)\n\tr.GET(\"/readyz\", kit.Readyz(server.Ready))\n\treturn nil\n}\n"})
 	run(t, dir, env, owned)
 }

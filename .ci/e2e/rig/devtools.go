@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -137,6 +138,9 @@ func (d *Devtools) Call(t testing.TB, method string, params map[string]any, resu
 		}
 		if answer.ID != d.id {
 			continue
+		}
+		if answer.Error != nil && method == "Runtime.evaluate" && strings.Contains(answer.Error.Message, "navigated") {
+			return // without a value, since the page is being left
 		}
 		if answer.Error != nil {
 			t.Fatalf("%s: %s", method, answer.Error.Message)

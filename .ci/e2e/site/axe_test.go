@@ -11,16 +11,16 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// axe runs the rules of WCAG 2.2 AA and axe's best practices on the page and tells what they said.
+// axe runs the rules of WCAG 2.2 AA and axe's best practices on the page, and returns what they found.
 const axe = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => ({
 	passes: r.passes.length,
 	violations: r.violations.map(v => ({id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.map(n => n.html + "\n" + n.failureSummary)})),
 }))`
 
 // pages are those of the site, errors aside. A page of your own belongs here too.
-var pages = []string{"/"}
+var pages = []string{"/", "/connection"}
 
-// view is a page as somebody looks at it, and what was found there.
+// view is what was found on a page, at one width and in one colour scheme.
 type view struct {
 	Status, Width int
 	Passes        int
@@ -30,7 +30,7 @@ type view struct {
 	}
 }
 
-// Everybody can read and use the pages: on a phone's width and a desk's, on light and dark paper, the errors too.
+// The pages and the errors are accessible at the width of a phone and of a desk, in light and in dark.
 func TestThePagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -75,7 +75,7 @@ func TestThePagesAreAccessible(t *testing.T) {
 	row(t, "axe-core, WCAG 2.2 AA and best practices", fmt.Sprintf("%d violations in %d views, %d scroll sideways", violations, views, wide), "0, 0")
 }
 
-// look opens a page and lets axe loose on it.
+// look opens a page and runs axe on it.
 func look(t *testing.T, d *rig.Devtools, url, scheme string, width int) (v view) {
 	t.Helper()
 	d.Call(t, "Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}, nil)
@@ -96,7 +96,7 @@ func broken(t *testing.T) (url, ca string) {
 		t.Fatal(err)
 	}
 	home := filepath.Join(dir, "web", "templates", "home.html")
-	rig.Write(t, home, []byte(strings.Replace(string(rig.Read(t, home)), "}}", "}}{{.NoSuchField}}", 1)), 0o644)
+	rig.Write(t, home, []byte(strings.Replace(string(rig.Read(t, home)), "}}", "}}{{len 7}}", 1)), 0o644)
 	rig.Start(t, dir, rig.Env{"HTTPS_ADDR": fmt.Sprintf("localhost:%d", port), "HTTP_ADDR": "off"})
 	ca = filepath.Join(dir, "certs", "ca.pem")
 	rig.Eventually(t, 5*time.Second, ca, func() bool { _, err := os.Stat(ca); return err == nil })

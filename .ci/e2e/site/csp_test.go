@@ -22,7 +22,7 @@ func TestTheContentSecurityPolicyHasNoHole(t *testing.T) {
 	for _, answer := range []struct {
 		path   string
 		status int
-	}{{"/", 200}, {"/nothing-here", 404}, {"/api/connection", 200}, {"/static/style.css", 200}} {
+	}{{"/", 200}, {"/connection", 200}, {"/nothing-here", 404}, {"/api/connection", 200}, {"/static/style.css", 200}} {
 		got := rig.Ask(t, client, rig.Request{URL: s.at(answer.path), Header: []string{"Accept", "text/html"}})
 		if got.StatusCode != answer.status {
 			t.Errorf("%s is answered with %d, want %d", answer.path, got.StatusCode, answer.status)

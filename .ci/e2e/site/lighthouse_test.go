@@ -9,27 +9,38 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// The page as Lighthouse sees it on a slow phone. Nothing else is measured meanwhile.
-func TestThePageDoesWellOnASlowPhone(t *testing.T) {
+// The pages as Lighthouse sees them on a slow phone. Nothing else is measured meanwhile.
+func TestThePagesDoWellOnASlowPhone(t *testing.T) {
 	s := serve(t)
-	port := rig.Port(t)
-	chromium(t, s.sites(), s.root).Listen(t, port)
-	var got struct {
-		RuntimeError *struct{ Code, Message string }
-		Categories   map[string]struct {
-			Score     float64
-			AuditRefs []struct {
-				ID     string
-				Weight float64
-			}
-		}
-		Audits map[string]struct {
-			Title, DisplayValue string
-			Score               *float64
-			Details             json.RawMessage
+	for _, path := range []string{"/", "/connection"} {
+		t.Run(path, func(t *testing.T) { s.measure(t, path) })
+	}
+}
+
+// report is what Lighthouse prints.
+type report struct {
+	RuntimeError *struct{ Code, Message string }
+	Categories   map[string]struct {
+		Score     float64
+		AuditRefs []struct {
+			ID     string
+			Weight float64
 		}
 	}
-	node(t, s.sites(), s.root, &got, "lighthouse.mjs", "https://"+shop+"/", fmt.Sprint(port))
+	Audits map[string]struct {
+		Title, DisplayValue string
+		Score               *float64
+		Details             json.RawMessage
+	}
+}
+
+// measure runs Lighthouse on one page.
+func (s site) measure(t *testing.T, path string) {
+	t.Helper()
+	port := rig.Port(t)
+	chromium(t, s.sites(), s.root).Listen(t, port)
+	var got report
+	node(t, s.sites(), s.root, &got, "lighthouse.mjs", "https://"+shop+path, fmt.Sprint(port))
 	if got.RuntimeError != nil {
 		t.Fatalf("%s: %s", got.RuntimeError.Code, got.RuntimeError.Message)
 	}
@@ -50,5 +61,5 @@ func TestThePageDoesWellOnASlowPhone(t *testing.T) {
 			t.Errorf("%s: %d, want %d or more", category.id, score, category.bar)
 		}
 	}
-	row(t, "Lighthouse, on a phone", strings.Join(figures, ", "), "95, SEO none")
+	row(t, "Lighthouse, on a phone, "+path, strings.Join(figures, ", "), "95, SEO none")
 }

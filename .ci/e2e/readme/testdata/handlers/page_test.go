@@ -8,10 +8,12 @@ import (
 	"testing"
 )
 
-// crypto/tls negotiates none of these by default. An owner can change that, and then the page has to be right.
+// crypto/tls negotiates none of these by default. An owner can configure it to, and then the page has to be right.
 func TestThePagePromisesNoMoreThanTheConnectionKeeps(t *testing.T) {
 	t.Parallel()
-	page := template.Must(template.New("").Funcs(template.FuncMap{"asset": func(name string) string { return name }}).ParseFS(os.DirFS("../web/templates"), "layout.html", "home.html"))
+	functions := template.FuncMap{"asset": func(name string) string { return name }}
+	files := os.DirFS("../web/templates")
+	page := template.Must(template.New("").Funcs(functions).ParseFS(files, "layout.html", "connection.html"))
 	for _, test := range []struct {
 		name      string
 		state     tls.ConnectionState
@@ -22,14 +24,14 @@ func TestThePagePromisesNoMoreThanTheConnectionKeeps(t *testing.T) {
 		{"resumed after RSA key exchange", tls.ConnectionState{Version: tls.VersionTLS12, CipherSuite: tls.TLS_RSA_WITH_AES_128_GCM_SHA256, DidResume: true},
 			[]string{"There is no forward secrecy"}, []string{"never travels", "never travelled", "That is what gives"}},
 		{"a hello asked for again", tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, CurveID: tls.CurveP384, HelloRetryRequest: true},
-			[]string{"HelloRetryRequest", "one more round trip", "secp384r1", "It named no host"}, []string{"is whom", "two agreements in one"}},
+			[]string{"HelloRetryRequest", "one more round trip", "secp384r1", "It named no host"}, []string{"I want to reach", "two agreements in one"}},
 		{"an encrypted hello", tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, CurveID: tls.X25519MLKEM768, ECHAccepted: true, ServerName: "shop.test"},
-			[]string{"in part encrypted", "two agreements in one"}, []string{"can read the", "HelloRetryRequest"}},
+			[]string{"in part encrypted", "two agreements in one", "I want to reach"}, []string{"can read the", "HelloRetryRequest"}},
 	} {
 		info := ConnectionInfo{Scheme: "https"}
-		info.agree(&test.state)
+		info.addState(&test.state)
 		var out strings.Builder
-		if err := page.ExecuteTemplate(&out, "home", info); err != nil {
+		if err := page.ExecuteTemplate(&out, "connection", info); err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
 		for _, want := range test.has {

@@ -18,28 +18,28 @@ import (
 	"time"
 )
 
-// Certificate is one of a chain, as served. The first is the site's own (the leaf); each is signed by the next, and
-// the last by a root that clients have already.
+// Certificate is one of a chain. The first of a chain is the site's own (the leaf). Each is signed by the next, and the
+// last by a root that clients have already.
 type Certificate struct {
 	Subject     string    `json:"subject,omitempty"` // common name and organization; many leaves have neither
-	Names       []string  `json:"names,omitempty"`   // DNS names and addresses that it is for
-	Issuer      string    `json:"issuer"`            // common name and organization of who signed it
+	Names       []string  `json:"names,omitempty"`   // DNS names and IP addresses that it is for
+	Issuer      string    `json:"issuer"`            // common name and organization of the CA that signed it
 	NotBefore   time.Time `json:"not_before"`
 	NotAfter    time.Time `json:"not_after"`
 	DaysLeft    int       `json:"days_left"`   // whole days; below zero once it has expired
-	Key         string    `json:"key"`         // kind and size: "ECDSA P-256"
-	Signature   string    `json:"signature"`   // algorithm of the issuer's signature: "ECDSA-SHA256"
-	Fingerprint string    `json:"fingerprint"` // SHA-256 of the whole, as openssl x509 -fingerprint -sha256 prints it
+	Key         string    `json:"key"`         // kind and size, such as ECDSA P-256
+	Signature   string    `json:"signature"`   // algorithm of the issuer's signature, such as ECDSA-SHA256
+	Fingerprint string    `json:"fingerprint"` // SHA-256, as openssl x509 -fingerprint -sha256 prints it
 	IsCA        bool      `json:"is_ca"`
-	SelfSigned  bool      `json:"self_signed"` // nobody else vouches for it
+	SelfSigned  bool      `json:"self_signed"`
 }
 
-// Name is what to call the certificate: its subject, or the first name that it is for.
+// Name is what the page calls the certificate: its subject, or the first name that it is for.
 func (c Certificate) Name() string {
 	return cmp.Or(c.Subject, strings.Join(c.Names[:min(1, len(c.Names))], ""), "nameless")
 }
 
-// Elapsed is how much of the certificate's life is over, in percent from 0 to 100.
+// Elapsed is how much of the certificate's lifetime is over, in percent from 0 to 100.
 func (c Certificate) Elapsed() int {
 	life := c.NotAfter.Sub(c.NotBefore)
 	if life <= 0 {
@@ -48,7 +48,7 @@ func (c Certificate) Elapsed() int {
 	return int(min(100, max(0, 100*float64(time.Since(c.NotBefore))/float64(life))))
 }
 
-// Left is how long the certificate is valid still, in words.
+// Left is DaysLeft in words.
 func (c Certificate) Left() string {
 	switch {
 	case c.DaysLeft < 0:
@@ -61,49 +61,51 @@ func (c Certificate) Left() string {
 	return fmt.Sprintf("%d days left", c.DaysLeft)
 }
 
-// proofScheme is the algorithm by which the certificate's key signs a handshake of TLS 1.3, where the kind of key
-// leaves no choice (RFC 8446 §4.2.3); empty for RSA, which has several.
-func (c Certificate) proofScheme() string {
+// signatureScheme is the only one that the certificate's key can use in a TLS 1.3 handshake (RFC 8446 §4.2.3). It is
+// empty for RSA, which has several.
+func (c Certificate) signatureScheme() string {
 	return map[string]string{"ECDSA P-256": "ecdsa_secp256r1_sha256", "ECDSA P-384": "ecdsa_secp384r1_sha384",
 		"ECDSA P-521": "ecdsa_secp521r1_sha512", "Ed25519": "ed25519"}[c.Key]
 }
 
-// count sets what changes with time.
-func (c *Certificate) count(now time.Time) {
+func (c *Certificate) setDaysLeft(now time.Time) {
 	c.DaysLeft = int(math.Floor(c.NotAfter.Sub(now).Hours() / 24))
 }
 
-// chains are the chains described last, so that each is parsed once and not for every request. They are few, as a
-// site has few certificates at a time; those that were renewed fall out.
-type chains struct{ last atomic.Pointer[[]described] }
+// chains keeps the newest descriptions of certificate chains, so that a chain is not parsed for every request. Those of
+// certificates that were renewed drop out. It is safe for concurrent use.
+type chains struct {
+	newest atomic.Pointer[[]describedChain]
+}
 
-type described struct {
+type describedChain struct {
 	cert  *tls.Certificate
 	chain []Certificate
 }
 
-const chainsKept = 8
+// maxChains is more than a site has at a time: one for each certificate.
+const maxChains = 8
 
-// of describes a chain as it is now.
+// of describes the chain of cert as it is now.
 func (c *chains) of(cert *tls.Certificate) []Certificate {
-	var known []described
-	if p := c.last.Load(); p != nil {
+	var known []describedChain
+	if p := c.newest.Load(); p != nil {
 		known = *p
 	}
-	i := slices.IndexFunc(known, func(d described) bool { return d.cert == cert })
+	i := slices.IndexFunc(known, func(d describedChain) bool { return d.cert == cert })
 	if i < 0 {
-		known = append([]described{{cert, parseChain(cert)}}, known[:min(len(known), chainsKept-1)]...)
-		c.last.Store(&known) // what another request adds meanwhile may be lost, and is parsed again
+		known = append([]describedChain{{cert, parseChain(cert)}}, known[:min(len(known), maxChains-1)]...)
+		c.newest.Store(&known) // what another request stored meanwhile is lost, and described again later
 		i = 0
 	}
 	chain, now := slices.Clone(known[i].chain), time.Now()
 	for i := range chain {
-		chain[i].count(now)
+		chain[i].setDaysLeft(now)
 	}
 	return chain
 }
 
-// parseChain leaves out what does not parse: clients see no certificate in it either.
+// parseChain leaves out what does not parse, which clients do not accept as a certificate either.
 func parseChain(cert *tls.Certificate) []Certificate {
 	var chain []Certificate
 	for _, der := range cert.Certificate {
@@ -114,11 +116,14 @@ func parseChain(cert *tls.Certificate) []Certificate {
 	return chain
 }
 
+// describeCertificate leaves out DaysLeft, which changes.
 func describeCertificate(c *x509.Certificate) Certificate {
 	out := Certificate{
-		Subject: nameOf(c.Subject), Names: slices.Clone(c.DNSNames), Issuer: nameOf(c.Issuer), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
-		Key: keyName(c), Signature: c.SignatureAlgorithm.String(), Fingerprint: strings.ReplaceAll(fmt.Sprintf("% X", sha256.Sum256(c.Raw)), " ", ":"),
-		IsCA: c.BasicConstraintsValid && c.IsCA, SelfSigned: bytes.Equal(c.RawSubject, c.RawIssuer),
+		Subject: nameOf(c.Subject), Names: slices.Clone(c.DNSNames), Issuer: nameOf(c.Issuer),
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter,
+		Key: keyName(c), Signature: c.SignatureAlgorithm.String(),
+		Fingerprint: strings.ReplaceAll(fmt.Sprintf("% X", sha256.Sum256(c.Raw)), " ", ":"),
+		IsCA:        c.BasicConstraintsValid && c.IsCA, SelfSigned: bytes.Equal(c.RawSubject, c.RawIssuer),
 	}
 	for _, ip := range c.IPAddresses {
 		out.Names = append(out.Names, ip.String())
@@ -126,7 +131,7 @@ func describeCertificate(c *x509.Certificate) Certificate {
 	return out
 }
 
-// nameOf is a name as people say it: "E8, Let's Encrypt".
+// nameOf writes a name as in "E8, Let's Encrypt".
 func nameOf(n pkix.Name) string {
 	organization := strings.Join(n.Organization, ", ")
 	if n.CommonName == "" || organization == "" || organization == n.CommonName {
