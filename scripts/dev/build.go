@@ -19,7 +19,7 @@ type build struct {
 	sum string // of the binary
 }
 
-// goBuild builds binary, and says meanwhile to w what go does.
+// goBuild builds binary. It writes the output of the go command to w as it comes.
 func goBuild(ctx context.Context, flags []string, binary string, w io.Writer) build {
 	args := append(append([]string{"build"}, flags...), "-o", binary, "./app")
 	var out bytes.Buffer
@@ -33,7 +33,8 @@ func goBuild(ctx context.Context, flags []string, binary string, w io.Writer) bu
 	return b
 }
 
-// sum tells one binary from another: an edit of a script, or one that is taken back, builds the same.
+// sum returns a hash of the binary. Equal sums mean that there is nothing to restart: an edited script, or an edit that
+// was taken back, builds the same binary.
 func sum(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {

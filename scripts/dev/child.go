@@ -13,17 +13,17 @@ import (
 	"example.com/turnkey/app/devlink"
 )
 
-// child is one process of the site. It hears orders on its standard input; where sockets can be passed, it says there
-// in turn how it is.
+// child is one process of the site. It reads orders from its standard input. Where sockets can be passed, that input is
+// a socket, and the child reports on it too.
 type child struct {
 	cmd    *exec.Cmd
 	link   *devlink.Parent
 	began  time.Time
 	failed string       // its own reason not to start
-	crash  bytes.Buffer // the runtime's last words
+	crash  bytes.Buffer // what the Go runtime wrote when it crashed
 }
 
-// report is a report of a child, with the sockets that came with it.
+// report is one line from a child, with the sockets that came with it.
 type report struct {
 	devlink.Report
 	files []*os.File
@@ -43,7 +43,7 @@ type sockets struct {
 	addresses map[string]string
 }
 
-// startChild starts binary, which takes over the sockets. What becomes of it is told to tell.
+// startChild starts binary, which takes over the sockets. Its reports and its end are sent to tell.
 func startChild(binary string, s sockets, again bool, p devlink.Problem, tell chan<- news) (*child, error) {
 	ours, theirs, err := devlink.New()
 	if err != nil {
@@ -54,7 +54,8 @@ func startChild(binary string, s sockets, again bool, p devlink.Problem, tell ch
 	c.cmd.Env = append(withoutSockets(os.Environ()), "DEV_SUPERVISOR=1")
 	if len(s.files) > 0 {
 		c.cmd.ExtraFiles = s.files
-		c.cmd.Env = append(c.cmd.Env, fmt.Sprintf("LISTEN_FDS=%d", len(s.files)), "LISTEN_FDNAMES="+strings.Join(s.names, ":"))
+		c.cmd.Env = append(c.cmd.Env, fmt.Sprintf("LISTEN_FDS=%d", len(s.files)),
+			"LISTEN_FDNAMES="+strings.Join(s.names, ":"))
 	}
 	err = c.cmd.Start()
 	theirs.Close()
@@ -72,14 +73,15 @@ func startChild(binary string, s sockets, again bool, p devlink.Problem, tell ch
 
 func withoutSockets(env []string) (out []string) {
 	for _, pair := range env {
-		if !strings.HasPrefix(pair, "LISTEN_FDS=") && !strings.HasPrefix(pair, "LISTEN_PID=") && !strings.HasPrefix(pair, "LISTEN_FDNAMES=") {
+		if !strings.HasPrefix(pair, "LISTEN_FDS=") && !strings.HasPrefix(pair, "LISTEN_PID=") &&
+			!strings.HasPrefix(pair, "LISTEN_FDNAMES=") {
 			out = append(out, pair)
 		}
 	}
 	return out
 }
 
-// listen passes on what the child says, until it has ended.
+// listen sends the reports of the child to tell, and then its end.
 func (c *child) listen(tell chan<- news) {
 	if !devlink.PassesSockets {
 		tell <- news{from: c, ready: &report{}}
@@ -103,14 +105,14 @@ func (c *child) listen(tell chan<- news) {
 	tell <- news{from: c, ended: true}
 }
 
-// send ignores errors: listen reports a child that has ended.
+// send ignores write errors: listen reports a child that has exited.
 func (c *child) send(o devlink.Order) {
 	if c != nil {
 		c.link.Send(o)
 	}
 }
 
-// status is the exit status of a child that has ended; of one that a signal ended, as a shell has it.
+// status returns the exit status of a child that has ended, and 1 for a child that a signal ended.
 func (c *child) status() int {
 	if n := c.cmd.ProcessState.ExitCode(); n >= 0 {
 		return n
@@ -118,7 +120,8 @@ func (c *child) status() int {
 	return 1
 }
 
-// why is the reason of its end, in its own words where it had any.
+// why returns why the child ended, in its own words if it gave a reason.
 func (c *child) why() string {
-	return cmp.Or(strings.TrimSpace(c.failed), strings.TrimSpace(c.crash.String()), "It ended with "+c.cmd.ProcessState.String()+". The terminal may say more.")
+	return cmp.Or(strings.TrimSpace(c.failed), strings.TrimSpace(c.crash.String()),
+		"It ended with "+c.cmd.ProcessState.String()+". The terminal may say more.")
 }

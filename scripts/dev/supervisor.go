@@ -12,41 +12,42 @@ import (
 	"example.com/turnkey/app/devlink"
 )
 
-// steady is how long a server has to have served for a crash to be worth another start without an edit.
+// steady is the uptime after which a crashed server is started again without an edit.
 const steady = time.Second
 
-// supervisor builds, starts and replaces the server. One goroutine, that of run, has all of it.
+// supervisor builds, starts and replaces the server. Only the goroutine of run uses its fields.
 type supervisor struct {
 	flags  []string
 	binary string
-	person bool // somebody may mend what does not start
+	person bool // at the terminal: after a failed start, wait for an edit
 
 	sockets  sockets
-	children map[*child]bool // all that have not ended
+	children map[*child]bool // all that run
 	current  *child          // serves
 	next     *child          // is starting
 	news     chan news
 
 	built     chan build
-	cancel    context.CancelFunc // of the build that runs; nil: none does
-	must      bool               // start a new process, be the binary the same
+	cancel    context.CancelFunc // of the running build; nil without one
+	must      bool               // start a new process even with the same binary
 	serves    string             // sum of the binary that serves
 	starts    string             // sum of the one that is starting
-	due       bool               // start once the current one has ended; where sockets cannot be passed
-	began     time.Time          // of the edit that is to be shown
-	what      string             // was done for it
-	ready     bool               // some server has been
-	problem   devlink.Problem    // as the current child knows it
-	crashed   bool               // and it is a crash, which the next edit settles
+	due       bool               // start once the current one has ended, where sockets cannot be passed
+	began     time.Time          // when the edit was made
+	what      string             // is done for the edit, for the message
+	ready     bool               // a server has been ready before
+	problem   devlink.Problem    // that the current child shows
+	crashed   bool               // the problem is a crash; the next edit clears it
 	stopping  bool
 	exitState int
 }
 
 func newSupervisor(flags []string, binary string, person bool) *supervisor {
-	return &supervisor{flags: flags, binary: binary, person: person, children: map[*child]bool{}, news: make(chan news), built: make(chan build)}
+	return &supervisor{flags: flags, binary: binary, person: person, children: map[*child]bool{}, news: make(chan news),
+		built: make(chan build)}
 }
 
-// run serves until a signal comes, or there is nothing left to do. It returns the exit status.
+// run serves until a signal comes or no server is left. It returns the exit status.
 func (s *supervisor) run(changes <-chan []string, signals <-chan os.Signal) int {
 	s.rebuild(os.Stderr)
 	for {
@@ -67,7 +68,7 @@ func (s *supervisor) run(changes <-chan []string, signals <-chan os.Signal) int 
 				s.serving(n.from, n.ready)
 			}
 		case sig := <-signals:
-			if s.stopping { // a second one: at once
+			if s.stopping { // a second signal ends everything at once
 				for c := range s.children {
 					c.cmd.Process.Kill()
 				}
@@ -109,7 +110,7 @@ func (s *supervisor) edited(files []string) {
 	s.rebuild(io.Discard)
 }
 
-// rebuild begins a build, and ends the one that runs.
+// rebuild begins a build and cancels the running one.
 func (s *supervisor) rebuild(w io.Writer) {
 	if s.cancel != nil {
 		s.cancel()
@@ -123,17 +124,17 @@ func (s *supervisor) rebuild(w io.Writer) {
 func (s *supervisor) finished(b build) {
 	switch {
 	case b.err != nil:
-		if s.ready { // the first build has said so itself
+		if s.ready { // the output of the first build was printed as it came
 			fmt.Fprintf(os.Stderr, "\n%s\n\n", b.out)
 		}
 		s.refuse("The build failed", b.out, 1)
 	case b.sum == s.serves && s.current != nil && !s.must:
-		if s.next != nil { // something else that is not wanted any more
+		if s.next != nil { // it has an edit that was taken back
 			s.next.send(devlink.Order{Stop: true})
 			s.next = nil
 		}
 		if s.problem != (devlink.Problem{}) {
-			fmt.Println("  mended; nothing has changed")
+			fmt.Println("  fixed; nothing has changed")
 			s.trouble(devlink.Problem{})
 		}
 	default:
@@ -144,7 +145,7 @@ func (s *supervisor) finished(b build) {
 
 // start starts the next process.
 func (s *supervisor) start() {
-	if s.next != nil { // it would be outdated
+	if s.next != nil { // it has an older edit
 		s.next.send(devlink.Order{Stop: true})
 		s.next = nil
 	}
@@ -167,7 +168,7 @@ func (s *supervisor) start() {
 	s.children[c], s.next = true, c
 }
 
-// serving puts a child that is ready in the place of the one before.
+// serving replaces the current child by one that is ready.
 func (s *supervisor) serving(c *child, r *report) {
 	if c != s.next {
 		for _, f := range r.files {
@@ -206,7 +207,7 @@ func (s *supervisor) ended(c *child) {
 	case c == s.current && s.due:
 		s.current, s.due = nil, false
 		s.start()
-	case c == s.current && c.status() == 0: // it was asked to by somebody else
+	case c == s.current && c.status() == 0: // another program stopped it
 		s.current = nil
 		s.stop(0)
 	case c == s.current:
@@ -222,7 +223,7 @@ func (s *supervisor) ended(c *child) {
 	}
 }
 
-// refuse tells why an edit does not show. Without anybody to mend it, and without a server, that is the end.
+// refuse tells why an edit does not show. Without a server and without a person who could make another edit, it stops.
 func (s *supervisor) refuse(title, text string, status int) {
 	switch {
 	case s.current != nil:
@@ -235,13 +236,13 @@ func (s *supervisor) refuse(title, text string, status int) {
 	}
 }
 
-// trouble tells open pages.
+// trouble shows the problem in open pages.
 func (s *supervisor) trouble(p devlink.Problem) {
 	s.problem, s.crashed = p, false
 	s.current.send(devlink.Order{Problem: &p})
 }
 
-// stop ends everything, with a status if the children have no worse.
+// stop ends everything. The exit status is status, or that of a child that fails while it stops.
 func (s *supervisor) stop(status int) {
 	s.stopping, s.exitState = true, status
 	if s.cancel != nil {

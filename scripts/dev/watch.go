@@ -15,19 +15,19 @@ import (
 )
 
 const (
-	quiet   = 15 * time.Millisecond  // after the last of several writes; editors save in steps
-	longest = 200 * time.Millisecond // that a first write waits for its last, as in a checkout of another branch
+	quiet   = 15 * time.Millisecond  // without a further write: editors save in several
+	longest = 200 * time.Millisecond // from the first write on, as in a checkout of another branch
 )
 
-// watcher tells of edits of the files that matter, however an editor saves them: it looks at directories, not at
-// files, and at what is there once it has become quiet, not at the events on the way.
+// watcher reports edits of the files that matter. Editors save in many ways, so it watches directories, and compares
+// files once they are quiet instead of interpreting events.
 type watcher struct {
 	*fsnotify.Watcher
 	root string
 	seen map[string]stamp // every file that matters, by its path from root
 }
 
-// stamp tells a file from itself after an edit.
+// stamp identifies a state of a file.
 type stamp struct {
 	modified time.Time
 	size     int64
@@ -45,11 +45,11 @@ func newWatcher(root string) (*watcher, error) {
 	return w, nil
 }
 
-// add watches a directory and those in it, and returns the files that matter there.
+// add watches a directory and those below it. It returns the files that matter there.
 func (w *watcher) add(dir string) (files []string) {
 	filepath.WalkDir(filepath.Join(w.root, dir), func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return nil // it went as it came
+			return nil // it was removed again
 		}
 		name, err := filepath.Rel(w.root, path)
 		if err != nil {
@@ -72,7 +72,8 @@ func (w *watcher) add(dir string) (files []string) {
 	return files
 }
 
-// explain says which limit of Linux was reached, whose own words for it are of full disks and open files: inotify(7).
+// explain names the limit of Linux that was reached. The system's own message speaks of full disks and open files: see
+// inotify(7).
 func explain(err error) error {
 	limit := ""
 	switch {
@@ -83,15 +84,17 @@ func explain(err error) error {
 	default:
 		return err
 	}
-	return fmt.Errorf("%w: this user watches as much as the system allows\n  → end other programs that watch files, or allow more: sudo sysctl %s", err, limit)
+	return fmt.Errorf("%w: this user watches as much as the system allows\n  → end other programs that watch files, or "+
+		"allow more: sudo sysctl %s", err, limit)
 }
 
-// skips says which directories hold nothing of the site: hidden ones, what is made, and modules of their own.
+// skips reports whether a directory holds nothing of the site: a hidden one, build output, or another module.
 func (w *watcher) skips(dir string) bool {
 	if dir == "." {
 		return false
 	}
-	if base := filepath.Base(dir); strings.HasPrefix(base, ".") || base == "node_modules" || dir == "bin" || dir == "certs" {
+	if base := filepath.Base(dir); strings.HasPrefix(base, ".") || base == "node_modules" || dir == "bin" ||
+		dir == "certs" {
 		return true
 	}
 	_, err := os.Stat(filepath.Join(w.root, dir, "go.mod"))
@@ -106,7 +109,7 @@ func (w *watcher) stamp(file string) (s stamp, ok bool) {
 	return stamp{info.ModTime(), info.Size()}, true
 }
 
-// run sends the paths of what was edited, with slashes, until the watcher is closed.
+// run sends the paths of edited files, with slashes, until the watcher is closed.
 func (w *watcher) run(changes chan<- []string) {
 	touched := map[string]bool{}
 	var first time.Time
@@ -135,7 +138,7 @@ func (w *watcher) run(changes chan<- []string) {
 			}
 			if info, err := os.Lstat(event.Name); err == nil && info.IsDir() {
 				if event.Has(fsnotify.Create) && !w.skips(name) {
-					touch(w.add(name)...) // what was put there meanwhile sent no event
+					touch(w.add(name)...) // files that were written before the directory was watched
 				}
 			} else if kindOf(name) != other {
 				touch(filepath.ToSlash(name))
@@ -159,8 +162,8 @@ func (w *watcher) run(changes chan<- []string) {
 	}
 }
 
-// edited are those of the touched files that are not what they were: not the ones that an editor made and removed
-// again, nor those whose rights alone have changed.
+// edited returns the touched files that have changed. Files that an editor made and removed again have not, and neither
+// have files with new permissions only.
 func (w *watcher) edited(touched map[string]bool) (files []string) {
 	for file := range touched {
 		now, is := w.stamp(file)
@@ -179,12 +182,12 @@ func (w *watcher) edited(touched map[string]bool) (files []string) {
 	return files
 }
 
-// kind is what an edit of a file asks for.
+// kind is what an edit of a file leads to.
 type kind int
 
 const (
 	other    kind = iota // nothing
-	page                 // to be told to the server
+	page                 // the server is told
 	settings             // a new process
 	code                 // a new build
 )
@@ -197,13 +200,15 @@ func kindOf(file string) kind {
 		return settings
 	case file == "go.mod" || file == "go.sum" || file == "go.work":
 		return code
-	case strings.HasPrefix(base, ".") || strings.HasPrefix(base, "#") || strings.HasSuffix(base, "~") || strings.HasSuffix(base, "_test.go"):
+	case strings.HasPrefix(base, ".") || strings.HasPrefix(base, "#") || strings.HasSuffix(base, "~") ||
+		strings.HasSuffix(base, "_test.go"):
 		return other
 	case strings.HasSuffix(base, ".go"):
 		return code
 	case strings.HasPrefix(file, "web/"):
 		return page
-	case strings.HasPrefix(file, "handlers/"), strings.HasPrefix(file, "app/"): // go:embed may name it; what is not built in builds the same
+	// it may be embedded; if not, the build gives the same binary
+	case strings.HasPrefix(file, "handlers/"), strings.HasPrefix(file, "app/"):
 		return code
 	}
 	return other

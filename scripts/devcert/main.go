@@ -1,9 +1,9 @@
-// Command devcert makes the development certificate, certs/cert.pem and certs/key.pem, as the first `make dev` does.
-// A pair that is good is left as it is.
+// Command devcert makes the development certificate, certs/cert.pem and certs/key.pem, as the first make dev does. It
+// leaves a pair that is still good.
 //
 //	go run ./scripts/devcert [name ...]
 //
-// Names are private ones that the certificate should be for beside localhost, such as shop.test or 192.168.1.20.
+// Names are private names that the certificate is for besides localhost, such as shop.test or 192.168.1.20.
 package main
 
 import (

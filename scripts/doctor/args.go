@@ -1,26 +1,25 @@
 package main
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 
 	"example.com/turnkey/scripts/doctor/site"
+	"example.com/turnkey/scripts/internal/certfile"
 )
 
-// parseArgs reads the command line. Without a URL in its result, this machine is meant.
+// parseArgs reads the command line. A result without a URL means this machine.
 func parseArgs(args []string, stderr io.Writer) (o site.Options, asJSON bool, err error) {
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // run prints an error once
+	flags.SetOutput(io.Discard) // run prints the error
 	flags.BoolVar(&asJSON, "json", false, "print the report as JSON")
-	caFile := flags.String("ca", "", "trust the authorities of this PEM `file` too: a private one, or one for practice")
+	caFile := flags.String("ca", "", "trust the authorities of this PEM `file` too: a private CA, or a test CA")
 	flags.IntVar(&o.HTTPPort, "http-port", 0, "where the site answers plain http (80, if https is on 443)")
-	address := flags.String("address", "", "look at this `IP` instead of what DNS says: a server before its name leads to it")
+	address := flags.String("address", "",
+		"look at this `IP` instead of what DNS says: a server before its name leads to it")
 	sites, err := parseMixed(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stderr, "usage: doctor [-json]                        look at this machine\n"+
@@ -38,7 +37,8 @@ func parseArgs(args []string, stderr io.Writer) (o site.Options, asJSON bool, er
 	case len(sites) == 1:
 		o.URL = sites[0]
 	case *caFile != "" || *address != "" || o.HTTPPort != 0:
-		return o, false, errors.New("-ca, -address and -http-port are for a site, and none is given → doctor https://example.com")
+		return o, false, errors.New("-ca, -address and -http-port are for a site, and none is given → doctor " +
+			"https://example.com")
 	}
 	if *address != "" {
 		if o.Address, err = netip.ParseAddr(*address); err != nil {
@@ -46,15 +46,15 @@ func parseArgs(args []string, stderr io.Writer) (o site.Options, asJSON bool, er
 		}
 	}
 	if *caFile != "" {
-		if o.Roots, err = readRoots(*caFile); err != nil {
-			return o, false, fmt.Errorf("-ca: %w", err)
+		if o.Roots, err = certfile.Read(*caFile); err != nil {
+			return o, false, fmt.Errorf("-ca: %w → give a PEM file with certificates", err)
 		}
 	}
 	return o, asJSON, nil
 }
 
-// parseMixed parses flags wherever they are: package flag stops at the first argument that is none, and many type the
-// site first.
+// parseMixed parses flags before and after other arguments. Package flag stops at the first other argument, and many
+// users type the site first.
 func parseMixed(flags *flag.FlagSet, args []string) (others []string, err error) {
 	for len(args) > 0 {
 		if err := flags.Parse(args); err != nil {
@@ -65,26 +65,4 @@ func parseMixed(flags *flag.FlagSet, args []string) (others []string, err error)
 		}
 	}
 	return others, nil
-}
-
-// readRoots reads the certificates of a PEM file, whatever else is in it.
-func readRoots(file string) (roots []*x509.Certificate, err error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		roots = append(roots, cert)
-	}
-	if len(roots) == 0 {
-		return nil, fmt.Errorf("%s holds no certificate → give a PEM file", file)
-	}
-	return roots, nil
 }

@@ -63,7 +63,7 @@ func TestASiteIsLookedAt(t *testing.T) {
 
 	code, out, _ = doctor(t, site)
 	if code != 1 || !strings.Contains(out, "✗ wrong  trust        ") || !strings.Contains(out, "\n                        ➜ ") ||
-		!strings.HasSuffix(out, "One thing is wrong; the line with ➜ below it mends it.\n") || strings.Contains(out, "\x1b") {
+		!strings.HasSuffix(out, "One thing is wrong; the line with ➜ below it fixes it.\n") || strings.Contains(out, "\x1b") {
 		t.Errorf("exit status %d:\n%s", code, out)
 	}
 }

@@ -1,5 +1,5 @@
-// Command doctor looks at HTTPS, on this machine or of a deployed site, and says what is right, what is wrong and how to
-// mend it. It changes nothing.
+// Command doctor looks at HTTPS, on this machine or of a deployed site, and says what is right, what is wrong and how
+// to fix it. It changes nothing.
 //
 //	go run ./scripts/doctor                         this machine, for development: make doctor
 //	go run ./scripts/doctor https://host[:port]     a site, as its visitors and CAs see it: make doctor SITE=https://host
@@ -7,7 +7,7 @@
 // make build writes the same program as bin/doctor, for a server without Go. Flags may come before or after the site:
 //
 //	-json              print the report as JSON, which package report describes; it holds no secrets
-//	-ca FILE           trust the authorities of this PEM file too: a private one, or one for practice
+//	-ca FILE           trust the authorities of this PEM file too: a private CA, or a test CA
 //	-address IP        look at this address instead of what DNS says: a server before its name leads to it
 //	-http-port PORT    where the site answers plain http (80, if https is on 443)
 //
@@ -37,11 +37,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, program{
-		args: os.Args[1:], getenv: settings.Over(os.Getenv, ".env"), host: truststore.NewHost, stdout: os.Stdout, stderr: os.Stderr,
+		args: os.Args[1:], getenv: settings.Over(os.Getenv, ".env"), host: truststore.NewHost,
+		stdout: os.Stdout, stderr: os.Stderr,
 	}))
 }
 
-// program is everything that run takes from the world.
+// program is what run needs from outside.
 type program struct {
 	args           []string
 	getenv         func(string) string
@@ -49,7 +50,7 @@ type program struct {
 	stdout, stderr io.Writer
 }
 
-// run is the whole program, and returns the exit status.
+// run is the whole program. It returns the exit status.
 func run(ctx context.Context, p program) int {
 	r, asJSON, err := examine(ctx, p)
 	if err != nil {
@@ -75,7 +76,7 @@ func run(ctx context.Context, p program) int {
 	return 0
 }
 
-// examine looks at what the arguments ask for. An error means that nothing was looked at.
+// examine examines what the arguments ask for. After an error nothing was examined.
 func examine(ctx context.Context, p program) (r report.Report, asJSON bool, err error) {
 	o, asJSON, err := parseArgs(p.args, p.stderr)
 	if err != nil {
@@ -93,8 +94,8 @@ func examine(ctx context.Context, p program) (r report.Report, asJSON bool, err 
 	return machine.Look(ctx, host), asJSON, nil
 }
 
-// colourful reports whether w is a terminal, and whether its user likes colour (no-color.org). Windows' consoles show
-// colour only after a system call, so they get none.
+// colourful reports whether w is a terminal and its user wants colour (no-color.org). Windows' consoles show colour
+// only after a system call, so they get none.
 func colourful(w io.Writer, getenv func(string) string) bool {
 	f, ok := w.(*os.File)
 	if !ok || runtime.GOOS == "windows" || getenv("NO_COLOR") != "" || getenv("TERM") == "" || getenv("TERM") == "dumb" {

@@ -6,8 +6,8 @@ import (
 	"github.com/mdp/qrterminal/v3"
 )
 
-// code draws a QR code of text for a terminal, each line indented. It is black on white whatever the terminal's own
-// colours are, since many scanners refuse an inverted code. A character shows two modules, one above the other.
+// code draws a QR code of text for a terminal, each line indented. It is black on white in every terminal, since many
+// scanners refuse an inverted code. A character shows two modules, one above the other.
 func code(text, indent string) string {
 	var drawn strings.Builder
 	qrterminal.GenerateWithConfig(text, qrterminal.Config{

@@ -18,9 +18,9 @@ var files embed.FS
 
 var page = template.Must(template.ParseFS(files, "page/index.html"))
 
-// handover is the page and what it offers. Nothing else is served: what it may give is listed in newHandover.
+// handover serves the page and the files that newHandover lists.
 type handover struct {
-	sha256 string // of the root, in pairs
+	sha256 string // of the root, in pairs of digits
 	answer map[string]content
 	policy string
 	say    func(line string)
@@ -29,14 +29,15 @@ type handover struct {
 type content struct {
 	kind, download string
 	body           []byte
-	told           string // what a visitor who takes it does
+	told           string // for the terminal: what a visitor does who requests it
 }
 
-// newHandover offers the root at a site's address, which ends in a slash. say is told of visitors.
+// newHandover serves the root for the site at an address that ends in a slash. say gets a line about each visitor.
 func newHandover(project, site string, root *x509.Certificate, say func(string)) *handover {
 	h := &handover{
 		sha256: pairs(root.Raw), say: say,
-		policy: "default-src 'none'; style-src 'self'; script-src 'self'; connect-src " + strings.TrimSuffix(site, "/") + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		policy: "default-src 'none'; style-src 'self'; script-src 'self'; connect-src " + strings.TrimSuffix(site, "/") +
+			"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 	}
 	var html bytes.Buffer
 	err := page.Execute(&html, map[string]any{
@@ -49,11 +50,12 @@ func newHandover(project, site string, root *x509.Certificate, say func(string))
 		panic(err) // the template is ours
 	}
 	h.answer = map[string]content{
-		"/":                             {"text/html; charset=utf-8", "", html.Bytes(), "opened the page"},
-		"/phone.css":                    {"text/css; charset=utf-8", "", embedded("page/phone.css"), ""},
-		"/phone.js":                     {"text/javascript; charset=utf-8", "", embedded("page/phone.js"), ""},
-		"/" + project + ".mobileconfig": {"application/x-apple-aspen-config", "", profile(project, root), "took the profile for iPhone and iPad"},
-		"/" + project + ".crt":          {"application/x-x509-ca-cert", project + ".crt", root.Raw, "took the certificate"},
+		"/":          {"text/html; charset=utf-8", "", html.Bytes(), "opened the page"},
+		"/phone.css": {"text/css; charset=utf-8", "", embedded("page/phone.css"), ""},
+		"/phone.js":  {"text/javascript; charset=utf-8", "", embedded("page/phone.js"), ""},
+		"/" + project + ".mobileconfig": {"application/x-apple-aspen-config", "", profile(project, root),
+			"took the profile for iPhone and iPad"},
+		"/" + project + ".crt": {"application/x-x509-ca-cert", project + ".crt", root.Raw, "took the certificate"},
 	}
 	return h
 }
@@ -85,7 +87,7 @@ func (h *handover) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(c.body))
 }
 
-// pairs is a SHA-256 as devices show it.
+// pairs writes a SHA-256 as devices show it.
 func pairs(der []byte) string { return fmt.Sprintf("% X", sha256.Sum256(der)) }
 
 func embedded(name string) []byte {

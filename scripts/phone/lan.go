@@ -10,17 +10,19 @@ import (
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// address is one that this machine has.
+// address is an address of this machine.
 type address struct {
 	device string
 	ip     net.IP
 }
 
-// ownAddress is where a phone finds this machine, and where else it might. chosen wins if the CA may sign it.
+// ownAddress returns the address at which a phone reaches this machine, and others to try. A chosen one wins if the CA
+// may sign it.
 func ownAddress(chosen string, ca *localca.CA) (addr string, others []string, err error) {
 	if chosen != "" {
 		if net.ParseIP(chosen) == nil || !ca.Permits(chosen) {
-			return "", nil, fmt.Errorf("%q is no private address, and the development CA signs no other; leave -host out to see what there is", chosen)
+			return "", nil, fmt.Errorf("%q is no private address, and the development CA signs no other; leave -host out to "+
+				"see what there is", chosen)
 		}
 		return chosen, nil, nil
 	}
@@ -42,16 +44,18 @@ func ownAddress(chosen string, ca *localca.CA) (addr string, others []string, er
 	}
 	ranked := rank(have)
 	if len(ranked) == 0 {
-		return "", nil, errors.New("this machine has no private address, so no phone can reach it; connect it to your Wi-Fi and try again")
+		return "", nil, errors.New("this machine has no private address, so no phone can reach it; connect it to your " +
+			"Wi-Fi and try again")
 	}
 	return ranked[0], ranked[1:], nil
 }
 
-// virtual begin the names of devices behind which there are containers and virtual machines, but no phone.
-var virtual = []string{"docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "bridge", "podman", "cni", "lxc", "tailscale", "utun", "tun", "tap", "wg", "zt", "vEthernet"}
+// virtual are beginnings of the names of network devices for containers and virtual machines.
+var virtual = []string{"docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "bridge", "podman", "cni", "lxc",
+	"tailscale", "utun", "tun", "tap", "wg", "zt", "vEthernet"}
 
-// rank puts the address first that a phone most likely reaches: of a real device, and IPv4. The certificate is for
-// private ones only (localca.Names).
+// rank sorts addresses by how likely a phone reaches them: those of real devices and IPv4 first. The certificate is for
+// private addresses only (localca.Names).
 func rank(have []address) (out []string) {
 	have = slices.DeleteFunc(slices.Clone(have), func(a address) bool { return !a.ip.IsPrivate() })
 	score := func(a address) (n int) {

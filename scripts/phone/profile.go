@@ -10,8 +10,8 @@ import (
 	"text/template"
 )
 
-// A profile with one root certificate, unsigned, as "Profile-Specific Payload Keys" of Apple's device management
-// documentation has it.
+// A profile with one root certificate, unsigned. See "Profile-Specific Payload Keys" in Apple's device management
+// documentation.
 var mobileconfig = template.Must(template.New("").Parse(`<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
@@ -54,7 +54,7 @@ func profile(project string, root *x509.Certificate) []byte {
 	return out.Bytes()
 }
 
-// uuid is one of version 8, whose bits are the maker's own (RFC 9562 §5.8).
+// uuid returns a UUID of version 8, which leaves its bits to the application (RFC 9562 §5.8).
 func uuid(b []byte) string {
 	b = bytes.Clone(b)
 	b[6], b[8] = b[6]&0x0f|0x80, b[8]&0x3f|0x80
@@ -63,6 +63,6 @@ func uuid(b []byte) string {
 
 func escape(s string) string {
 	var b bytes.Buffer
-	xml.EscapeText(&b, []byte(s)) // a bytes.Buffer takes everything
+	xml.EscapeText(&b, []byte(s)) // writing to a bytes.Buffer does not fail
 	return b.String()
 }

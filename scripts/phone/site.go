@@ -11,7 +11,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 	"time"
+
+	"example.com/turnkey/scripts/internal/child"
 )
 
 const (
@@ -19,18 +22,14 @@ const (
 	stopTime  = 10 * time.Second // the site lets open requests finish for 5
 )
 
-// site is the running server.
-type site struct {
-	cmd    *exec.Cmd
-	exited chan struct{}
-}
-
-// startSite builds the site as the Makefile does, and returns when it answers on every address of this machine.
-func startSite(ctx context.Context, project, program string, https, plain int, stdout, stderr io.Writer) (*site, error) {
+// startSite builds the site as make build does, and returns when it answers on every address of this machine.
+func startSite(ctx context.Context, project, program string, https, plain int, stdout,
+	stderr io.Writer) (*child.Process, error) {
 	for _, port := range []int{https, plain} {
 		ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 		if err != nil {
-			return nil, fmt.Errorf("port %d is taken (%w); if make dev runs, stop it first; or choose other ports: go run ./scripts/phone -https 9443 -http 9080", port, err)
+			return nil, fmt.Errorf("port %d is taken (%w); if make dev runs, stop it first; or choose other ports: go run "+
+				"./scripts/phone -https 9443 -http 9080", port, err)
 		}
 		ln.Close()
 	}
@@ -49,35 +48,34 @@ func startSite(ctx context.Context, project, program string, https, plain int, s
 	if err != nil {
 		return nil, err
 	}
-	s := &site{exec.Command(path), make(chan struct{})}
-	s.cmd.Env = append(os.Environ(), fmt.Sprintf("HTTPS_ADDR=:%d", https), fmt.Sprintf("HTTP_ADDR=:%d", plain))
-	s.cmd.Stdout, s.cmd.Stderr = stdout, stderr
-	s.cmd.SysProcAttr = apart()
-	if err := s.cmd.Start(); err != nil {
+	cmd := exec.Command(path)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("HTTPS_ADDR=:%d", https), fmt.Sprintf("HTTP_ADDR=:%d", plain))
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	// A Ctrl-C must not reach the site directly: with the signal of Stop it would be the second one, which ends it at
+	// once.
+	site, err := child.Start(cmd, syscall.SIGTERM, nil)
+	if err != nil {
 		return nil, fmt.Errorf("starting the site: %w", err)
 	}
-	go func() {
-		s.cmd.Wait() // how it ended it has said itself
-		close(s.exited)
-	}()
-	if err := s.wait(ctx, https); err != nil {
-		s.stop()
+	if err := answers(ctx, site, https); err != nil {
+		site.Stop(true, stopTime)
 		return nil, err
 	}
-	return s, nil
+	return site, nil
 }
 
-// wait returns when the site shakes hands.
-func (s *site) wait(ctx context.Context, port int) error {
+// answers returns when the site completes a TLS handshake.
+func answers(ctx context.Context, site *child.Process, port int) error {
 	timeout := time.After(startTime)
 	for {
-		// Only whether somebody answers is asked; the certificate is the phone's to judge.
-		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Second}, "tcp", "127.0.0.1:"+strconv.Itoa(port), &tls.Config{InsecureSkipVerify: true})
+		// This asks only whether the site answers. The phone judges the certificate.
+		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Second}, "tcp", "127.0.0.1:"+strconv.Itoa(port),
+			&tls.Config{InsecureSkipVerify: true})
 		if err == nil {
 			return conn.Close()
 		}
 		select {
-		case <-s.exited:
+		case <-site.Exited:
 			return fmt.Errorf("the site did not start; what it said is above, and more: make doctor")
 		case <-ctx.Done():
 			return ctx.Err()
@@ -85,18 +83,5 @@ func (s *site) wait(ctx context.Context, port int) error {
 			return fmt.Errorf("the site does not answer on port %d; make doctor may say why", port)
 		case <-time.After(20 * time.Millisecond):
 		}
-	}
-}
-
-// stop asks the site to end, and sees to it.
-func (s *site) stop() {
-	if runtime.GOOS == "windows" || s.cmd.Process.Signal(os.Interrupt) != nil { // Windows knows no such signal
-		s.cmd.Process.Kill()
-	}
-	select {
-	case <-s.exited:
-	case <-time.After(stopTime):
-		s.cmd.Process.Kill()
-		<-s.exited
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// authority is a certificate authority for practice on this machine, and the DNS that leads every name here for it.
+// authority is Pebble on this machine, an ACME server for tests, and the DNS server that resolves every name to this
+// machine for it.
 type authority struct {
 	directory string // URL
 	caFile    string // root of the directory's own HTTPS, PEM
@@ -27,14 +28,16 @@ type authority struct {
 	parts     []*part
 
 	mu     sync.Mutex
-	proofs int             // challenges that it found answered
+	proofs int             // challenges that it validated
 	issued map[string]bool // serial numbers, hexadecimal
 }
 
-// openAuthority starts one that looks for challenges on the site's ports and issues certificates that live for life.
-// dir is for its files. What it returns is to be closed, also beside an error.
-func openAuthority(ctx context.Context, dir string, httpsPort, plainPort int, life time.Duration, ended func(error), echo func(string)) (*authority, error) {
-	a := &authority{caFile: filepath.Join(dir, "directory.pem"), rootFile: filepath.Join(dir, "root.pem"), issued: map[string]bool{}}
+// openAuthority starts an authority that validates challenges at the site's ports and issues certificates that live for
+// life. dir is for its files. The caller closes what it returns, also after an error.
+func openAuthority(ctx context.Context, dir string, httpsPort, plainPort int, life time.Duration, ended func(error),
+	echo func(string)) (*authority, error) {
+	a := &authority{caFile: filepath.Join(dir, "directory.pem"), rootFile: filepath.Join(dir, "root.pem"),
+		issued: map[string]bool{}}
 	keyFile := filepath.Join(dir, "directory.key")
 	own, err := selfSigned(a.caFile, keyFile)
 	if err != nil {
@@ -51,7 +54,8 @@ func openAuthority(ctx context.Context, dir string, httpsPort, plainPort int, li
 	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
 		"listenAddress": listen, "managementListenAddress": manage, "certificate": a.caFile, "privateKey": keyFile,
 		"httpPort": plainPort, "tlsPort": httpsPort, "keyAlgorithm": "ecdsa",
-		"profiles": map[string]any{"practice": map[string]any{"description": "for a rehearsal", "validityPeriod": int(life.Seconds())}},
+		"profiles": map[string]any{"practice": map[string]any{"description": "for a rehearsal",
+			"validityPeriod": int(life.Seconds())}},
 	}})
 	if err != nil {
 		return a, err
@@ -61,7 +65,8 @@ func openAuthority(ctx context.Context, dir string, httpsPort, plainPort int, li
 		return a, err
 	}
 
-	names, err := a.start(pebbleDNS, nil, echo, ended, "-dnsserver", dns, "-management", dnsManage, "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
+	names, err := a.start(pebbleDNS, nil, echo, ended, "-dnsserver", dns, "-management", dnsManage, "-defaultIPv4",
+		"127.0.0.1", "-defaultIPv6", "",
 		"-http01", "", "-https01", "", "-doh", "", "-tlsalpn01", "")
 	if err != nil {
 		return a, err
@@ -70,7 +75,7 @@ func openAuthority(ctx context.Context, dir string, httpsPort, plainPort int, li
 		return a, err
 	}
 	heard := func(line string) { a.listen(line); echo(line) }
-	// Without these it waits at random, refuses good nonces at random, and takes an old proof for a new order.
+	// Without these Pebble waits at random, rejects good nonces at random, and reuses an old validation for a new order.
 	calm := []string{"PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0", "PEBBLE_AUTHZREUSE=0"}
 	server, err := a.start(pebble, calm, heard, ended, "-config", configFile, "-dnsserver", dns)
 	if err != nil {
@@ -85,9 +90,10 @@ func openAuthority(ctx context.Context, dir string, httpsPort, plainPort int, li
 	return a, a.readRoot(own, "https://"+manage+"/roots/0")
 }
 
-// start runs a program of Pebble's in an environment that nobody else has a say in: a stray PEBBLE_VA_ALWAYS_VALID
-// would issue without proof.
-func (a *authority) start(name string, env []string, heard func(string), ended func(error), args ...string) (*part, error) {
+// start runs a program of Pebble's with an environment of its own: an inherited PEBBLE_VA_ALWAYS_VALID would make it
+// issue without validation.
+func (a *authority) start(name string, env []string, heard func(string), ended func(error), args ...string) (*part,
+	error) {
 	path, err := tool(name)
 	if err != nil {
 		return nil, err
@@ -104,9 +110,10 @@ func (a *authority) start(name string, env []string, heard func(string), ended f
 	return p, err
 }
 
-// readRoot asks for the directory, so that it is known to answer, and for the root.
+// readRoot requests the directory, which proves that it answers, and the root.
 func (a *authority) readRoot(own *x509.CertPool, url string) error {
-	client := &http.Client{Timeout: startTime, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: own}, DisableKeepAlives: true}}
+	client := &http.Client{Timeout: startTime, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: own},
+		DisableKeepAlives: true}}
 	if _, err := read(client, a.directory); err != nil {
 		return err
 	}
@@ -133,7 +140,7 @@ func read(client *http.Client, url string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 }
 
-// listen learns from the authority's log.
+// listen reads the authority's log.
 func (a *authority) listen(line string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -146,8 +153,8 @@ func (a *authority) listen(line string) {
 	}
 }
 
-// hasIssued says whether the authority itself has noted that it issued a certificate, and that for all it issued it saw
-// a challenge answered.
+// hasIssued reports whether the authority logged that it issued a certificate, and that it validated a challenge for
+// everything it issued.
 func (a *authority) hasIssued(leaf *x509.Certificate) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -156,6 +163,6 @@ func (a *authority) hasIssued(leaf *x509.Certificate) bool {
 
 func (a *authority) close() {
 	for _, p := range a.parts {
-		p.stop(false) // it forgets everything anyway
+		p.stop(false) // it keeps nothing
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// curlLine is what to paste into another terminal.
+// curlLine returns a command to paste into another terminal.
 func curlLine(goos string, getenv func(string) string, rootFile, name string, port int) string {
 	line := "curl"
 	if goos == "windows" {
-		line = "curl.exe --ssl-no-revoke" // PowerShell's curl is another; a practice authority has no revocation list
+		line = "curl.exe --ssl-no-revoke" // curl is another command in PowerShell; a test CA has no revocation list
 	}
 	for _, proxy := range []string{"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"} {
 		if getenv(proxy) != "" {
@@ -17,12 +17,13 @@ func curlLine(goos string, getenv func(string) string, rootFile, name string, po
 			break
 		}
 	}
-	return fmt.Sprintf("%s --cacert %s --resolve %s:%d:127.0.0.1 %s", line, quoted(goos, rootFile), name, port, siteURL("https", name, port))
+	return fmt.Sprintf("%s --cacert %s --resolve %s:%d:127.0.0.1 %s", line, quoted(goos, rootFile), name, port,
+		siteURL("https", name, port))
 }
 
 const plainInShells = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+"
 
-// quoted is a path as shells take it.
+// quoted quotes a path for the shell.
 func quoted(goos, path string) string {
 	switch {
 	case goos == "windows":

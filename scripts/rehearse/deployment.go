@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// issueTime is for every name's first certificate, on a machine that has other things to do.
+// issueTime is the timeout for the first certificate of every name, on a busy machine.
 const issueTime = time.Minute
 
 // issue waits until every name is served with a certificate that the authority has issued.
@@ -18,7 +18,7 @@ func (s *story) issue(ctx context.Context) (map[string]*x509.Certificate, error)
 	timeout := time.After(issueTime)
 	leaves := map[string]*x509.Certificate{}
 	opened := false
-	next := 5 * time.Millisecond // the moment before the certificate is short
+	next := 5 * time.Millisecond // the time before the certificate is short
 	for {
 		var last error
 		for _, name := range s.names {
@@ -42,7 +42,8 @@ func (s *story) issue(ctx context.Context) (map[string]*x509.Certificate, error)
 				return nil, err
 			}
 			leaves[name] = leaf
-			s.tell("%s: challenge answered, certificate issued by %s until %s", name, leaf.Issuer.CommonName, clock(leaf.NotAfter))
+			s.tell("%s: challenge answered, certificate issued by %s until %s", name, leaf.Issuer.CommonName,
+				clock(leaf.NotAfter))
 		}
 		if len(leaves) == len(s.names) {
 			return leaves, nil
@@ -53,13 +54,14 @@ func (s *story) issue(ctx context.Context) (map[string]*x509.Certificate, error)
 		case err := <-s.troubles:
 			return nil, err
 		case <-timeout:
-			return nil, fmt.Errorf("%d of %d names are served after %s; the last visitor met: %w", len(leaves), len(s.names), issueTime, last)
+			return nil, fmt.Errorf("%d of %d names are served after %s; the last visitor met: %w", len(leaves), len(s.names),
+				issueTime, last)
 		case <-time.After(next):
 		}
 	}
 }
 
-// look makes the visits that tell whether a deployment is in order.
+// look makes the requests that show whether a deployment is in order.
 func (s *story) look(ctx context.Context) error {
 	name := s.names[0]
 	secure, plain := siteURL("https", name, s.https), siteURL("http", name, s.plain)
@@ -81,7 +83,8 @@ func (s *story) look(ctx context.Context) error {
 	case err != nil:
 		return err
 	case moved.StatusCode != http.StatusPermanentRedirect || moved.Header.Get("Location") != secure:
-		return fmt.Errorf("%s answers %s to %q, want a permanent redirect (308) to %s", plain, moved.Status, moved.Header.Get("Location"), secure)
+		return fmt.Errorf("%s answers %s to %q, want a permanent redirect (308) to %s", plain, moved.Status,
+			moved.Header.Get("Location"), secure)
 	}
 	s.tell("http redirects %d to %s", moved.StatusCode, moved.Header.Get("Location"))
 
@@ -99,12 +102,15 @@ func (s *story) look(ctx context.Context) error {
 	return nil
 }
 
-// invite tells how to see it.
+// invite tells how to look at the site.
 func (s *story) invite(leaf *x509.Certificate) {
 	name := s.names[0]
-	fmt.Fprintf(s.out, "\n  ➜  %s\n\n  %s\n\n", siteURL("https", name, s.https), curlLine(runtime.GOOS, os.Getenv, s.authority.rootFile, name, s.https))
-	fmt.Fprintf(s.out, "  A browser needs %s at 127.0.0.1 in this machine's hosts file while it lasts. It will warn, on purpose:\n", name)
-	fmt.Fprintln(s.out, "  nobody trusts the root of a practice authority, and nobody should.")
+	fmt.Fprintf(s.out, "\n  ➜  %s\n\n  %s\n\n", siteURL("https", name, s.https),
+		curlLine(runtime.GOOS, os.Getenv, s.authority.rootFile, name, s.https))
+	fmt.Fprintf(s.out, "  A browser needs %s at 127.0.0.1 in this machine's hosts file while it lasts. It will warn, "+
+		"on purpose:\n", name)
+	fmt.Fprintln(s.out, "  no browser trusts the root of a test CA, and none should.")
 	due := time.Until(leaf.NotAfter.Add(-s.life / 2)).Round(time.Second)
-	fmt.Fprintf(s.out, "  Certificates live %s here and are renewed half way, in about %s. Ctrl-C ends it all.\n\n", plainly(s.life), plainly(due))
+	fmt.Fprintf(s.out, "  Certificates live %s here and are renewed half way, in about %s. Ctrl-C ends it all.\n\n",
+		plainly(s.life), plainly(due))
 }

@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// lastWords is how many lines are shown of a part that failed.
+// lastWords is how many lines of a failed part are shown.
 const lastWords = 12
 
-// lines hands on what a program writes, a line at a time, and remembers the last of them.
+// lines passes on what a program writes, one line at a time, and keeps the last lines.
 type lines struct {
 	heard func(line string)
 
@@ -37,14 +37,14 @@ func (l *lines) Write(data []byte) (int, error) {
 	}
 }
 
-// last is what was written last, without empty lines around it.
+// last returns the last lines, without empty ones around them.
 func (l *lines) last() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Trim(strings.Join(l.tail, "\n")+"\n"+string(l.rest), "\n")
 }
 
-// fields reads a line of log/slog's text format; what is none has no fields.
+// fields parses a line of log/slog's text format. Any other line has no fields.
 func fields(line string) map[string]string {
 	out := map[string]string{}
 	for line != "" {

@@ -4,43 +4,40 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"runtime"
+	"syscall"
 	"time"
+
+	"example.com/turnkey/scripts/internal/child"
 )
 
-// part is one of the programs that play in the rehearsal. It ends with it.
+// part is one of the programs of the rehearsal. It ends with the rehearsal.
 type part struct {
-	name   string
-	cmd    *exec.Cmd
-	out    *lines
-	exited chan struct{}
+	name string
+	*child.Process
+	out *lines
 }
 
 const (
-	startTime = 20 * time.Second // for a part to listen, on a machine that has other things to do
+	startTime = 20 * time.Second // for a part to listen, on a busy machine
 	stopTime  = 5 * time.Second
 )
 
-// start runs a program. heard gets every line that it writes, in order. ended is told when it ends, whoever ended it.
-func start(name string, cmd *exec.Cmd, heard func(line string), ended func(error)) (*part, error) {
-	p := &part{name: name, cmd: cmd, out: &lines{heard: heard}, exited: make(chan struct{})}
+// start runs a program. heard gets every line that it writes, in order. ended is called when it ends, for any reason.
+func start(name string, cmd *exec.Cmd, heard func(line string), ended func(error)) (p *part, err error) {
+	p = &part{name: name, out: &lines{heard: heard}}
 	cmd.Stdout, cmd.Stderr = p.out, p.out
-	cmd.SysProcAttr = apart()
 	cmd.WaitDelay = time.Second
-	if err := cmd.Start(); err != nil {
+	p.Process, err = child.Start(cmd, syscall.SIGKILL, func() {
+		ended(fmt.Errorf("%s ended before the rehearsal did (%s); its last words:\n%s", name, cmd.ProcessState, p.out.last()))
+	})
+	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	go func() {
-		cmd.Wait() // its state tells
-		ended(fmt.Errorf("%s ended before the rehearsal did (%s); its last words:\n%s", name, cmd.ProcessState, p.out.last()))
-		close(p.exited)
-	}()
 	return p, nil
 }
 
-// listens returns when somebody accepts connections on addr.
+// listens returns when a program accepts connections on addr.
 func (p *part) listens(ctx context.Context, addr string) error {
 	timeout := time.After(startTime)
 	for {
@@ -58,15 +55,5 @@ func (p *part) listens(ctx context.Context, addr string) error {
 	}
 }
 
-// stop ends the program: asked to first, if it has something to finish.
-func (p *part) stop(gently bool) {
-	if !gently || runtime.GOOS == "windows" || p.cmd.Process.Signal(os.Interrupt) != nil { // Windows knows no such signal
-		p.cmd.Process.Kill()
-	}
-	select {
-	case <-p.exited:
-	case <-time.After(stopTime):
-		p.cmd.Process.Kill()
-		<-p.exited
-	}
-}
+// stop ends the program. With gently it may finish what it has begun.
+func (p *part) stop(gently bool) { p.Stop(gently, stopTime) }

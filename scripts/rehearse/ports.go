@@ -7,18 +7,19 @@ import (
 	"net"
 )
 
-// The site's ports, as long as they are free: the same URL each time.
+// The site's ports if they are free, so that its URL is the same each time.
 const (
 	httpsPort = 5443
 	plainPort = 5080
 	nextPorts = 10
 )
 
-// sitePort is the port that was asked for, which must be free, or else the first free one from usual on.
+// sitePort returns the requested port, which must be free, or else the first free port from usual on.
 func sitePort(flag string, asked, usual int) (int, error) {
 	if asked != 0 {
 		if !free(asked) {
-			return 0, fmt.Errorf("port %d is in use, or not for this user; choose another with -%s, or leave that out to get the first that is free", asked, flag)
+			return 0, fmt.Errorf("port %d is in use, or not for this user; choose another with -%s, or leave that out to get "+
+				"the first that is free", asked, flag)
 		}
 		return asked, nil
 	}
@@ -30,8 +31,8 @@ func sitePort(flag string, asked, usual int) (int, error) {
 	return 0, fmt.Errorf("ports %d to %d are all in use; choose another with -%s", usual, usual+nextPorts, flag)
 }
 
-// backstage is a free port for what nobody looks at. It lies below the range from which systems take the local ends of
-// connections, so that it is still free when the program that it is for gets there.
+// backstage returns a free port that users need not know. It is below the range from which systems take the local ports
+// of connections, so that it is still free when its program opens it.
 func backstage() (int, error) {
 	for range 1000 {
 		if port := 20000 + rand.IntN(12000); free(port) {
@@ -41,7 +42,7 @@ func backstage() (int, error) {
 	return 0, errors.New("no free port found on 127.0.0.1")
 }
 
-// free says whether nobody has a port, on any address, for TCP or (DNS) UDP.
+// free reports whether no program has a port open, on any address, for TCP or (DNS) UDP.
 func free(port int) bool {
 	for _, host := range []string{"", "127.0.0.1"} {
 		addr := fmt.Sprintf("%s:%d", host, port)
@@ -59,5 +60,5 @@ func free(port int) bool {
 	return true
 }
 
-// loopback is a port's address on this machine alone.
+// loopback returns the address of a port on this machine alone.
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

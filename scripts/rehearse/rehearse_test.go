@@ -98,7 +98,8 @@ func TestTheCurlLine(t *testing.T) {
 	}
 }
 
-// The URL stays the same while its port is free, moves on while it is not, and one that was asked for is had or refused.
+// The URL stays the same while its port is free, moves on while it is not, and one that was asked for is had or
+// refused.
 func TestPorts(t *testing.T) {
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -204,7 +205,7 @@ func TestPartsEndAndTellWhy(t *testing.T) {
 	}
 	<-heard
 	asked.stop(true)
-	if code := asked.cmd.ProcessState.ExitCode(); code != 0 || asked.out.last() != "ready\nbye" {
+	if code := asked.Cmd.ProcessState.ExitCode(); code != 0 || asked.out.last() != "ready\nbye" {
 		t.Errorf("a program that was asked to end: exit status %d, last words %q; want 0 and bye", code, asked.out.last())
 	}
 }

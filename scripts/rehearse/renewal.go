@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// visitEvery is how often every name has a visitor.
+// visitEvery is the time between two requests to a name.
 const visitEvery = 100 * time.Millisecond
 
-// renew visits every name all the time, and tells of renewals and of visitors that were dropped. A certificate that is
-// not renewed in time drops them.
+// renew sends requests to every name throughout, and reports renewals and failed requests. Requests fail when a
+// certificate is not renewed in time.
 func (s *story) renew(ctx context.Context, leaves map[string]*x509.Certificate) error {
 	ticker := time.NewTicker(visitEvery)
 	defer ticker.Stop()
@@ -31,7 +31,7 @@ func (s *story) renew(ctx context.Context, leaves map[string]*x509.Certificate) 
 		}
 		for _, name := range s.names {
 			leaf, err := s.visitor.probe(ctx, name)
-			if err != nil { // that a part has ended is the better reason, and known in a moment
+			if err != nil { // if a part has ended, that is the better reason, and arrives soon
 				select {
 				case <-ctx.Done():
 				case <-time.After(visitEvery):
@@ -73,7 +73,7 @@ func (s *story) renew(ctx context.Context, leaves map[string]*x509.Certificate) 
 	}
 }
 
-// short is the beginning of a serial number.
+// short returns the beginning of a serial number.
 func short(serial *big.Int) string { return fmt.Sprintf("%.8s…", serial.Text(16)) }
 
 func none(n int) string {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// selfSigned makes the certificate of the directory's own HTTPS, which is its own root.
+// selfSigned makes the certificate of the ACME directory's own HTTPS. It is its own root.
 func selfSigned(certFile, keyFile string) (*x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

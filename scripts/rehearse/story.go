@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// story is a first deployment and its first renewal, told as each step is seen to happen.
+// story is one rehearsal: a first deployment and its first renewal. It reports each step once it has seen it.
 type story struct {
 	project   string
 	program   string        // the built site
@@ -27,18 +27,18 @@ type story struct {
 	begin     time.Time
 	authority *authority
 	visitor   *visitor
-	troubles  chan error // attempts to get a certificate that came to nothing
+	troubles  chan error // failed attempts to get a certificate
 }
 
-// tell says what was just seen.
+// tell prints what was just seen.
 func (s *story) tell(format string, args ...any) { s.line("✓", format, args...) }
 
 func (s *story) line(mark, format string, args ...any) {
 	fmt.Fprintf(s.out, "%6.1f s  %s %s\n", time.Since(s.begin).Seconds(), mark, fmt.Sprintf(format, args...))
 }
 
-// play is the whole rehearsal. It ends when ctx is done, at the first step that fails, or after the renewal if that is
-// all; the programs that it started have ended by then.
+// play runs the whole rehearsal. It ends when ctx is done, after a step that fails, or with -once after the renewal.
+// The programs that it started have ended when it returns.
 func (s *story) play(ctx context.Context) error {
 	stopped := ctx
 	ctx, fail := context.WithCancelCause(ctx)
@@ -50,10 +50,10 @@ func (s *story) play(ctx context.Context) error {
 	case s.once:
 		return errors.New("stopped before the end")
 	}
-	return nil // whoever watched has seen enough
+	return nil // the user ended it
 }
 
-// acts are the steps. fail ends them all, with a cause.
+// acts runs the steps. fail ends all of them and gives the reason.
 func (s *story) acts(ctx context.Context, fail func(error)) (err error) {
 	s.begin, s.troubles = time.Now(), make(chan error, 16)
 	s.authority, err = openAuthority(ctx, s.dir, s.https, s.plain, s.life, fail, s.echo("authority"))
@@ -62,15 +62,17 @@ func (s *story) acts(ctx context.Context, fail func(error)) (err error) {
 		return err
 	}
 	s.visitor = newVisitor(s.authority.roots, s.https, s.plain)
-	s.tell("the authority is up: Pebble %s at %s, with a DNS that leads every name to 127.0.0.1", pebbleVersion, s.authority.directory)
+	s.tell("the authority is up: Pebble %s at %s, with a DNS that leads every name to 127.0.0.1", pebbleVersion,
+		s.authority.directory)
 
 	trouble := func(err error) {
 		select {
 		case s.troubles <- err:
-		default: // as many wait to be told
+		default: // enough are waiting to be printed
 		}
 	}
-	env := siteEnv(os.Environ(), s.names, s.https, s.plain, s.authority.directory, s.authority.caFile, filepath.Join(s.dir, "acme"))
+	env := siteEnv(os.Environ(), s.names, s.https, s.plain, s.authority.directory, s.authority.caFile,
+		filepath.Join(s.dir, "acme"))
 	site, err := startSite(s.project, s.program, env, trouble, fail, s.echo(s.project))
 	if err != nil {
 		return err
@@ -88,7 +90,7 @@ func (s *story) acts(ctx context.Context, fail func(error)) (err error) {
 	return s.renew(ctx, leaves)
 }
 
-// vouched waits for the authority's own note that it issued what a visitor was shown.
+// vouched waits until the authority logs that it issued the certificate that a client received.
 func (s *story) vouched(ctx context.Context, name string, leaf *x509.Certificate) error {
 	for range 200 {
 		if s.authority.hasIssued(leaf) {
@@ -100,13 +102,14 @@ func (s *story) vouched(ctx context.Context, name string, leaf *x509.Certificate
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	return fmt.Errorf("%s is served with a certificate (serial %x) that the authority did not note, or issued without a challenge", name, leaf.SerialNumber)
+	return fmt.Errorf("%s is served with a certificate (serial %x) that the authority did not note, or issued without "+
+		"a challenge", name, leaf.SerialNumber)
 }
 
-// clock is a moment of today for a person.
+// clock formats a time of today.
 func clock(t time.Time) string { return t.Local().Format("15:04:05") }
 
-// plainly is a duration without its zeros.
+// plainly formats a duration without zero parts.
 func plainly(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {

@@ -15,7 +15,7 @@ import (
 	"example.com/turnkey/scripts/internal/gotool"
 )
 
-// Pebble is Let's Encrypt's ACME server for practice, and its DNS server. .ci/e2e/go.mod has the same version.
+// Pebble is the ACME server for tests by Let's Encrypt, with its DNS server. .ci/e2e/go.mod has the same version.
 const (
 	pebbleModule  = "github.com/letsencrypt/pebble/v2"
 	pebbleVersion = "v2.10.3"
@@ -23,10 +23,10 @@ const (
 	pebbleDNS     = "pebble-challtestsrv"
 )
 
-// tools is the directory of the programs that play, beside what else is built.
+// tools is the folder of the programs of the rehearsal, beside other build output.
 var tools = filepath.Join("bin", "rehearse")
 
-// tool is the path of one of them.
+// tool returns the path of one of them.
 func tool(name string) (string, error) {
 	if runtime.GOOS == "windows" {
 		name += ".exe"
@@ -34,13 +34,14 @@ func tool(name string) (string, error) {
 	return filepath.Abs(filepath.Join(tools, name))
 }
 
-// buildPebble builds the authority if that was not done yet. It is outside the project's module, whose go.mod and
-// go.sum stay as they are; the checksum database vouches for what is fetched.
+// buildPebble builds Pebble unless it is built already. It works outside the project's module, so that go.mod and
+// go.sum stay as they are. The checksum database verifies what is downloaded.
 func buildPebble(ctx context.Context, say func(string)) error {
 	if built(pebble) && built(pebbleDNS) {
 		return nil
 	}
-	say("once: fetching and building the practice authority, Pebble " + pebbleVersion + ", into " + filepath.ToSlash(tools))
+	say("once: fetching and building the practice authority, Pebble " + pebbleVersion + ", into " +
+		filepath.ToSlash(tools))
 	dir, err := filepath.Abs(tools)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func buildPebble(ctx context.Context, say func(string)) error {
 	return goCommand(ctx, []string{"GOBIN=" + dir}, args...)
 }
 
-// built says whether a program is there, whole and in the right version.
+// built reports whether a program is there, whole and in the right version.
 func built(name string) bool {
 	path, err := tool(name)
 	if err != nil {
@@ -62,7 +63,7 @@ func built(name string) bool {
 	return err == nil && info.Main.Path == pebbleModule && info.Main.Version == pebbleVersion
 }
 
-// buildSite builds the very binary that `make build` does, in a place of its own: make dev may be running.
+// buildSite builds the binary of make build, in another folder: make dev may be running.
 func buildSite(ctx context.Context, project string) (path string, err error) {
 	if _, err := os.Stat("app"); err != nil {
 		return "", errors.New("there is no folder app here; run this in the project's own directory")
@@ -70,7 +71,8 @@ func buildSite(ctx context.Context, project string) (path string, err error) {
 	if path, err = tool(project); err != nil {
 		return "", err
 	}
-	return path, goCommand(ctx, []string{"CGO_ENABLED=0"}, "build", "-tags", "nomsgpack", "-trimpath", "-ldflags=-s -w", "-o", path, "./app")
+	return path, goCommand(ctx, []string{"CGO_ENABLED=0"}, "build", "-tags", "nomsgpack", "-trimpath", "-ldflags=-s -w",
+		"-o", path, "./app")
 }
 
 func goCommand(ctx context.Context, env []string, args ...string) error {
@@ -82,15 +84,18 @@ func goCommand(ctx context.Context, env []string, args ...string) error {
 	return explain("go "+args[0], out.String(), err)
 }
 
-// explain says what to do about a go command that failed.
+// explain adds to the error of a go command what to do about it.
 func explain(command, out string, err error) error {
 	out = strings.TrimSpace(out)
 	if errors.Is(err, exec.ErrNotFound) {
-		return errors.New("the go command is not in PATH; install Go 1.26 or newer from https://go.dev/dl, then open a new terminal")
+		return errors.New("the go command is not in PATH; install Go 1.26 or newer from https://go.dev/dl, then open a " +
+			"new terminal")
 	}
-	for _, sign := range []string{"dial tcp", "no such host", "i/o timeout", "TLS handshake timeout", "GOPROXY=off", "proxyconnect"} {
+	for _, sign := range []string{"dial tcp", "no such host", "i/o timeout", "TLS handshake timeout", "GOPROXY=off",
+		"proxyconnect"} {
 		if strings.Contains(out, sign) {
-			return fmt.Errorf("the first run fetches Go modules, and could not; connect to the network, or set GOPROXY to a module proxy that can be reached, and try again. Later runs need neither. The go command said:\n%s", out)
+			return fmt.Errorf("the first run fetches Go modules, and could not; connect to the network, or set GOPROXY to a "+
+				"module proxy that can be reached, and try again. Later runs need neither. The go command said:\n%s", out)
 		}
 	}
 	return fmt.Errorf("%s: %w\n%s", command, err, out)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// visitor is a stranger who looks every name up at this machine, trusts the practice root alone, and opens a
+// visitor is an HTTP client that resolves every name to this machine, trusts the test root alone, and opens a
 // connection for each request.
 type visitor struct {
 	https, plain int // ports
@@ -39,7 +39,7 @@ func newVisitor(roots *x509.CertPool, httpsPort, plainPort int) *visitor {
 	}}
 }
 
-// get asks for a URL, with another Host header if one is given. The body is read and left.
+// get requests a URL, with another Host header if one is given. It reads the body and drops it.
 func (v *visitor) get(ctx context.Context, url, host string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -55,7 +55,7 @@ func (v *visitor) get(ctx context.Context, url, host string) (*http.Response, er
 	return resp, err
 }
 
-// probe is one short visit: the certificate that was shown, and checked.
+// probe returns the certificate that the site sends, after checking it.
 func (v *visitor) probe(ctx context.Context, name string) (*x509.Certificate, error) {
 	resp, err := v.get(ctx, siteURL("https", name, v.https)+"healthz", "")
 	if err != nil {
@@ -67,7 +67,7 @@ func (v *visitor) probe(ctx context.Context, name string) (*x509.Certificate, er
 	return resp.TLS.PeerCertificates[0], nil
 }
 
-// turnedAway says whether the server itself ended a handshake, as it does while it has no certificate.
+// turnedAway reports whether the server itself ended a handshake, as it does while it has no certificate.
 func turnedAway(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error"

@@ -4,42 +4,44 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"example.com/turnkey/scripts/internal/module"
+	pt "example.com/turnkey/scripts/internal/projecttest"
 )
 
 // repository is a project in git, committed, with an empty configuration.
 func repository(t *testing.T) string {
 	t.Helper()
-	dir := project(t, files)
-	t.Setenv("HOME", t.TempDir())
-	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
-	write(t, dir, ".gitignore", "/bin/\n/certs/\n.env\n/notes/\n")
-	git(t, dir, "init", "-q")
-	git(t, dir, "add", "-A")
-	git(t, dir, "commit", "-qm", "begin")
+	dir := pt.New(t, files)
+	pt.Write(t, dir, ".gitignore", "/bin/\n/certs/\n.env\n/notes/\n")
+	pt.Git(t, dir, "init", "-q")
+	pt.Git(t, dir, "add", "-A")
+	pt.Git(t, dir, "commit", "-qm", "begin")
 	return dir
 }
 
 func TestADirtyTreeIsRefused(t *testing.T) {
 	for what, soil := range map[string]func(dir string){
-		"app/main.go":     func(dir string) { write(t, dir, "app/main.go", files["app/main.go"]+"// more\n") },
-		"handlers/new.go": func(dir string) { write(t, dir, "handlers/new.go", files["handlers/y.go"]) },
-		".ci/e2e/tea.go":  func(dir string) { write(t, dir, ".ci/e2e/tea.go", "package tea\n") },
+		"app/main.go":     func(dir string) { pt.Write(t, dir, "app/main.go", files["app/main.go"]+"// more\n") },
+		"handlers/new.go": func(dir string) { pt.Write(t, dir, "handlers/new.go", files["handlers/y.go"]) },
+		".ci/e2e/tea.go":  func(dir string) { pt.Write(t, dir, ".ci/e2e/tea.go", "package tea\n") },
 		"web/templates/home.html": func(dir string) {
-			write(t, dir, "web/templates/home.html", "Turnkey and mine\n")
-			git(t, dir, "add", "-A")
+			pt.Write(t, dir, "web/templates/home.html", "Turnkey and mine\n")
+			pt.Git(t, dir, "add", "-A")
 		},
 	} {
 		dir := repository(t)
 		soil(dir)
-		before := snapshot(t, dir)
+		before := pt.Snapshot(t, dir)
 		err := run(dir, []string{"-write", shop}, io.Discard, io.Discard)
-		if err == nil || !strings.Contains(err.Error(), "not committed: "+what+"\n") || !strings.Contains(err.Error(), "→ git add -A && git commit") {
+		if err == nil || !strings.Contains(err.Error(), "not committed: "+what+"\n") ||
+			!strings.Contains(err.Error(), "→ git add -A && git commit") {
 			t.Errorf("%s: got %v", what, err)
 		}
-		same(t, before, snapshot(t, dir))
+		pt.Same(t, before, pt.Snapshot(t, dir))
 		rename(t, dir, shop) // a plan harms nothing
 		rename(t, dir, "-force", "-write", shop)
-		if got := snapshot(t, dir)["go.mod"]; !strings.HasPrefix(got, "module "+shop) {
+		if got := pt.Snapshot(t, dir)["go.mod"]; !strings.HasPrefix(got, "module "+shop) {
 			t.Errorf("-force left %q", got)
 		}
 	}
@@ -48,12 +50,13 @@ func TestADirtyTreeIsRefused(t *testing.T) {
 // What a rename does not touch may be in any state, and one command of git gives back everything else.
 func TestWorkThatIsNotTouchedMayBeUncommitted(t *testing.T) {
 	dir := repository(t)
-	mine := map[string]string{"README.md": "mine\n", "web/static/style.css": "mine\n", "handlers/new.go": "package handlers\n", ".ci/mine": "mine\n"}
+	mine := map[string]string{"README.md": "mine\n", "web/static/style.css": "mine\n",
+		"handlers/new.go": "package handlers\n", ".ci/mine": "mine\n"}
 	for file, text := range mine {
-		write(t, dir, file, text)
+		pt.Write(t, dir, file, text)
 	}
 	out := rename(t, dir, "-write", shop)
-	got := snapshot(t, dir)
+	got := pt.Snapshot(t, dir)
 	for file, text := range mine {
 		if got[file] != text {
 			t.Errorf("%s became %q", file, got[file])
@@ -63,8 +66,8 @@ func TestWorkThatIsNotTouchedMayBeUncommitted(t *testing.T) {
 	if !strings.HasSuffix(out, undo) {
 		t.Errorf("the last words are not %q:\n%s", undo, out)
 	}
-	git(t, dir, "stash", "-u")
-	got = snapshot(t, dir)
+	pt.Git(t, dir, "stash", "-u")
+	got = pt.Snapshot(t, dir)
 	for file, text := range files {
 		if got[file] != text {
 			t.Errorf("after that %s is %q, want %q", file, got[file], text)
@@ -74,10 +77,10 @@ func TestWorkThatIsNotTouchedMayBeUncommitted(t *testing.T) {
 
 func TestWhatGitIgnoresIsLeft(t *testing.T) {
 	dir := repository(t)
-	write(t, dir, "notes/turnkey.txt", "turnkey\n")
-	write(t, dir, ".ci/e2e/artifacts/home.png", "\x00")
+	pt.Write(t, dir, "notes/turnkey.txt", "turnkey\n")
+	pt.Write(t, dir, ".ci/e2e/artifacts/home.png", "\x00")
 	rename(t, dir, shop, "-write") // where people put flags
-	got := snapshot(t, dir)
+	got := pt.Snapshot(t, dir)
 	if got["notes/turnkey.txt"] != "turnkey\n" || got[".env"] != files[".env"] {
 		t.Errorf("ignored files were changed: %q", got)
 	}
@@ -93,17 +96,18 @@ func TestWhatGitIgnoresIsLeft(t *testing.T) {
 func TestARepairTakesWhatAnUpgradeStaged(t *testing.T) {
 	dir := repository(t)
 	rename(t, dir, "-write", shop)
-	git(t, dir, "add", "-A")
-	git(t, dir, "commit", "-qm", "rename")
+	pt.Git(t, dir, "add", "-A")
+	pt.Git(t, dir, "commit", "-qm", "rename")
 
-	write(t, dir, "handlers/x.go", "package handlers // at work\n")
-	write(t, dir, "tlsconfig/a.go", files["tlsconfig/a.go"])
-	if err := run(dir, []string{"-write"}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "not committed: tlsconfig/a.go\n") {
+	pt.Write(t, dir, "handlers/x.go", "package handlers // at work\n")
+	pt.Write(t, dir, "tlsconfig/a.go", files["tlsconfig/a.go"])
+	if err := run(dir, []string{"-write"}, io.Discard, io.Discard); err == nil ||
+		!strings.Contains(err.Error(), "not committed: tlsconfig/a.go\n") {
 		t.Errorf("a file that git does not hold: %v", err)
 	}
-	git(t, dir, "add", "tlsconfig")
+	pt.Git(t, dir, "add", "tlsconfig")
 	rename(t, dir, "-write")
-	got := snapshot(t, dir)
+	got := pt.Snapshot(t, dir)
 	if !strings.Contains(got["tlsconfig/a.go"], `"`+shop) || got["handlers/x.go"] != "package handlers // at work\n" {
 		t.Errorf("got %q", got)
 	}
@@ -113,11 +117,12 @@ func TestARepairTakesWhatAnUpgradeStaged(t *testing.T) {
 func TestAFolderThatTheRepositoryAroundItIgnoresIsRenamed(t *testing.T) {
 	dir := repository(t)
 	for name, text := range files {
-		write(t, dir, "notes/"+name, text)
+		pt.Write(t, dir, "notes/"+name, text)
 	}
 	rename(t, dir+"/notes", "-write", shop)
-	got := snapshot(t, dir)
-	if !strings.HasPrefix(got["notes/go.mod"], "module "+shop) || !strings.HasPrefix(got["go.mod"], "module "+template) {
+	got := pt.Snapshot(t, dir)
+	if !strings.HasPrefix(got["notes/go.mod"], "module "+shop) ||
+		!strings.HasPrefix(got["go.mod"], "module "+module.Template) {
 		t.Errorf("got %q and %q", got["notes/go.mod"], got["go.mod"])
 	}
 }

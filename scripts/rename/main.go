@@ -2,11 +2,12 @@
 //
 //	go run ./scripts/rename example.com/you/shop          list what would change
 //	go run ./scripts/rename -write example.com/you/shop   change it
-//	go run ./scripts/rename -write                        after an upgrade: mend the imports that came with it
+//	go run ./scripts/rename -write                        correct imports of the template's path
 //
-// The path's last element is the project's name: of the binary, of https://NAME.localhost, of services and titles. While
-// a project is still the template, what only the template needs is removed too (own.go has the list). Later runs change
-// go.mod and imports, and nothing else. A run that was interrupted is finished by the same command with -force.
+// The path's last element is the project's name: of the binary, of https://NAME.localhost, of services and titles.
+// While a project is still the template, what only the template needs is removed too: the list of rooms has a section
+// for it. A closed room gets the new path in its imports and nothing else. Later runs change go.mod and imports, and
+// nothing else. The same command with -force finishes a run that was interrupted.
 //
 // Only the standard library is used, so that this program runs while the rest does not compile.
 package main
@@ -18,12 +19,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-)
 
-// template is the module path that the template is published under.
-const template = "example.com/turnkey"
+	"example.com/turnkey/scripts/internal/module"
+)
 
 const example = "example.com/you/shop"
 
@@ -48,7 +47,10 @@ func run(dir string, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	current, err := modulePath(dir)
+	if _, err := os.Stat(filepath.Join(dir, "scripts", "rename")); err != nil { // other modules are not for this program
+		return fmt.Errorf("there is no scripts/rename here\n  → run it in the project's own folder: %s", command(example))
+	}
+	current, err := module.Path(dir)
 	if err != nil {
 		return err
 	}
@@ -56,16 +58,12 @@ func run(dir string, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	t, err := openTree(dir)
-	if err != nil {
-		return err
-	}
-	p, err := makePlan(t, current, to)
+	p, err := makePlan(dir, current, to)
 	if err != nil {
 		return err
 	}
 	if o.write && !o.force {
-		if err := t.refuse(p, len(o.paths) == 0); err != nil {
+		if err := p.refuse(len(o.paths) == 0); err != nil {
 			return err
 		}
 	}
@@ -74,11 +72,12 @@ func run(dir string, args []string, stdout, stderr io.Writer) error {
 	case len(p.changes) == 0:
 		return nil
 	case !o.write:
-		fmt.Fprintf(stdout, "nothing was changed; to do it: %s\n", command(strings.Join(append([]string{"-write"}, o.paths...), " ")))
+		fmt.Fprintf(stdout, "nothing was changed; to do it: %s\n",
+			command(strings.Join(append([]string{"-write"}, o.paths...), " ")))
 		return nil
 	}
 	if err := p.apply(); err != nil {
-		return fmt.Errorf("%w\n  → mend that, and run the same again with -force: it goes on where it stopped", err)
+		return fmt.Errorf("%w\n  → fix that, and run the same again with -force: it goes on where it stopped", err)
 	}
 	p.next(stdout)
 	return nil
@@ -100,30 +99,12 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	return o, err
 }
 
-// modulePath returns the path in dir's go.mod, if dir is a project of the template.
-func modulePath(dir string) (string, error) {
-	for _, name := range []string{"go.mod", "scripts/rename"} { // other modules are not for this program
-		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
-			return "", fmt.Errorf("there is no %s here\n  → run it in the project's own folder: %s", name, command(example))
-		}
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-	if err != nil {
-		return "", err
-	}
-	m := regexp.MustCompile(`(?m)^module[ \t]+"?([^\s"]+)`).FindSubmatch(text)
-	if m == nil {
-		return "", errors.New("go.mod has no line that begins with module\n  → write it first: module " + example)
-	}
-	return string(m[1]), nil
-}
-
 // target returns the path that the project is to have: the one given, or without one the path it has.
 func target(paths []string, current string) (string, error) {
 	switch {
 	case len(paths) > 1:
 		return "", fmt.Errorf("one module path is needed, got %q\n  → a path has no spaces: %s", paths, command(example))
-	case len(paths) == 0 && current == template:
+	case len(paths) == 0 && current == module.Template:
 		return "", fmt.Errorf("which path should the project have?\n  → %s", command(example))
 	case len(paths) == 0:
 		paths = []string{current}
@@ -131,9 +112,10 @@ func target(paths []string, current string) (string, error) {
 	if err := checkPath(paths[0]); err != nil {
 		return "", err
 	}
-	for _, old := range []string{template, current} {
+	for _, old := range []string{module.Template, current} {
 		if strings.HasPrefix(paths[0], old+"/") {
-			return "", fmt.Errorf("%q is inside %q: an import of one could be an import of the other\n  → choose a path beside it",
+			return "", fmt.Errorf("%q is inside %q: an import of one could be an import of the other\n  → choose a path "+
+				"beside it",
 				paths[0], old)
 		}
 	}

@@ -42,7 +42,8 @@ func fault(p string) error {
 	case p == "":
 		return errors.New("the module path is empty")
 	case !modulePaths.MatchString(p):
-		return fmt.Errorf("%q is not a module path: those have a host's name, folders after slashes, and last the project's name", p)
+		return fmt.Errorf("%q is not a module path: those have a host's name, folders after slashes, and last the "+
+			"project's name", p)
 	case devices.MatchString(p):
 		return fmt.Errorf("%q has a name that no folder can have on Windows", p)
 	case majors.MatchString(p):

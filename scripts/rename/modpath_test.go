@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	pt "example.com/turnkey/scripts/internal/projecttest"
 )
 
 func TestPathsThatAreTaken(t *testing.T) {
@@ -61,7 +63,8 @@ func TestPathsThatAreRefusedSayWhatToType(t *testing.T) {
 }
 
 func TestAPathWithoutADotIsWarnedOf(t *testing.T) {
-	for p, want := range map[string]bool{"shop": true, "you/shop": true, "example.com/you/shop": false, "example/shop": false} {
+	for p, want := range map[string]bool{"shop": true, "you/shop": true, "example.com/you/shop": false,
+		"example/shop": false} {
 		if got := warning(p) != ""; got != want {
 			t.Errorf("%s: %t, want %t", p, got, want)
 		}
@@ -69,7 +72,7 @@ func TestAPathWithoutADotIsWarnedOf(t *testing.T) {
 }
 
 func TestAPathInsideTheOldOneIsRefused(t *testing.T) {
-	dir := project(t, files)
+	dir := pt.New(t, files)
 	err := run(dir, []string{"example.com/turnkey/shop"}, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "choose a path beside it") {
 		t.Errorf("got %v", err)

@@ -8,26 +8,16 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"example.com/turnkey/scripts/internal/module"
 )
-
-// templateCI is the template's own CI. Where it is, the project is still the template, also if gonew has given it another
-// module path. Its removal is the last step but go.mod, so that an interrupted run begins anew.
-const templateCI = ".github/workflows/template.yml"
-
-// removed are the files and folders that only the template needs: the proof of its promises, its pictures, its forms.
-var removed = []string{
-	".ci/e2e/", ".ci/run", ".ci/vulnerabilities", ".github/ISSUE_TEMPLATE/", ".github/screenshots/", templateCI,
-}
-
-// made are folders that the template's tests make. They are ignored by a file that goes too.
-var made = []string{".ci/e2e/artifacts", ".ci/e2e/site/node_modules"}
 
 var (
 	//go:embed own/README.md
 	ownREADME string
 	//go:embed own/ci.yml
 	ownCI string
-	// readmeHash is what git names the content of the template's README: any other README is its owner's work.
+	// readmeHash is git's name of the content of the template's README. Any other README is its owner's work.
 	//go:embed own/readme.hash
 	readmeHash string
 
@@ -38,13 +28,12 @@ var (
 
 const addYours = "\nCopyright (c) <year> <your name>, for what was added since"
 
-// own returns the change that makes a file of the template its owner's, or none.
+// own returns the change that makes a file of the template its owner's, or none. No closed file carries the name but in
+// imports.
 func own(file string, text []byte, to string) (c change, note string) {
 	c.file = file
 	name := path.Base(to)
 	switch {
-	case removal(file) != "":
-		c.gone = true
 	case file == "README.md" && blob(text) == strings.TrimSpace(readmeHash):
 		c.text, c.what = readme(to), "a short one of your own, in place of the template's"
 	case file == "README.md":
@@ -64,18 +53,8 @@ func own(file string, text []byte, to string) (c change, note string) {
 	return c, note
 }
 
-// removal returns the entry of removed that file belongs to.
-func removal(file string) string {
-	for _, r := range removed {
-		if file == r || strings.HasSuffix(r, "/") && strings.HasPrefix(file, r) {
-			return r
-		}
-	}
-	return ""
-}
-
-// named replaces a name. A text that has the new one already was done by an interrupted run, and a new name may hold the
-// old: turnkey-shop.
+// named replaces a name. The new name may contain the old one, as turnkey-shop does: a text that has the new one
+// already was changed by an interrupted run.
 func named(text []byte, old, new string) []byte {
 	if strings.Contains(new, old) && bytes.Contains(text, []byte(new)) {
 		return text
@@ -90,5 +69,6 @@ func blob(text []byte) string {
 }
 
 func readme(to string) []byte {
-	return []byte(strings.NewReplacer("TITLE", title(to), "NAME", path.Base(to), "TEMPLATE", template).Replace(ownREADME))
+	return []byte(strings.NewReplacer("TITLE", title(to), "NAME", path.Base(to), "TEMPLATE",
+		module.Template).Replace(ownREADME))
 }

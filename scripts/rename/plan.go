@@ -9,11 +9,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"example.com/turnkey/scripts/internal/git"
+	"example.com/turnkey/scripts/internal/module"
+	"example.com/turnkey/scripts/internal/rooms"
 )
 
 // plan is everything that a rename changes.
 type plan struct {
-	tree        *tree
+	tree        git.Tree
+	noGit       error // why git cannot restore what changes, or nil
+	list        rooms.List
+	files       []string
 	current, to string
 	fresh       bool // still the template: it becomes its owner's
 	changes     []change
@@ -28,60 +35,90 @@ type change struct {
 	what string // for the reader of the plan; "" for imports and what is removed, which are counted
 }
 
-func makePlan(t *tree, current, to string) (*plan, error) {
-	p := &plan{tree: t, current: current, to: to, fresh: current == template || slices.Contains(t.files, templateCI)}
-	for _, file := range t.files {
-		name := t.path(file)
-		if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+func makePlan(dir, current, to string) (*plan, error) {
+	list, err := rooms.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{tree: git.Tree(dir), list: list, current: current, to: to}
+	p.files, p.noGit = p.tree.Files()
+	p.fresh = current == module.Template || slices.Contains(p.files, p.last())
+	for _, file := range p.files {
+		if info, err := os.Lstat(p.tree.Path(file)); err != nil || !info.Mode().IsRegular() {
 			continue // git lists what was deleted, links and submodules too
 		}
-		c := change{file: file}
-		goFile, goMod := strings.HasSuffix(file, ".go"), path.Base(file) == "go.mod"
-		if !goFile && !goMod && !p.fresh {
-			continue
-		}
-		text, err := os.ReadFile(name)
-		if err != nil {
+		if err := p.add(file); err != nil {
 			return nil, err
-		}
-		if p.fresh {
-			var note string
-			if c, note = own(file, text, to); note != "" {
-				p.notes = append(p.notes, note)
-			}
-		}
-		if c.text == nil && !c.gone && (goFile || goMod) {
-			c.text = p.withPaths(text, goMod)
-			if goMod {
-				c.what = "module " + to
-			}
-		}
-		if c.text != nil && bytes.Equal(c.text, text) {
-			c.text = nil
-		}
-		if c.text != nil || c.as != "" || c.gone {
-			p.changes = append(p.changes, c)
 		}
 	}
 	if p.fresh {
 		p.create("README.md", readme(to), "a short one of your own")
-		if slices.Contains(t.files, templateCI) {
+		if slices.Contains(p.files, p.last()) {
 			p.create(".github/workflows/ci.yml", []byte(ownCI), "vet, test and build on Linux, in place of the template's CI")
 		}
 	}
-	slices.SortStableFunc(p.changes, func(a, b change) int { return cmp.Compare(order(a), order(b)) })
+	slices.SortStableFunc(p.changes, func(a, b change) int { return cmp.Compare(p.order(a), p.order(b)) })
 	return p, p.collision()
+}
+
+// last is the file of the template that is removed last but for go.mod. While it is there the project is the template,
+// also if gonew has changed the module path, so that an interrupted run begins anew.
+func (p *plan) last() string {
+	if len(p.list.Template) == 0 {
+		return ""
+	}
+	return p.list.Template[len(p.list.Template)-1]
+}
+
+func (p *plan) order(c change) int { return slices.Index([]string{p.last(), "go.mod"}, c.file) }
+
+// add adds what a file needs to the plan.
+func (p *plan) add(file string) error {
+	c := change{file: file}
+	if p.fresh && p.list.OfTemplate(file) != "" {
+		c.gone = true
+		p.changes = append(p.changes, c)
+		return nil
+	}
+	goFile, goMod := strings.HasSuffix(file, ".go"), path.Base(file) == "go.mod"
+	owners := p.fresh && !p.list.Closed(file)
+	if !goFile && !goMod && !owners {
+		return nil
+	}
+	text, err := os.ReadFile(p.tree.Path(file))
+	if err != nil {
+		return err
+	}
+	if owners {
+		var note string
+		if c, note = own(file, text, p.to); note != "" {
+			p.notes = append(p.notes, note)
+		}
+	}
+	if c.text == nil && (goFile || goMod) {
+		c.text = p.withPaths(text, goMod)
+		if goMod {
+			c.what = "module " + p.to
+		}
+	}
+	if c.text != nil && bytes.Equal(c.text, text) {
+		c.text = nil
+	}
+	if c.text != nil || c.as != "" {
+		p.changes = append(p.changes, c)
+	}
+	return nil
 }
 
 // withPaths changes the project's own path first: gonew may have put it inside the template's.
 func (p *plan) withPaths(text []byte, goMod bool) []byte {
-	for _, old := range []string{p.current, template} {
+	for _, old := range []string{p.current, module.Template} {
 		switch {
 		case old == p.to:
 		case goMod:
-			text = withModule(text, old, p.to)
+			text = module.WithPath(text, old, p.to)
 		default:
-			text = withImports(text, old, p.to)
+			text = module.WithImports(text, old, p.to)
 		}
 	}
 	return text
@@ -89,12 +126,10 @@ func (p *plan) withPaths(text []byte, goMod bool) []byte {
 
 // create adds a file, if there is none.
 func (p *plan) create(file string, text []byte, what string) {
-	if _, err := os.Lstat(p.tree.path(file)); os.IsNotExist(err) {
+	if _, err := os.Lstat(p.tree.Path(file)); os.IsNotExist(err) {
 		p.changes = append(p.changes, change{file: file, text: text, what: what})
 	}
 }
-
-func order(c change) int { return slices.Index([]string{templateCI, "go.mod"}, c.file) }
 
 // collision reports a file that is where another one is to go.
 func (p *plan) collision() error {
@@ -102,7 +137,7 @@ func (p *plan) collision() error {
 		if c.as == "" {
 			continue
 		}
-		if _, err := os.Lstat(p.tree.path(c.as)); err == nil {
+		if _, err := os.Lstat(p.tree.Path(c.as)); err == nil {
 			return fmt.Errorf("%s is to become %s, and there is one already\n  → move one of them", c.file, c.as)
 		}
 	}
@@ -112,8 +147,8 @@ func (p *plan) collision() error {
 // apply makes the changes. What it wrote before an error stays: the same run again finishes it.
 func (p *plan) apply() error {
 	for _, c := range p.changes {
-		from := p.tree.path(c.file)
-		if err := p.tree.keep(c); err != nil {
+		from := p.tree.Path(c.file)
+		if err := p.keep(c); err != nil {
 			return err
 		}
 		if c.text != nil {
@@ -125,7 +160,7 @@ func (p *plan) apply() error {
 			}
 		}
 		if c.as != "" {
-			if err := os.Rename(from, p.tree.path(c.as)); err != nil {
+			if err := os.Rename(from, p.tree.Path(c.as)); err != nil {
 				return err
 			}
 		}
@@ -133,17 +168,17 @@ func (p *plan) apply() error {
 			if err := os.Remove(from); err != nil {
 				return err
 			}
-			p.tree.prune(path.Dir(c.file))
+			p.prune(path.Dir(c.file))
 		}
 	}
-	for _, dir := range made {
+	for _, file := range p.list.Template { // what the template's tests made there, which git ignores
 		if !p.fresh {
 			break
 		}
-		if err := os.RemoveAll(p.tree.path(dir)); err != nil {
+		if err := os.RemoveAll(p.tree.Path(file)); err != nil {
 			return err
 		}
-		p.tree.prune(path.Dir(dir))
+		p.prune(path.Dir(file))
 	}
 	return nil
 }

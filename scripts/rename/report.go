@@ -5,6 +5,9 @@ import (
 	"io"
 	"os"
 	"path"
+
+	"example.com/turnkey/scripts/internal/git"
+	"example.com/turnkey/scripts/internal/module"
 )
 
 // print lists what changes.
@@ -13,7 +16,7 @@ func (p *plan) print(w io.Writer) {
 		fmt.Fprintf(w, "nothing to do: this is %s already\n", p.to)
 		return
 	}
-	from := template
+	from := module.Template
 	if p.current != p.to {
 		from = p.current
 	}
@@ -22,7 +25,7 @@ func (p *plan) print(w io.Writer) {
 	for _, c := range p.changes {
 		switch {
 		case c.gone:
-			gone[removal(c.file)]++
+			gone[p.list.OfTemplate(c.file)]++
 		case c.what == "":
 			imports++
 		default:
@@ -32,21 +35,21 @@ func (p *plan) print(w io.Writer) {
 	if imports > 0 {
 		fmt.Fprintf(w, "  %-36s  imports\n", count(imports, "Go file"))
 	}
-	for _, r := range removed {
+	for _, r := range p.list.Template {
 		if gone[r] > 0 {
 			fmt.Fprintf(w, "  %-36s  removed: only the template needs it (%s)\n", r, count(gone[r], "file"))
 		}
 	}
 	fmt.Fprintln(w)
-	if old := path.Base(p.current); p.current != p.to && p.current != template {
+	if old := path.Base(p.current); p.current != p.to && p.current != module.Template {
 		p.notes = append(p.notes, fmt.Sprintf("the word %s stays, as only you know where it means the project; "+
 			"to see it: git grep -in %[1]s", old))
 	}
 	if p.fresh {
 		p.notes = append(p.notes, "the local CA keeps its name and folder: all projects of a machine share it")
 	}
-	if p.tree.note != "" {
-		p.notes = append(p.notes, p.tree.note)
+	if p.noGit != nil {
+		p.notes = append(p.notes, "git cannot take this back: "+p.noGit.Error())
 	}
 	if text := warning(p.to); text != "" {
 		p.notes = append(p.notes, "warning: "+text)
@@ -67,7 +70,7 @@ func (p *plan) next(w io.Writer) {
 			{".env.example", "settings: cp .env.example .env"},
 			{"README.md", "say what it is for; LICENSE: whose it is"},
 		} {
-			if _, err := os.Stat(p.tree.path(at[0])); err == nil {
+			if _, err := os.Stat(p.tree.Path(at[0])); err == nil {
 				fmt.Fprintf(w, "  %-24s  %s\n", at[0], at[1])
 			}
 		}
@@ -78,11 +81,11 @@ func (p *plan) next(w io.Writer) {
 			message = "Take the template's newer rooms"
 		}
 	}
-	if p.tree.git {
+	if p.noGit == nil {
 		fmt.Fprintf(w, "to keep it: git add -A && git commit -m %q\n", message)
 		fmt.Fprintln(w, "to undo it: git stash -u, which puts away all that is not committed")
 	} else if p.fresh {
-		fmt.Fprintf(w, "what was removed or replaced is in %s, until you delete it\n", before)
+		fmt.Fprintf(w, "what was removed or replaced is in %s, until you delete it\n", git.Before)
 	}
 }
 

@@ -12,15 +12,15 @@ import (
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// ask puts the question of the first `make dev` on a machine, and does what the answer says. It never stands in the
-// way of serving: what it cannot find out it does not ask about, and what failed is in the table.
+// ask asks the question of the first make dev on a machine, and acts on the answer. It never keeps the site from being
+// served: it does not ask about what it cannot find out, and prints what failed.
 func ask(ctx context.Context, host *truststore.Host, dir string, c console) error {
 	if !c.person || host.Getenv("CI") != "" || host.Getenv("KUBERNETES_SERVICE_HOST") != "" {
 		return nil
 	}
 	ca, made, err := localca.Open(dir)
 	if err != nil {
-		return nil // the server says so, and serves from memory
+		return nil // the server reports that, and serves from memory
 	}
 	if ca.Permits("example.com") {
 		return nil // a CA for every name is trusted on purpose only: make trust
@@ -30,16 +30,14 @@ func ask(ctx context.Context, host *truststore.Host, dir string, c console) erro
 		return nil
 	}
 	if answer := truststore.Asked(dir, root); answer != truststore.NotAsked {
-		return truststore.SaveAnswer(dir, answer, root) // newer than the CA again, for the Makefile
+		return truststore.SaveAnswer(dir, answer, root) // newer than the CA again, for make.mk
 	}
 	stores, err := truststore.Detect(ctx, host, dir, root)
 	if err != nil {
 		return err
 	}
 	if made {
-		home := host.Getenv("HOME")
-		fmt.Fprintf(c.out, "\n  A local CA for development was made in %s, until %s.\n", settings.Tilde(dir+string(filepath.Separator), home), ca.Root().NotAfter.Format("2006"))
-		fmt.Fprintln(c.out, "  It can vouch for private names only (localhost, *.test, *.local, LAN addresses), and its root key is gone.")
+		describe(c.out, settings.Tilde(dir+string(filepath.Separator), host.Getenv("HOME")), ca)
 	}
 	open, blocked := changeable(ctx, stores)
 	if len(open) == 0 {
@@ -67,14 +65,24 @@ func ask(ctx context.Context, host *truststore.Host, dir string, c console) erro
 		return err
 	}
 	if !yes {
-		fmt.Fprint(c.out, "\n  Left alone; browsers will warn. Whenever you like: make trust\n  One program alone: curl --cacert certs/ca.pem https://localhost:8443\n")
+		fmt.Fprint(c.out, "\n  Left alone; browsers will warn. Whenever you like: make trust\n  One program alone: curl "+
+			"--cacert certs/ca.pem https://localhost:8443\n")
 		return truststore.SaveAnswer(dir, truststore.No, root)
 	}
-	return apply(ctx, host, dir, root, c, options{}) // which keeps the answer
+	return apply(ctx, host, dir, root, c, options{}) // it saves the answer too
 }
 
-// changeable finds the user's stores that a yes would change, and why others cannot be, each reason once.
-func changeable(ctx context.Context, stores []truststore.Store) (open []truststore.Info, blocked []*truststore.Blocked) {
+// describe tells of a CA that was made just now.
+func describe(w io.Writer, dir string, ca *localca.CA) {
+	fmt.Fprintf(w, "\n  A local CA for development was made in %s, until %s.\n", dir, ca.Root().NotAfter.Format("2006"))
+	fmt.Fprintln(w, "  It can vouch for private names only (localhost, *.test, *.local, LAN addresses), and its "+
+		"root key is gone.")
+}
+
+// changeable returns the user's stores that a yes would change, and the reasons why others cannot be changed, each
+// once.
+func changeable(ctx context.Context, stores []truststore.Store) (open []truststore.Info,
+	blocked []*truststore.Blocked) {
 	seen := map[string]bool{}
 	for _, s := range stores {
 		info := s.Info()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/turnkey/scripts/internal/terminal"
 	"example.com/turnkey/scripts/internal/truststore"
 	"example.com/turnkey/tlsconfig/localca"
 )
@@ -170,8 +171,8 @@ func TestTerminal(t *testing.T) {
 	}
 	defer r.Close()
 	defer w.Close()
-	if terminal(null) || terminal(r) {
-		t.Errorf("the null device: %v, a pipe: %v", terminal(null), terminal(r))
+	if terminal.Are(null) || terminal.Are(r) {
+		t.Errorf("the null device: %v, a pipe: %v", terminal.Are(null), terminal.Are(r))
 	}
 }
 

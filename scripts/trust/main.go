@@ -3,12 +3,12 @@
 //	go run ./scripts/trust [-system] [-remove] [-dry-run] [-json]
 //	go run ./scripts/trust -ask
 //
-// Every store of the user is tried, whatever happens to another one; the system's own store is changed only with
-// -system, by sudo. The exit status is 1 only when something failed that should not have. A store that stays as it is
-// for a reason that is in its row (certutil is not installed, a dialog was declined, …) is no failure.
+// It tries every store of the user, also after another one failed. It changes the system's own store only with
+// -system, through sudo. The exit status is 1 only after an unexpected failure. A store that cannot be changed for a
+// known reason (certutil is not installed, the user declined a dialog, …) shows the reason and is no failure.
 //
-// With -ask a person is asked first, once a machine, and only at a terminal, outside CI and containers; nobody else
-// notices it, and nothing is read from standard input.
+// With -ask it asks a question first, once a machine, and only at a terminal outside CI and containers. Elsewhere it
+// prints nothing and reads nothing from standard input.
 package main
 
 import (
@@ -23,6 +23,7 @@ import (
 	"slices"
 
 	"example.com/turnkey/scripts/internal/settings"
+	"example.com/turnkey/scripts/internal/terminal"
 	"example.com/turnkey/scripts/internal/truststore"
 	"example.com/turnkey/tlsconfig/localca"
 )
@@ -34,7 +35,8 @@ func main() {
 		host.Getenv = settings.Over(host.Getenv, ".env")
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
-		err = run(ctx, host, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr, terminal(os.Stdin, os.Stdout) && !container("/")})
+		err = run(ctx, host, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr, terminal.Are(os.Stdin, os.Stdout) &&
+			!container("/")})
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -45,7 +47,7 @@ func main() {
 	}
 }
 
-// console is where a person may be.
+// console is the terminal, if there is one.
 type console struct {
 	in       io.Reader
 	out, err io.Writer
@@ -82,13 +84,14 @@ func run(ctx context.Context, host *truststore.Host, args []string, c console) e
 		if o.system {
 			command += " SYSTEM=1" // calls sudo itself
 		}
-		return fmt.Errorf("run by sudo it would make a second CA, which only root trusts; run it as %s, without sudo: %s", user, command)
+		return fmt.Errorf("run by sudo it would make a second CA, which only root trusts; run it as %s, without sudo: %s",
+			user, command)
 	}
 
 	dir, err := localca.Dir(host.Getenv)
 	switch {
 	case err != nil && *first:
-		return nil // the server says so, and serves from memory
+		return nil // the server reports that, and serves from memory
 	case err != nil:
 		return fmt.Errorf("%w; set it, and try again", err)
 	case *first:
@@ -103,7 +106,7 @@ func run(ctx context.Context, host *truststore.Host, args []string, c console) e
 	return apply(ctx, host, dir, root, c, o)
 }
 
-// apply changes the stores and says what became of each. Whoever calls for it has answered the question of -ask.
+// apply changes the stores and prints what came of each. A run without a question counts as an answer to that of -ask.
 func apply(ctx context.Context, host *truststore.Host, dir string, root *truststore.Root, c console, o options) error {
 	host.DryRun = o.dryRun
 	host.Say = func(line string) { fmt.Fprintln(c.out, "  $ "+line) }
@@ -133,7 +136,8 @@ func apply(ctx context.Context, host *truststore.Host, dir string, root *trustst
 	} else {
 		err = errors.Join(err, report.text(c.out))
 	}
-	if err == nil && slices.ContainsFunc(report.Stores, func(r truststore.Row) bool { return r.Status == truststore.Failed }) {
+	if err == nil && slices.ContainsFunc(report.Stores,
+		func(r truststore.Row) bool { return r.Status == truststore.Failed }) {
 		err = errFailed
 	}
 	return err

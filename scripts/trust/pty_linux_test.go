@@ -8,12 +8,14 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"example.com/turnkey/scripts/internal/terminal"
 )
 
 // The question over a real terminal, as make dev puts it.
 func TestAskAtTerminal(t *testing.T) {
 	master, tty := pty(t)
-	if !terminal(tty, tty) {
+	if !terminal.Are(tty, tty) {
 		t.Fatal("a terminal is not taken for one")
 	}
 	p := newPerson(t, true)

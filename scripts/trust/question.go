@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// question reads until there is a yes or a no; Enter is yes. Ctrl-C ends it.
+// question reads lines until one is a yes or a no. Enter means yes. Ctrl-C ends it.
 func question(ctx context.Context, c console) (yes bool, err error) {
 	lines := bufio.NewReader(c.in)
 	for {
@@ -44,19 +44,7 @@ func question(ctx context.Context, c console) (yes bool, err error) {
 
 var errInterrupted = errors.New("interrupted; you are asked again next time")
 
-// terminal says whether a person is at the other end: a character device, but not the one that is always empty.
-func terminal(files ...*os.File) bool {
-	null, err := os.Stat(os.DevNull)
-	for _, f := range files {
-		info, err2 := f.Stat()
-		if err != nil || err2 != nil || info.Mode()&os.ModeCharDevice == 0 || os.SameFile(info, null) {
-			return false
-		}
-	}
-	return true
-}
-
-// container says whether this is one, where no browser is. root is the file system's.
+// container reports whether this is a container, which has no browser. root is the root of the file system.
 func container(root string) bool {
 	for _, sign := range []string{".dockerenv", "run/.containerenv"} {
 		if _, err := os.Stat(filepath.Join(root, sign)); err == nil {

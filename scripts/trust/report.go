@@ -9,7 +9,7 @@ import (
 	"example.com/turnkey/scripts/internal/truststore"
 )
 
-// report is what a run says.
+// report is the result of a run.
 type report struct {
 	Removed bool              `json:"removed"` // whether it was to remove
 	DryRun  bool              `json:"dry_run"`
@@ -67,7 +67,7 @@ func (r *report) text(w io.Writer) error {
 	return nil
 }
 
-// mark says at a glance whether a row is as was asked for.
+// mark shows whether a row is as requested.
 func mark(removed bool, status truststore.Status) string {
 	switch {
 	case status == truststore.Failed:

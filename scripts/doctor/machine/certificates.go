@@ -2,7 +2,6 @@ package machine
 
 import (
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/turnkey/scripts/internal/certfile"
 	"example.com/turnkey/scripts/internal/truststore"
 	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/localca"
@@ -20,11 +20,11 @@ import (
 const (
 	makeAnew = "make dev makes a new one"
 
-	// What is below these is replaced at the next start: see localca.
+	// What is below these limits is replaced at the next start: see localca.
 	caDays, leafDays = 90, 30
 )
 
-// authority reads the CA's files by itself: localca.Open would mend what this is to report.
+// authority checks the CA. It reads the CA's files itself, since localca.Open would repair what this is to report.
 func (d *doctor) authority() {
 	dir, err := localca.Dir(d.host.Getenv)
 	if err != nil {
@@ -32,13 +32,13 @@ func (d *doctor) authority() {
 		return
 	}
 	d.caDir = dir
-	root, err := certificates(filepath.Join(dir, localca.RootFile))
+	root, err := certfile.Read(filepath.Join(dir, localca.RootFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		d.wrong("ca", "there is none yet in "+dir, "make dev makes it")
 		return
 	}
 	issuerFile := filepath.Join(dir, "issuer.pem")
-	chain, err2 := certificates(issuerFile)
+	chain, err2 := certfile.Read(issuerFile)
 	switch {
 	case err != nil || err2 != nil:
 		d.wrong("ca", errors.Join(err, err2).Error(), makeAnew+"; then: make trust")
@@ -54,7 +54,8 @@ func (d *doctor) authority() {
 		return
 	}
 	if left := d.days(chain[1].NotAfter); left < caDays {
-		d.wrong("ca", fmt.Sprintf("it ends on %s, too soon to sign anything", day(chain[1].NotAfter)), makeAnew+"; then: make trust")
+		d.wrong("ca", fmt.Sprintf("it ends on %s, too soon to sign anything", day(chain[1].NotAfter)),
+			makeAnew+"; then: make trust")
 		return
 	}
 	if mode, open := readable(issuerFile); open {
@@ -69,12 +70,13 @@ func (d *doctor) authority() {
 		return
 	}
 	if d.ca.Permits("example.com") {
-		d.note("ca", "DEV_CA_CONSTRAINTS=off: whoever gets its key can pose as any site to browsers that trust it", "when done: make untrust, then take the setting out")
+		d.note("ca", "DEV_CA_CONSTRAINTS=off: a program that gets its key can pose as any site to browsers that trust it",
+			"when done: make untrust, then take the setting out")
 	}
 	d.ok("ca", fmt.Sprintf("%s, for %d more days, in %s", chain[0].Subject.CommonName, d.days(chain[1].NotAfter), dir))
 }
 
-// certificate looks at the pair that the server will use.
+// certificate checks the pair that the server will use.
 func (d *doctor) certificate() {
 	data, err := os.ReadFile(d.site.CertFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,7 +84,8 @@ func (d *doctor) certificate() {
 		return
 	}
 	if err == nil && localca.Foreign(data) {
-		d.wrong("certificate", d.site.CertFile+" is somebody else's work, so the server will not start", "set TLS_MODE=files to serve it, or move it away")
+		d.wrong("certificate", d.site.CertFile+" was not made by the development CA, so the server will not start",
+			"set TLS_MODE=files to serve it, or move it away")
 		return
 	}
 	keyPEM, keyErr := os.ReadFile(d.site.KeyFile)
@@ -93,7 +96,7 @@ func (d *doctor) certificate() {
 	pair := chain.Read(data, keyPEM)
 	verdict := pair.Judge(nil, d.now)
 	early := len(verdict.Served) > 0 && d.now.Before(verdict.Served[0].NotBefore) // then the path may be early too
-	// The dates are judged below: a development pair is replaced before its end.
+	// The dates are checked below: a development pair is replaced before its end.
 	faults := slices.DeleteFunc(verdict.Faults,
 		func(r chain.Reason) bool { return r.About == chain.Dates || early && r.About == chain.Path })
 	if len(faults) > 0 {
@@ -105,17 +108,23 @@ func (d *doctor) certificate() {
 	left := d.days(leaf.NotAfter)
 	switch {
 	case early:
-		d.wrong("certificate", "it is from the future: valid from "+day(leaf.NotBefore), "see the line on the clock; "+makeAnew)
+		d.wrong("certificate", "it is from the future: valid from "+day(leaf.NotBefore),
+			"see the line on the clock; "+makeAnew)
 	case left < leafDays:
-		d.wrong("certificate", fmt.Sprintf("it ends on %s", day(leaf.NotAfter)), makeAnew+"; one that runs does so within the hour")
+		d.wrong("certificate", fmt.Sprintf("it ends on %s", day(leaf.NotAfter)),
+			makeAnew+"; one that runs does so within the hour")
 	case d.ca != nil && !d.ca.Issued(leaf):
 		d.wrong("certificate", "it was signed by another development CA than the one that is here now", makeAnew)
 	default:
 		d.ok("certificate", fmt.Sprintf("%s, for %d more days, renewed by itself", d.site.CertFile, left))
 	}
-	if d.ca == nil {
-		return
+	if d.ca != nil {
+		d.certificateNames(leaf)
 	}
+}
+
+// certificateNames checks whether the certificate is for every name that the server would have in it.
+func (d *doctor) certificateNames(leaf *x509.Certificate) {
 	var missing []string
 	for _, name := range localca.Names(d.site.Project, d.site.Domains) {
 		if d.ca.Permits(name) && leaf.VerifyHostname(name) != nil {
@@ -123,13 +132,15 @@ func (d *doctor) certificate() {
 		}
 	}
 	if len(missing) > 0 {
-		d.wrong("names", "the certificate is not for "+strings.Join(missing, ", "), makeAnew+"; one that runs does so within the hour")
+		d.wrong("names", "the certificate is not for "+strings.Join(missing, ", "),
+			makeAnew+"; one that runs does so within the hour")
 	} else {
 		d.ok("names", "the certificate is for localhost and all of today's private addresses")
 	}
 	for _, name := range d.site.Domains {
 		if !d.ca.Permits(name) {
-			d.note("names", name+" of DOMAINS is a public name, which the development CA may not sign", "for this machine use a private one, such as shop.test")
+			d.note("names", name+" of DOMAINS is a public name, which the development CA may not sign",
+				"for this machine use a private one, such as shop.test")
 		}
 	}
 }
@@ -137,24 +148,3 @@ func (d *doctor) certificate() {
 func (d *doctor) days(end time.Time) int { return int(end.Sub(d.now).Hours() / 24) }
 
 func day(t time.Time) string { return t.Format(time.DateOnly) }
-
-// certificates reads those of a PEM file, whatever else is in it.
-func certificates(file string) (certs []*x509.Certificate, err error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
-			cert, err := x509.ParseCertificate(block.Bytes)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
-			}
-			certs = append(certs, cert)
-		}
-	}
-	if len(certs) == 0 {
-		return nil, fmt.Errorf("%s holds no certificate", file)
-	}
-	return certs, nil
-}

@@ -1,5 +1,5 @@
-// Package machine looks at everything on this machine that stands between a developer and a page without a warning: the
-// development CA, the site's certificate and key, the stores of browsers, ports, names. It changes nothing.
+// Package machine checks everything on this machine that a page without a warning needs: the development CA, the site's
+// certificate and key, the stores of browsers, ports, names. It changes nothing.
 package machine
 
 import (
@@ -14,7 +14,7 @@ import (
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// Serve is the other side of what Look has fresh processes of this program do. It belongs at the top of main.
+// Serve answers the processes of this program that Look starts. Call it at the top of main.
 func Serve() {
 	truststore.ServeVerify(os.Args, os.Stdin)
 	serveHandshake(os.Args)
@@ -37,10 +37,10 @@ type doctor struct {
 	now    time.Time
 	lookup func(ctx context.Context, name string) ([]string, error)
 
-	group  string // of what is looked at now
+	group  string // of the current check
 	checks []report.Finding
 
-	// Found on the way; nil where something is wrong with it.
+	// Results that later checks use. They are nil after a failed check.
 	caDir string
 	ca    *localca.CA
 	root  *truststore.Root

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// handshake starts a process that connects as any program would. It has to be a new one: crypto/x509 reads the system's
-// roots once a process.
+// handshake starts a process that connects as any program would. It has to be a new process, since crypto/x509 reads
+// the system's roots once.
 func (d *doctor) handshake(ctx context.Context, addr string) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -34,13 +34,14 @@ func (d *doctor) handshake(ctx context.Context, addr string) {
 	case d.host.OS == "darwin" || d.host.OS == "windows":
 		d.wrong("handshake", "a program that relies on the system's store refuses: "+said, "make trust")
 	default:
-		d.note("handshake", "a program that relies on the system's store (curl, Go; no browser) refuses: "+said, "make trust SYSTEM=1, or one program alone: curl --cacert certs/ca.pem https://"+addr)
+		d.note("handshake", "a program that relies on the system's store (curl, Go; no browser) refuses: "+said,
+			"make trust SYSTEM=1, or one program alone: curl --cacert certs/ca.pem https://"+addr)
 	}
 }
 
 const handshakeCommand = "shake-hands-with"
 
-// serveHandshake is the other side of handshake; it belongs at the top of main.
+// serveHandshake is the process that handshake starts. Call it at the top of main.
 func serveHandshake(args []string) {
 	if len(args) != 3 || args[1] != handshakeCommand {
 		return

@@ -16,7 +16,8 @@ func (d *doctor) key() {
 	mode, open := readable(d.site.KeyFile)
 	switch {
 	case open:
-		d.wrong("key", fmt.Sprintf("others on this machine can read %s (mode %04o)", d.site.KeyFile, mode), "chmod 600 "+d.site.KeyFile)
+		d.wrong("key", fmt.Sprintf("others on this machine can read %s (mode %04o)", d.site.KeyFile, mode),
+			"chmod 600 "+d.site.KeyFile)
 	case mode != 0:
 		d.ok("key", d.site.KeyFile+" is readable by you alone")
 	}
@@ -32,7 +33,8 @@ func (d *doctor) git(ctx context.Context) {
 	}
 	if len(bytes.TrimSpace(out)) > 0 {
 		d.wrong("git", "git tracks "+d.site.KeyFile+": everyone with a copy of the repository has the key",
-			fmt.Sprintf("git rm --cached -f %s && git commit -m 'Untrack the key' && rm %s %s; then: make dev", d.site.KeyFile, d.site.KeyFile, d.site.CertFile))
+			fmt.Sprintf("git rm --cached -f %s && git commit -m 'Untrack the key' && rm %s %s; then: make dev", d.site.KeyFile,
+				d.site.KeyFile, d.site.CertFile))
 		return
 	}
 	d.ok("git", "git does not track the key")

@@ -32,7 +32,8 @@ func (d *doctor) clock() {
 	for _, file := range files {
 		info, err := os.Stat(file)
 		if err == nil && info.ModTime().Sub(d.now) > slack {
-			d.wrong("clock", fmt.Sprintf("it says %s, but %s was written on %s", d.now.Format(time.DateTime), file, info.ModTime().Format(time.DateTime)), fix)
+			d.wrong("clock", fmt.Sprintf("it says %s, but %s was written on %s", d.now.Format(time.DateTime), file,
+				info.ModTime().Format(time.DateTime)), fix)
 			return
 		}
 	}
@@ -41,16 +42,19 @@ func (d *doctor) clock() {
 
 func (d *doctor) wsl() bool {
 	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	return d.host.OS == "linux" && (d.host.Getenv("WSL_DISTRO_NAME") != "" || strings.Contains(strings.ToLower(string(release)), "microsoft"))
+	return d.host.OS == "linux" && (d.host.Getenv("WSL_DISTRO_NAME") != "" ||
+		strings.Contains(strings.ToLower(string(release)), "microsoft"))
 }
 
-// surroundings looks at what else decides whom programs trust here.
+// surroundings checks what else decides which certificates programs trust here.
 func (d *doctor) surroundings() {
 	if d.wsl() {
-		d.note("wsl", "browsers are Windows programs, with Windows' own store and clock", "make trust reaches that store from here")
+		d.note("wsl", "browsers are Windows programs, with Windows' own store and clock",
+			"make trust reaches that store from here")
 	}
 	var set []string
-	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} {
+	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE",
+		"CURL_CA_BUNDLE"} {
 		if d.host.Getenv(name) != "" {
 			set = append(set, name)
 		}
@@ -60,7 +64,7 @@ func (d *doctor) surroundings() {
 	}
 }
 
-// names looks at where the site's own name leads, and what browsers keep about localhost.
+// names checks where the site's own name leads, and what browsers remember about localhost.
 func (d *doctor) names(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -76,10 +80,12 @@ func (d *doctor) names(ctx context.Context) {
 	case foreign != "":
 		d.wrong("resolve", name+" leads to "+foreign+" instead of this machine", "add to the hosts file: 127.0.0.1 "+name)
 	case err != nil || len(addrs) == 0:
-		d.note("resolve", name+" is not known to this system; Chrome, Edge and Firefox know it by themselves", "for Safari and curl add to the hosts file: 127.0.0.1 "+name)
+		d.note("resolve", name+" is not known to this system; Chrome, Edge and Firefox know it by themselves",
+			"for Safari and curl add to the hosts file: 127.0.0.1 "+name)
 	default:
 		d.ok("resolve", name+" is this machine")
 	}
-	d.note("hsts", "a browser that another project told to use HTTPS only on localhost refuses plain http there, on every port",
+	d.note("hsts", "a browser that another project told to use HTTPS only on localhost refuses plain http there, on "+
+		"every port",
 		"Chrome, Edge: chrome://net-internals/#hsts, delete localhost; Firefox: History, Forget About This Site")
 }

@@ -113,7 +113,8 @@ func TestWrong(t *testing.T) {
 	}
 }
 
-// The development CA signed none of these pairs, so each has a second fault. Which of the two is reported does not matter here.
+// The development CA signed none of these pairs, so each has a second fault. Which of the two is reported does not
+// matter here.
 func TestEveryBadPairIsWrong(t *testing.T) {
 	c := newClone(t)
 	c.ensure(t)
@@ -202,16 +203,6 @@ func TestStores(t *testing.T) {
 	}
 	if got := c.examine(t, "store"); got.State != report.Note {
 		t.Errorf("%+v", got)
-	}
-}
-
-func TestListening(t *testing.T) {
-	const line = "   1: 0100007F:20FB 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 98765 1"
-	if got := listening(line, "8443"); got != "98765" {
-		t.Errorf("got %q", got)
-	}
-	if got := listening(strings.Replace(line, " 0A ", " 01 ", 1), "8443") + listening(line, "844"); got != "" {
-		t.Errorf("got %q for a connection and another port", got)
 	}
 }
 

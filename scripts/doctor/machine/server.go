@@ -12,16 +12,17 @@ import (
 	"strings"
 	"time"
 
+	"example.com/turnkey/scripts/internal/certfile"
 	"example.com/turnkey/scripts/internal/settings"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
 const dialTime = 2 * time.Second
 
-// nextPorts is how many after a taken port the server tries.
+// nextPorts is how many ports after a taken one the server tries.
 const nextPorts = 10
 
-// server looks at the ports, and at the certificate of the server that answers there.
+// server checks the ports, and the certificate of the server that answers there.
 func (d *doctor) server(ctx context.Context) {
 	wanted := settings.Dial(d.site.HTTPSAddr)
 	at, chain, err := d.running(ctx, wanted)
@@ -48,11 +49,11 @@ func (d *doctor) server(ctx context.Context) {
 	}
 }
 
-// running finds the server of this directory by its certificate, on the wanted address or on one of those that it moves to.
-// If none sends that certificate, it returns what the wanted address answers.
+// running finds the server of this directory by its certificate, on the configured address or on the next ones that the
+// server tries. If none sends that certificate, it returns the answer of the configured address.
 func (d *doctor) running(ctx context.Context, wanted string) (at string, chain []*x509.Certificate, err error) {
 	chain, err = peer(ctx, wanted)
-	disk, diskErr := certificates(d.site.CertFile)
+	disk, diskErr := certfile.Read(d.site.CertFile)
 	if diskErr != nil || err == nil && chain[0].Equal(disk[0]) {
 		return wanted, chain, err
 	}
@@ -62,13 +63,13 @@ func (d *doctor) running(ctx context.Context, wanted string) (at string, chain [
 			return addr, found, nil
 		}
 		if refused(err) && d.host.OS == "windows" {
-			break // where that takes two seconds each
+			break // a refused connection takes two seconds there
 		}
 	}
 	return wanted, chain, err
 }
 
-// plain looks at the port for plain http, which leads to the server at secure if it is ours.
+// plain checks the port for plain http. It redirects to the server at secure if it is ours.
 func (d *doctor) plain(ctx context.Context, secure string, ours bool) {
 	wanted := settings.Dial(d.site.HTTPAddr)
 	for _, addr := range append([]string{wanted}, next(wanted, d.site.HTTPMoves)...) {
@@ -89,7 +90,7 @@ func (d *doctor) plain(ctx context.Context, secure string, ours bool) {
 	d.taken("http", "HTTP_ADDR", wanted, d.site.HTTPMoves)
 }
 
-// next are the addresses that the server tries when its own is taken.
+// next returns the addresses that the server tries when its own is taken.
 func next(addr string, moves bool) (out []string) {
 	host, port, err := net.SplitHostPort(addr)
 	first, err2 := strconv.Atoi(port)
@@ -102,7 +103,7 @@ func next(addr string, moves bool) (out []string) {
 	return out
 }
 
-// served compares what the server sends with what is here.
+// served compares the certificate that the server sends with the one in the file.
 func (d *doctor) served(chain []*x509.Certificate, addr string) {
 	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
 	for _, c := range chain[1:] {
@@ -111,23 +112,26 @@ func (d *doctor) served(chain []*x509.Certificate, addr string) {
 	if d.root != nil {
 		roots.AddCert(d.root.Cert)
 	}
-	_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, DNSName: "localhost", CurrentTime: d.now})
-	disk, diskErr := certificates(d.site.CertFile)
+	_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, DNSName: "localhost",
+		CurrentTime: d.now})
+	disk, diskErr := certfile.Read(d.site.CertFile)
 	switch {
 	case err != nil:
-		d.wrong("https", "the server on "+addr+" sends a certificate that this CA does not vouch for: "+err.Error(), "stop it, then: make dev")
+		d.wrong("https", "the server on "+addr+" sends a certificate that this CA does not vouch for: "+err.Error(),
+			"stop it, then: make dev")
 	case diskErr == nil && !disk[0].Equal(chain[0]):
-		d.note("https", "the server on "+addr+" sends another certificate than "+d.site.CertFile+"; is it another project's?", "to see whose it is: "+lsof(d.host.OS, addr))
+		d.note("https", "the server on "+addr+" sends another certificate than "+d.site.CertFile+"; is it another "+
+			"project's?", "to see whose it is: "+lsof(d.host.OS, addr))
 	default:
 		d.ok("https", "the server runs on "+addr+" with this certificate")
 	}
 }
 
-// peer is the chain that a server sends, believed or not.
+// peer returns the chain that a server sends, whether it can be verified or not.
 func peer(ctx context.Context, addr string) ([]*x509.Certificate, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	// Nothing is asked of this server, and what it sends is verified by served.
+	// No request follows this handshake, and served verifies what the server sends.
 	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
@@ -150,7 +154,7 @@ func redirects(ctx context.Context, plain, secure string) bool {
 	if err != nil {
 		return false
 	}
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req) // no proxy, and no following
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req) // it uses no proxy and follows no redirect
 	if err != nil {
 		return false
 	}

@@ -41,7 +41,8 @@ func (d *doctor) stores(ctx context.Context) {
 		case has:
 			d.ok("store", name+" trusts the CA"+restart(s))
 		case info.Scope == truststore.System:
-			d.note("store", name+" does not trust the CA", "make trust SYSTEM=1, or one program alone: curl --cacert certs/ca.pem …")
+			d.note("store", name+" does not trust the CA",
+				"make trust SYSTEM=1, or one program alone: curl --cacert certs/ca.pem …")
 		case refused:
 			d.note("store", name+" does not trust the CA, as you decided", "make trust")
 		default:
@@ -53,7 +54,7 @@ func (d *doctor) stores(ctx context.Context) {
 	}
 }
 
-// blocked is the first reason why a store of the user cannot be asked.
+// blocked returns the first reason why a store of the user cannot be asked.
 func blocked(ctx context.Context, stores []truststore.Store) *truststore.Blocked {
 	for _, s := range stores {
 		_, err := s.Has(ctx)

@@ -1,4 +1,4 @@
-// Package report is what the doctor prints, for people and as JSON: a list of findings, whatever was looked at.
+// Package report prints the doctor's findings, for people and as JSON.
 package report
 
 import (
@@ -10,7 +10,7 @@ import (
 	"example.com/turnkey/scripts/internal/settings"
 )
 
-// State is what came of a check.
+// State is the result of a check.
 type State string
 
 const (
@@ -18,10 +18,11 @@ const (
 	Note    State = "note"    // good to know; nothing has to be done
 	Warn    State = "warn"    // works, and could be better or will not work for long
 	Wrong   State = "wrong"   // keeps visitors, authorities or browsers away, or exposes them
-	Skipped State = "skipped" // could not be looked at, for the reason given
+	Skipped State = "skipped" // could not be checked, for the reason given
 )
 
-// Finding is what one check found. Its texts are fit for a terminal: what a site sent is escaped in them.
+// Finding is the result of one check. Its texts are safe for a terminal: control characters that a site sent are
+// escaped.
 type Finding struct {
 	Group string `json:"group"`
 	Name  string `json:"check"`
@@ -30,8 +31,8 @@ type Finding struct {
 	Fix   string `json:"fix,omitempty"`
 }
 
-// New escapes the texts of a finding. Every finding is made here, so that nothing that a site sent reaches a terminal
-// unescaped.
+// New returns a finding with its texts escaped. Every finding is made here, so that no text of a site reaches a
+// terminal unescaped.
 func New(group, name string, state State, found, fix string) Finding {
 	return Finding{group, name, state, escape(found, longest), escape(fix, longest)}
 }
@@ -63,7 +64,7 @@ type Report struct {
 	Checks      []Finding    `json:"checks"`
 }
 
-// Certificate is what a monitor wants to know of the certificate that is served.
+// Certificate describes the served certificate for monitoring.
 type Certificate struct {
 	Names     []string  `json:"names"`
 	Issuer    string    `json:"issuer"`
@@ -73,7 +74,7 @@ type Certificate struct {
 	NotAfter  time.Time `json:"not_after"`
 }
 
-// Of makes a report of what was found.
+// Of returns a report of these findings.
 func Of(found []Finding, now time.Time) Report {
 	r := Report{
 		OK: true, Time: now.UTC().Truncate(time.Second), Checks: []Finding{},
@@ -86,7 +87,7 @@ func Of(found []Finding, now time.Time) Report {
 	return r
 }
 
-// Redact writes the home directory as ~ everywhere, so that a report can be shown to others.
+// Redact replaces the home directory by ~ everywhere, so that the user can publish the report.
 func (r Report) Redact(home string) {
 	for i := range r.Checks {
 		r.Checks[i].Found, r.Checks[i].Fix = settings.Tilde(r.Checks[i].Found, home), settings.Tilde(r.Checks[i].Fix, home)

@@ -22,7 +22,7 @@ func TestTheWordsCarryAllOfTheMeaning(t *testing.T) {
 		{[]Finding{New("certificate", "key", Wrong, "others can read it", "chmod 600 key")},
 			[]string{
 				"✗ wrong  key          others can read it\n                        ➜ chmod 600 key\n",
-				"One thing is wrong; the line with ➜ below it mends it.\n",
+				"One thing is wrong; the line with ➜ below it fixes it.\n",
 			}},
 		{[]Finding{New("dns", "a", Wrong, "x", "y"), New("dns", "caa", Wrong, "x", "y")},
 			[]string{"2 things are wrong; begin with the first.\n"}},

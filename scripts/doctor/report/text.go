@@ -10,18 +10,18 @@ import (
 	"unicode/utf8"
 )
 
-// What a site sends can be of any length. These are how much of it is shown, in bytes: of a line, and of a part of one.
+// A site may send texts of any length. These are the longest that are shown, in bytes: of a line, and of a part of one.
 const longest, longestPart = 600, 120
 
-// Part escapes what a site sent, and cuts it short where other text follows it in the same line.
+// Part escapes a text that a site sent, and shortens it where other text follows in the same line.
 func Part(s string) string { return escape(s, longestPart) }
 
-// escape makes s fit for a terminal: it escapes control characters, and those that turn or hide text. What is printable
-// stays as it is.
+// escape makes s safe for a terminal: it escapes control characters, and those that reverse or hide text. Printable
+// text stays as it is.
 func escape(s string, most int) string {
 	cut := ""
 	if len(s) > most {
-		s, cut = s[:most], "…" // half a character at the end is escaped as what it is
+		s, cut = s[:most], "…" // half a character at the end is escaped too
 	}
 	var b strings.Builder
 	for i, r := range s {
@@ -38,19 +38,20 @@ func escape(s string, most int) string {
 	return b.String() + cut
 }
 
-// titles are the groups as people read them.
+// titles are the names of groups for people.
 var titles = map[string]string{
 	"machine": "Machine", "stores": "Stores", "names": "Names",
 	"dns": "DNS", "ports": "Ports", "redirects": "Redirects", "certificate": "Certificate", "protocol": "Protocol",
 	"headers": "Headers", "challenge": "Challenge",
 }
 
-// looks are a state's mark, its word and its colour (ECMA-48).
+// looks are the mark, word and colour (ECMA-48) of a state.
 var looks = map[State]struct{ mark, word, colour string }{
-	OK: {"✓", "ok", "32"}, Note: {"·", "", "2"}, Warn: {"!", "warn", "33"}, Wrong: {"✗", "wrong", "31"}, Skipped: {"·", "", "2"},
+	OK: {"✓", "ok", "32"}, Note: {"·", "", "2"}, Warn: {"!", "warn", "33"}, Wrong: {"✗", "wrong", "31"},
+	Skipped: {"·", "", "2"},
 }
 
-// Text writes the report for people. The words carry all of the meaning; colour only makes them quicker to find.
+// Text writes the report for people. The words carry the whole meaning. Colour only makes findings quicker to see.
 func (r Report) Text(w io.Writer, colour bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  %s\n", cmp.Or(r.URL, "this machine, "+r.System))
@@ -86,7 +87,7 @@ func verdict(wrong, warn int) string {
 	case wrong == 0:
 		return "Nothing is wrong; " + warnings + "."
 	case wrong == 1:
-		return "One thing is wrong; the line with ➜ below it mends it."
+		return "One thing is wrong; the line with ➜ below it fixes it."
 	}
 	return fmt.Sprintf("%d things are wrong; begin with the first.", wrong)
 }

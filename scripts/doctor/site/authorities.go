@@ -35,7 +35,7 @@ func (l *look) findCAA(ctx context.Context, name string) caaSet {
 	return caaSet{}
 }
 
-// identities are the names of well-known authorities in CAA records, by a word of their certificates' organization.
+// identities maps a word of a well-known CA's organization in certificates to its names in CAA records.
 var identities = []struct {
 	word  string
 	names []string
@@ -52,7 +52,7 @@ var identities = []struct {
 	{"Buypass", []string{"buypass.com"}},
 }
 
-// identity is the name of a certificate's issuer in CAA records, if it is a well-known one.
+// identity returns the CAA name of a certificate's issuer, if it is well known.
 func identity(leaf *x509.Certificate) []string {
 	if practice(leaf) {
 		return nil
@@ -66,8 +66,7 @@ func identity(leaf *x509.Certificate) []string {
 	return nil
 }
 
-// authorities compares the CAA records with the certificate that is served: the CA that issued it has to be allowed to
-// renew it.
+// authorities compares the CAA records with the served certificate: the CA that issued it must be allowed to renew it.
 func (l *look) authorities(s *section, set *caaSet) {
 	switch {
 	case set == nil:
@@ -109,13 +108,15 @@ func (l *look) authorities(s *section, set *caaSet) {
 	i := slices.IndexFunc(wanted, func(name string) bool { return slices.Contains(p.issuers, name) })
 	switch {
 	case i < 0 && known:
-		s.wrong("caa", found+", and not "+issuer(leaf)+", who issued the certificate here: it cannot be renewed", add(wanted[0]))
+		s.wrong("caa", found+", and not "+issuer(leaf)+", who issued the certificate here: it cannot be renewed",
+			add(wanted[0]))
 	case i < 0:
 		s.warn("caa", found+", and not Let's Encrypt", "if its certificates are wanted, "+add(wanted[0]))
 	default:
 		methods, only := p.methods[wanted[i]]
 		if only && !slices.Contains(methods, "http-01") && !slices.Contains(methods, "tls-alpn-01") {
-			s.warn("caa", found+", validated by "+part(strings.Join(methods, ", "))+" alone", "for a server that gets its own certificate, add http-01 or tls-alpn-01 to validationmethods")
+			s.warn("caa", found+", validated by "+part(strings.Join(methods, ", "))+" alone",
+				"for a server that gets its own certificate, add http-01 or tls-alpn-01 to validationmethods")
 			return
 		}
 		s.ok("caa", found)

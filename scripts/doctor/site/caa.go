@@ -9,7 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// caaRecord is one rule of a name about the CAs that may issue certificates for it.
+// caaRecord is one CAA record of a name.
 type caaRecord struct {
 	critical bool
 	tag      string // in lower case
@@ -51,7 +51,8 @@ func parseIssue(value string) (issuer string, params map[string]string, err erro
 		}
 		tag, v, ok := strings.Cut(pair, "=")
 		tag, v = strings.Trim(tag, " \t"), strings.Trim(v, " \t")
-		if !ok || tag == "" || strings.ContainsFunc(tag, notAlphanumeric) || strings.ContainsFunc(v, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
+		if !ok || tag == "" || strings.ContainsFunc(tag, notAlphanumeric) ||
+			strings.ContainsFunc(v, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
 			return "", nil, fmt.Errorf("the parameters of %q are not understood", value)
 		}
 		params[strings.ToLower(tag)] = v
@@ -59,21 +60,21 @@ func parseIssue(value string) (issuer string, params map[string]string, err erro
 	return name, params, nil
 }
 
-// caaSet is the records that apply to a name, or the error that kept them from being read.
+// caaSet is the records that apply to a name, or the error that prevented reading them.
 type caaSet struct {
 	at      string // the name, or the parent that has them
 	records []caaRecord
 	err     error
 }
 
-// permit is what a set allows.
+// permit is what a set of records allows.
 type permit struct {
 	restricted bool // false: every CA may issue
 	issuers    []string
 	methods    map[string][]string // of an issuer that may validate by these alone (RFC 8657)
 }
 
-// knownTags are those that restrict no certificate for a server beyond what permit reads.
+// knownTags are the tags that restrict no server certificate beyond what permit reads.
 var knownTags = []string{"issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone"}
 
 func (s caaSet) permit(wildcard bool) permit {

@@ -15,7 +15,7 @@ import (
 
 const day = 24 * time.Hour
 
-// certificate judges the chain as it is served, then asks for it in other ways.
+// certificate checks the served chain, then requests it with other offers.
 func (l *look) certificate(ctx context.Context) section {
 	s := section{group: "certificate"}
 	if len(l.https) > 0 && l.served == nil {
@@ -42,7 +42,7 @@ func (l *look) certificate(ctx context.Context) section {
 	return s
 }
 
-// hosts compares names.
+// hosts checks that the certificate is for the site's names.
 func (l *look) hosts(s *section, leaf *x509.Certificate) {
 	var names []string
 	wildcard := false
@@ -63,7 +63,8 @@ func (l *look) hosts(s *section, leaf *x509.Certificate) {
 	}
 	switch err := leaf.VerifyHostname(l.host); {
 	case err != nil:
-		s.wrong("names", "the certificate is for "+list+", not for "+l.host, "get one with this name in it; for a site of this project, add it to DOMAINS")
+		s.wrong("names", "the certificate is for "+list+", not for "+l.host,
+			"get one with this name in it; for a site of this project, add it to DOMAINS")
 	case wildcard:
 		s.ok("names", list+"; a wildcard does not cover names with a further dot")
 	default:
@@ -71,18 +72,20 @@ func (l *look) hosts(s *section, leaf *x509.Certificate) {
 	}
 }
 
-// dates looks at how long the certificate is still valid: what is left of it is judged by its whole life, as those
-// of a few days are renewed a few days before their end.
+// dates checks how long the certificate is still valid. The rest of its life is compared with the whole, since a
+// certificate of a few days is renewed a few days before its end.
 func (l *look) dates(s *section, leaf *x509.Certificate) {
 	const clock = "; or this machine's clock is wrong, see the line on the clock below"
 	left, life := leaf.NotAfter.Sub(l.now), leaf.NotAfter.Sub(leaf.NotBefore)
 	end := leaf.NotAfter.UTC().Format("2006-01-02 15:04 MST")
 	switch {
 	case left <= 0:
-		s.wrong("validity", fmt.Sprintf("it expired %s ago, on %s", span(-left), end), "renew it and let the server take it up"+clock)
+		s.wrong("validity", fmt.Sprintf("it expired %s ago, on %s", span(-left), end),
+			"renew it and let the server take it up"+clock)
 	case l.now.Before(leaf.NotBefore):
-		s.wrong("validity", fmt.Sprintf("it is not valid before %s, in %s", leaf.NotBefore.UTC().Format("2006-01-02 15:04 MST"), span(leaf.NotBefore.Sub(l.now))),
-			"look at the clock of whoever issued it"+clock)
+		s.wrong("validity", fmt.Sprintf("it is not valid before %s, in %s",
+			leaf.NotBefore.UTC().Format("2006-01-02 15:04 MST"), span(leaf.NotBefore.Sub(l.now))),
+			"check the clock of the CA that issued it"+clock)
 	case left < min(21*day, life/4):
 		s.warn("validity", fmt.Sprintf("%s left of %s, until %s: a renewal is overdue", span(left), span(life), end),
 			"look why it was not renewed: the server's log, the program's `check`, or `certbot renew --dry-run`")
@@ -91,7 +94,7 @@ func (l *look) dates(s *section, leaf *x509.Certificate) {
 	}
 }
 
-// span is a duration as people say it.
+// span formats a duration for people.
 func span(d time.Duration) string {
 	switch {
 	case d >= 2*day:
@@ -106,10 +109,12 @@ func span(d time.Duration) string {
 
 const (
 	fullchain  = "serve the whole chain: fullchain.pem rather than cert.pem, the authority's bundle after your certificate"
-	stagingFix = "order from production: for a site of this project take ACME_DIRECTORY=staging out; with certbot leave --staging out and --force-renewal once"
+	stagingFix = "order from production: for a site of this project take ACME_DIRECTORY=staging out; with certbot " +
+		"leave --staging out and --force-renewal once"
 )
 
-// limits of public certificates' lives, by the day of issue (CA/Browser Forum ballots SC-031 and SC-081v3).
+// limits are the longest lives of public certificates, by the day of issue (CA/Browser Forum ballots SC-031 and
+// SC-081v3).
 var limits = []struct {
 	from time.Time
 	days int
@@ -123,12 +128,14 @@ var limits = []struct {
 func (l *look) lifetime(s *section, leaf *x509.Certificate) {
 	life := int((leaf.NotAfter.Sub(leaf.NotBefore) + time.Hour) / day)
 	if life > 398 {
-		s.warn("lifetime", fmt.Sprintf("it is valid for %d days; browsers take 398 at most from public authorities", life), "get one for 90 days or less, and let it be renewed by itself")
+		s.warn("lifetime", fmt.Sprintf("it is valid for %d days; browsers take 398 at most from public authorities", life),
+			"get one for 90 days or less, and let it be renewed by itself")
 		return
 	}
 	for _, limit := range limits {
 		if limit.from.After(l.now) && life > limit.days {
-			s.ok("lifetime", fmt.Sprintf("%d days; from %s no public authority issues for more than %d, so let it be renewed by itself", life, limit.from.Format(time.DateOnly), limit.days))
+			s.ok("lifetime", fmt.Sprintf("%d days; from %s no public authority issues for more than %d, so let it be renewed "+
+				"by itself", life, limit.from.Format(time.DateOnly), limit.days))
 			return
 		}
 	}
@@ -140,14 +147,15 @@ var mustStaple = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24} // RFC 7633
 func (l *look) staple(s *section, leaf *x509.Certificate) {
 	for _, e := range leaf.Extensions {
 		if e.Id.Equal(mustStaple) && len(l.served.OCSPResponse) == 0 {
-			s.wrong("staple", "the certificate asks for a stapled OCSP answer, and none is sent: Firefox refuses it", "get it without must-staple; Let's Encrypt has ended OCSP")
+			s.wrong("staple", "the certificate asks for a stapled OCSP answer, and none is sent: Firefox refuses it",
+				"get it without must-staple; Let's Encrypt has ended OCSP")
 		} else if e.Id.Equal(mustStaple) {
 			s.ok("staple", "the certificate asks for a stapled OCSP answer, and it is there")
 		}
 	}
 }
 
-// describe is the certificate for a monitor.
+// describe returns the certificate for monitoring.
 func describe(c *x509.Certificate) *report.Certificate {
 	sum := sha256.Sum256(c.Raw)
 	d := &report.Certificate{

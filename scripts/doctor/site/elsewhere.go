@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// elsewhere asks the other addresses: an old server may still answer on one of them.
+// elsewhere connects to the other addresses: an old server may still answer on one of them.
 func (l *look) elsewhere(ctx context.Context, s *section, leaf *x509.Certificate) {
 	others := l.https[1:]
 	states, errs := make([]tls.ConnectionState, len(others)), make([]error, len(others))
@@ -29,14 +29,15 @@ func (l *look) elsewhere(ctx context.Context, s *section, leaf *x509.Certificate
 		case other[0].Equal(leaf):
 			s.ok("address", addr.String()+" sends the same certificate")
 		case l.now.After(other[0].NotAfter), other[0].VerifyHostname(l.host) != nil, err != nil:
-			s.wrong("address", addr.String()+" sends another certificate, which does not hold", "give that server the certificate too, or take its address out of DNS; to see more: --address "+addr.String())
+			s.wrong("address", addr.String()+" sends another certificate, which does not hold",
+				"give that server the certificate too, or take its address out of DNS; to see more: --address "+addr.String())
 		default:
 			s.ok("address", addr.String()+" sends another certificate, which holds as well")
 		}
 	}
 }
 
-// strangers shows the certificate that clients get which name no host, or a host that is not served here.
+// strangers shows the certificate for clients that name no host, or a host that is not served here.
 func (l *look) strangers(ctx context.Context, s *section, leaf *x509.Certificate) {
 	for _, stranger := range []struct{ check, name, who string }{
 		{"no-sni", "", "a client that names no host (no SNI)"},

@@ -21,7 +21,7 @@ const (
 	mostHops  = 10 // as Let's Encrypt follows
 )
 
-// answer is what a server said, read to its end or to where the bounds are.
+// answer is a response, with as much of its body as the limits allow.
 type answer struct {
 	status int
 	header http.Header
@@ -40,7 +40,7 @@ func (a answer) redirect() bool {
 	return false
 }
 
-// fetch asks the site for one URL, and follows nothing.
+// fetch requests one URL of the site and follows no redirect.
 func (l *look) fetch(ctx context.Context, u *url.URL) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
@@ -61,7 +61,7 @@ func (l *look) fetch(ctx context.Context, u *url.URL) (answer, error) {
 	return a, nil
 }
 
-// transport leads to the addresses that answered, whatever the environment says of proxies.
+// transport connects to the addresses that answered, and ignores proxies of the environment.
 func (l *look) transport() *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -86,8 +86,8 @@ func (l *look) transport() *http.Transport {
 	}
 }
 
-// ticket asks for the head of the first page and reports whether the connection was resumed: tickets of TLS 1.3 come after
-// the handshake, so something must be read.
+// ticket sends a HEAD request and reports whether the connection was resumed. Tickets of TLS 1.3 arrive after the
+// handshake, so it has to read a response.
 func (l *look) ticket(ctx context.Context, cache tls.ClientSessionCache) (resumed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
@@ -107,7 +107,7 @@ func (l *look) ticket(ctx context.Context, cache tls.ClientSessionCache) (resume
 	return resp.TLS != nil && resp.TLS.DidResume, nil
 }
 
-// ours reports whether a URL is the site's, on a port that is known. No other URL is asked for.
+// ours reports whether a URL is the site's, on a known port. No other URL is requested.
 func (l *look) ours(u *url.URL) bool {
 	return l.sameHost(u) && (u.Scheme == "https" && port(u) == l.httpsPort || u.Scheme == "http" && port(u) == l.httpPort)
 }
@@ -120,7 +120,7 @@ func (l *look) sameHost(u *url.URL) bool {
 	return err == nil && host == l.host
 }
 
-// port is the one that a URL names or implies; 0 if neither.
+// port returns the port that a URL names or implies, or 0.
 func port(u *url.URL) int {
 	if p := u.Port(); p != "" {
 		n, err := strconv.Atoi(p)
@@ -132,7 +132,7 @@ func port(u *url.URL) int {
 	return map[string]int{"http": 80, "https": 443}[u.Scheme]
 }
 
-// troubled is a failed request in words.
+// troubled describes a failed request.
 func troubled(err error) string {
 	switch {
 	case late(err):

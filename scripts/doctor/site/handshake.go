@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// meet shakes hands with the first address that completes a handshake, and keeps its answers for the later groups.
+// meet finds the first address that completes a handshake, and keeps its answers for the later groups.
 func (l *look) meet(ctx context.Context) {
 	for _, addr := range l.https {
 		var state tls.ConnectionState
@@ -24,7 +24,7 @@ func (l *look) meet(ctx context.Context) {
 			}
 		}); l.shakeErr == nil {
 			l.served = &state
-			// What follows talks to the one that is known to answer.
+			// Later connections go to the address that is known to answer.
 			l.https[0], addr = addr, l.https[0]
 			for i := range l.https[1:] {
 				if l.https[i+1] == l.https[0] {
@@ -34,13 +34,13 @@ func (l *look) meet(ctx context.Context) {
 			return
 		}
 		if late(l.shakeErr) {
-			return // others may be as slow, and the look is bounded
+			return // others may be as slow, and the time is limited
 		}
 	}
 }
 
-// config offers every version that this program speaks. It verifies nothing: a certificate that does not hold is what
-// the look is to explain, and nothing is sent that is not for everybody.
+// config offers every version that this program knows. It verifies nothing: explaining an invalid certificate is the
+// purpose, and only public requests are sent.
 func (l *look) config() *tls.Config {
 	c := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, NextProtos: []string{"h2", "http/1.1"}}
 	if !l.addr.IsValid() {
@@ -49,7 +49,7 @@ func (l *look) config() *tls.Config {
 	return c
 }
 
-// shake shakes hands with addr and hangs up. Change, if any, makes the offer another one.
+// shake completes a handshake with addr and closes the connection. change, if any, changes the offer.
 func (l *look) shake(ctx context.Context, addr netip.Addr, change func(*tls.Config)) (tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, shakeTime)
 	defer cancel()
@@ -69,18 +69,23 @@ func (l *look) shake(ctx context.Context, addr netip.Addr, change func(*tls.Conf
 	return client.ConnectionState(), nil
 }
 
-// explain is a failed handshake in words, with what to do.
+// explain describes a failed handshake and what to do.
 func (l *look) explain(err error) (found, fix string) {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &record) && bytes.HasPrefix(record.RecordHeader[:], []byte("HTTP")):
-		return fmt.Sprintf("port %d speaks plain http, not TLS", l.httpsPort), "let the server itself, or the proxy in front, answer TLS there"
+		return fmt.Sprintf("port %d speaks plain http, not TLS",
+			l.httpsPort), "let the server itself, or the proxy in front, answer TLS there"
 	case errors.As(err, &record):
-		return fmt.Sprintf("what answers on port %d is not TLS", l.httpsPort), "find out which program listens there: it is not the web server"
+		return fmt.Sprintf("what answers on port %d is not TLS",
+			l.httpsPort), "find out which program listens there: it is not the web server"
 	case late(err):
-		return fmt.Sprintf("port %d takes connections, and then does not shake hands in time", l.httpsPort), "look whether the server is overloaded, or waits for something at each handshake"
+		return fmt.Sprintf("port %d takes connections, and then does not shake hands in time",
+			l.httpsPort), "look whether the server is overloaded, or waits for something at each handshake"
 	case alerted(err):
-		return fmt.Sprintf("the server refuses the handshake for %s: %s", l.host, part(err.Error())), "look into its log; most often it has no certificate for this name yet: for a site of this project, the name belongs into DOMAINS"
+		return fmt.Sprintf("the server refuses the handshake for %s: %s", l.host,
+				part(err.Error())), "look into its log; most often it has no certificate for this name yet: for a site of this " +
+				"project, the name belongs into DOMAINS"
 	case errors.Is(err, io.EOF):
 		return "the server hangs up during the handshake", "look into its log; a firewall on the way can do this too"
 	}
@@ -90,7 +95,7 @@ func (l *look) explain(err error) (found, fix string) {
 // alerted reports whether the other side ended a handshake with an alert, for which crypto/tls has no type.
 func alerted(err error) bool { return strings.Contains(err.Error(), "remote error: tls: ") }
 
-// absent is why nothing can be said of what comes after a handshake.
+// absent returns why the checks after a handshake are skipped.
 func (l *look) absent() string {
 	switch {
 	case len(l.addrs) == 0:
@@ -103,7 +108,7 @@ func (l *look) absent() string {
 	return ""
 }
 
-// unheard is why nothing can be said of plain http.
+// unheard returns why the checks of plain http are skipped.
 func (l *look) unheard() string {
 	switch {
 	case len(l.addrs) == 0:

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// hstsPolicy is a Strict-Transport-Security header as browsers read it.
+// hstsPolicy is a parsed Strict-Transport-Security header.
 type hstsPolicy struct {
 	maxAge     time.Duration
 	subdomains bool
 	preload    bool
 }
 
-// parseHSTS reads a header (RFC 6797 §6.1). What it refuses, browsers ignore altogether.
+// parseHSTS parses a header (RFC 6797 §6.1). Browsers ignore a header that it rejects.
 func parseHSTS(value string) (p hstsPolicy, err error) {
 	seen := map[string]bool{}
 	for directive := range strings.SplitSeq(value, ";") {

@@ -8,7 +8,7 @@ import (
 	"fmt"
 )
 
-// key looks at the key and the signatures. Those of roots are believed without.
+// key checks the key and the signatures. Signatures of roots do not matter.
 func key(s *section, chain []*x509.Certificate) {
 	kind, weak := "", false
 	switch k := chain[0].PublicKey.(type) {
@@ -33,7 +33,8 @@ func key(s *section, chain []*x509.Certificate) {
 	}
 	switch {
 	case weak:
-		s.wrong("key", kind+" is too short: browsers refuse it", "make a new key, ECDSA P-256 or RSA 2048, and get a certificate for it")
+		s.wrong("key", kind+" is too short: browsers refuse it",
+			"make a new key, ECDSA P-256 or RSA 2048, and get a certificate for it")
 	case old != "":
 		s.wrong("key", kind+", but signed by "+old+", which browsers refuse", "get a certificate from an authority of today")
 	default:

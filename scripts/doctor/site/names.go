@@ -12,10 +12,10 @@ import (
 	"github.com/miekg/dns"
 )
 
-// perFamily is how many addresses of each family are looked at.
+// perFamily is how many addresses of each family are checked.
 const perFamily = 4
 
-// names looks the site's addresses up, and meanwhile its CAA records, which authorities judges later. They are nil for
+// names looks up the site's addresses and, at the same time, its CAA records for authorities. The records are nil for
 // names that no public CA issues certificates for.
 func (l *look) names(ctx context.Context) (s section, caa *caaSet) {
 	s.group = "dns"
@@ -43,7 +43,7 @@ func (l *look) names(ctx context.Context) (s section, caa *caaSet) {
 	return s, caa
 }
 
-// resolve asks DNS for both families and the way there.
+// resolve asks DNS for the addresses of both families and for the aliases.
 func (l *look) resolve(ctx context.Context, s *section) {
 	var four, six []netip.Addr
 	var fourErr, sixErr, aliasErr error
@@ -65,13 +65,15 @@ func (l *look) resolve(ctx context.Context, s *section) {
 	case len(l.addrs) > 0:
 		l.reach(s)
 	case err != nil:
-		s.wrong("addresses", l.host+" cannot be looked up", "if it is so elsewhere too, look at the name servers of the domain")
+		s.wrong("addresses", l.host+" cannot be looked up",
+			"if it is so elsewhere too, look at the name servers of the domain")
 	default:
-		s.wrong("addresses", l.host+" has no address", "add an A record with the server's IPv4 address, and an AAAA record if it has IPv6")
+		s.wrong("addresses", l.host+" has no address",
+			"add an A record with the server's IPv4 address, and an AAAA record if it has IPv6")
 	}
 }
 
-// lookup asks as programs on this machine do, hosts file included.
+// lookup resolves a name as programs on this machine do, hosts file included.
 func (l *look) lookup(ctx context.Context, network string) ([]netip.Addr, error) {
 	resolver := net.DefaultResolver
 	if l.custom {
@@ -93,7 +95,7 @@ func (l *look) lookup(ctx context.Context, network string) ([]netip.Addr, error)
 	return slices.Compact(addrs), err
 }
 
-// records reports the addresses of a family, and takes them up.
+// records reports the addresses of a family, and keeps them.
 func (l *look) records(s *section, name, family string, addrs []netip.Addr, err error) {
 	if err != nil {
 		s.skip(name, family+" addresses cannot be looked up: "+err.Error())
@@ -119,17 +121,19 @@ func list(addrs []netip.Addr) string {
 	return strings.Join(words, ", ")
 }
 
-// reach tells whether visitors can reach the addresses at all.
+// reach reports whether clients can reach the addresses at all.
 func (l *look) reach(s *section) {
 	inside := slices.DeleteFunc(slices.Clone(l.addrs), func(a netip.Addr) bool { return kind(a) == "public" })
 	switch {
 	case len(inside) > 0 && l.local():
 		s.ok("reach", "an address of its own network, as the name is")
 	case len(inside) == len(l.addrs):
-		s.warn("reach", "from outside its network no visitor can reach "+list(inside)+" ("+kind(inside[0])+"), public authorities neither",
+		s.warn("reach", "from outside its network no visitor can reach "+list(inside)+" ("+kind(inside[0])+"), public "+
+			"authorities neither",
 			"if the site is for everybody, let A and AAAA hold the server's public addresses")
 	case len(inside) > 0:
-		s.wrong("reach", "some visitors are sent to "+list(inside)+" ("+kind(inside[0])+"), where only its own network can go", "take it out of the public DNS")
+		s.wrong("reach", "some visitors are sent to "+list(inside)+" ("+kind(inside[0])+"), where only its own network "+
+			"can go", "take it out of the public DNS")
 	case !slices.ContainsFunc(l.addrs, netip.Addr.Is4):
 		s.warn("reach", "visitors without IPv6 cannot come: there is no A record", "add one with an IPv4 address")
 	}

@@ -7,8 +7,8 @@ import (
 	"example.com/turnkey/tlsconfig/chain"
 )
 
-// judged adds a line for each fault of purpose or path that clients find whatever roots they know. Dates, names and key have
-// lines of their own. It reports whether the path has no fault.
+// judged adds a line for each fault of purpose or path that clients find with any set of roots. Dates, names and key
+// have lines of their own. It reports whether the path has no fault.
 func judged(s *section, served []*x509.Certificate, now time.Time) (good bool) {
 	good = true
 	for _, fault := range chain.Judge(served, nil, nil, now).Faults {

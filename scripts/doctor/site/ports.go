@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// knock is what came of opening a connection.
+// knock is the result of opening a connection.
 type knock struct {
 	addr netip.Addr
 	err  error
@@ -35,7 +35,8 @@ func (l *look) ports(ctx context.Context) section {
 	wg.Wait()
 	l.https = l.judge(&s, "https", l.httpsPort, secure)
 	if l.httpPort == 0 {
-		s.skip("http", fmt.Sprintf("with https on port %d, plain http may be anywhere; --http-port names its port", l.httpsPort))
+		s.skip("http", fmt.Sprintf("with https on port %d, plain http may be anywhere; --http-port names its port",
+			l.httpsPort))
 		return s
 	}
 	l.http = l.judge(&s, "http", l.httpPort, plain)
@@ -52,7 +53,7 @@ func (l *look) knock(ctx context.Context, addr netip.Addr, port int) knock {
 	return knock{addr, err}
 }
 
-// judge reports the state of a port on every address, and returns those where it is open.
+// judge adds a finding about a port on every address, and returns the addresses where it is open.
 func (l *look) judge(s *section, name string, port int, knocks []knock) (open []netip.Addr) {
 	for _, k := range knocks {
 		if k.err == nil {
@@ -69,23 +70,27 @@ func (l *look) judge(s *section, name string, port int, knocks []knock) (open []
 		case len(open) > 0 && l.loopback():
 			s.skip(name, what+": nothing listens there, and programs go on to the other address")
 		case len(open) > 0 && k.addr.Is6():
-			s.wrong(name, what+" "+why(k.err)+", while another address answers; authorities try IPv6 first, and may give up there",
+			s.wrong(name, what+" "+why(k.err)+", while another address answers; authorities try IPv6 first, and may give up "+
+				"there",
 				"let the server and its firewall answer on IPv6 too, or take the AAAA record out")
 		case len(open) > 0:
-			s.wrong(name, what+" "+why(k.err)+", while another address answers: some visitors end here", "let a server answer there, or take the record out")
+			s.wrong(name, what+" "+why(k.err)+", while another address answers: some visitors end here",
+				"let a server answer there, or take the record out")
 		case name == "https":
 			s.wrong(name, what+" "+why(k.err), remedy(k.err, port))
 		default:
-			s.warn(name, what+" "+why(k.err)+": visitors who type the name without https:// may not arrive, and http-01 challenges fail", remedy(k.err, port))
+			s.warn(name, what+" "+why(k.err)+": visitors who type the name without https:// may not arrive, and http-01 "+
+				"challenges fail", remedy(k.err, port))
 		}
 	}
 	return open
 }
 
-// noWay reports whether this machine cannot send to an address of that family, which tells nothing about the server.
-// The numbers are those of Windows: WSAEAFNOSUPPORT, WSAEADDRNOTAVAIL, WSAENETUNREACH.
+// noWay reports whether this machine cannot send to an address of that family, which says nothing about the server. The
+// numbers are Windows' WSAEAFNOSUPPORT, WSAEADDRNOTAVAIL and WSAENETUNREACH.
 func noWay(err error) bool {
-	for _, e := range []error{syscall.ENETUNREACH, syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.Errno(10047), syscall.Errno(10049), syscall.Errno(10051)} {
+	for _, e := range []error{syscall.ENETUNREACH, syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.Errno(10047),
+		syscall.Errno(10049), syscall.Errno(10051)} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -104,7 +109,7 @@ func late(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// why is an error in a few words.
+// why describes an error in a few words.
 func why(err error) string {
 	switch {
 	case refused(err):
@@ -119,5 +124,6 @@ func remedy(err error, port int) string {
 	if refused(err) {
 		return fmt.Sprintf("start the server there, listening on all addresses (:%d, not localhost:%d)", port, port)
 	}
-	return fmt.Sprintf("let TCP port %d through every firewall on the way: the provider's, the router's and the machine's own", port)
+	return fmt.Sprintf("let TCP port %d through every firewall on the way: the provider's, the router's and the "+
+		"machine's own", port)
 }

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// protocol offers one version after another, then what else may be agreed on.
+// protocol offers one version after another, then checks what else can be negotiated.
 func (l *look) protocol(ctx context.Context) section {
 	s := section{group: "protocol"}
 	if reason := l.absent(); reason != "" {
@@ -31,13 +31,15 @@ func (l *look) protocol(ctx context.Context) section {
 		err, old := errs[i], v < tls.VersionTLS12
 		switch {
 		case err == nil && old:
-			s.wrong(name, "accepted; browsers have left it since 2020 for its weaknesses (RFC 8996)", "let the server, or the proxy in front, begin at TLS 1.2")
+			s.wrong(name, "accepted; browsers have left it since 2020 for its weaknesses (RFC 8996)",
+				"let the server, or the proxy in front, begin at TLS 1.2")
 		case err == nil:
 			s.ok(name, "accepted")
 		case !declined(err):
 			s.skip(name, "cannot be told: "+part(err.Error()))
 		case v == tls.VersionTLS13:
-			s.warn(name, "not offered: every handshake takes a round trip more", "let the server, or the proxy in front, speak TLS 1.3")
+			s.warn(name, "not offered: every handshake takes a round trip more",
+				"let the server, or the proxy in front, speak TLS 1.3")
 		case old:
 			s.ok(name, "refused, as it should be")
 		default:
@@ -61,7 +63,7 @@ func (l *look) protocol(ctx context.Context) section {
 	return s
 }
 
-// only offers one version, with every cipher suite that is known: servers that still speak an old version choose an old suite.
+// only offers one version with every known cipher suite: servers that still speak an old version choose an old suite.
 func only(version uint16) func(*tls.Config) {
 	return func(c *tls.Config) {
 		c.MinVersion, c.MaxVersion = version, version
@@ -77,7 +79,7 @@ func declined(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.Errno(10054)) // WSAECONNRESET
 }
 
-// resumption comes back with the ticket of a first connection.
+// resumption connects again with the ticket of a first connection.
 func (l *look) resumption(ctx context.Context, s *section) {
 	cache := tls.NewLRUClientSessionCache(1)
 	resumed, err := false, error(nil)

@@ -19,7 +19,7 @@ const (
 	udpSize = 1232                    // bytes that pass everywhere in one piece (dnsflagday.net/2020)
 )
 
-// systemResolvers are the servers of resolv.conf(5), three at most as there. Windows has no such file.
+// systemResolvers returns the servers of resolv.conf(5), three at most as documented there. Windows has no such file.
 func systemResolvers() []string {
 	data, err := os.ReadFile("/etc/resolv.conf")
 	if err != nil {
@@ -43,8 +43,8 @@ func parseResolvers(conf string) (servers []string) {
 
 var errNoResolver = errors.New("this system does not say which DNS servers it uses")
 
-// ask puts one question to each resolver in turn until one answers. The records are those that name has, by way of
-// its aliases, which come beside them in their order. No records are no error.
+// ask asks each resolver in turn until one answers. It returns the records that name has, by way of its aliases, which
+// the answer contains in their order. No records are no error.
 func (l *look) ask(ctx context.Context, name string, kind uint16) (records []dns.RR, aliases []string, err error) {
 	if _, ok := dns.IsDomainName(name); !ok {
 		return nil, nil, fmt.Errorf("%q is not a name that DNS can hold", name)
@@ -65,10 +65,10 @@ func (l *look) ask(ctx context.Context, name string, kind uint16) (records []dns
 	return nil, nil, err
 }
 
-// follow goes along the aliases from name to the records of kind.
+// follow follows the aliases from name to the records of kind.
 func follow(answers []dns.RR, name string, kind uint16) (records []dns.RR, aliases []string) {
 	owner := canonical(name)
-	for range answers { // longer than that is a circle
+	for range answers { // a longer chain has a loop
 		next := ""
 		for _, r := range answers {
 			if alias, ok := r.(*dns.CNAME); ok && canonical(alias.Hdr.Name) == owner {
@@ -90,7 +90,7 @@ func follow(answers []dns.RR, name string, kind uint16) (records []dns.RR, alias
 
 func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
-// exchange asks by UDP, and by TCP for what does not fit into that (RFC 7766).
+// exchange asks by UDP, and by TCP for an answer that UDP cannot carry (RFC 7766).
 func exchange(ctx context.Context, server, name string, kind uint16) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -102,9 +102,9 @@ func exchange(ctx context.Context, server, name string, kind uint16) (*dns.Msg, 
 	return answer, err
 }
 
-// transact sends one query and waits for its answer until ctx is done. dns.Client would take any datagram that has the
-// query's ID for the answer, and end with the first one that it cannot parse. Anybody can send a datagram, so those that
-// do not fit the question are passed over (RFC 5452 §9.1).
+// transact sends one query and waits for its answer until ctx is done. dns.Client would accept any datagram that has
+// the query's ID, and stop at the first one that it cannot parse. Any host can send a datagram, so those that do not
+// match the question are ignored (RFC 5452 §9.1).
 func transact(ctx context.Context, network, server string, query *dns.Msg) (*dns.Msg, error) {
 	client := dns.Client{Net: network}
 	conn, err := client.DialContext(ctx, server)

@@ -2,7 +2,7 @@ package site
 
 import "example.com/turnkey/scripts/doctor/report"
 
-// section is a group of findings as it comes together.
+// section collects the findings of a group.
 type section struct {
 	group string
 	found []report.Finding
@@ -17,10 +17,10 @@ func (s *section) add(name string, state report.State, found, fix string) {
 	s.found = append(s.found, report.New(s.group, name, state, found, fix))
 }
 
-// part is what a site sent, where other text follows it in the same line.
+// part shortens a text that a site sent, where other text follows in the same line.
 func part(s string) string { return report.Part(s) }
 
-// report puts the sections together, and what was learnt of the site itself.
+// report joins the sections and what was learnt about the site.
 func (l *look) report(sections []section) report.Report {
 	var found []report.Finding
 	for _, s := range sections {

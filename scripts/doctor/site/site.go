@@ -1,10 +1,10 @@
-// Package site looks at a deployed site as its visitors and certificate authorities do, and says what is right, what
-// is wrong and how to mend it: names, ports, redirects, the certificate, the protocol, the headers of the first page and
-// whether an ACME challenge arrives. It changes nothing, and uses only what every visitor can see.
+// Package site examines a deployed site as its clients and CAs see it, and reports what is right, what is wrong and how
+// to fix it: names, ports, redirects, the certificate, the protocol, the headers of the first page and whether an ACME
+// challenge arrives. It changes nothing, and sees only what every client can see.
 //
-// It is careful on both sides. The site gets some sixty connections at most, twenty as a rule, none is made to another host than the one
-// asked for, and no redirect to one is followed. What the site sends is believed in nothing: answers are bounded in time
-// and size, and no control character of theirs reaches a terminal.
+// It limits what it does to the site: some sixty connections at most, twenty as a rule, none to another host than the
+// requested one, and no redirect to another host is followed. It trusts nothing that the site sends: answers are
+// limited in time and size, and none of their control characters reaches a terminal.
 package site
 
 import (
@@ -19,38 +19,38 @@ import (
 	"example.com/turnkey/scripts/doctor/report"
 )
 
-// These bound a look: it ends within their sum, whatever the site does.
+// These limit an examination: it ends within their sum, whatever the site does.
 const (
 	dnsTime   = 4 * time.Second
 	dialTime  = 2500 * time.Millisecond
 	shakeTime = 3500 * time.Millisecond
-	groupTime = 8 * time.Second // for all requests of a group; the groups are looked at side by side
+	groupTime = 8 * time.Second // for all requests of a group; the groups run in parallel
 )
 
-// Options say what to look at, and from where. With URL alone the look is that of a visitor on this machine.
+// Options are what to examine, and from where. With URL alone it is examined as from any client on this machine.
 type Options struct {
 	// URL is https://host, https://host:port, or either without the scheme. It is required.
 	URL string
 
-	// HTTPPort is where the site answers plain http; 0 means 80 if the URL's port is 443, else that it is not known
-	// and that nothing is said of it.
+	// HTTPPort is where the site answers plain http. 0 means 80 if the URL's port is 443, else that the port is not
+	// known and not checked.
 	HTTPPort int
 
 	// Address, if valid, is connected to instead of those that DNS tells: a server before its name leads to it.
 	Address netip.Addr
 
-	// Roots are trusted besides those of the system: for a private authority, or one for practice. Nil means none.
+	// Roots are trusted besides those of the system: for a private CA or a test CA. Nil means none.
 	Roots []*x509.Certificate
 
-	// Resolvers are the DNS servers to ask, as host:port. Nil means what the system does for names, and the servers of
-	// /etc/resolv.conf for what no system call tells: aliases and CAA records.
+	// Resolvers are the DNS servers to ask, as host:port. Nil means the system's own resolution for names, and the
+	// servers of /etc/resolv.conf for aliases and CAA records, which no system call returns.
 	Resolvers []string
 
 	// Dial opens every connection to the site. Nil means (*net.Dialer).DialContext. No proxy of the environment is used.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// look is one visit. What its groups share is found first; they only read it.
+// look is one examination. It first finds what its groups share, which they only read.
 type look struct {
 	target
 	now       time.Time
@@ -68,8 +68,8 @@ type look struct {
 	asked    bool // for a client certificate, in that handshake
 }
 
-// Look examines a site within 20 seconds, or until ctx is done. An error means that the options are wrong, and that
-// nothing was looked at; whatever is wrong with the site is in the report. Many may look at once.
+// Look examines a site within 20 seconds, or until ctx is done. An error means that the options are invalid and nothing
+// was examined. Everything that is wrong with the site is in the report. It is safe for concurrent use.
 func Look(ctx context.Context, o Options) (report.Report, error) {
 	t, err := parseTarget(o.URL, o.HTTPPort)
 	if err != nil {
@@ -105,7 +105,7 @@ func Look(ctx context.Context, o Options) (report.Report, error) {
 	return l.report(append([]section{names, ports}, found...)), nil
 }
 
-// pool is what to trust; nil means the system's roots alone.
+// pool returns what to trust. Nil means the system's roots alone.
 func pool(extra []*x509.Certificate) (*x509.CertPool, error) {
 	if len(extra) == 0 {
 		return nil, nil

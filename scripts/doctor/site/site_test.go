@@ -343,7 +343,8 @@ func follows(test string, c report.Finding) bool {
 	return test == "garbage on port 80" && c.Group == "challenge" || test == "TLS 1.0" && c.Name == "tls1.1"
 }
 
-// oldOn6 serves an old certificate to whoever comes by IPv6: by the order of arrival, as both lead to one listener here.
+// oldOn6 serves an old certificate to whoever comes by IPv6: by the order of arrival, as both lead to one listener
+// here.
 func (w *world) oldOn6(old *tls.Certificate) {
 	current := w.tls.GetCertificate
 	w.tls.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {

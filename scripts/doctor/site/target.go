@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// target is the site that is asked for.
+// target is the site to examine.
 type target struct {
 	host      string     // in lower case and ASCII, without a final dot; for an address as netip writes it
 	addr      netip.Addr // valid if host is an address
@@ -21,7 +21,7 @@ type target struct {
 	httpPort  int // 0: not known
 }
 
-// parseTarget reads what a person types for a site.
+// parseTarget parses what a user types for a site.
 func parseTarget(raw string, httpPort int) (target, error) {
 	text := strings.TrimSpace(raw)
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Is6() {
@@ -37,7 +37,8 @@ func parseTarget(raw string, httpPort int) (target, error) {
 	case u.User != nil:
 		return target{}, errors.New("the URL names a user → leave that out; nothing is logged in to")
 	case u.Scheme != "https":
-		return target{}, fmt.Errorf("%q begins with %s:// → give it as https://…; plain http is looked at as well", raw, u.Scheme)
+		return target{}, fmt.Errorf("%q begins with %s:// → give it as https://…; plain http is looked at as well", raw,
+			u.Scheme)
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		return target{}, fmt.Errorf("%q holds a path → leave it out; a site is looked at as a whole", raw)
 	case httpPort < 0 || httpPort > 65535:
@@ -66,7 +67,7 @@ func parseTarget(raw string, httpPort int) (target, error) {
 	return t, nil
 }
 
-// asciiHost is the form of a host name that DNS and certificates have.
+// asciiHost returns a host name as DNS and certificates write it.
 func asciiHost(name string) (string, error) {
 	ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(name, "."))
 	if err != nil || ascii == "" || len(ascii) > 253 {
@@ -75,7 +76,7 @@ func asciiHost(name string) (string, error) {
 	return strings.ToLower(ascii), nil
 }
 
-// url is one of the site's, with a port only where it is not the scheme's own.
+// url returns a URL of the site, with a port only where it is not the scheme's own.
 func (t target) url(scheme, path string) string {
 	port, own := t.httpsPort, 443
 	if scheme == "http" {
@@ -90,13 +91,13 @@ func (t target) url(scheme, path string) string {
 	return scheme + "://" + host + path
 }
 
-// loopback reports whether the name is this machine's everywhere (RFC 6761 §6.3).
+// loopback reports whether the name means this machine on every machine (RFC 6761 §6.3).
 func (t target) loopback() bool {
 	return t.host == "localhost" || strings.HasSuffix(t.host, ".localhost")
 }
 
-// local reports whether the name is meant for one machine or network, so that no public authority knows it (RFC 6761,
-// RFC 6762, RFC 8375, and .internal, which ICANN keeps free).
+// local reports whether the name is for one machine or network, so that no public CA knows it (RFC 6761, RFC 6762, RFC
+// 8375, and .internal, which ICANN reserves).
 func (t target) local() bool {
 	if t.addr.IsValid() {
 		return kind(t.addr) != "public"
@@ -124,5 +125,5 @@ func kind(a netip.Addr) string {
 	return "public"
 }
 
-// carrier is what providers use behind their own address translation (RFC 6598).
+// carrier is the range that providers use behind their own address translation (RFC 6598).
 var carrier = netip.MustParsePrefix("100.64.0.0/10")

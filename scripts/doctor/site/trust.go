@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// trust builds a chain to a trusted root out of what is served and nothing else. When it was served, and not now, is
-// what matters to it: dates have a check of their own.
+// trust builds a chain from the served certificates alone to a trusted root. It ignores the dates, which have a check
+// of their own.
 func (l *look) trust(s *section, chain []*x509.Certificate) {
 	leaf := chain[0]
 	chains, err := l.verify(chain)
@@ -22,22 +22,26 @@ func (l *look) trust(s *section, chain []*x509.Certificate) {
 	case err == nil && practice(leaf):
 		s.warn("trust", "issued by "+issuer(leaf)+", for practice; it is trusted here by --ca alone", stagingFix)
 	case err == nil && missing(chain, chains[0]) != "":
-		s.wrong("trust", "the intermediate "+missing(chain, chains[0])+" is missing: this machine knows it, others do not", fullchain)
+		s.wrong("trust", "the intermediate "+missing(chain, chains[0])+" is missing: this machine knows it, others do not",
+			fullchain)
 	case err == nil:
 		s.ok("trust", fmt.Sprintf("issued by %s, under the root %s", issuer(leaf), part(root(chains[0]))))
 	case practice(leaf):
 		s.wrong("trust", "issued by "+issuer(leaf)+", for practice: no browser trusts it", stagingFix)
 	case selfSigned(leaf):
-		s.wrong("trust", "it is signed by itself, so every browser warns", "get one from an authority; for a site of this project: ENV=prod and DOMAINS")
+		s.wrong("trust", "it is signed by itself, so every browser warns",
+			"get one from an authority; for a site of this project: ENV=prod and DOMAINS")
 	case missingIssuer(chain) != "":
-		s.wrong("trust", "the server does not send the intermediate "+missingIssuer(chain)+", so clients cannot get from the certificate to a root",
+		s.wrong("trust", "the server does not send the intermediate "+missingIssuer(chain)+", so clients cannot get from "+
+			"the certificate to a root",
 			fullchain+"; if that is a private root: --ca FILE")
 	default:
-		s.wrong("trust", "its issuer "+issuer(leaf)+" leads to no root that this machine trusts: "+part(err.Error()), "use a public authority, or --ca FILE for a private one")
+		s.wrong("trust", "its issuer "+issuer(leaf)+" leads to no root that this machine trusts: "+part(err.Error()),
+			"use a public authority, or --ca FILE for a private one")
 	}
 }
 
-// verify is what a client does that has the chain as served, and no cache of intermediates.
+// verify does what a client does that has the served chain and no cache of intermediates.
 func (l *look) verify(chain []*x509.Certificate) ([][]*x509.Certificate, error) {
 	intermediates := x509.NewCertPool()
 	for _, c := range chain[1:] {
@@ -52,7 +56,7 @@ func (l *look) verify(chain []*x509.Certificate) ([][]*x509.Certificate, error) 
 	return chain[0].Verify(x509.VerifyOptions{Roots: l.roots, Intermediates: intermediates, CurrentTime: at})
 }
 
-// missing is an intermediate of a verified chain that the system had at hand and the server did not send.
+// missing returns an intermediate of a verified chain that the system had cached and the server did not send.
 func missing(served, verified []*x509.Certificate) string {
 	for i := 1; i < len(verified)-1; i++ {
 		if !slices.ContainsFunc(served, verified[i].Equal) {
@@ -62,18 +66,21 @@ func missing(served, verified []*x509.Certificate) string {
 	return ""
 }
 
-// missingIssuer is whom the served certificates end at without being signed by themselves.
+// missingIssuer returns the issuer at which the served certificates end without a self-signed one.
 func missingIssuer(chain []*x509.Certificate) string {
 	at := chain[0]
 	for range chain {
-		i := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return !c.Equal(at) && at.CheckSignatureFrom(c) == nil })
+		i := slices.IndexFunc(chain, func(c *x509.Certificate) bool {
+			return !c.Equal(at) &&
+				at.CheckSignatureFrom(c) == nil
+		})
 		if i < 0 {
 			break
 		}
 		at = chain[i]
 	}
 	if selfSigned(at) || !at.Equal(chain[0]) {
-		return "" // it got somewhere, to a root that is not trusted
+		return "" // the chain ends at a root that is not trusted
 	}
 	return issuer(at)
 }
@@ -98,29 +105,33 @@ func root(chain []*x509.Certificate) string {
 }
 
 func selfSigned(c *x509.Certificate) bool {
-	return bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+	return bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate,
+		c.Signature) == nil
 }
 
-// practice says whether the issuer is one of those that no browser is meant to trust.
+// practice reports whether the issuer is a test CA that no browser is meant to trust.
 func practice(c *x509.Certificate) bool {
 	text := c.Issuer.String()
-	return slices.ContainsFunc([]string{"(STAGING)", "Fake LE ", "Pebble Root", "Pebble Intermediate"}, func(word string) bool {
-		return strings.Contains(text, word)
-	})
+	return slices.ContainsFunc([]string{"(STAGING)", "Fake LE ", "Pebble Root", "Pebble Intermediate"},
+		func(word string) bool {
+			return strings.Contains(text, word)
+		})
 }
 
-// order looks at the chain as a list: each certificate signed by the next, and no more than it takes.
+// order checks the served list: each certificate signed by the next, and none too many.
 func order(s *section, chain []*x509.Certificate) {
 	for i := range len(chain) - 1 {
 		if chain[i].CheckSignatureFrom(chain[i+1]) != nil {
-			s.warn("chain", fmt.Sprintf("certificate %d of %d, %s, is not signed by the one after it: old clients stumble over that", i+1, len(chain), part(chain[i].Subject.CommonName)),
+			s.warn("chain", fmt.Sprintf("certificate %d of %d, %s, is not signed by the one after it: old clients stumble "+
+				"over that", i+1, len(chain), part(chain[i].Subject.CommonName)),
 				"put them in order: your certificate, then who signed it, then who signed that; take out what does not belong")
 			return
 		}
 	}
 	last := chain[len(chain)-1]
 	if len(chain) > 1 && selfSigned(last) {
-		s.warn("chain", "the root "+part(last.Subject.CommonName)+" is served too: harmless, and bytes for nothing, as clients have it or will not believe it", "leave it out of the file")
+		s.warn("chain", "the root "+part(last.Subject.CommonName)+" is served too: harmless, and bytes for nothing, as "+
+			"clients have it or will not believe it", "leave it out of the file")
 		return
 	}
 	s.ok("chain", fmt.Sprintf("%d served, in order", len(chain)))

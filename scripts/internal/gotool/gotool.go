@@ -1,5 +1,5 @@
-// Package gotool runs the go command so that nothing of it stays when it is ended: go catches no signal while it
-// builds, so its compilers would work on, and its temporary directory would be there for good.
+// Package gotool runs the go command so that nothing stays when it is stopped. The go command catches no signal while
+// it builds: its compilers would go on, and its temporary directory would stay.
 package gotool
 
 import (
@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Run runs go with args, and with env beside this program's environment. What it works with is below dir, which is
-// made: beside what is built, so that go moves what it linked and need not copy it. When ctx ends, so do go and all it
-// has started, at once.
+// Run runs go with args, and with env besides this program's environment. Its work directory is below dir, which is
+// made: there go can move the linked binary instead of copying it. When ctx ends, go and all processes that it started
+// end at once.
 func Run(ctx context.Context, dir string, env []string, out io.Writer, args ...string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

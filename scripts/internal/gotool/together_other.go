@@ -4,5 +4,5 @@ package gotool
 
 import "os/exec"
 
-// together leaves those that a command has started to end by themselves.
+// together does nothing: processes that a command has started end by themselves.
 func together(*exec.Cmd) {}

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// together has the end of a command be the end of those that it has started.
+// together makes the processes that a command has started end with it.
 func together(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

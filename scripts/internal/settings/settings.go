@@ -1,18 +1,17 @@
-// Package settings is what the helpers of the developer need to know of the site's settings. It reads what app reads,
-// the environment over .env, but judges nothing: that is for the program's `check`.
+// Package settings reads the site's settings for the scripts, from the environment over .env as app does. It checks
+// nothing, since bin/NAME check does that.
 package settings
 
 import (
 	"cmp"
 	"net"
 	"os"
-	"path"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	"example.com/turnkey/app/settings/envfile"
+	"example.com/turnkey/scripts/internal/module"
 )
 
 // Settings of the site in this directory.
@@ -21,12 +20,12 @@ type Settings struct {
 	Local               bool   // the development CA makes its certificate
 	Domains             []string
 	HTTPSAddr, HTTPAddr string // HTTPAddr is empty when the plain port is off
-	HTTPSMoves          bool   // to one of the next ports, when its own is taken: nobody asked for that one
+	HTTPSMoves          bool   // to one of the next ports when its own is taken, since no setting names it
 	HTTPMoves           bool
 	CertFile, KeyFile   string
 }
 
-// Over is getenv with the variables of a file beneath it; one that is missing or broken counts as empty.
+// Over returns getenv with the variables of a file as defaults. A missing or broken file counts as empty.
 func Over(getenv func(string) string, dotenv string) func(string) string {
 	file, _ := envfile.Read(dotenv)
 	return func(name string) string { return cmp.Or(getenv(name), file[name]) }
@@ -36,7 +35,7 @@ func Over(getenv func(string) string, dotenv string) func(string) string {
 func Load(getenv func(string) string) Settings {
 	get := func(name, otherwise string) string { return cmp.Or(strings.TrimSpace(getenv(name)), otherwise) }
 	s := Settings{
-		Project:   project(),
+		Project:   module.Name(),
 		Local:     get("ENV", "dev") == "dev" && get("TLS_MODE", "local") == "local",
 		HTTPSAddr: get("HTTPS_ADDR", "localhost:8443"),
 		HTTPAddr:  get("HTTP_ADDR", "localhost:8080"),
@@ -55,7 +54,7 @@ func Load(getenv func(string) string) Settings {
 	return s
 }
 
-// Dial is where a client on this machine reaches an address that a server listens on.
+// Dial returns the address at which a client on this machine reaches a server that listens on addr.
 func Dial(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -67,17 +66,10 @@ func Dial(addr string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// Tilde shortens every mention of the home directory, so that reports can be shown to others.
+// Tilde replaces the home directory by ~ everywhere, so that the user can publish a report.
 func Tilde(text, home string) string {
 	if home = strings.TrimRight(home, `/\`); home == "" {
 		return text
 	}
 	return strings.NewReplacer(home+string(os.PathSeparator), "~"+string(os.PathSeparator), home+"/", "~/").Replace(text)
-}
-
-func project() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
-		return path.Base(info.Main.Path)
-	}
-	return "site"
 }

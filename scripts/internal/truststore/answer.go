@@ -10,21 +10,21 @@ import (
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// Answer is what a person said when asked whether browsers should trust the CA.
+// Answer is what the user answered when asked whether browsers should trust the CA.
 type Answer string
 
 const (
 	NotAsked Answer = ""
 	Yes      Answer = "yes"
 	No       Answer = "no"
-	Later    Answer = "later" // nobody was asked: there was no store that could be changed
+	Later    Answer = "later" // the user was not asked: no store could be changed
 )
 
-// answerFile is in the CA's directory, as all projects share the CA. The Makefile looks at it too: while it is newer
-// than the CA there is nothing to ask, and no program need be started to know that.
+// answerFile is in the CA's directory, since all projects share the CA. make.mk looks at it too: while the file is
+// newer than the CA there is nothing to ask, and no program has to be started.
 const answerFile = "asked"
 
-// Asked is the answer for this root. A no holds for later roots too; a yes does not, for it was to one root.
+// Asked returns the answer for this root. A no holds for later roots too. A yes does not, since it was for one root.
 func Asked(caDir string, root *Root) Answer {
 	data, err := os.ReadFile(filepath.Join(caDir, answerFile))
 	if err != nil {
@@ -37,7 +37,7 @@ func Asked(caDir string, root *Root) Answer {
 	return NotAsked
 }
 
-// SaveAnswer keeps the answer; root may be nil with No.
+// SaveAnswer saves the answer. root may be nil with No.
 func SaveAnswer(caDir string, answer Answer, root *Root) error {
 	line := string(answer)
 	if root != nil {
@@ -46,7 +46,7 @@ func SaveAnswer(caDir string, answer Answer, root *Root) error {
 	return localca.WriteFile(filepath.Join(caDir, answerFile), []byte(line+"\n"), 0o600)
 }
 
-// SHA256 is the root's fingerprint as devices show it, but in lower case and without colons.
+// SHA256 returns the root's fingerprint in lower case and without colons.
 func (r *Root) SHA256() string {
 	sum := sha256.Sum256(r.Cert.Raw)
 	return hex.EncodeToString(sum[:])

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// family is what its browsers have in common.
+// family is what the browsers of one engine have in common.
 type family struct {
 	name string // to say which one to restart
 	page string // where a person imports a certificate
@@ -18,15 +18,16 @@ var (
 	firefox  = family{"Firefox", "about:preferences#privacy (View Certificates, Authorities, Import)"}
 )
 
-// chromiums lists who reads which database of certificates. A browser uses the first of its directories that
-// exists and ignores the rest, so all that exist get the root. Where none does, all are made: then trust is there
-// when the browser starts for the first time. A place of a new browser is one line here.
+// chromiums lists which browser reads which database of certificates. A browser uses the first of its directories that
+// exists and ignores the rest, so every one that exists gets the root. Where none exists, all are made, so that the
+// browser trusts the root at its first start. A new browser's directory needs one line here.
 var chromiums = []struct {
 	name string
 	home string // the browser is installed if it exists
 	dirs []string
 }{
-	{"Chrome, Chromium, Edge, Brave", "$HOME", []string{".pki/nssdb", "$XDG_DATA_HOME/pki/nssdb"}}, // the second since Chromium 146
+	// the second since Chromium 146
+	{"Chrome, Chromium, Edge, Brave", "$HOME", []string{".pki/nssdb", "$XDG_DATA_HOME/pki/nssdb"}},
 	{"Chromium (snap)", "$HOME/snap/chromium/current", []string{".pki/nssdb", ".local/share/pki/nssdb"}},
 	{"Chrome (flatpak)", "$HOME/.var/app/com.google.Chrome", []string{".pki/nssdb", "data/pki/nssdb"}},
 	{"Chromium (flatpak)", "$HOME/.var/app/org.chromium.Chromium", []string{".pki/nssdb", "data/pki/nssdb"}},
@@ -43,13 +44,13 @@ var firefoxes = []struct{ name, root string }{
 	{"Firefox (flatpak)", "$HOME/.var/app/org.mozilla.firefox/config/mozilla/firefox"},
 }
 
-// database is a directory with an NSS database, and who reads it.
+// database is a directory with an NSS database, and the programs that read it.
 type database struct {
 	browser, dir string
 	family       family
 }
 
-// databases finds all that are there, and those that should be made.
+// databases returns all databases that exist, and those that should be made.
 func (h *Host) databases() []database {
 	var found []database
 	for _, c := range chromiums {
@@ -80,7 +81,7 @@ func (h *Host) databases() []database {
 	return unique(found)
 }
 
-// unique drops directories that are another one by way of a symbolic link.
+// unique drops directories that are symbolic links to another one.
 func unique(in []database) (out []database) {
 	seen := map[string]bool{}
 	for _, db := range in {
@@ -96,9 +97,9 @@ func unique(in []database) (out []database) {
 	return out
 }
 
-// profiles are the directories below root that have a database, and those that profiles.ini names: these may lie
-// anywhere, and one without any database was made but never started, so an empty one is what Firefox would make
-// there itself. Databases of an old format are left for Firefox to convert first.
+// profiles returns the directories below root that have a database, and those that profiles.ini names. These may be
+// anywhere. One without a database was made but never started, and an empty database is what Firefox would make there
+// itself. Databases of an old format are left for Firefox to convert first.
 func profiles(root string) []string {
 	var dirs []string
 	entries, _ := os.ReadDir(root) // in order of names
@@ -116,7 +117,7 @@ func profiles(root string) []string {
 	return dirs
 }
 
-// listed reads the profiles of a profiles.ini.
+// listed returns the profiles of a profiles.ini.
 func listed(root string) (dirs []string) {
 	f, err := os.Open(filepath.Join(root, "profiles.ini"))
 	if err != nil {

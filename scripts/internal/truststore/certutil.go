@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// certutil is a call of NSS's certutil on the database.
+// certutil returns a call of NSS's certutil on the database.
 func (s *nss) certutil(args ...string) Command {
 	return Command{Args: append(append([]string{"certutil"}, args...), "-d", "sql:"+s.dir)}
 }
 
 var listing = regexp.MustCompile(`(?m)^(` + regexp.QuoteMeta(NamePrefix) + `.*\S) +[a-zA-Z]*,[a-zA-Z]*,[a-zA-Z]*\s*$`)
 
-// names are the nicknames of our roots in the database.
+// names returns the nicknames of our roots in the database.
 func (s *nss) names(ctx context.Context) (names []string, err error) {
 	if !s.exists() {
 		return nil, nil
@@ -26,7 +26,7 @@ func (s *nss) names(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-// certutilPackages maps what /etc/os-release calls a distribution to the command that installs certutil.
+// certutilPackages maps the name of a distribution in /etc/os-release to the command that installs certutil.
 var certutilPackages = []struct{ id, install string }{
 	{"debian", "sudo apt install libnss3-tools"},
 	{"ubuntu", "sudo apt install libnss3-tools"},
@@ -39,7 +39,7 @@ var certutilPackages = []struct{ id, install string }{
 	{"nixos", "nix-shell -p nssTools"},
 }
 
-// certutilPackage is the command for the system that an os-release file describes.
+// certutilPackage returns the command for the system that an os-release file describes.
 func certutilPackage(osRelease string) string {
 	ids := map[string]bool{}
 	for line := range strings.Lines(osRelease) {
@@ -62,7 +62,8 @@ func (s *nss) noCertutil() error {
 	osRelease, _ := os.ReadFile("/etc/os-release")
 	next := certutilPackage(string(osRelease)) + ", then: make untrust"
 	if s.root != nil {
-		next = certutilPackage(string(osRelease)) + ", then: make trust; or import " + s.root.File + " by hand at " + s.family.page
+		next = certutilPackage(string(osRelease)) + ", then: make trust; or import " + s.root.File + " by hand at " +
+			s.family.page
 	}
 	return &Blocked{"the program certutil is not installed", next}
 }

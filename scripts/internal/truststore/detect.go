@@ -42,13 +42,17 @@ func Detect(ctx context.Context, h *Host, caDir string, root *Root) ([]Store, er
 	return append(stores, h.system(root)), nil
 }
 
-// unstarted is a Firefox without a profile, so without a database: only Firefox can make a profile.
+// unstarted is a Firefox without a profile and so without a database. Only Firefox can make a profile.
 type unstarted struct{}
 
-func (unstarted) Info() Info                             { return Info{"Firefox", "no profile yet", User, "start Firefox once"} }
+func (unstarted) Info() Info {
+	return Info{"Firefox", "no profile yet", User,
+		"start Firefox once"}
+}
 func (unstarted) Restart() string                        { return "" }
 func (unstarted) Remove(context.Context) (string, error) { return "", nil }
 func (unstarted) Add(context.Context) error              { return nil }
 func (unstarted) Has(context.Context) (bool, error) {
-	return false, &Blocked{"it was never started, and trust is kept in its profile", "start Firefox once, then: make trust"}
+	return false, &Blocked{"it was never started, and trust is kept in its profile",
+		"start Firefox once, then: make trust"}
 }

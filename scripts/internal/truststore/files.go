@@ -11,7 +11,7 @@ import (
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// replace gives the file that path is, or is a link to, the bytes of another: all of them or none.
+// replace copies the bytes of another file to the file that path is, or is a link to: all of them or none.
 func replace(path, from string) error {
 	data, err := os.ReadFile(from)
 	if err != nil {
@@ -27,7 +27,7 @@ func replace(path, from string) error {
 	return localca.WriteFile(path, data, info.Mode().Perm())
 }
 
-// hashes cover SQLite's journals too: one that is there means a change under way.
+// hashes includes SQLite's journals. A journal means that a change is under way.
 func hashes(db string) (map[string]string, error) {
 	sums := map[string]string{}
 	entries, err := os.ReadDir(db)
@@ -45,7 +45,7 @@ func hashes(db string) (map[string]string, error) {
 	return sums, err
 }
 
-// inUse says whether a process has the database open. It needs /proc; elsewhere it knows of none.
+// inUse reports whether a process has the database open. It reads /proc, and reports false on systems without it.
 func inUse(db string) bool {
 	info, err := os.Stat(filepath.Join(db, "cert9.db"))
 	if err != nil {

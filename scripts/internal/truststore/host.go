@@ -14,7 +14,7 @@ import (
 
 const (
 	commandTime = 30 * time.Second
-	askTime     = 5 * time.Minute // somebody looks for a password, or reads a dialog
+	askTime     = 5 * time.Minute // the user looks for a password, or reads a dialog
 )
 
 // Host is the machine that the stores are on. All fields but DryRun and Say are required.
@@ -24,10 +24,10 @@ type Host struct {
 	Getenv     func(string) string
 	Executable string            // a program that begins with ServeVerify
 	DryRun     bool              // change nothing; Say what would be run
-	Say        func(line string) // is told every command that asks for a password, before it runs; nil: nobody
+	Say        func(line string) // gets every command that asks for a password, before it runs; may be nil
 }
 
-// NewHost is the machine that this program runs on.
+// NewHost returns the machine that this program runs on.
 func NewHost() (*Host, error) {
 	exe, err := os.Executable()
 	return &Host{OS: runtime.GOOS, UID: os.Getuid(), Getenv: os.Getenv, Executable: exe}, err
@@ -36,10 +36,10 @@ func NewHost() (*Host, error) {
 // Command is one call of another program.
 type Command struct {
 	Args []string
-	Asks bool // it asks a person for something, so it may take long and read the terminal
+	Asks bool // it asks the user for something, so it may take long and read the terminal
 }
 
-// String is the command as one would type it.
+// String returns the command as a user would type it.
 func (c Command) String() string {
 	quoted := make([]string, len(c.Args))
 	for i, arg := range c.Args {
@@ -48,7 +48,7 @@ func (c Command) String() string {
 	return strings.Join(quoted, " ")
 }
 
-// quote keeps an argument whole in a POSIX shell, or in PowerShell and cmd.
+// quote quotes an argument for a POSIX shell, or for PowerShell and cmd.
 func quote(arg string, windows bool) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
 	switch {
@@ -60,7 +60,7 @@ func quote(arg string, windows bool) string {
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
-// change runs a command that changes the machine, or only says it in a dry run.
+// change runs a command that changes the machine. A dry run only prints it.
 func (h *Host) change(ctx context.Context, c Command) error {
 	if h.Say != nil && (h.DryRun || c.Asks) {
 		h.Say(c.String())
@@ -72,7 +72,7 @@ func (h *Host) change(ctx context.Context, c Command) error {
 	return err
 }
 
-// edit is change for what needs no other program; line is how a person would do it.
+// edit is change for what needs no other program. line is the command that a user would type.
 func (h *Host) edit(line string, do func() error) error {
 	if !h.DryRun {
 		return do()
@@ -115,7 +115,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// expand puts $HOME and the XDG base directories, with their defaults, into a path of a table.
+// expand replaces $HOME and the XDG base directories, with their defaults, in a path of a table.
 func (h *Host) expand(path string) string {
 	return filepath.Clean(os.Expand(path, func(name string) string {
 		switch value := h.Getenv(name); {
@@ -129,7 +129,7 @@ func (h *Host) expand(path string) string {
 	}))
 }
 
-// short is a path as people write it.
+// short returns a path with ~ for the home directory.
 func (h *Host) short(path string) string {
 	if rest, ok := strings.CutPrefix(path, h.Getenv("HOME")+"/"); ok {
 		return "~/" + rest

@@ -17,8 +17,8 @@ func keychainHashes(listing string) (hashes []string) {
 	return hashes
 }
 
-// certstoreHashes relies on nothing of a listing that is in the language of Windows: only on "(sha1)", on names,
-// and on the lines of equal signs between certificates.
+// certstoreHashes relies on nothing in a listing that is in the language of Windows: only on "(sha1)", on names, and on
+// the lines of equal signs between certificates.
 func certstoreHashes(listing string) (hashes []string) {
 	for _, part := range strings.Split(listing, "================") {
 		if m := certstoreHash.FindStringSubmatch(part); m != nil && strings.Contains(part, "CN="+NamePrefix) {
@@ -28,7 +28,7 @@ func certstoreHashes(listing string) (hashes []string) {
 	return hashes
 }
 
-// declined makes a "no" to a dialog, or the lack of anybody to ask, Blocked.
+// declined returns Blocked for a "no" to a dialog, and where no user could be asked.
 func declined(err error, next string) error {
 	for _, sign := range []string{
 		"canceled by the user", "no user interaction was possible", "User interaction is not allowed", // macOS

@@ -37,7 +37,7 @@ func (s *nss) add() Command {
 
 func (s *nss) exists() bool { return exists(filepath.Join(s.dir, "cert9.db")) }
 
-// Has has NSS itself verify: the root always, and a server's chain where vfychain is installed.
+// Has lets NSS verify the root, and a server's chain too where vfychain is installed.
 func (s *nss) Has(ctx context.Context) (bool, error) {
 	if !installed("certutil") {
 		return false, s.noCertutil()
@@ -82,7 +82,7 @@ func (s *nss) verifyChain(ctx context.Context) (bool, error) {
 	return err == nil, nil
 }
 
-// Add keeps a copy of the database before it changes anything, so that Remove can put back the very bytes.
+// Add saves a copy of the database before it changes anything, so that Remove can restore the same bytes.
 func (s *nss) Add(ctx context.Context) error {
 	if _, err := s.Remove(ctx); err != nil { // older roots, or this one without its trust
 		return err
@@ -99,7 +99,8 @@ func (s *nss) Add(ctx context.Context) error {
 	if err2 := s.state.added(s.dir); err == nil || err2 != nil {
 		return errors.Join(err, err2)
 	}
-	if strings.Contains(err.Error(), "SEC_ERROR_BAD_PASSWORD") || strings.Contains(err.Error(), "SEC_ERROR_TOKEN_NOT_LOGGED_IN") {
+	if strings.Contains(err.Error(), "SEC_ERROR_BAD_PASSWORD") ||
+		strings.Contains(err.Error(), "SEC_ERROR_TOKEN_NOT_LOGGED_IN") {
 		err = &Blocked{"it is protected by a primary password", "run this, which asks for it: " + s.add().String()}
 	}
 	_, err2 := s.Remove(ctx) // half of it may be done
@@ -117,12 +118,12 @@ func (s *nss) put(ctx context.Context) error {
 		}
 	}
 	add := s.add()
-	add.Args = append(add.Args, "-f", os.DevNull) // a password that is needed is an error, not a question
+	add.Args = append(add.Args, "-f", os.DevNull) // a missing password is an error, not a question
 	return s.host.change(ctx, add)
 }
 
-// Remove restores the bytes from before Add when nobody has changed the database since or has it open; else it only
-// deletes our roots.
+// Remove restores the bytes from before Add if no program has changed the database since or has it open. Otherwise it
+// only deletes our roots.
 func (s *nss) Remove(ctx context.Context) (how string, err error) {
 	if s.exists() && !installed("certutil") {
 		return "", s.noCertutil()

@@ -18,7 +18,7 @@ type personal struct {
 	list                 Command
 	hashes               func(listing string) []string // SHA-1 of our roots, as remove wants it
 	remove               func(sha1 string) Command
-	unread               bool // no program on this side reads the store, so its listing is all there is to ask
+	unread               bool // no program on this system reads the store, so only its listing can be checked
 }
 
 // keychain is the login keychain of macOS, with trust for this user alone: one dialog, where the system's keychain
@@ -115,7 +115,7 @@ func (s *personal) Remove(ctx context.Context) (how string, err error) {
 
 func (s *personal) find(ctx context.Context) ([]string, error) {
 	out, err := run(ctx, s.list)
-	if err != nil && strings.Contains(err.Error(), "could not be found") { // macOS has it that none is an error
+	if err != nil && strings.Contains(err.Error(), "could not be found") { // on macOS an empty result is an error
 		err = nil
 	}
 	return s.hashes(out), err

@@ -22,8 +22,8 @@ type Root struct {
 	File string // PEM
 	Cert *x509.Certificate
 
-	// Proof is a certificate for localhost and its intermediate, PEM, as a server of this CA would send them. Whoever
-	// trusts the root accepts it.
+	// Proof is a certificate for localhost and its intermediate, PEM, as a server of this CA would send them. A program
+	// that trusts the root accepts it.
 	Proof []byte
 }
 
@@ -40,10 +40,10 @@ func OpenRoot(dir string, mustExist bool) (*Root, error) {
 	return &Root{File: filepath.Join(dir, localca.RootFile), Cert: ca.Root(), Proof: proof}, err
 }
 
-// Name is the root's common name; a fingerprint in it keeps two CAs apart.
+// Name returns the root's common name. It contains a fingerprint, so that two CAs have different names.
 func (r *Root) Name() string { return r.Cert.Subject.CommonName }
 
-// sha1 is how Windows and macOS call a certificate.
+// sha1 returns the fingerprint by which Windows and macOS identify a certificate.
 func (r *Root) sha1() string {
 	sum := sha1.Sum(r.Cert.Raw)
 	return hex.EncodeToString(sum[:])
@@ -54,8 +54,9 @@ const (
 	exitRefused   = 3
 )
 
-// ServeVerify answers for a Host whose Executable this program is: it exits when the arguments are those of such a
-// call, so it belongs at the top of main. A fresh process is needed because Go reads the system's roots only once.
+// ServeVerify is the process that a Host starts to verify a chain: this program, as Executable. It exits if the
+// arguments are those of such a call, so call it at the top of main. A new process is needed since Go reads the
+// system's roots only once.
 func ServeVerify(args []string, stdin io.Reader) {
 	if len(args) != 2 || args[1] != verifyCommand {
 		return
@@ -67,11 +68,11 @@ func ServeVerify(args []string, stdin io.Reader) {
 	if err == nil {
 		os.Exit(0)
 	}
-	fmt.Fprintln(os.Stderr, err) // systems differ in what they call a root that they do not know
+	fmt.Fprintln(os.Stderr, err) // systems have different messages for an unknown root
 	os.Exit(exitRefused)
 }
 
-// verify asks the system's pool about a server's chain for localhost.
+// verify verifies a server's chain for localhost with the system's roots.
 func verify(chain []byte) error {
 	var certs []*x509.Certificate
 	for block, rest := pem.Decode(chain); block != nil; block, rest = pem.Decode(rest) {
@@ -92,14 +93,14 @@ func verify(chain []byte) error {
 	return err
 }
 
-// systemAccepts says whether the system's own store trusts the root.
+// systemAccepts reports whether the system's own store trusts the root.
 func (h *Host) systemAccepts(ctx context.Context, root *Root) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, h.Executable, verifyCommand)
 	cmd.Stdin = strings.NewReader(string(root.Proof))
 	for _, pair := range os.Environ() {
-		// These two point Go and OpenSSL away from the store that is asked about.
+		// These two variables replace the store for Go and OpenSSL.
 		if !strings.HasPrefix(pair, "SSL_CERT_FILE=") && !strings.HasPrefix(pair, "SSL_CERT_DIR=") {
 			cmd.Env = append(cmd.Env, pair)
 		}

@@ -14,9 +14,9 @@ import (
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// state remembers what databases were like before a root was added. certutil alone cannot undo that to the byte.
-// It lives in the CA's directory: trust.json (0600), and copies of the databases in backup/ (0700, files 0600).
-// Copies of key4.db are as secret as the browser's own file; they go when the root goes.
+// state records what databases were like before a root was added, since certutil alone cannot restore their bytes. It
+// is in the CA's directory: trust.json (0600), and copies of the databases in backup/ (0700, files 0600). Copies of
+// key4.db are as secret as the browser's own file. They are removed with the root.
 type state struct {
 	dir       string
 	Databases map[string]*snapshot `json:"databases"` // by directory
@@ -70,7 +70,7 @@ func (s *state) save() error {
 	return localca.WriteFile(s.file(), append(data, '\n'), 0o600)
 }
 
-// keep copies a database, and notes what is missing of it.
+// keep copies a database, and records which of its files do not exist.
 func (s *state) keep(db string) error {
 	shot := &snapshot{}
 	for dir := db; !exists(dir); dir = filepath.Dir(dir) {
@@ -94,7 +94,7 @@ func (s *state) keep(db string) error {
 	return s.save()
 }
 
-// added notes what the database is like now.
+// added records what the database is like now.
 func (s *state) added(db string) (err error) {
 	if s.Databases[db].After, err = hashes(db); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (s *state) added(db string) (err error) {
 	return s.save()
 }
 
-// untouched says whether a database is as our change left it.
+// untouched reports whether a database is as our change left it.
 func (s *state) untouched(db string) bool {
 	shot := s.Databases[db]
 	if shot == nil || shot.After == nil {
@@ -112,7 +112,7 @@ func (s *state) untouched(db string) bool {
 	return err == nil && maps.Equal(now, shot.After)
 }
 
-// restore puts a database back and removes what was not there.
+// restore restores a database and removes files that did not exist before.
 func (s *state) restore(db string) error {
 	shot := s.Databases[db]
 	for _, name := range databaseFiles {
@@ -127,12 +127,12 @@ func (s *state) restore(db string) error {
 		}
 	}
 	for _, dir := range slices.Backward(shot.Made) {
-		os.Remove(dir) // one that others use by now is not empty, and stays
+		os.Remove(dir) // a folder that other programs use is not empty, and stays
 	}
 	return nil
 }
 
-// forget ends the record of a database.
+// forget removes the record of a database.
 func (s *state) forget(db string) error {
 	if s.Databases[db] == nil {
 		return nil

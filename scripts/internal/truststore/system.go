@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// distribution is how a Linux system takes a root: a file in dir, then a command that rebuilds what programs read.
+// distribution is how a Linux system adds a root: a file in dir, then a command that rebuilds what programs read.
 type distribution struct {
 	name, dir, ext  string
 	update, rebuild []string // after adding, after removing
@@ -19,12 +19,14 @@ type distribution struct {
 var distributions = []distribution{
 	{"Fedora, RHEL", "/etc/pki/ca-trust/source/anchors", ".pem", []string{"update-ca-trust"}, []string{"update-ca-trust"}},
 	{"SUSE", "/etc/pki/trust/anchors", ".pem", []string{"update-ca-certificates"}, []string{"update-ca-certificates"}},
-	{"Arch", "/etc/ca-certificates/trust-source/anchors", ".crt", []string{"trust", "extract-compat"}, []string{"trust", "extract-compat"}},
+	{"Arch", "/etc/ca-certificates/trust-source/anchors", ".crt", []string{"trust", "extract-compat"},
+		[]string{"trust", "extract-compat"}},
 	// Without --fresh Debian leaves a dangling link behind; Alpine ignores it.
-	{"Debian, Ubuntu, Alpine", "/usr/local/share/ca-certificates", ".crt", []string{"update-ca-certificates"}, []string{"update-ca-certificates", "--fresh"}},
+	{"Debian, Ubuntu, Alpine", "/usr/local/share/ca-certificates", ".crt", []string{"update-ca-certificates"},
+		[]string{"update-ca-certificates", "--fresh"}},
 }
 
-// file is where a root goes. The user's number is in it, so that nobody removes the roots of somebody else.
+// file returns where a root goes. Its name has the user's number, so that no user removes the roots of another.
 func (d distribution) file(uid int, root *Root) string {
 	fingerprint := root.Name()[strings.LastIndex(root.Name(), " ")+1:]
 	return fmt.Sprintf("%s/turnkey-dev-root-%d-%s%s", d.dir, uid, fingerprint, d.ext)
@@ -42,7 +44,8 @@ func (d distribution) remove(become []string, files []string) []Command {
 	return []Command{as(become, append([]string{"rm", "-f"}, files...)), as(become, d.rebuild)}
 }
 
-// as puts sudo before a command. It counts as one that asks even for root: nothing of the system changes unannounced.
+// as adds sudo to a command. The command counts as one that asks even for root, so that no change of the system goes
+// unannounced.
 func as(become, args []string) Command {
 	return Command{Args: slices.Concat(become, args), Asks: true}
 }
@@ -66,7 +69,8 @@ func (h *Host) system(root *Root) *system {
 func (s *system) Restart() string { return "" }
 
 func (s *system) Info() Info {
-	info := Info{"curl, Go, Python, PHP, Ruby, git", s.dir, System, "see your system's manual on local certificate authorities"}
+	info := Info{"curl, Go, Python, PHP, Ruby, git", s.dir, System,
+		"see your system's manual on local certificate authorities"}
 	if s.dir == "" {
 		info.Where = "system store"
 	} else if s.root != nil {
@@ -75,7 +79,7 @@ func (s *system) Info() Info {
 	return info
 }
 
-// chain is a number of commands as one line.
+// chain joins commands into one line.
 func chain(cmds []Command) string {
 	lines := make([]string, len(cmds))
 	for i, c := range cmds {
@@ -84,7 +88,7 @@ func chain(cmds []Command) string {
 	return strings.Join(lines, " && ")
 }
 
-// become is what makes a command an administrator's, empty for root. In CI it must not ask.
+// become returns what makes a command an administrator's, or nothing for root. In CI it must not ask.
 func (s *system) become() []string {
 	if s.host.UID == 0 {
 		return nil
@@ -136,7 +140,7 @@ func (s *system) run(ctx context.Context, cmds func(become []string) []Command) 
 	return nil
 }
 
-// files are the roots of this user that are in the directory.
+// files returns the roots of this user that are in the directory.
 func (s *system) files() []string {
 	if s.dir == "" {
 		return nil
@@ -153,5 +157,6 @@ func (s *system) unknown() error {
 }
 
 func nixSnippet(root *Root) string {
-	return fmt.Sprintf("add to configuration.nix: security.pki.certificateFiles = [ %q ]; then: sudo nixos-rebuild switch", root.File)
+	return fmt.Sprintf("add to configuration.nix: security.pki.certificateFiles = [ %q ]; then: sudo nixos-rebuild "+
+		"switch", root.File)
 }

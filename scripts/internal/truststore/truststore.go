@@ -1,10 +1,10 @@
 // Package truststore makes browsers and other programs trust the development CA, and undoes that.
 //
-// Every place where programs look for trusted roots is a Store. Stores of the user need no administrator; those of
-// the system do, and are changed only when asked for. Trust and Untrust go through all stores, whatever happens to
-// one of them, and say "trusted" only of a store that was asked afterwards whether it accepts a certificate of the CA.
+// Every place where programs look for trusted roots is a Store. Stores of the user need no administrator. Those of the
+// system do, and are changed only on request. Trust and Untrust go through all stores, also after one has failed, and
+// report "trusted" only if the store itself accepts a certificate of the CA afterwards.
 //
-// It is for the commands below scripts/; nothing of it runs in production.
+// It is for the commands below scripts/. Production does not use it.
 package truststore
 
 import (
@@ -13,10 +13,10 @@ import (
 	"strings"
 )
 
-// NamePrefix begins the common name of every root of this project's CA. What bears it may be removed.
+// NamePrefix begins the common name of every root of this project's CA. Roots with this name may be removed.
 const NamePrefix = "Turnkey dev root "
 
-// Scope says whom a store belongs to.
+// Scope is whom a store belongs to.
 type Scope string
 
 const (
@@ -24,7 +24,7 @@ const (
 	System Scope = "system" // changed only when asked for
 )
 
-// Info is what there is to know of a store.
+// Info describes a store.
 type Info struct {
 	Store  string `json:"store"` // the programs that read it
 	Where  string `json:"where"` // its place, for people
@@ -38,15 +38,15 @@ type Store interface {
 
 	// Has asks the store itself whether a certificate of the CA is accepted.
 	Has(context.Context) (bool, error)
-	// Add puts the root in, in place of older ones of the CA where that asks nobody for anything.
+	// Add adds the root. It replaces older ones of the CA where that asks the user for nothing.
 	Add(context.Context) error
-	// Remove takes out every root of the CA, older ones too. how says what was done; it is empty when there was none.
+	// Remove removes every root of the CA, older ones too. how describes what was done, and is empty if there was none.
 	Remove(context.Context) (how string, err error)
 	// Restart names the program that runs with the store open and sees a change only after a restart, if there is one.
 	Restart() string
 }
 
-// Blocked is a reason that a store stays as it is which is nobody's fault, such as a tool that is not installed.
+// Blocked is a known reason why a store cannot be changed, such as a tool that is not installed. It is no failure.
 type Blocked struct{ Why, Next string }
 
 func (b *Blocked) Error() string { return b.Why + "; " + b.Next }
@@ -61,7 +61,7 @@ const (
 	Failed     Status = "failed"    // something went wrong that is not Blocked
 )
 
-// Row is what happened to one store.
+// Row is the result for one store.
 type Row struct {
 	Info
 	Status Status `json:"status"`
@@ -123,7 +123,7 @@ func Untrust(ctx context.Context, h *Host, stores []Store, system bool) []Row {
 	})
 }
 
-// each never stops at an error: a store that fails says nothing about the next.
+// each goes on after an error: a failed store says nothing about the next.
 func each(stores []Store, blockedStatus Status, do func(Store, *Row) error) []Row {
 	rows := make([]Row, 0, len(stores))
 	for _, s := range stores {
@@ -134,7 +134,8 @@ func each(stores []Store, blockedStatus Status, do func(Store, *Row) error) []Ro
 		case errors.As(err, &blocked):
 			row.Status, row.Why, row.Next = blockedStatus, blocked.Why, blocked.Next
 		case err != nil:
-			row.Status, row.Why, row.Next = Failed, strings.ReplaceAll(err.Error(), "\n", "; "), "try again, or by hand: "+row.ByHand
+			row.Status, row.Why, row.Next = Failed, strings.ReplaceAll(err.Error(), "\n",
+				"; "), "try again, or by hand: "+row.ByHand
 		}
 		rows = append(rows, row)
 	}

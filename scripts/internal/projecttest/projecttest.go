@@ -1,0 +1,103 @@
+// Package projecttest makes small projects for the tests of programs that change a project.
+package projecttest
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// New returns a new folder with these files, which git takes for no part of a repository around it.
+func New(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
+	for name, text := range files {
+		Write(t, dir, name, text)
+	}
+	return dir
+}
+
+// Write writes a file. A script gets the right to run.
+func Write(t testing.TB, dir, name, text string) {
+	t.Helper()
+	file := filepath.Join(dir, filepath.FromSlash(name))
+	mode := fs.FileMode(0o644)
+	if strings.HasSuffix(name, ".sh") {
+		mode = 0o755
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Git runs git in dir without the configuration of the user, and returns what it prints. It must succeed.
+func Git(t testing.TB, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git",
+		append([]string{"-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "maintenance.auto=false"},
+			args...)...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %q: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// Commit commits everything in dir, which becomes a repository if it is none.
+func Commit(t testing.TB, dir, message string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(dir, ".git")); err != nil {
+		Git(t, dir, "init", "-q", "-b", "main")
+	}
+	Git(t, dir, "add", "-A")
+	Git(t, dir, "commit", "-qm", message)
+}
+
+// Snapshot returns the text of every file but git's own.
+func Snapshot(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.Name() == ".git" {
+			return fs.SkipDir
+		}
+		if d.IsDir() {
+			return nil
+		}
+		text, err := os.ReadFile(file)
+		rel, _ := filepath.Rel(dir, file)
+		out[filepath.ToSlash(rel)] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Same reports each file that is not as it should be.
+func Same(t testing.TB, want, got map[string]string) {
+	t.Helper()
+	for name, text := range want {
+		if was, there := got[name]; !there || was != text {
+			t.Errorf("%s is %q (%t), want %q", name, was, there, text)
+		}
+	}
+	for name := range got {
+		if _, wanted := want[name]; !wanted {
+			t.Errorf("%s is there too", name)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+# The targets that come with the starter. Every one works on a fresh clone with Go, git and make. The Makefile in the
+# project's own folder includes this file, and targets of your own belong there: an upgrade replaces this file.
+#
+# nomsgpack leaves out a codec that gin links and nothing here uses: half the binary.
+TAGS := -tags nomsgpack
+# The race detector needs a C compiler on some systems; where there is none, tests run without it.
+RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && echo -race)
+EXE  := $(shell go env GOEXE)
+BIN  := bin/$(notdir $(shell GOWORK=off go list -m))$(EXE)
+DEV  := bin/scripts/dev$(EXE)
+DOCTOR := bin/doctor$(EXE)
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# ASKED succeeds where make dev has nothing to ask about trust: no terminal, or an answer that is newer than the CA. A
+# test of files is faster than starting a program. CA_DIRS has a directory for each system that localca.Dir knows.
+CA_DIRS = "$${XDG_DATA_HOME:-$$HOME/.local/share}/turnkey" "$$HOME/Library/Application Support/turnkey" "$$LOCALAPPDATA/turnkey"
+ASKED   = test -n "$$CI" || ! test -t 0 || ! test -t 1 || for d in $(CA_DIRS); do test "$$d/asked" -nt "$$d/issuer.pem" && exit; done
+
+.DEFAULT_GOAL := help
+.PHONY: help dev doctor phone rehearse test lint build trust untrust upgrade clean
+
+help: ## show this help
+	@awk -F ':.*## ' '/^[A-Za-z0-9_-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# scripts/dev knows the flags that make a build short. Without C, the linker is faster too.
+dev: $(DEV) ## serve https://localhost:8443 and follow every edit; the first run makes its certificate and asks about trust
+	@$(ASKED) || go run ./scripts/trust -ask || true
+	@CGO_ENABLED=0 exec ./$(DEV)
+
+# make compares dates here: asking the go command each time takes as long as the rest of a start.
+$(DEV): go.mod $(wildcard scripts/dev/*.go scripts/internal/gotool/*.go app/devlink/*.go scripts/internal/module/*.go scripts/internal/terminal/*.go)
+	@go build -o $@ ./scripts/dev
+
+test:: ## run every test that needs Go alone
+	go test $(TAGS) $(RACE) -shuffle=on ./...
+
+lint:: ## vet for Linux, macOS and Windows, staticcheck, formatting
+	@test -z "$$(gofmt -l .)" || { echo "gofmt these:"; gofmt -l .; exit 1; }
+	GOOS=linux go vet $(TAGS) ./...
+	GOOS=darwin go vet $(TAGS) ./...
+	GOOS=windows go vet $(TAGS) ./...
+	$(STATICCHECK) $(TAGS) ./...
+
+build: ## build the one binary to deploy, and bin/doctor to look at the deployed site from a machine without Go
+	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags='-s -w' -o $(BIN) ./app
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(DOCTOR) ./scripts/doctor
+
+trust: ## let the browsers of this user trust the local CA; SYSTEM=1: the system's tools too
+	@go run ./scripts/trust $(if $(SYSTEM),-system)
+
+untrust: ## take that back, to the byte where possible; SYSTEM=1: from the system's tools too
+	@go run ./scripts/trust -remove $(if $(SYSTEM),-system)
+
+doctor: ## find what is wrong with HTTPS here, and the fix; SITE=https://host: of a deployed site; JSON=1: for a report
+	@go run ./scripts/doctor $(if $(JSON),-json) $(if $(SITE),'$(SITE)')
+
+phone: ## serve on the local network too, and hand the local CA to a phone, until Ctrl-C
+	@go build -o bin/scripts/ ./scripts/phone
+	@exec ./bin/scripts/phone
+
+rehearse: ## rehearse a first deployment here, with a test CA: certificate, redirect, renewal; DOMAINS=a,b ONCE=1
+	@go build -o bin/scripts/ ./scripts/rehearse
+	@exec ./bin/scripts/rehearse $(if $(ONCE),-once)
+
+upgrade: ## replace what came with the starter by its newest version; FROM=remote BRANCH=name YES=1
+	@go run ./scripts/upgrade $(if $(YES),-yes) $(FROM) $(BRANCH)
+
+clean:: ## remove what was built; certificates stay (remove certs/ yourself)
+	rm -rf bin
+
+# The template's own tests, which a project does not keep. They add to test, lint and clean.
+-include .ci/e2e/e2e.mk

@@ -1,9 +1,0 @@
-//go:build unix && !linux
-
-package main
-
-import "syscall"
-
-// apart keeps a Ctrl-C at the terminal from reaching the site directly: it takes a second signal, which stop sends,
-// for impatience.
-func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

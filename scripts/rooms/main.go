@@ -1,0 +1,40 @@
+// Command rooms prints the list of closed rooms, and with -weigh how large each of them is.
+//
+//	go run ./scripts/rooms          the list: a path, and what it may import
+//	go run ./scripts/rooms -weigh   files, lines, long functions and exported names, beside the goals
+//
+// The list is rooms.txt. An upgrade, a rename and the test of this package read it too.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"example.com/turnkey/scripts/internal/rooms"
+)
+
+func main() {
+	weigh := flag.Bool("weigh", false, "print how large each room is, in place of the list")
+	flag.Parse()
+	if err := run(".", *weigh, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "rooms:", err)
+		os.Exit(1)
+	}
+}
+
+func run(dir string, weigh bool, w io.Writer) error {
+	list, err := rooms.Read(dir)
+	if err != nil {
+		return fmt.Errorf("%w\n  → run it in the project's own folder: go run ./scripts/rooms", err)
+	}
+	if weigh {
+		return printWeight(dir, list, w)
+	}
+	for _, r := range list.Rooms {
+		fmt.Fprintln(w, strings.TrimSpace(fmt.Sprintf("%-27s %s", r.Path, strings.Join(r.May, " "))))
+	}
+	return nil
+}

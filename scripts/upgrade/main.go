@@ -1,0 +1,179 @@
+// Command upgrade replaces the closed rooms of a project by those of a newer version of the starter. What the list of
+// rooms does not name is the owner's and stays.
+//
+//	go run ./scripts/upgrade                      from the remote named starter, or from where the template is published
+//	go run ./scripts/upgrade [-yes] REMOTE        from another remote or address
+//	go run ./scripts/upgrade [-yes] REMOTE BRANCH
+//
+// It works in a clean tree alone and commits nothing, so that one command of git undoes it. Files of closed rooms that
+// the owner has changed are listed, and replaced only if he says yes, or with -yes. Versions in go.mod are raised to
+// those of the starter and never lowered.
+//
+// Only the standard library is used, so that this program runs while the rest does not compile.
+package main
+
+import (
+	"bufio"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"example.com/turnkey/scripts/internal/git"
+	"example.com/turnkey/scripts/internal/module"
+	"example.com/turnkey/scripts/internal/rooms"
+	"example.com/turnkey/scripts/internal/terminal"
+)
+
+//go:embed move.txt
+var moveByHand string
+
+const undo = "git stash -u"
+
+func main() {
+	var in io.Reader
+	if terminal.Are(os.Stdin, os.Stdout) {
+		in = os.Stdin
+	}
+	err := run(".", os.Args[1:], in, os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "upgrade:", err)
+		os.Exit(1)
+	}
+}
+
+// run upgrades the project in dir. in is where the owner answers a question, and nil where there is no terminal.
+func run(dir string, args []string, in io.Reader, out, stderr io.Writer) error {
+	yes, remote, branch, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	tree := git.Tree(dir)
+	if remote == "" {
+		remote = defaultRemote(tree)
+	}
+	own, old, err := project(dir, remote)
+	if err != nil {
+		return err
+	}
+	if err := refuseDirty(tree); err != nil {
+		return err
+	}
+	next, err := fetch(tree, remote, branch)
+	if err != nil {
+		return err
+	}
+	p, err := newPlan(tree, own, old, next)
+	if err != nil {
+		return err
+	}
+	if !yes && len(p.edits) > 0 && !p.agreed(in, out) {
+		return errors.New("nothing was changed\n  → -yes replaces these files; git keeps yours: git show HEAD:./FILE")
+	}
+	if err := p.apply(); err != nil {
+		return fmt.Errorf("%w\n  → to undo what was done: %s", err, undo)
+	}
+	err = raise(tree, next)
+	if status, err2 := tree.Run("status", "--porcelain"); status == "" && err == nil && err2 == nil {
+		fmt.Fprintf(out, "nothing to do: the closed rooms are those of %s already\n", next)
+		return nil
+	}
+	if err := os.WriteFile(tree.Path(record), []byte(next.commit+"\n"), 0o644); err != nil {
+		return err
+	}
+	p.print(out)
+	if err != nil {
+		return fmt.Errorf("%w\n  → fix that and run go mod tidy; the rooms are in place. To undo: %s", err, undo)
+	}
+	return nil
+}
+
+// defaultRemote is the remote named starter, or where the template is published.
+func defaultRemote(tree git.Tree) string {
+	if _, err := tree.Run("remote", "get-url", "starter"); err == nil {
+		return "starter"
+	}
+	return "https://" + module.Template
+}
+
+func parse(args []string, stderr io.Writer) (yes bool, remote, branch string, err error) {
+	flags := flag.NewFlagSet("upgrade", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.BoolVar(&yes, "yes", false, "replace files of closed rooms that were changed here, without a question")
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage: go run ./scripts/upgrade [-yes] [REMOTE [BRANCH]]")
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return false, "", "", err
+	}
+	if flags.NArg() > 2 {
+		return false, "", "", fmt.Errorf("at most a remote and a branch are needed, got %q", flags.Args())
+	}
+	branch = "HEAD" // the remote's default branch
+	if flags.NArg() == 2 {
+		branch = flags.Arg(1)
+	}
+	return yes, flags.Arg(0), branch, nil
+}
+
+// project returns the module path and the rooms of the project in dir, if it can be upgraded from remote.
+func project(dir, remote string) (own string, list rooms.List, err error) {
+	if own, err = module.Path(dir); err != nil {
+		return "", list, err
+	}
+	if own == module.Template {
+		return "", list, errors.New("this project has the template's own module path\n" +
+			"  → make it yours first: go run ./scripts/rename example.com/you/shop; or take all that is new: git pull")
+	}
+	if list, err = rooms.Read(dir); errors.Is(err, fs.ErrNotExist) {
+		words := strings.NewReplacer("{remote}", remote, "{list}", rooms.File, "{template}", module.Template, "{module}", own)
+		err = errors.New(words.Replace(moveByHand))
+	}
+	return own, list, err
+}
+
+func refuseDirty(tree git.Tree) error {
+	out, err := tree.Run("status", "--porcelain")
+	if err != nil {
+		return fmt.Errorf("an upgrade needs git, to be undone by it: %w\n  → git init && git add -A && git commit", err)
+	}
+	if out == "" {
+		return nil
+	}
+	lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
+	if len(lines) > 5 {
+		lines = append(lines[:5], fmt.Sprintf("   and %d more", len(lines)-5))
+	}
+	return fmt.Errorf("there is work that is not committed:\n  %s\n  → git add -A && git commit, or git stash -u",
+		strings.Join(lines, "\n  "))
+}
+
+// agreed lists what the owner changed in closed rooms and asks whether it may be replaced.
+func (p *plan) agreed(in io.Reader, out io.Writer) bool {
+	fmt.Fprintf(out, "changed here, compared with %s:\n", p.base)
+	for _, file := range p.edits {
+		fmt.Fprintf(out, "  %-40s %s\n", file, p.fate(file))
+	}
+	if in == nil {
+		return false
+	}
+	fmt.Fprintf(out, "replace %s by the newer version's? git keeps yours [y/N] ", count(len(p.edits), "file"))
+	answer, _ := bufio.NewReader(in).ReadString('\n')
+	return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer)))
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}

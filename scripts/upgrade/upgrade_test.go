@@ -1,0 +1,449 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"example.com/turnkey/scripts/internal/module"
+	pt "example.com/turnkey/scripts/internal/projecttest"
+)
+
+// own sorts after fmt, as the starter's path does not.
+const own = "zoo.example/shop"
+
+// first is a small starter. The comments tell its versions apart.
+var first = map[string]string{
+	"go.mod":                    "module example.com/turnkey\n\ngo 1.25.0\n",
+	"scripts/rooms/rooms.txt":   "middleware\napp/old\nscripts/rooms\nscripts/run.sh\n",
+	"scripts/run.sh":            "#!/bin/sh\n",
+	"middleware/csp.go":         "package middleware // first\n",
+	"middleware/same.go":        "package middleware\n\nimport (\n\t_ \"example.com/turnkey/middleware/names\"\n\t_ \"fmt\"\n)\n",
+	"middleware/names/names.go": "package names\n",
+	"middleware/moves.go":       "package middleware // moves\n",
+	"app/old/old.go":            "package old\n",
+	"app/main.go":               "package main // first\n",
+	"handlers/home.go":          "package handlers // first\n",
+}
+
+// second is what the starter becomes: a file changed, one moved, a room new and one gone.
+var second = changed(first, map[string]string{
+	"scripts/rooms/rooms.txt": "middleware\napp/kit\nscripts/rooms\nscripts/run.sh\n",
+	"middleware/csp.go":       "package middleware // second\n",
+	"middleware/moves.go":     "",
+	"middleware/moved.go":     "package middleware // moves\n",
+	"app/old/old.go":          "",
+	"app/kit/kit.go":          "package kit\n\nimport _ \"example.com/turnkey/middleware\"\n",
+	"app/kit/run.sh":          "#!/bin/sh\n",
+	"app/main.go":             "package main // second\n",
+	"handlers/home.go":        "package handlers // second\n",
+})
+
+// work is the owner's, in what is his.
+var work = map[string]string{
+	"app/main.go":           "package main // mine\n",
+	"app/billing/bill.go":   "package billing\n",
+	"handlers/tea.go":       "package handlers\n",
+	"scripts/brew/brew.go":  "package main\n",
+	"web/templates/home.md": "example.com/turnkey\n",
+}
+
+func TestAnUpgradeReplacesTheClosedRoomsAlone(t *testing.T) {
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	before := pt.Snapshot(t, dir)
+	publish(t, starter, second)
+
+	out := upgrade(t, dir, starter)
+	got := pt.Snapshot(t, dir)
+	want := changed(before, map[string]string{
+		"scripts/rooms/rooms.txt": second["scripts/rooms/rooms.txt"], "middleware/csp.go": second["middleware/csp.go"],
+		"middleware/moves.go": "", "middleware/moved.go": second["middleware/moved.go"], "app/old/old.go": "",
+		"app/kit/kit.go": "package kit\n\nimport _ \"" + own + "/middleware\"\n", "app/kit/run.sh": "#!/bin/sh\n",
+		record: pt.Git(t, starter, "rev-parse", "HEAD") + "\n",
+	})
+	pt.Same(t, want, got)
+	if _, err := os.Stat(filepath.Join(dir, "app", "old")); err == nil {
+		t.Error("an empty folder stays")
+	}
+	if info, err := os.Stat(filepath.Join(dir, "app", "kit", "run.sh")); err != nil || os.PathSeparator == '/' &&
+		info.Mode().Perm()&0o100 == 0 {
+		t.Errorf("the script may not run: %v", err)
+	}
+	for _, line := range []string{"  app/kit                      2 files new\n",
+		"  app/old                      1 file removed\n",
+		"  middleware                   1 file replaced, 1 file new, 1 file removed\n"} {
+		if !strings.Contains(out, line) {
+			t.Errorf("%q is not in\n%s", line, out)
+		}
+	}
+	_, command, _ := strings.Cut(out, "to undo it: git ")
+	pt.Git(t, dir, strings.Fields(command)...)
+	pt.Same(t, before, pt.Snapshot(t, dir))
+
+	pt.Git(t, dir, "stash", "pop", "-q")
+	pt.Commit(t, dir, "upgrade")
+	if out := upgrade(t, dir, starter); !strings.HasPrefix(out, "nothing to do: ") {
+		t.Errorf("a second run says\n%s", out)
+	}
+	publish(t, starter, changed(second, map[string]string{"middleware/csp.go": "package middleware // third\n"}))
+	upgrade(t, dir, starter) // what the first upgrade brought is no work of the owner's
+}
+
+// A remote named starter is the default, and a branch can be named.
+func TestTheRemoteNamedStarterIsTheDefault(t *testing.T) {
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	pt.Git(t, dir, "remote", "rename", "origin", "starter")
+	pt.Git(t, starter, "checkout", "-qb", "next")
+	publish(t, starter, second)
+	pt.Git(t, starter, "checkout", "-q", "main")
+	if out := upgrade(t, dir); !strings.HasPrefix(out, "nothing to do: ") {
+		t.Errorf("the default branch has nothing new:\n%s", out)
+	}
+	upgrade(t, dir, "starter", "next")
+	if got := pt.Snapshot(t, dir)["middleware/csp.go"]; got != second["middleware/csp.go"] {
+		t.Errorf("csp.go is %q", got)
+	}
+}
+
+// What the owner changed in closed rooms is found in every kind of history, also for the second time.
+func TestEditsInClosedRoomsAreAskedAbout(t *testing.T) {
+	for _, history := range []string{"cloned", "own", "upgraded before"} {
+		t.Run(history, func(t *testing.T) {
+			starter := newStarter(t)
+			dir := newProject(t, starter)
+			switch history {
+			case "own":
+				if err := os.RemoveAll(filepath.Join(dir, ".git")); err != nil {
+					t.Fatal(err)
+				}
+				pt.Commit(t, dir, "begin")
+				publish(t, starter, changed(first, map[string]string{"middleware/csp.go": "package middleware // between\n"}))
+			case "upgraded before":
+				publish(t, starter, changed(first, map[string]string{"middleware/csp.go": "package middleware // between\n"}))
+				upgrade(t, dir, starter)
+				pt.Commit(t, dir, "upgrade")
+			}
+			edits := map[string]string{"middleware/csp.go": "package middleware // mine\n",
+				"middleware/mine.go": "package middleware\n", "scripts/run.sh": ""}
+			edit(t, dir, edits)
+			pt.Commit(t, dir, "patch")
+			before := pt.Snapshot(t, dir)
+			publish(t, starter, second)
+
+			for _, in := range []io.Reader{nil, strings.NewReader("n\n"), strings.NewReader("\n"), strings.NewReader("")} {
+				out, err := try(dir, in, starter)
+				if err == nil || !strings.Contains(err.Error(), "→ -yes replaces these files") {
+					t.Fatalf("got %v", err)
+				}
+				if _, list, _ := strings.Cut(out, ":\n"); !strings.HasPrefix(list,
+					"  middleware/csp.go                        replaced\n"+
+						"  middleware/mine.go                       removed\n  scripts/run.sh                           new\n") ||
+					strings.Contains(out, "replace 3 files by the newer version's?") != (in != nil) {
+					t.Errorf("it lists\n%s", out)
+				}
+				pt.Same(t, before, pt.Snapshot(t, dir))
+			}
+			if _, err := try(dir, strings.NewReader("y\n"), starter); err != nil {
+				t.Fatal(err)
+			}
+			answered := pt.Snapshot(t, dir)
+			pt.Git(t, dir, "stash", "-qu")
+			pt.Same(t, before, pt.Snapshot(t, dir))
+			upgrade(t, dir, "-yes", starter)
+			got := pt.Snapshot(t, dir)
+			pt.Same(t, answered, got)
+			if _, there := got["middleware/mine.go"]; there || got["middleware/csp.go"] != second["middleware/csp.go"] ||
+				got["scripts/run.sh"] != second["scripts/run.sh"] {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+// An edit that the newer version has too is lost to nobody.
+func TestAnEditThatTheStarterTookIsNotAskedAbout(t *testing.T) {
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	edit(t, dir, map[string]string{"middleware/csp.go": second["middleware/csp.go"]})
+	pt.Commit(t, dir, "patch")
+	publish(t, starter, second)
+	upgrade(t, dir, starter)
+}
+
+func TestARoomThatIsGoneAndWasChangedStays(t *testing.T) {
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	edit(t, dir, map[string]string{"app/old/old.go": "package old // mine\n"})
+	pt.Commit(t, dir, "patch")
+	publish(t, starter, second)
+	out := upgrade(t, dir, starter)
+	if got := pt.Snapshot(t, dir)["app/old/old.go"]; got != "package old // mine\n" ||
+		!strings.Contains(out, "  app/old                      stays, as you changed it") {
+		t.Errorf("the file is %q, and it says\n%s", got, out)
+	}
+}
+
+// A project that was moved by hand has the newest rooms and old requirements.
+func TestRequirementsAloneAreRaisedToo(t *testing.T) {
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	edit(t, dir, map[string]string{"go.mod": "module " + own + "\n\ngo 1.24.0\n"})
+	pt.Commit(t, dir, "old")
+	out := upgrade(t, dir, starter)
+	got := pt.Snapshot(t, dir)
+	if got["go.mod"] != "module "+own+"\n\ngo 1.25.0\n" || got[record] == "" ||
+		!strings.Contains(out, "raised: git diff go.mod") {
+		t.Errorf("go.mod is %q, the record %q, and it says\n%s", got["go.mod"], got[record], out)
+	}
+	edit(t, dir, map[string]string{"go.mod": "module " + own + "\n\ngo 1.26.0\n"})
+	pt.Commit(t, dir, "newer Go")
+	if out := upgrade(t, dir, starter); !strings.HasPrefix(out, "nothing to do: ") {
+		t.Errorf("with a newer Go it says\n%s", out)
+	}
+}
+
+// Where the histories are one, an older version that is more like the project is not taken for the one that it took.
+func TestADeletedFileIsSeenThoughAnOlderVersionLackedItToo(t *testing.T) {
+	starter := pt.New(t, changed(first, map[string]string{"scripts/run.sh": ""}))
+	pt.Commit(t, starter, "older")
+	publish(t, starter, first)
+	dir := newProject(t, starter)
+	edit(t, dir, map[string]string{"scripts/run.sh": ""})
+	pt.Commit(t, dir, "patch")
+	publish(t, starter, second)
+	if out, err := try(dir, nil, starter); err == nil || !strings.Contains(out,
+		"  scripts/run.sh                           new\n") {
+		t.Errorf("%v, and it says\n%s", err, out)
+	}
+}
+
+func TestANewRoomTakesNoFolderOfTheOwners(t *testing.T) {
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	edit(t, dir, map[string]string{"app/kit/mine.go": "package kit\n"})
+	pt.Commit(t, dir, "work")
+	before := pt.Snapshot(t, dir)
+	publish(t, starter, second)
+	if _, err := try(dir, nil, "-yes", starter); err == nil || !strings.Contains(err.Error(),
+		"where you have files: app/kit/mine.go\n  → move yours first") {
+		t.Errorf("got %v", err)
+	}
+	pt.Same(t, before, pt.Snapshot(t, dir))
+}
+
+func TestWhatCannotBeUpgradedIsRefused(t *testing.T) {
+	starter := newStarter(t)
+	for name, test := range map[string]struct {
+		soil func(dir string)
+		args []string
+		want string
+	}{
+		"a changed file": {soil: func(dir string) { pt.Write(t, dir, "app/main.go", "package main\n") },
+			want: "   M app/main.go\n  → git add -A && git commit, or git stash -u"},
+		"a new file": {soil: func(dir string) { pt.Write(t, dir, "notes.txt", "") }, want: "?? notes.txt"},
+		"no git": {soil: func(dir string) { os.RemoveAll(filepath.Join(dir, ".git")) },
+			want: "not a git repository\n  → git init"},
+		"no list": {soil: func(dir string) { os.Remove(filepath.Join(dir, "scripts/rooms/rooms.txt")) },
+			want: "\n  $ git checkout FETCH_HEAD -- "},
+		"no go.mod": {soil: func(dir string) { os.Remove(filepath.Join(dir, "go.mod")) },
+			want: "there is no go.mod here"},
+		"not renamed": {soil: func(dir string) { pt.Write(t, dir, "go.mod", first["go.mod"]) },
+			want: "→ make it yours first: go run ./scripts/rename"},
+		"no such remote": {args: []string{"/nowhere/at/all"}, want: "fetching HEAD of /nowhere/at/all: "},
+		"no such branch": {args: []string{starter, "none"}, want: "fetching none of "},
+		"an older starter": {args: []string{starter, "old"}, want: "old of " + starter +
+			" is no version of the starter that this program knows"},
+		"too much": {args: []string{"a", "b", "c"}, want: "at most a remote and a branch"},
+	} {
+		dir := newProject(t, starter)
+		if name == "an older starter" {
+			pt.Git(t, starter, "checkout", "-qb", "old")
+			publish(t, starter, changed(first, map[string]string{"scripts/rooms/rooms.txt": ""}))
+			pt.Git(t, starter, "checkout", "-q", "main")
+		}
+		if test.soil != nil {
+			test.soil(dir)
+		}
+		if test.args == nil {
+			test.args = []string{starter}
+		}
+		before := pt.Snapshot(t, dir)
+		if _, err := try(dir, nil, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", name, err, test.want)
+		}
+		pt.Same(t, before, pt.Snapshot(t, dir))
+	}
+}
+
+// A project may be a folder of a larger repository.
+func TestAProjectInsideARepository(t *testing.T) {
+	starter := newStarter(t)
+	around := pt.New(t, map[string]string{"README.md": "around\n"})
+	shop := newProject(t, starter)
+	for name, text := range pt.Snapshot(t, shop) {
+		pt.Write(t, around, "shop/"+name, text)
+	}
+	pt.Write(t, around, "shop/middleware/csp.go", "package middleware // mine\n")
+	pt.Commit(t, around, "begin")
+	publish(t, starter, second)
+	before := pt.Snapshot(t, around)
+	out, err := try(filepath.Join(around, "shop"), nil, starter)
+	if err == nil || !strings.Contains(out, ":\n  middleware/csp.go                        replaced\n") ||
+		strings.Count(out, "\n") != 2 {
+		t.Errorf("%v, and it says\n%s", err, out)
+	}
+	upgrade(t, filepath.Join(around, "shop"), "-yes", starter)
+	if got := pt.Snapshot(t, around)["shop/app/kit/kit.go"]; !strings.Contains(got, own) {
+		t.Errorf("kit.go is %q", got)
+	}
+	pt.Git(t, around, "stash", "-qu")
+	pt.Same(t, before, pt.Snapshot(t, around))
+}
+
+// Of two versions the newer stays, whoever has it. The modules come from a proxy that is a folder.
+func TestRequirementsAreRaisedAndNeverLowered(t *testing.T) {
+	proxy := t.TempDir()
+	for _, m := range []string{"example.org/tea", "example.org/pot", "example.org/cup"} {
+		for _, v := range []string{"v1.2.0", "v1.9.0", "v1.10.0"} {
+			serve(t, proxy, m, v)
+		}
+	}
+	t.Setenv("GOPROXY", "file://"+filepath.ToSlash(proxy))
+	t.Setenv("GOSUMDB", "off") // as offline
+	t.Setenv("GOMODCACHE", t.TempDir())
+	t.Setenv("GOFLAGS", "-modcacherw")
+	uses := "\n\nimport (\n\t_ \"example.org/cup\"\n\t_ \"example.org/pot\"\n\t_ \"example.org/tea\"\n)\n"
+	begin := changed(first, map[string]string{
+		"go.mod": "module example.com/turnkey\n\ngo 1.24.0\n\nrequire (\n\texample.org/cup v1.2.0\n\texample.org/pot v1.2.0\n\texample.org/tea v1.2.0\n)\n", "handlers/home.go": "package handlers" + uses})
+	starter := pt.New(t, begin)
+	pt.Commit(t, starter, "first")
+	dir := newProject(t, starter)
+	edit(t, dir, map[string]string{"go.mod": "module " + own +
+		"\n\ngo 1.24.0\n\nrequire (\n\texample.org/cup v1.2.0\n\texample.org/pot v1.9.0\n\texample.org/tea v1.10.0\n)\n"})
+	pt.Commit(t, dir, "work")
+	edit(t, starter, map[string]string{"middleware/csp.go": "package middleware // second\n",
+		"go.mod": "module example.com/turnkey\n\ngo 1.25.0\n\nrequire example.org/cup v1.9.0\n\nrequire (\n\texample.org/pot v1.10.0\n\texample.org/tea v1.9.0\n)\n"})
+	tidy := exec.Command("go", "mod", "tidy")
+	tidy.Dir = starter
+	if out, err := tidy.CombinedOutput(); err != nil {
+		t.Fatalf("go mod tidy: %v\n%s", err, out)
+	}
+	pt.Commit(t, starter, "second")
+	out := upgrade(t, dir, starter)
+	want := "module " + own +
+		"\n\ngo 1.25.0\n\nrequire (\n\texample.org/cup v1.9.0\n\texample.org/pot v1.10.0\n\texample.org/tea v1.10.0\n)\n"
+	if got := pt.Snapshot(t, dir)["go.mod"]; got != want || !strings.Contains(out,
+		"  go.mod                       raised: git diff go.mod\n") {
+		t.Errorf("go.mod is\n%s\nand it says\n%s", got, out)
+	}
+	pt.Commit(t, dir, "upgrade")
+	if out := upgrade(t, dir, starter); !strings.HasPrefix(out, "nothing to do: ") {
+		t.Errorf("a second run says\n%s", out)
+	}
+}
+
+// Helpers
+
+func newStarter(t *testing.T) string {
+	t.Helper()
+	dir := pt.New(t, first)
+	pt.Commit(t, dir, "first")
+	return dir
+}
+
+// newProject clones the starter, gives the clone a module path of its own, and adds the owner's work.
+func newProject(t *testing.T, starter string) string {
+	t.Helper()
+	dir := pt.New(t, nil)
+	pt.Git(t, dir, "clone", "-q", starter, ".")
+	for name, text := range pt.Snapshot(t, dir) {
+		switch {
+		case name == "go.mod":
+			text = string(module.WithPath([]byte(text), module.Template, own))
+		case strings.HasSuffix(name, ".go"):
+			text = string(module.WithImports([]byte(text), module.Template, own))
+		}
+		pt.Write(t, dir, name, text)
+	}
+	edit(t, dir, work)
+	pt.Commit(t, dir, "rename and work")
+	return dir
+}
+
+// publish commits a version of the starter: of files that are "" nothing stays.
+func publish(t *testing.T, starter string, files map[string]string) {
+	t.Helper()
+	for name := range pt.Snapshot(t, starter) {
+		if _, stays := files[name]; !stays {
+			edit(t, starter, map[string]string{name: ""})
+		}
+	}
+	edit(t, starter, files)
+	pt.Commit(t, starter, "newer")
+}
+
+// edit writes files, and removes those whose text is "".
+func edit(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		if text != "" {
+			pt.Write(t, dir, name, text)
+		} else if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// changed returns files with changes. A text of "" takes a file away.
+func changed(files, changes map[string]string) map[string]string {
+	out := maps.Clone(files)
+	maps.Copy(out, changes)
+	maps.DeleteFunc(out, func(_, text string) bool { return text == "" })
+	return out
+}
+
+func try(dir string, in io.Reader, args ...string) (string, error) {
+	var out bytes.Buffer
+	err := run(dir, args, in, &out, io.Discard)
+	return out.String(), err
+}
+
+// upgrade runs the command without a terminal. It must succeed.
+func upgrade(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	out, err := try(dir, nil, args...)
+	if err != nil {
+		t.Fatalf("upgrade %q: %v\n%s", args, err, out)
+	}
+	return out
+}
+
+// serve puts a version of a module into a proxy.
+func serve(t *testing.T, proxy, mod, version string) {
+	t.Helper()
+	text := "module " + mod + "\n\ngo 1.24.0\n"
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	for name, text := range map[string]string{"go.mod": text, "x.go": "package x\n"} {
+		w, err := z.Create(mod + "@" + version + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, text)
+	}
+	z.Close()
+	at := mod + "/@v/" + version
+	pt.Write(t, proxy, at+".info", `{"Version":"`+version+`"}`)
+	pt.Write(t, proxy, at+".mod", text)
+	pt.Write(t, proxy, at+".zip", archive.String())
+	list, _ := os.ReadFile(filepath.Join(proxy, filepath.FromSlash(mod+"/@v/list")))
+	pt.Write(t, proxy, mod+"/@v/list", string(list)+version+"\n")
+}
