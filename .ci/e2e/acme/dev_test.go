@@ -41,7 +41,7 @@ func TestDevelopment(t *testing.T) {
 	roots := rig.Pool(t, rig.Read(t, filepath.Join(dir, "certs", "ca.pem")))
 	visitor := rig.Visitor(roots)
 	for _, host := range []string{"localhost", "127.0.0.1", rig.Project(t) + ".localhost"} {
-		got := rig.Get(t, visitor, p.secure(host, "/"))
+		got := rig.Get(t, visitor, p.secure(host, "/connection"))
 		if got.StatusCode != http.StatusOK || got.ProtoMajor != 2 || !strings.Contains(got.Body, "This connection is private.") {
 			t.Errorf("https://%s = %s over %s: %q", host, got.Status, got.Proto, got.Body)
 		}

@@ -100,7 +100,7 @@ func TestBehindApache(t *testing.T) {
 // readme is the block that the README tells people to copy, for the product on port.
 func readme(t *testing.T, language string, port int) string {
 	t.Helper()
-	text := string(rig.Read(t, filepath.Join("..", "..", "..", "README.md")))
+	text := string(rig.Read(t, filepath.Join("..", "..", "..", "scripts", "deploy", "README.md")))
 	_, rest, found := strings.Cut(text, "\n```"+language+"\n")
 	block, _, closed := strings.Cut(rest, "\n```")
 	if !found || !closed || !strings.Contains(block, "localhost:3000") {

@@ -47,7 +47,7 @@ func waitFor(t *testing.T, p *rig.Product, words ...string) {
 func TestThroughATunnelToTheDevelopmentServer(t *testing.T) {
 	t.Parallel()
 	nginx := need(t, "nginx", "nginx")
-	text := string(rig.Read(t, filepath.Join("..", "..", "..", "README.md")))
+	text := string(rig.Read(t, filepath.Join("..", "..", "..", "scripts", "README.md")))
 	lines := regexp.MustCompile("```ini\nDOMAINS=(.*)\nTRUSTED_PROXIES=(.*)\n```").FindStringSubmatch(text)
 	if lines == nil {
 		t.Fatal("the README has no two lines for a tunnel")

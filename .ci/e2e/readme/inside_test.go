@@ -5,37 +5,40 @@ package readme
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"example.com/turnkey/e2e/rig"
 )
 
-// The tests in testdata are of the packages app and handlers themselves, and hold the template's README, .env.example and pages
-// against the code. They are not in those folders, because a clone has a README and pages of its own: the go command is told
-// that they are (go help build, -overlay).
+// The tests in testdata belong to packages of the repository: each is in the folder of its package. They compare the
+// template's READMEs, .env.example and pages with the code. They are not in the packages themselves, because a clone
+// has a README and pages of its own. The go command is told that they are (go help build, -overlay).
 func TestInsideThePackages(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join("testdata", "*", "*_test.go"))
-	if err != nil || len(files) < 3 {
-		t.Fatalf("%d files of tests: %v", len(files), err)
-	}
+	files := insideFiles(t)
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
-	var tests []string
+	var tests, packages []string
 	for _, file := range files {
 		at, err := filepath.Abs(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		room, name := filepath.Base(filepath.Dir(file)), filepath.Base(file)
-		overlay.Replace[filepath.Join(root, room, "template_"+name)] = at
+		room, err := filepath.Rel("testdata", filepath.Dir(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, "./"+filepath.ToSlash(room))
+		overlay.Replace[filepath.Join(root, room, "template_"+filepath.Base(file))] = at
 		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(rig.Read(t, file), -1) {
 			tests = append(tests, string(m[1]))
 		}
@@ -47,7 +50,9 @@ func TestInsideThePackages(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "overlay.json")
 	rig.Write(t, list, data, 0o644)
 
-	cmd := exec.Command("go", "test", "-tags", "nomsgpack", "-overlay", list, "-count=1", "-v", "-run", fmt.Sprintf("^(%s)$", strings.Join(tests, "|")), "./app", "./handlers")
+	only := fmt.Sprintf("^(%s)$", strings.Join(tests, "|"))
+	args := []string{"test", "-tags", "nomsgpack", "-overlay", list, "-count=1", "-v", "-run", only}
+	cmd := exec.Command("go", append(args, slices.Compact(packages)...)...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "GOWORK=off")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -58,4 +63,19 @@ func TestInsideThePackages(t *testing.T) {
 			t.Errorf("%s did not pass", test)
 		}
 	}
+}
+
+// insideFiles are the files of tests under testdata, in order.
+func insideFiles(t *testing.T) (files []string) {
+	t.Helper()
+	err := filepath.WalkDir("testdata", func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, "_test.go") {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%d files of tests: %v", len(files), err)
+	}
+	return files
 }

@@ -1,7 +1,8 @@
 //go:build unix
 
-// Package readme does what the README says, in a fresh clone with an empty home: every command in it, every block of
-// settings. A command that is not known here fails the test, so that none goes unrun.
+// Package readme does what the READMEs say, the root's and those of the folders, in a fresh clone with an empty home:
+// every command in them, every block of settings. A command that is not known here fails the test, so that none goes
+// unrun.
 package readme
 
 import (
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -24,89 +26,151 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestTheREADMEHolds(t *testing.T) {
+func TestTheREADMEsHold(t *testing.T) {
 	clone := rig.Clone(t)
-	text := string(rig.Read(t, filepath.Join(clone, "README.md")))
 	https, plain := rig.Port(t), rig.Port(t)
-	env := append(rig.Stranger(t, t.TempDir(), "CI=1"), "HTTPS_ADDR="+rig.Loopback(https), "HTTP_ADDR="+rig.Loopback(plain))
+	r := &reader{t: t, clone: clone, https: https}
+	r.env = rig.Stranger(t, t.TempDir(), "CI=1", "HTTPS_ADDR="+rig.Loopback(https), "HTTP_ADDR="+rig.Loopback(plain))
+	defer r.stop()
 
-	var figures bytes.Buffer
-	var dev *exec.Cmd
-	stop := func() {
-		if dev != nil {
-			syscall.Kill(-dev.Process.Pid, syscall.SIGINT)
-			dev.Wait()
-			dev = nil
+	for _, d := range documents(t, clone) {
+		for _, line := range d.commands() {
+			r.types(d, line)
 		}
 	}
-	defer stop()
-	for _, line := range blocks(text, "sh") {
-		command := strings.ReplaceAll(line, "localhost:8443", fmt.Sprintf("localhost:%d", https))
-		switch {
-		case line == "make dev":
-			var took time.Duration
-			dev, took = serve(t, clone, env, https)
-			fmt.Fprintf(&figures, "fresh clone to the first page, modules and build cached   %s\n", took.Round(10*time.Millisecond))
-			stop()
-			dev, took = serve(t, clone, env, https)
-			fmt.Fprintf(&figures, "second make dev to the first page                         %s\n", took.Round(10*time.Millisecond))
-		case strings.HasPrefix(line, "curl --cacert certs/ca.pem"):
-			if out := run(t, clone, env, command); !strings.Contains(out, `"scheme":"https"`) {
-				t.Errorf("%s printed %s", command, out)
-			}
-		case line == "make build":
-			stop()
-			run(t, clone, env, command)
-			info, err := os.Stat(filepath.Join(clone, "bin", "turnkey"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(&figures, "binary of make build                                      %.1f MB\n", float64(info.Size())/1e6)
-			if out := run(t, clone, env, "bin/doctor -h 2>&1; test $? = 2"); !strings.Contains(out, "https://host") {
-				t.Errorf("bin/doctor -h printed %s", out)
-			}
-			begin := time.Now()
-			run(t, clone, env, "bin/turnkey version")
-			fmt.Fprintf(&figures, "bin/turnkey version                                       %s\n", time.Since(begin).Round(time.Millisecond))
-		case strings.HasPrefix(line, "go run ./scripts/"):
-			run(t, clone, env, command)
-		case removal.MatchString(line): // TestTheExamplesAreRemovedByTwoCommandsEach
-		case line == "make test", line == "make trust", line == "make untrust", line == "make doctor", line == "make drill", line == "make bench":
-			// make test is what CI runs beside this; the others have tests and targets of their own.
-			if out := run(t, clone, env, "make -n "+strings.TrimPrefix(line, "make ")); out == "" {
-				t.Errorf("%s does nothing", line)
-			}
-		default:
-			t.Errorf("the README has a command that nothing runs: %s", line)
-		}
-	}
-	stop()
-	if out := run(t, clone, env, "git status --porcelain"); out != "" {
+	r.stop()
+	if out := run(t, clone, r.env, "git status --porcelain"); out != "" {
 		t.Errorf("the first minutes leave files that git does not ignore:\n%s", out)
 	}
-	rig.Write(t, filepath.Join("..", "artifacts", "first-run.txt"), figures.Bytes(), 0o644)
-	t.Log("\n" + figures.String())
+	rig.Write(t, filepath.Join("..", "artifacts", "first-run.txt"), r.figures.Bytes(), 0o644)
+	t.Log("\n" + r.figures.String())
 }
 
-// Every block of settings is understood: what is wrong with it here can only be files, ports and keys of other machines.
+// reader types the commands of the READMEs in a fresh clone, one after the other.
+type reader struct {
+	t        *testing.T
+	clone    string
+	env      []string
+	https    int
+	dev      *exec.Cmd // nil: make dev does not run
+	measured bool      // the first two starts of make dev were
+	built    bool      // make build was run
+	figures  bytes.Buffer
+}
+
+var (
+	// removal matches the commands that remove one of the examples, which have a test of their own.
+	removal = regexp.MustCompile(`^(rm|sed) .*\b(notes|connection)\b`)
+	// elsewhere matches targets that have tests and targets of their own. CI runs make test beside this one.
+	elsewhere = regexp.MustCompile(`^make (test|trust|untrust|doctor|phone|rehearse|drill|bench)$`)
+)
+
+// answers are what curl prints of an address, by its last element.
+var answers = map[string]string{"connection": `"scheme":"https"`, "readyz": `"status":"ready"`}
+
+func (r *reader) types(d document, line string) {
+	r.t.Helper()
+	command := strings.ReplaceAll(line, "localhost:8443", fmt.Sprintf("localhost:%d", r.https))
+	switch {
+	case line == "make dev":
+		r.serve()
+	case strings.HasPrefix(line, "curl --cacert certs/ca.pem"):
+		r.serve()
+		want, known := answers[path.Base(line)]
+		if out := run(r.t, r.clone, r.env, command); !known || !strings.Contains(out, want) {
+			r.t.Errorf("%s printed %s, want %s", command, out, want)
+		}
+	case line == "make build":
+		r.build(command)
+	case strings.HasPrefix(line, "go run ./scripts/"):
+		run(r.t, r.clone, r.env, command)
+	case removal.MatchString(line) && d.path == "README.md":
+	case elsewhere.MatchString(line):
+		if out := run(r.t, r.clone, r.env, "make -n "+strings.TrimPrefix(line, "make ")); out == "" {
+			r.t.Errorf("%s does nothing", line)
+		}
+	default:
+		r.t.Errorf("%s has a command that nothing runs: %s", d.path, line)
+	}
+}
+
+// serve has make dev run. The first two starts are measured.
+func (r *reader) serve() {
+	r.t.Helper()
+	if r.dev != nil {
+		return
+	}
+	var took time.Duration
+	if !r.measured {
+		r.dev, took = serve(r.t, r.clone, r.env, r.https)
+		r.figure("fresh clone to the first page, modules and build cached", took.Round(10*time.Millisecond))
+		r.stop()
+	}
+	if r.dev, took = serve(r.t, r.clone, r.env, r.https); !r.measured {
+		r.figure("second make dev to the first page", took.Round(10*time.Millisecond))
+		r.measured = true
+	}
+}
+
+func (r *reader) stop() {
+	if r.dev != nil {
+		syscall.Kill(-r.dev.Process.Pid, syscall.SIGINT)
+		r.dev.Wait()
+		r.dev = nil
+	}
+}
+
+// build runs make build once, and measures what it makes.
+func (r *reader) build(command string) {
+	r.t.Helper()
+	if r.built {
+		return
+	}
+	r.stop()
+	r.built = true
+	run(r.t, r.clone, r.env, command)
+	name := rig.Project(r.t)
+	for _, binary := range []string{name, "doctor"} {
+		info, err := os.Stat(filepath.Join(r.clone, "bin", binary))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.figure("bin/"+binary+" of make build", fmt.Sprintf("%.1f MB", float64(info.Size())/1e6))
+	}
+	if out := run(r.t, r.clone, r.env, "bin/doctor -h 2>&1; test $? = 2"); !strings.Contains(out, "https://host") {
+		r.t.Errorf("bin/doctor -h printed %s", out)
+	}
+	begin := time.Now()
+	run(r.t, r.clone, r.env, "bin/"+name+" version")
+	r.figure("bin/"+name+" version", time.Since(begin).Round(time.Millisecond))
+}
+
+func (r *reader) figure(what string, value any) { fmt.Fprintf(&r.figures, "%-57s %v\n", what, value) }
+
+// Every block of settings is understood: what is wrong with it here can only be files, ports and keys of other
+// machines.
 func TestTheREADMEsSettingsAreUnderstood(t *testing.T) {
-	text := string(rig.Read(t, filepath.Join("..", "..", "..", "README.md")))
-	count := 0
-	for _, block := range regexp.MustCompile("(?s)```ini\n(.*?)```").FindAllStringSubmatch(text, -1) {
-		count++
-		dir := t.TempDir()
-		rig.Write(t, filepath.Join(dir, ".env"), []byte(strings.ReplaceAll(block[1], "…", "Zm9vYmFy")), 0o600)
-		got := rig.Run(t, dir, rig.Env{}, "check")
-		for _, m := range regexp.MustCompile(`(?m)^  ([A-Z_.a-z]+)[=:]`).FindAllStringSubmatch(got.Stderr, -1) {
-			switch m[1] {
-			case "TLS_CERT_FILE", "TLS_CLIENT_CA_FILE", "HTTPS_ADDR", "HTTP_ADDR":
-			default:
-				t.Errorf("%s\nis answered with\n%s", block[1], got.Stderr)
+	seen := map[string]bool{}
+	for _, d := range documents(t, root) {
+		for _, block := range d.blocks("ini") {
+			if seen[block] {
+				continue
+			}
+			seen[block] = true
+			dir := t.TempDir()
+			rig.Write(t, filepath.Join(dir, ".env"), []byte(strings.ReplaceAll(block, "…", "Zm9vYmFy")), 0o600)
+			got := rig.Run(t, dir, rig.Env{}, "check")
+			for _, m := range regexp.MustCompile(`(?m)^  ([A-Z_.a-z]+)[=:]`).FindAllStringSubmatch(got.Stderr, -1) {
+				switch m[1] {
+				case "TLS_CERT_FILE", "TLS_CLIENT_CA_FILE", "HTTPS_ADDR", "HTTP_ADDR":
+				default:
+					t.Errorf("in %s\n%s\nis answered with\n%s", d.path, block, got.Stderr)
+				}
 			}
 		}
 	}
-	if count < 6 {
-		t.Errorf("%d blocks of settings found, want those of every way to have a certificate", count)
+	if len(seen) < 7 {
+		t.Errorf("%d blocks of settings found, want those of every way to a certificate and of a tunnel", len(seen))
 	}
 }
 
@@ -120,9 +184,6 @@ func TestAWorkspaceLeavesTheBinaryItsName(t *testing.T) {
 }
 
 // Helpers
-
-// removal is a line that removes an example.
-var removal = regexp.MustCompile(`^(rm|sed) .*(notes|connection)`)
 
 // blocks are the lines of all fenced blocks in a language.
 func blocks(text, language string) []string {

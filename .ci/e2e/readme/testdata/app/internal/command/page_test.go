@@ -1,4 +1,4 @@
-package main
+package command_test
 
 import (
 	"crypto/ecdsa"
@@ -7,22 +7,53 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"math/big"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/turnkey/handlers"
 )
 
-// The words of the first page, and that all pages keep to their own policy.
+// The words of the page about the connection, and that all pages keep to their own policy.
 
-// words looks for text on a page that has to be there, or must not.
+// connectionPage is where that page is.
+const connectionPage = "/connection"
+
+// connectionInfo is what these tests read of /api/connection.
+type connectionInfo struct {
+	ALPN         string `json:"alpn"`
+	Offered      any    `json:"offered"`
+	Certificates []struct {
+		Fingerprint string `json:"fingerprint"`
+	} `json:"certificates"`
+	VouchedBy struct {
+		Issuer string `json:"issuer"`
+	} `json:"vouched_by"`
+}
+
+// connection asks /api/connection over a connection of its own.
+func (s *site) connection(config *tls.Config, host string) (*http.Response, connectionInfo) {
+	s.t.Helper()
+	resp, body := s.over(config).do("GET", "https://"+host+"/api/connection", "")
+	var info connectionInfo
+	if err := json.Unmarshal([]byte(body), &info); err != nil {
+		s.t.Fatalf("%s: %v", body, err)
+	}
+	return resp, info
+}
+
+// words looks for text on a page that has to be there, or must not, wherever its lines are broken.
 func words(t *testing.T, page string, there map[string]bool) {
 	t.Helper()
+	read := strings.Join(strings.Fields(page), " ")
 	for text, want := range there {
-		if strings.Contains(page, text) != want {
+		if strings.Contains(read, text) != want {
 			t.Errorf("%q on the page: %v, want %v", text, !want, want)
 		}
 	}
@@ -33,7 +64,7 @@ func words(t *testing.T, page string, there map[string]bool) {
 
 func TestThePageShowsWhatWasAgreedOn(t *testing.T) {
 	t.Parallel()
-	s := startSite(t, prod, ownSite())
+	s := startSite(t, prod, handlers.Site)
 	suites := []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}
 	for _, test := range []struct {
 		name           string
@@ -47,8 +78,8 @@ func TestThePageShowsWhatWasAgreedOn(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, got := s.connection(test.config, "shop.test")
-			_, page := s.over(test.config).do("GET", "https://shop.test/", "")
-			words(t, page, map[string]bool{"This connection is private.": true, test.version: true, test.group: true, "forward secrecy": true, "An ordinary authority": true,
+			_, page := s.over(test.config).do("GET", "https://shop.test"+connectionPage, "")
+			words(t, page, map[string]bool{"This connection is private.": true, test.version: true, test.group: true, "forward secrecy": true, got.VouchedBy.Issuer: true,
 				got.Certificates[0].Fingerprint: true, "CertificateVerify": test.version == "TLS 1.3", "ServerKeyExchange": test.version == "TLS 1.2"})
 		})
 	}
@@ -56,11 +87,11 @@ func TestThePageShowsWhatWasAgreedOn(t *testing.T) {
 
 func TestThePageTellsAResumedSession(t *testing.T) {
 	t.Parallel()
-	s := startSite(t, nil, ownSite())
+	s := startSite(t, nil, handlers.Site)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		config := &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(1), MaxVersion: version, NextProtos: []string{"h2"}}
 		s.connection(config, "localhost")
-		resp, page := s.over(config).do("GET", "https://localhost/", "")
+		resp, page := s.over(config).do("GET", "https://localhost"+connectionPage, "")
 		if !resp.TLS.DidResume {
 			t.Fatalf("%s: the client resumed nothing, so this shows nothing", tls.VersionName(version))
 		}
@@ -71,12 +102,12 @@ func TestThePageTellsAResumedSession(t *testing.T) {
 
 func TestThePageWithoutAHello(t *testing.T) {
 	t.Parallel()
-	s := startSite(t, prod, ownSite())
+	s := startSite(t, prod, handlers.Site)
 	huge := &tls.Config{NextProtos: append(strings.Split(strings.Repeat("x", 30_000), ""), "http/1.1")}
 	if resp, got := s.connection(huge, "shop.test"); resp.StatusCode != 200 || got.ALPN != "http/1.1" || got.Offered != nil {
 		t.Errorf("got %d %+v, want all but the offer", resp.StatusCode, got)
 	}
-	resp, page := s.over(huge).do("GET", "https://shop.test/", "")
+	resp, page := s.over(huge).do("GET", "https://shop.test"+connectionPage, "")
 	if resp.StatusCode != 200 {
 		t.Errorf("the page got %d", resp.StatusCode)
 	}
@@ -85,18 +116,18 @@ func TestThePageWithoutAHello(t *testing.T) {
 
 func TestThePageBehindAProxyClaimsNothing(t *testing.T) {
 	t.Parallel()
-	s := startSite(t, map[string]string{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test", "HTTPS_ADDR": ""}, ownSite())
-	_, page := s.do("GET", "http://shop.test/", "", "X-Forwarded-Proto", "https")
+	s := startSite(t, map[string]string{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test", "HTTPS_ADDR": ""}, handlers.Site)
+	_, page := s.do("GET", "http://shop.test"+connectionPage, "", "X-Forwarded-Proto", "https")
 	words(t, page, map[string]bool{"This connection is private.": true, "known to them alone": true, "ClientHello": false, "forward secrecy": false, "Vouched": false})
 	// A proxy that does not say leaves it open.
-	_, page = s.do("GET", "http://shop.test/", "")
+	_, page = s.do("GET", "http://shop.test"+connectionPage, "")
 	words(t, page, map[string]bool{"This connection is private.": false, "not encrypted.": false})
 }
 
 func TestThePageTakesNoProxyForTheVisitor(t *testing.T) {
 	t.Parallel()
-	s := startSite(t, with(prod, "TRUSTED_PROXIES", "127.0.0.1"), ownSite())
-	_, page := s.over(&tls.Config{NextProtos: []string{"h2"}}).do("GET", "https://shop.test/", "", "X-Forwarded-For", "203.0.113.9")
+	s := startSite(t, with(prod, "TRUSTED_PROXIES", "127.0.0.1"), handlers.Site)
+	_, page := s.over(&tls.Config{NextProtos: []string{"h2"}}).do("GET", "https://shop.test"+connectionPage, "", "X-Forwarded-For", "203.0.113.9")
 	words(t, page, map[string]bool{"our browser began": false, "The proxy began": true})
 }
 
@@ -116,16 +147,16 @@ func TestThePageShowsAClientCertificate(t *testing.T) {
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := startSite(t, with(prod, "TLS_CLIENT_CA_FILE", file), ownSite())
+	s := startSite(t, with(prod, "TLS_CLIENT_CA_FILE", file), handlers.Site)
 	config := &tls.Config{NextProtos: []string{"h2"}, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	_, page := s.over(config).do("GET", "https://shop.test/", "")
+	_, page := s.over(config).do("GET", "https://shop.test"+connectionPage, "")
 	words(t, page, map[string]bool{"<b>ada</b>": true, "CertificateRequest": true})
 }
 
 func TestThePagesNeedNothingInline(t *testing.T) {
 	t.Parallel()
-	s := startSite(t, nil, ownSite(), faulty)
-	for _, path := range []string{"/", "/nowhere", "/panic"} {
+	s := startSite(t, nil, handlers.Site, faulty)
+	for _, path := range []string{"/", connectionPage, "/nowhere", "/panic"} {
 		_, page := s.do("GET", "https://localhost"+path, "", "Accept", "text/html")
 		words(t, page, map[string]bool{"<style": false, " style=": false, "<script": false, " onclick": false, " onload": false, "javascript:": false, "http://": false})
 	}
@@ -134,7 +165,7 @@ func TestThePagesNeedNothingInline(t *testing.T) {
 // The template's own error page shows fields and, to a developer, the place; its stylesheet is found by its content.
 func TestTheErrorPageShowsFieldsAndThePlace(t *testing.T) {
 	t.Parallel()
-	s := startSite(t, map[string]string{"ENV": "dev"}, ownSite(), inputRoutes, brokenRoutes)
+	s := startSite(t, map[string]string{"ENV": "dev"}, handlers.Site, inputRoutes, brokenRoutes)
 	_, page := s.do("POST", "https://localhost/test-bind", "count=x", "Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html")
 	words(t, page, map[string]bool{"is not a number": true, "Back to the home page": true})
 	for path, want := range map[string]map[string]bool{
@@ -148,13 +179,13 @@ func TestTheErrorPageShowsFieldsAndThePlace(t *testing.T) {
 
 func TestThePageLinksAHashedStylesheet(t *testing.T) {
 	t.Parallel()
-	s := startSite(t, prod, ownSite())
+	s := startSite(t, prod, handlers.Site)
 	_, page := s.do("GET", "https://shop.test/", "")
 	link := stylesheet.FindStringSubmatch(page)
 	if link == nil {
 		t.Fatalf("the page links no hashed stylesheet:\n%s", page)
 	}
-	if want, err := os.ReadFile("../web/static/style.css"); err != nil {
+	if want, err := os.ReadFile("../../../web/static/style.css"); err != nil {
 		t.Error(err)
 	} else if resp, body := s.ask("https://shop.test" + link[1]); resp.StatusCode != 200 || body != string(want) {
 		t.Errorf("%s got %d and %d bytes", link[1], resp.StatusCode, len(body))
