@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// PassesSockets reports whether a process can hand its open ports to another.
+// PassesSockets reports whether a process can pass its open ports to another on this system.
 const PassesSockets = true
 
 // Parent is the end of scripts/dev: one of a pair of Unix sockets.
 type Parent struct{ conn *net.UnixConn }
 
-// New returns both ends. theirs is to be the child's standard input, and to be closed here once the child has started.
+// New returns both ends. The caller makes theirs the child's standard input, and closes it once the child has started.
 func New() (ours *Parent, theirs *os.File, err error) {
-	syscall.ForkLock.RLock() // until the ends are marked, no other child may be started with them
+	syscall.ForkLock.RLock() // no other child may start, and inherit the ends, before they are marked
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err == nil {
 		syscall.CloseOnExec(fds[0])
@@ -41,7 +41,7 @@ func New() (ours *Parent, theirs *os.File, err error) {
 	return &Parent{conn.(*net.UnixConn)}, theirs, nil
 }
 
-// Send writes an order. It does not wait longer than a second for a child that does not read.
+// Send writes an order. It waits at most a second for a child that does not read.
 func (p *Parent) Send(o Order) error {
 	line, err := json.Marshal(o)
 	if err != nil {
@@ -55,10 +55,10 @@ func (p *Parent) Send(o Order) error {
 // CloseWrite ends the orders, which tells the child to stop.
 func (p *Parent) CloseWrite() { p.conn.CloseWrite() }
 
-// Close closes this end.
+// Close closes the end of scripts/dev.
 func (p *Parent) Close() error { return p.conn.Close() }
 
-// Each calls f with every line, and the files that came with it, until the child closes its end.
+// Each calls f with every line and the files that came with it, until the child closes its end. f owns the files.
 func (p *Parent) Each(f func(line []byte, files []*os.File)) {
 	var pending []byte
 	var files []*os.File
@@ -81,6 +81,7 @@ func (p *Parent) Each(f func(line []byte, files []*os.File)) {
 	}
 }
 
+// descriptors returns the files in a control message (SCM_RIGHTS, unix(7)).
 func descriptors(rights []byte) (files []*os.File) {
 	messages, err := syscall.ParseSocketControlMessage(rights)
 	if err != nil {
@@ -102,7 +103,7 @@ func descriptors(rights []byte) (files []*os.File) {
 // Child is the server's end.
 type Child struct{ *net.UnixConn }
 
-// Join returns the server's end, or an error where standard input is no Unix socket.
+// Join returns the server's end, or an error if standard input is not a Unix socket.
 func Join(stdin *os.File) (*Child, error) {
 	conn, err := net.FileConn(stdin)
 	if err != nil {
@@ -111,12 +112,12 @@ func Join(stdin *os.File) (*Child, error) {
 	socket, ok := conn.(*net.UnixConn)
 	if !ok {
 		conn.Close()
-		return nil, fmt.Errorf("standard input is no Unix socket but a %T", conn)
+		return nil, fmt.Errorf("standard input is a %T, not a Unix socket", conn)
 	}
 	return &Child{socket}, nil
 }
 
-// Send writes a report, and passes the listeners on with it (SCM_RIGHTS, unix(7)).
+// Send writes a report, and passes the listeners on with it (SCM_RIGHTS, unix(7)). The listeners stay open here.
 func (c *Child) Send(r Report, listeners []net.Listener) error {
 	line, err := json.Marshal(r)
 	if err != nil {
@@ -126,14 +127,14 @@ func (c *Child) Send(r Report, listeners []net.Listener) error {
 	for _, ln := range listeners {
 		tcp, ok := ln.(*net.TCPListener)
 		if !ok {
-			return fmt.Errorf("a port that cannot be passed: %T", ln)
+			return fmt.Errorf("a %T cannot be passed to another process", ln)
 		}
 		f, err := tcp.File()
 		if err != nil {
 			return err
 		}
 		defer f.Close()
-		raw, err := f.SyscallConn() // Fd would make the listener block
+		raw, err := f.SyscallConn() // File.Fd would make the listener block
 		if err != nil {
 			return err
 		}
@@ -149,6 +150,6 @@ func (c *Child) Send(r Report, listeners []net.Listener) error {
 	return err
 }
 
-// CrashFile is where the Go runtime can write why the process crashed, so that scripts/dev can show it in the page. The caller
-// closes it.
+// CrashFile returns a file to which the Go runtime can write why the process crashed, so that scripts/dev can show it
+// in the page. The caller closes it.
 func (c *Child) CrashFile() (*os.File, error) { return c.File() }

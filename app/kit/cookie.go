@@ -7,15 +7,20 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// hostPrefix makes browsers refuse a cookie that is not for this very host, over TLS and for every path (RFC 6265bis
-// §4.1.3.2), so that no subdomain and no plain connection can plant one.
+// hostPrefix makes browsers refuse a cookie that has a Domain, another Path than /, or no Secure (RFC 6265bis
+// §4.1.3.2). So neither a subdomain nor a plain http response can set one.
 const hostPrefix = "__Host-"
 
-// SetCookie gives the browser a cookie for this host alone, unreadable to scripts, sent over https only, and not with
-// requests that other sites start, but for links. maxAge 0 keeps it until the browser is closed, less than 0 removes
-// it. Cookie reads it.
+// SetCookie sets a cookie for this host alone. Scripts cannot read it (HttpOnly). Browsers send it over https only
+// (Secure), and with a request that another site starts only if the visitor follows a link (SameSite=Lax).
+//
+// With maxAge 0 the browser keeps it until it is closed. Less than 0 removes it. More than 0 is cut to whole seconds,
+// at least one. Cookie reads it.
 func SetCookie(c *gin.Context, name, value string, maxAge time.Duration) {
-	cookie := &http.Cookie{Name: hostPrefix + name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	cookie := &http.Cookie{
+		Name: hostPrefix + name, Value: value, Path: "/",
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
 	switch {
 	case maxAge < 0:
 		cookie.MaxAge = -1
@@ -25,7 +30,7 @@ func SetCookie(c *gin.Context, name, value string, maxAge time.Duration) {
 	http.SetCookie(c.Writer, cookie)
 }
 
-// Cookie is the value of a cookie that SetCookie gave; empty if there is none. A visitor can change it: believe it
+// Cookie returns the value of a cookie that SetCookie set, or "" if there is none. The visitor can change it: trust it
 // no more than any other input.
 func Cookie(c *gin.Context, name string) string {
 	cookie, err := c.Request.Cookie(hostPrefix + name)

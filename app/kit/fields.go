@@ -2,7 +2,7 @@ package kit
 
 import "example.com/turnkey/middleware/input"
 
-// FieldError is what is wrong with one field of an input.
+// FieldError says what is wrong with one field of an input.
 type FieldError = input.FieldError
 
 // FieldErrors returns what Bind found wrong with each field, or nil for an error that is about no field.

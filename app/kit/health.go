@@ -8,15 +8,16 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// Healthz says that the process is alive. There is nothing in it to keep from other origins: that of make phone asks
-// here whether the certificate is trusted.
+// Healthz answers that the process is alive. Pages of other origins may load the answer, which holds no secret: the
+// page of make phone asks here whether the phone trusts the certificate.
 func Healthz(c *gin.Context) {
 	c.Header("Cross-Origin-Resource-Policy", "cross-origin")
 	c.JSON(http.StatusOK, gin.H{"status": "alive"})
 }
 
-// Readyz says whether a load balancer should send visitors: 503 without a usable certificate, and once the server
-// is stopping. Why, it says to this machine alone.
+// Readyz returns a handler that answers whether a load balancer should send visitors here: 200, or 503 while ready
+// returns an error, as it does without a usable certificate and once the server is stopping. Only requests from this
+// machine are told the reason.
 func Readyz(ready func() error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if err := ready(); err != nil {

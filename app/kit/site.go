@@ -11,27 +11,28 @@ import (
 
 // Site is a whole site: what the program serves, and what a test starts. Only Routes and Files are required.
 type Site struct {
-	// Routes registers every route. It is called once at each start, after .env has been read and before anything is served.
-	// Its error stops the start.
+	// Routes registers every route. It is called once at each start, after .env has been read and before anything is
+	// served. Its error stops the start.
 	Routes func(r *gin.Engine, server Server) error
 
-	// Files has the folders templates and static. In development the folder web of the working directory takes their place,
+	// Files has the folders templates and static. In development the folder web of the working directory replaces them,
 	// so that an edit shows at the next request.
 	Files fs.FS
 
-	// Functions can be called in templates, beside asset and invalid and those of html/template.
+	// Functions can be called in templates, beside asset and invalid and those of html/template. A function with the
+	// name of one of these replaces it.
 	Functions template.FuncMap
 
-	// BodyLimits are routes that take larger request bodies than the 1 MiB of all others, in bytes, by their pattern
-	// (/api/pictures). A pattern that no route has stops the start.
+	// BodyLimits are the routes that take larger request bodies than 1 MiB, the limit of all others: the size in bytes
+	// by the pattern (/api/pictures). A pattern that no route has stops the start.
 	BodyLimits map[string]int64
 
-	// BodyTypes are routes that take XML, YAML, TOML, BSON or protobuf, which all others answer 415, by their pattern. All
-	// routes take JSON and forms, and types for which gin has no parser (image/png) reach the handler as they are. A pattern
-	// that no route has stops the start.
+	// BodyTypes are the routes that take XML, YAML, TOML, BSON or protobuf, by their pattern. All other routes answer
+	// 415 to these. Every route takes JSON and forms, and types for which gin has no parser (image/png) reach the
+	// handler unchanged. A pattern that no route has stops the start.
 	BodyTypes map[string][]string
 
-	// OnCertificate is called for every certificate that was obtained or renewed, and for every failure, in a goroutine of its
-	// own. nil: nothing is called.
+	// OnCertificate is called for every certificate that was obtained or renewed, and for every failure, each time in a
+	// new goroutine. nil: nothing is called.
 	OnCertificate func(tlsconfig.Event)
 }

@@ -41,7 +41,7 @@ func (s *Settings) readDirectory(r *reader) {
 func (s *Settings) readCache(r *reader) {
 	s.ACMECache = r.text("ACME_CACHE", filepath.Join("certs", "acme"))
 	if v, _ := r.lookup("ACME_CACHE"); v == "" {
-		if dir, _ := r.lookup("STATE_DIRECTORY"); dir != "" { // systemd's; several are separated by colons
+		if dir, _ := r.lookup("STATE_DIRECTORY"); dir != "" { // from systemd, which separates several by colons
 			s.ACMECache, _, _ = strings.Cut(dir, ":")
 		}
 	}
@@ -75,24 +75,29 @@ func (s *Settings) readEAB(r *reader) {
 	s.EABKeyID = r.text("ACME_EAB_KID", "")
 	written := r.text("ACME_EAB_HMAC_KEY", "")
 	if (s.EABKeyID == "") != (written == "") {
-		r.fault(pick(s.EABKeyID == "", "ACME_EAB_KID", "ACME_EAB_HMAC_KEY"), "", "is missing beside the other half of the pair",
+		missing := pick(s.EABKeyID == "", "ACME_EAB_KID", "ACME_EAB_HMAC_KEY")
+		r.fault(missing, "", "is missing, while the other half of the pair is set",
 			"set both ACME_EAB_KID and ACME_EAB_HMAC_KEY as your CA gave them, or neither")
 	}
 	urlSafe := strings.NewReplacer("+", "-", "/", "_").Replace(written)
 	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(urlSafe, "="))
 	if err != nil {
-		r.fault("ACME_EAB_HMAC_KEY", "", "is not base64", "copy it again from your CA; it is written with letters, digits, - and _")
+		r.fault("ACME_EAB_HMAC_KEY", "", "is not base64",
+			"copy it again from your CA; it is written with letters, digits, - and _")
 	}
 	s.EABKey = key
 }
 
 func isDirectoryURL(v string) bool {
 	u, err := url.Parse(v)
-	return err == nil && u.Scheme == "https" && u.Hostname() != "" && forbidden(strings.ReplaceAll(u.Hostname(), ":", "")) == 0
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" &&
+		forbidden(strings.ReplaceAll(u.Hostname(), ":", "")) == 0 // the colons are those of an IPv6 address
 }
 
 var (
 	storeURL = regexp.MustCompile(`^(rediss?|valkeys?)://`)
-	// redis:host, redis//host, user:password@host, :password@host, host:6379
-	nearlyURL = regexp.MustCompile(`^((?i:rediss?|valkeys?)(:|//)|[^/.~\\][^/\\]*:.*@|:|(//)?[^/\\]+:[0-9]{2,5}(/[0-9]{0,3})?$)`)
+	// nearlyURL matches what is probably a misspelt URL of a store, and not a folder: redis:host, redis//host,
+	// user:password@host, :password@host, host:6379.
+	nearlyURL = regexp.MustCompile(`^((?i:rediss?|valkeys?)(:|//)` +
+		`|[^/.~\\][^/\\]*:.*@|:|(//)?[^/\\]+:[0-9]{2,5}(/[0-9]{0,3})?$)`)
 )

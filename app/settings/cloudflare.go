@@ -2,8 +2,8 @@ package settings
 
 import "net/netip"
 
-// cloudflareIPs are the addresses that Cloudflare publishes at https://www.cloudflare.com/ips/, in its edition of
-// 2023-09-28. They change every few years; compare before you rely on them.
+// cloudflareIPs are the ranges from which Cloudflare's proxies connect, as published at https://www.cloudflare.com/ips/
+// on 2023-09-28. They change every few years: compare before you rely on them.
 var cloudflareIPs = []string{
 	"173.245.48.0/20",
 	"103.21.244.0/22",
@@ -29,7 +29,7 @@ var cloudflareIPs = []string{
 	"2c0f:f248::/32",
 }
 
-// cloudflareRanges are the addresses from which Cloudflare's proxies connect.
+// cloudflareRanges returns cloudflareIPs, parsed.
 func cloudflareRanges() []netip.Prefix {
 	var out []netip.Prefix
 	for _, r := range cloudflareIPs {

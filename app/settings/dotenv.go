@@ -12,13 +12,13 @@ import (
 type Dotenv struct {
 	file   string
 	names  []string // variables in it
-	broken []Fault  // why it is not used
+	broken []Fault  // its faults; if there is one, none of its variables is used
 
 	real map[string]bool // variables of the real environment, which win over the file
 }
 
-// LoadDotenv puts the file's variables into the process's environment, where the real ones win. A missing file is
-// fine; a malformed one is a fault, and then none of it is used.
+// LoadDotenv sets the file's variables in this process's environment. A variable that is already set there keeps its
+// value. A missing file is no fault. Of a malformed file none is used, and Load returns its faults.
 func LoadDotenv(file string) Dotenv {
 	d := Dotenv{file: file, real: map[string]bool{}}
 	for _, pair := range os.Environ() {
@@ -37,8 +37,9 @@ func LoadDotenv(file string) Dotenv {
 	return d
 }
 
-// Names returns a function for the names of a development site, which follow DOMAINS in the file while the server runs. Words
-// that are no host names leave those of the start in force.
+// Names returns a function for the host names of a development site. The function reads DOMAINS in the file each time,
+// so that an edit counts while the server runs. If the file or DOMAINS in it cannot be understood, the domains of s
+// stay in force.
 func (d Dotenv) Names(s Settings) func() []string {
 	return func() []string {
 		now := s
@@ -52,8 +53,8 @@ func (d Dotenv) Names(s Settings) func() []string {
 	}
 }
 
-// edited is a variable as the file has it now. ok is false where the file does not decide: the real environment has the
-// variable, or the file cannot be understood just now.
+// edited returns a variable as the file has it now. ok is false if the file does not decide: the real environment has
+// the variable, or the file cannot be understood at this moment.
 func (d Dotenv) edited(name string) (value string, ok bool) {
 	if d.file == "" || d.real[name] {
 		return "", false
@@ -71,8 +72,8 @@ func readDotenv(file string) (values map[string]string, broken []Fault) {
 	return values, broken
 }
 
-// faults reports the file itself, and every variable in it that is nearly one of ours: a misspelt setting would
-// otherwise be a setting that silently does nothing. Variables of the site's own are let be.
+// faults returns the faults of the file, or one for each variable in it that is nearly a setting, or begins like one. A
+// misspelt setting would silently do nothing. All other variables are the owner's, and no fault.
 func (d Dotenv) faults(known []string) []Fault {
 	if len(d.broken) > 0 {
 		return d.broken
@@ -84,40 +85,12 @@ func (d Dotenv) faults(known []string) []Fault {
 		}
 		if near := nearest(name, known); near != "" {
 			out = append(out, Fault{Setting: name, Problem: "in " + d.file + " is not a setting; is " + near + " meant?",
-				Fix: "write " + near + ", or give a variable of your own a name that is not so close"})
+				Fix: "write " + near + ", or, if the variable is your own, give it a name that differs more"})
 		} else if strings.HasPrefix(name, "TLS_") || strings.HasPrefix(name, "ACME_") {
-			out = append(out, Fault{Setting: name, Problem: "in " + d.file + " is not a setting", Fix: "see .env.example for those that begin with TLS_ and ACME_, and name your own otherwise"})
+			out = append(out, Fault{Setting: name, Problem: "in " + d.file + " is not a setting",
+				Fix: "see .env.example for the settings that begin with TLS_ and ACME_, " +
+					"and let the name of a variable of your own begin otherwise"})
 		}
 	}
 	return out
-}
-
-// nearest is the known name within one slip of the pen: a letter wrong, missing, too many, or two swapped.
-func nearest(name string, known []string) string {
-	for _, k := range known {
-		if name != k && oneSlip(strings.ToUpper(name), k) {
-			return k
-		}
-	}
-	return ""
-}
-
-func oneSlip(a, b string) bool {
-	if len(a) < len(b) {
-		a, b = b, a
-	}
-	if len(a)-len(b) > 1 {
-		return false
-	}
-	i := 0
-	for i < len(b) && a[i] == b[i] {
-		i++
-	}
-	if len(a) > len(b) {
-		return a[i+1:] == b[i:]
-	}
-	if i == len(a) || a[i+1:] == b[i+1:] {
-		return true
-	}
-	return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
 }

@@ -9,10 +9,10 @@ import (
 	"example.com/turnkey/tlsconfig/setting"
 )
 
-// Fault is one thing that is wrong with a setting, or with what it names.
+// Fault is one thing that is wrong with a setting, or with the file or address that it names.
 type Fault = setting.Fault
 
-// Faults is every reason why nothing was started, as one error.
+// Faults are all reasons why nothing was started, as one error.
 type Faults []Fault
 
 func (l Faults) Error() string {
@@ -40,8 +40,8 @@ func (l Faults) Print(w io.Writer, project string) {
 	fmt.Fprintln(w)
 }
 
-// AndThen returns the faults with what later checks found. It leaves out that a setting is missing if its value was refused
-// before.
+// AndThen returns l and the faults that later checks found. Of those it drops the ones that call a setting missing if l
+// has a fault of that setting: its value was refused, and so later checks did not see it.
 func (l Faults) AndThen(later []Fault) Faults {
 	out := slices.Clone(l)
 	for _, f := range later {

@@ -10,7 +10,7 @@ import (
 	hostname "example.com/turnkey/middleware/host"
 )
 
-// domains normalises host names to what the wire carries: lower case, ASCII (RFC 5890), no final dot.
+// domains reads a list of host names in the form that Host returns, each once.
 func (r *reader) domains(name string) []string {
 	var out []string
 	for _, v := range r.list(name) {
@@ -25,8 +25,9 @@ func (r *reader) domains(name string) []string {
 	return out
 }
 
-// Host returns a host name as it is on the wire: lower case, ASCII (RFC 5890), without a final dot. An address is returned in
-// its canonical form. For what is neither, fix says what to write instead.
+// Host returns a host name as it is on the wire: lower case, ASCII (RFC 5890), without a final dot. A leading "*."
+// stays. An IP address is returned in its canonical form. For what is neither, host is empty and fix says what to write
+// instead.
 func Host(v string) (host, fix string) {
 	if strings.Contains(v, "://") {
 		return "", "leave the scheme out: names only, such as example.com"
@@ -44,7 +45,7 @@ func Host(v string) (host, fix string) {
 		return "", "a host name has no colon"
 	}
 	if r := forbidden(v); r != 0 {
-		return "", fmt.Sprintf("take %s out: it is in no host name", spelled(r))
+		return "", fmt.Sprintf("take %s out: host names do not have it", describeRune(r))
 	}
 	star, rest := "", v
 	if after, ok := strings.CutPrefix(rest, "*."); ok {

@@ -6,16 +6,19 @@ import (
 	"strings"
 )
 
-// hsts accepts a Strict-Transport-Security value (RFC 6797 §6.1); empty means that none is sent.
+// hsts reads a Strict-Transport-Security value (RFC 6797 §6.1). An empty value is valid: the header is not sent.
 func (r *reader) hsts(name, def string) string {
 	v := r.textOrEmpty(name, def)
 	if problem := hstsProblem(v); problem != "" {
-		r.fault(name, v, problem, "write r.g. max-age=31536000 (a year), max-age=0 to take it back, or nothing to leave the header out")
+		r.fault(name, v, problem,
+			"write max-age=31536000 (a year), max-age=0 to take it back, or nothing to leave the header out")
 		return def
 	}
 	return v
 }
 
+// hstsProblem returns what is wrong with a value, or "". preload is checked against
+// https://hstspreload.org/#submission-requirements.
 func hstsProblem(v string) string {
 	if v == "" {
 		return ""

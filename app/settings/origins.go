@@ -10,17 +10,19 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// origins reads what browsers send as Origin: scheme, host and port, exactly.
+// origins reads a list of origins as browsers send them in Origin: scheme, host and port.
 func (r *reader) origins(name string, prod bool) []string {
 	var out []string
 	for _, v := range r.list(name) {
 		switch origin, fix := Origin(v); {
 		case v == "*" || strings.Contains(v, "*."):
-			r.fault(name, v, "would let every site in", "name each origin, such as https://app.example.com")
+			r.fault(name, v, "would let the scripts of every site read responses",
+				"name each origin, such as https://app.example.com")
 		case fix != "":
 			r.fault(name, v, "is not an origin", fix)
 		case prod && !strings.HasPrefix(origin, "https://"):
-			r.fault(name, v, "is not encrypted, so whoever is on its way can use it", "name the https origin")
+			r.fault(name, v, "is not encrypted, so anyone on the network path can put a script into its pages",
+				"name the https origin")
 		case !slices.Contains(out, origin):
 			out = append(out, origin)
 		}
@@ -28,8 +30,8 @@ func (r *reader) origins(name string, prod bool) []string {
 	return out
 }
 
-// Origin returns an origin as browsers send it: scheme, host and a port that is not the scheme's own. For what is no origin, fix
-// says what to write instead.
+// Origin returns an origin as browsers send it: scheme, host, and a port that is not the scheme's default. For what is
+// no origin, fix says what to write instead.
 func Origin(v string) (origin, fix string) {
 	u, err := url.Parse(v)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
@@ -45,17 +47,19 @@ func Origin(v string) (origin, fix string) {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if port := u.Port(); port != "" && (u.Scheme != "https" || port != "443") && (u.Scheme != "http" || port != "80") { // browsers leave these out
+	defaultPort := pick(u.Scheme == "https", "443", "80") // browsers leave it out
+	if port := u.Port(); port != "" && port != defaultPort {
 		host += ":" + port
 	}
 	return u.Scheme + "://" + host, ""
 }
 
-// AnonymousOrigins warns of each origin in CORS_ORIGINS from which browsers send none of this site's cookies, so that every
-// request from there is anonymous. The cookies are Secure and SameSite=Lax, and a site is a scheme and a registrable domain,
-// on any port (https://html.spec.whatwg.org/multipage/browsers.html#same-site).
+// AnonymousOrigins warns of each origin in CORS_ORIGINS from which browsers send none of this site's cookies, so that
+// every request from there is anonymous. The cookies are Secure and SameSite=Lax. A site is a scheme and a registrable
+// domain, on any port (https://html.spec.whatwg.org/multipage/browsers.html#same-site). hosts are the names that this
+// site answers for.
 func (s *Settings) AnonymousOrigins(hosts []string) (warnings []string) {
-	if len(hosts) == 0 { // the site answers for every host, and the origin's may be among them
+	if len(hosts) == 0 { // the site answers for every host, so perhaps for one of the origin's site
 		return nil
 	}
 	for _, origin := range s.CORSOrigins {
@@ -83,7 +87,8 @@ func (s *Settings) AnonymousOrigins(hosts []string) (warnings []string) {
 	return warnings
 }
 
-// certificateForOrigin names the certificate files that a front end's development server on this machine can use, too.
+// certificateForOrigin returns how a front end's development server on this machine can use this site's certificate
+// files, or "" if it cannot.
 func (s *Settings) certificateForOrigin(sameDomain bool) string {
 	if !sameDomain || s.Prod || len(s.CertFiles) != 1 || len(s.KeyFiles) != 1 {
 		return ""
@@ -106,7 +111,7 @@ func isAddress(host string) bool {
 	return err == nil
 }
 
-// siteOf is a host's registrable domain, or the host itself if it has none: an address, localhost.
+// siteOf returns a host's registrable domain, or the host itself if it has none, as an address and localhost do.
 func siteOf(host string) string {
 	host = strings.TrimPrefix(host, "*.")
 	if isAddress(host) {

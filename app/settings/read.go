@@ -12,7 +12,7 @@ import (
 	"example.com/turnkey/tlsconfig/setting"
 )
 
-// readSite reads where and for whom the site is served.
+// readSite reads the environment, the host names, the source of certificates, and the addresses to listen on.
 func (s *Settings) readSite(r *reader) {
 	s.Prod = r.oneOf("ENV", "dev", "dev", "prod") == "prod"
 	s.Domains = r.domains("DOMAINS")
@@ -37,7 +37,7 @@ func (s *Settings) readProxies(r *reader) {
 	s.TrustedProxies = r.prefixes("TRUSTED_PROXIES", map[string][]netip.Prefix{"cloudflare": cloudflareRanges()})
 	s.ClientIPHeader = r.oneOf("CLIENT_IP_HEADER", "X-Forwarded-For", "X-Forwarded-For", "CF-Connecting-IP")
 	if v, _ := r.lookup("CLIENT_IP_HEADER"); v != "" && len(s.TrustedProxies) == 0 && !s.InProxyMode() {
-		r.fault("CLIENT_IP_HEADER", v, "is believed from trusted proxies only, and there are none",
+		r.fault("CLIENT_IP_HEADER", v, "is read from trusted proxies only, and TRUSTED_PROXIES names none",
 			"set TRUSTED_PROXIES to your proxy's addresses, or take CLIENT_IP_HEADER out")
 	}
 	if s.InProxyMode() {
@@ -67,7 +67,8 @@ func (s *Settings) readOperation(r *reader) {
 	s.ShutdownGrace = r.duration("SHUTDOWN_GRACE", pick(s.Prod, 20*time.Second, 5*time.Second))
 }
 
-// checkProxyMode closes the TLS port where a proxy has it, and refuses what only the end of TLS could enforce.
+// checkProxyMode closes the port for https, which the proxy has, and refuses TLS_CLIENT_CA_FILE, which only the end of
+// TLS can enforce.
 func (s *Settings) checkProxyMode(r *reader) {
 	if !s.InProxyMode() {
 		return
@@ -88,15 +89,16 @@ func (s *Settings) checkProxyMode(r *reader) {
 	}
 }
 
-// checkMode checks what development and production each exclude.
+// checkMode refuses development settings in production, a wildcard as the canonical name, and warns of HSTS in
+// development.
 func (s *Settings) checkMode(r *reader) {
 	if s.Prod && s.local() {
 		r.fault("TLS_MODE", "local", "a development certificate cannot serve in production",
 			"set acme, files or proxy, or set ENV=dev")
 	}
 	if !s.Prod && s.HSTS != "" && !strings.HasPrefix(strings.ReplaceAll(s.HSTS, `"`, ""), "max-age=0") {
-		s.warn("HSTS lasts: browsers will refuse plain http and untrusted certificates on these hosts, on every port, " +
-			"until it runs out")
+		s.warn("HSTS=" + s.HSTS + ": browsers remember it, and will refuse plain http and untrusted certificates " +
+			"on these hosts, on every port, until it runs out; set HSTS=max-age=0 to take it back")
 	}
 	if len(s.Domains) > 0 && strings.HasPrefix(s.Domains[0], "*.") {
 		r.fault("DOMAINS", s.Domains[0], "the first name is the canonical one and cannot be a wildcard",
@@ -107,7 +109,7 @@ func (s *Settings) checkMode(r *reader) {
 	}
 }
 
-// findLocalCA finds the development CA's folder and whom it belongs to.
+// findLocalCA finds the folder of the development CA, and the user to whom its files belong.
 func (s *Settings) findLocalCA(r *reader) {
 	if !s.local() {
 		return
@@ -115,15 +117,15 @@ func (s *Settings) findLocalCA(r *reader) {
 	getenv := func(k string) string { v, _ := r.lookup(k); return v }
 	var err error
 	if s.LocalCADir, err = localca.Dir(getenv); err != nil {
-		s.LocalCADir = filepath.Join("certs", "ca") // there is no home folder in which projects could share one
+		s.LocalCADir = filepath.Join("certs", "ca") // without a home folder, each project has its own CA
 		if !s.DevCAConstraints {
 			s.LocalCADir = localca.Unconstrained(s.LocalCADir)
 		}
 	}
 	s.LocalOwner = localca.Invoker(getenv)
 	if !s.DevCAConstraints {
-		s.warn("DEV_CA_CONSTRAINTS=off: whoever gets the key in " + s.LocalCADir + " can pose as any site to browsers that trust " +
-			"this CA; when done, take the setting out and run: DEV_CA_CONSTRAINTS=off make untrust")
+		s.warn("DEV_CA_CONSTRAINTS=off: a program that reads the key in " + s.LocalCADir + " can pose as any site " +
+			"to browsers that trust this CA; when done, take the setting out and run: DEV_CA_CONSTRAINTS=off make untrust")
 	}
 }
 

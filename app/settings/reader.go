@@ -13,12 +13,12 @@ import (
 	"example.com/turnkey/tlsconfig/setting"
 )
 
-// reader reads settings one by one and gathers what is wrong with them. A variable that is set but empty counts as
-// not set, save where a method says otherwise.
+// reader reads settings one by one and gathers what is wrong with them. A variable that is set but empty counts as not
+// set, except in textOrEmpty.
 type reader struct {
 	lookup  func(string) (string, bool)
 	names   []string // every variable asked for, in order
-	refused []string // variables whose value wrapped refuses; they count as not set
+	refused []string // variables whose value valueProblem refuses; they count as not set
 	faults  []Fault
 }
 
@@ -26,12 +26,14 @@ func (r *reader) fault(name, value, problem, fix string) {
 	r.faults = append(r.faults, Fault{Setting: name, Value: setting.Redacted(value), Problem: problem, Fix: fix})
 }
 
+// raw returns a variable's value without the space around it. set is false as well for a value that valueProblem
+// refuses.
 func (r *reader) raw(name string) (value string, set bool) {
 	value, set = r.lookup(name)
 	value = strings.TrimSpace(value)
 	if !slices.Contains(r.names, name) {
 		r.names = append(r.names, name)
-		if problem, fix := wrapped(name, value); problem != "" {
+		if problem, fix := valueProblem(name, value); problem != "" {
 			r.refused = append(r.refused, name)
 			r.fault(name, pick(secret(name), "", value), problem, fix)
 		}
@@ -42,7 +44,7 @@ func (r *reader) raw(name string) (value string, set bool) {
 	return value, set
 }
 
-// unset reports whether a variable has no value.
+// unset reports whether the user gave a variable no value. A value that was refused is one.
 func (r *reader) unset(name string) bool {
 	v, _ := r.lookup(name)
 	return strings.TrimSpace(v) == ""
@@ -53,7 +55,7 @@ func (r *reader) text(name, def string) string {
 	return cmp.Or(v, def)
 }
 
-// textOrEmpty takes an empty value for an answer.
+// textOrEmpty returns the default only if the variable is not set. An empty value is returned as it is.
 func (r *reader) textOrEmpty(name, def string) string {
 	if v, set := r.raw(name); set {
 		return v
@@ -93,8 +95,8 @@ func (r *reader) duration(name string, def time.Duration) time.Duration {
 	return d
 }
 
-// addr accepts what net.Listen does ("host:port", ":port"), and "off" where off is allowed, as an empty result. An invalid
-// value is empty too, and not the default, so that no port is opened that was not configured.
+// addr reads an address for net.Listen ("host:port", ":port"). It returns "" for "off" where that is allowed, and for
+// an invalid value: with the default, a port would open that was not configured.
 func (r *reader) addr(name, def string, mayBeOff bool) string {
 	v := r.text(name, def)
 	if slices.Contains(r.refused, name) {
@@ -113,14 +115,15 @@ func (r *reader) addr(name, def string, mayBeOff bool) string {
 			return v[:i] + ":" + strconv.FormatUint(port, 10)
 		}
 	}
-	r.fault(name, v, "is not an address", "write host:port or :port, such as "+cmp.Or(strings.TrimPrefix(def, "off"), "localhost:6060"))
+	example := cmp.Or(strings.TrimPrefix(def, "off"), "localhost:6060")
+	r.fault(name, v, "is not an address", "write host:port or :port, such as "+example)
 	return ""
 }
 
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9_.-]*$`)
 
-// validHost reports whether the server can listen on h: an empty one (every address), a name, an IPv4 address, or an IPv6
-// address in brackets.
+// validHost reports whether the server can listen on h: an empty one (every address), a name, an IPv4 address, or an
+// IPv6 address in brackets.
 func validHost(h string) bool {
 	if inner, ok := strings.CutPrefix(h, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
@@ -142,7 +145,7 @@ func (r *reader) email(name string) string {
 	return v
 }
 
-// prefixes reads addresses and CIDRs. presets are words for whole lists.
+// prefixes reads a list of addresses and CIDRs. A word in presets stands for several of them.
 func (r *reader) prefixes(name string, presets map[string][]netip.Prefix) []netip.Prefix {
 	var out []netip.Prefix
 	for _, v := range r.list(name) {
@@ -156,9 +159,11 @@ func (r *reader) prefixes(name string, presets map[string][]netip.Prefix) []neti
 		}
 		switch {
 		case err != nil:
-			r.fault(name, v, "is neither an address, nor a CIDR, nor cloudflare", "write r.g. 10.0.0.0/8 or 192.0.2.7 or cloudflare, separated by commas")
+			r.fault(name, v, "is neither an address, nor a CIDR, nor cloudflare",
+				"write for example 10.0.0.0/8 or 192.0.2.7 or cloudflare, separated by commas")
 		case p.Bits() == 0:
-			r.fault(name, v, "would trust the whole internet, so anybody could forge a visitor's address", "name your proxy's own addresses")
+			r.fault(name, v, "would trust the whole internet, so every client could forge its address",
+				"name your proxy's own addresses")
 		default:
 			out = append(out, p.Masked())
 		}

@@ -1,5 +1,9 @@
-// Package settings reads the environment and .env into Settings, which are plain data: read once, and not changed after. What is
-// not understood is a Fault, never a default. README.md has the table of all variables.
+// Package settings reads the environment and .env into Settings: plain data, parsed once and not changed afterwards. A
+// value that is not understood is a Fault, never a default, and all faults are reported at once. README.md has the
+// table of all variables.
+//
+// It opens no port and no certificate. It imports middleware/host and tlsconfig for what they call valid, and nothing
+// under app/internal, so that all of those can import it.
 package settings
 
 import (
@@ -17,7 +21,7 @@ type Settings struct {
 	Domains []string     // in ASCII; the first is the canonical one
 	Mode    setting.Mode // TLS_MODE
 
-	HTTPSAddr string // empty: closed, as in proxy mode
+	HTTPSAddr string // empty: closed, as it is in proxy mode
 	HTTPAddr  string // empty: closed
 
 	CertFiles, KeyFiles []string
@@ -50,13 +54,14 @@ type Settings struct {
 	Project    string         // last element of the module's path
 	LocalCADir string         // folder of the development CA; empty in other modes
 	LocalOwner *localca.Owner // whom the CA's files belong to after sudo; nil: the user of this process
-	HTTPSMoves bool           // to the next free port when its own is in use, because no port was asked for
-	HTTPMoves  bool
-	Warnings   []string
+	HTTPSMoves bool           // to the next free port if its own is in use, because the user did not set one
+	HTTPMoves  bool           // the same for HTTPAddr
+	Warnings   []string       // for the operator: values that are valid and probably not meant
 }
 
-// Load reads every setting through lookup. It returns every fault, not only the first, with the settings that could be read, so
-// that later checks can still run. file is what was found in .env, for misspelt names.
+// Load reads every setting through lookup. It returns every fault, not only the first, and with them the settings that
+// could be read, so that later checks can still run. file is what LoadDotenv returned: its faults and misspelt names
+// are faults, too. project is the last element of the module's path.
 func Load(lookup func(string) (string, bool), file Dotenv, project string) (Settings, Faults) {
 	r := &reader{lookup: lookup}
 	s := read(r, project)
@@ -91,6 +96,6 @@ func (s *Settings) local() bool { return s.Mode == setting.Local }
 // InProxyMode reports whether TLS ends at a proxy in front of this server.
 func (s *Settings) InProxyMode() bool { return s.Mode == setting.Proxy }
 
-// Names returns the host names and addresses that a development site answers for: its domains, and what this machine is
-// called now. A laptop's addresses change, so the result is to be asked for again from time to time.
+// Names returns the host names and addresses that a development site answers for: its domains, and this machine's names
+// and addresses at this moment. A laptop's addresses change, so callers have to ask again from time to time.
 func (s *Settings) Names() []string { return localca.Names(s.Project, s.Domains) }

@@ -13,25 +13,36 @@ import (
 	"example.com/turnkey/tlsconfig"
 )
 
-// newMetrics is /metrics: certificates as their source sees them at that moment, and the Go runtime.
+// newMetrics returns the handler of /metrics: the certificates, as their source reports them at that moment, and the Go
+// runtime.
 func newMetrics(source tlsconfig.Source) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collector{source})
+	process := collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
+	registry.MustRegister(collectors.NewGoCollector(), process, collector{source})
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
-// collector is a prometheus.Collector.
+// collector makes metrics of the status of certificates. It is a prometheus.Collector.
 type collector struct{ source tlsconfig.Source }
 
 var (
-	byHost       = []string{"host"}
-	descNotAfter = prometheus.NewDesc("certificate_not_after_timestamp_seconds", "End of the certificate's life; 0 while there is none.", byHost, nil)
-	descRenewAt  = prometheus.NewDesc("certificate_renewal_timestamp_seconds", "When the certificate is renewed; 0 where somebody else does that.", byHost, nil)
-	descFailing  = prometheus.NewDesc("certificate_failed_attempts", "Attempts in a row that came to nothing.", byHost, nil)
-	descError    = prometheus.NewDesc("certificate_last_error_info", "What went wrong last; absent after a success.", []string{"host", "error"}, nil)
-	descOrders   = prometheus.NewDesc("certificate_orders_total", "Orders placed by this process.", byHost, nil)
-	descRefused  = prometheus.NewDesc("tls_handshakes_refused_total", "Handshakes that were given no certificate.", []string{"reason"}, nil)
+	descNotAfter = describe("certificate_not_after_timestamp_seconds",
+		"End of the certificate's life; 0 while there is none.", "host")
+	descRenewAt = describe("certificate_renewal_timestamp_seconds",
+		"When this server renews the certificate; 0 if another program does.", "host")
+	descFailing = describe("certificate_failed_attempts",
+		"Failed attempts in a row to get a certificate.", "host")
+	descError = describe("certificate_last_error_info",
+		"The last error; absent after a success.", "host", "error")
+	descOrders = describe("certificate_orders_total",
+		"Orders placed by this process.", "host")
+	descRefused = describe("tls_handshakes_refused_total",
+		"Handshakes that were given no certificate.", "reason")
 )
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
 
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descNotAfter, descRenewAt, descFailing, descError, descOrders, descRefused} {
@@ -45,7 +56,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	seen := map[string]bool{}
 	status := c.source.Status()
-	// Of an RSA and an ECDSA certificate for one host, the one that ends first is the one to watch.
+	// If a host has an RSA and an ECDSA certificate, report the one that ends first.
 	slices.SortStableFunc(status, func(a, b tlsconfig.Status) int { return a.NotAfter.Compare(b.NotAfter) })
 	for _, s := range status {
 		name := s.Names[0]
@@ -68,6 +79,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// seconds returns a Unix time, or 0 for the zero time.
 func seconds(t time.Time) float64 {
 	if t.IsZero() {
 		return 0

@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// alarm says what a developer must not overlook: in red where somebody watches, else as a warning in the log.
+// alarm returns a function that shows a line which a developer must not overlook: in red if stderr is a terminal, else
+// as a warning in the log. NO_COLOR (https://no-color.org) chooses the log, too.
 func alarm(log *slog.Logger, stderr io.Writer) func(line string) {
 	return func(line string) {
 		if f, ok := stderr.(*os.File); ok && isTerminal(f) && os.Getenv("NO_COLOR") == "" {

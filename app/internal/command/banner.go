@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// banner is what a person at a terminal reads first. With LOG_FORMAT=json the same lines go to the log.
+// banner is what a person at a terminal reads first: notes, and the addresses of the site. With LOG_FORMAT=json the
+// same lines go to the log.
 type banner struct {
 	loaded
 	w     io.Writer
@@ -17,11 +18,11 @@ type banner struct {
 	lines []string
 }
 
-// say adds a line.
+// say adds a line. It is printed with the banner.
 func (b *banner) say(line string) { b.lines = append(b.lines, line) }
 
 func (b *banner) print() {
-	urls, env := b.urls(), pick(b.settings.Prod, "prod", "dev")
+	urls, env := b.urls(), b.env()
 	if b.settings.LogJSON {
 		for _, line := range b.lines {
 			b.log.Info(strings.Join(strings.Fields(line), " "))
@@ -43,7 +44,7 @@ func (b *banner) print() {
 	fmt.Fprintln(b.w)
 }
 
-// urls are where to go, the main one first.
+// urls returns the addresses to open in a browser, the main one first.
 func (b *banner) urls() []string {
 	cfg, https, plain := b.settings, b.ports.HTTPS.Number(), b.ports.HTTP.Number()
 	host := "localhost"
@@ -70,11 +71,4 @@ func (b *banner) urls() []string {
 		urls = append(urls, at(cfg.Project+".localhost")+"   (cookies and storage of its own)")
 	}
 	return urls
-}
-
-func pick[T any](cond bool, yes, no T) T {
-	if cond {
-		return yes
-	}
-	return no
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,7 +14,8 @@ import (
 	"example.com/turnkey/tlsconfig"
 )
 
-// check reports every fault that can be known without serving, or what would be served.
+// check reports every fault that can be found without serving, or else what would be served. It opens the ports for a
+// moment.
 func check(l loaded, out io.Writer) error {
 	options := l.tlsOptions(slog.Default())
 	tlsFaults, notes := tlsconfig.Inspect(options)
@@ -21,7 +23,7 @@ func check(l loaded, out io.Writer) error {
 	moved, portFaults := l.ports.Open()
 	l.ports.Close()
 	running, busy := ownPorts(portFaults)
-	// Notes come first: beside a server that runs, its own notes are what an operator looks for.
+	// Print the notes even if there are faults. Beside a running server, the operator looks for what concerns that one.
 	for _, w := range slices.Concat(l.warnings, moved, running, notes) {
 		fmt.Fprintln(out, "note:", w)
 	}
@@ -33,7 +35,8 @@ func check(l loaded, out io.Writer) error {
 	return nil
 }
 
-// ownPorts returns notes for ports on which this very program already listens, and the faults of all others.
+// ownPorts turns the faults of ports on which this same program already listens into notes, and returns all other
+// faults.
 func ownPorts(faults []ports.Fault) (notes []string, others settings.Faults) {
 	for _, f := range faults {
 		if f.Owner.Is(project()) {
@@ -45,15 +48,15 @@ func ownPorts(faults []ports.Fault) (notes []string, others settings.Faults) {
 	return notes, others
 }
 
-// print shows the settings in force. It holds no secret.
+// print shows the settings in force. It shows no secret.
 func (l loaded) print(w io.Writer) {
 	row := func(name string, value any) { fmt.Fprintf(w, "  %-12s %v\n", name, value) }
 	cfg := l.settings
-	row("env", pick(cfg.Prod, "prod", "dev"))
+	row("env", l.env())
 	row("tls mode", cfg.Mode)
-	row("hosts", pick(len(l.hosts) == 0, "any", strings.Join(l.hosts, ", ")))
-	row("https", pick(l.ports.HTTPS.Addr == "", "off", l.ports.HTTPS.Addr))
-	row("http", pick(l.ports.HTTP.Addr == "", "off", l.ports.HTTP.Addr))
+	row("hosts", cmp.Or(strings.Join(l.hosts, ", "), "any"))
+	row("https", cmp.Or(l.ports.HTTPS.Addr, "off"))
+	row("http", cmp.Or(l.ports.HTTP.Addr, "off"))
 	switch cfg.Mode {
 	case tlsconfig.ACME:
 		row("directory", tlsconfig.Redacted(cfg.ACMEDirectory))
@@ -61,7 +64,7 @@ func (l loaded) print(w io.Writer) {
 	case tlsconfig.Files, tlsconfig.Local:
 		row("certificate", strings.Join(cfg.CertFiles, ", "))
 	}
-	row("hsts", pick(cfg.HSTS == "", "none", cfg.HSTS))
-	row("admin", pick(l.ports.Admin.Addr == "", "off", l.ports.Admin.Addr))
+	row("hsts", cmp.Or(cfg.HSTS, "none"))
+	row("admin", cmp.Or(l.ports.Admin.Addr, "off"))
 	row("grace", cfg.ShutdownGrace.Round(time.Millisecond))
 }

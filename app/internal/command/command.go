@@ -1,9 +1,12 @@
-// Package command is the program: its commands, and the way from the environment to a server.
+// Package command is the program: its commands, and what leads from the environment to a server.
 //
 //	bin/NAME              serve
 //	bin/NAME check        check settings and certificates, then exit: 0 or 1
 //	bin/NAME healthcheck  ask the server that runs with these settings whether it is ready: 0 or 1
 //	bin/NAME version      print the version
+//
+// Of the folders of app, it alone reads arguments, catches signals and chooses the exit status. It puts the others
+// together, so none of them may import it. The site comes to it as a kit.Site: it must not import handlers or web.
 package command
 
 import (
@@ -19,7 +22,9 @@ import (
 	"example.com/turnkey/app/settings"
 )
 
-// Run runs a site with the arguments, the environment, the signals and the output of this process. It returns the exit status.
+// Run runs a site with the arguments, the environment, the signals and the output of this process, and returns the exit
+// status. SIGINT or SIGTERM stops the server without losing a request. A second one ends the process at once. SIGHUP
+// makes the server read certificates and names again.
 func Run(site kit.Site) int {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -43,23 +48,25 @@ func Run(site kit.Site) int {
 	})
 }
 
-// outliveReaders lets the site continue when the program that reads its standard output or standard error ends. A write there
-// then fails with EPIPE. Without this, SIGPIPE would end the process (https://pkg.go.dev/os/signal#hdr-SIGPIPE), and systemd
-// takes that for a clean exit. It is Notify and not Ignore because child processes inherit an ignored signal.
+// outliveReaders lets the site continue when the program that reads its standard output or standard error ends. A write
+// there then fails with EPIPE. Without this, SIGPIPE would end the process (https://pkg.go.dev/os/signal#hdr-SIGPIPE),
+// and systemd takes that for a clean exit. It calls Notify and not Ignore, because child processes inherit an ignored
+// signal.
 //
-// Other commands only print, so SIGPIPE ends them, as in `bin/NAME check | head`.
+// The other commands only print, so SIGPIPE may end them, as in `bin/NAME check | head`.
 func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // World is everything that Main takes from outside the site.
 type World struct {
 	Args           []string                    // without the program's name; none: serve
-	Lookup         func(string) (string, bool) // the environment, with .env
-	Dotenv         settings.Dotenv             // what was found in .env
+	Lookup         func(string) (string, bool) // the environment, with the variables of .env
+	Dotenv         settings.Dotenv             // what LoadDotenv found in .env
 	Reload         <-chan os.Signal            // each signal makes the server read certificates and names again
 	Stdout, Stderr io.Writer
 }
 
-// Main runs one command until it is done or ctx ends. It returns the exit status.
+// Main runs one command until it is done or ctx ends. It returns the exit status: 0, 1 if the command failed, 2 if
+// there is no such command. It sets slog's default logger.
 func Main(ctx context.Context, site kit.Site, w World) int {
 	command := "serve"
 	if len(w.Args) > 0 {
@@ -70,8 +77,8 @@ func Main(ctx context.Context, site kit.Site, w World) int {
 		fmt.Fprintln(w.Stdout, version())
 		return 0
 	case command == "doctor":
-		fmt.Fprintf(w.Stderr, "%s: the doctor is a program of its own → bin/doctor https://example.com; make build writes it, "+
-			"and in the project: make doctor SITE=https://example.com\n", project())
+		fmt.Fprintf(w.Stderr, "%s: the doctor is now a separate program → bin/doctor https://example.com; "+
+			"make build writes it, and in the project: make doctor SITE=https://example.com\n", project())
 		return 2
 	case len(w.Args) > 1 || command != "serve" && command != "check" && command != "healthcheck":
 		fmt.Fprintf(w.Stderr, "usage: %s [serve | check | healthcheck | version]\n", project())

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// healthcheck asks the server that runs with the same settings on this machine for /readyz, for containers whose
+// healthcheck asks the server that runs with the same settings on this machine for /readyz. It is for containers whose
 // image has no curl.
 func healthcheck(ctx context.Context, l loaded) error {
 	if len(l.faults) > 0 {
 		return l.faults
 	}
 	scheme, addr := "https", l.ports.HTTPS.Addr
-	if l.ports.HTTP.Addr != "" { // no handshake needed: probes are answered on both
+	if l.ports.HTTP.Addr != "" { // the probes are answered on both ports, and this one needs no handshake
 		scheme, addr = "http", l.ports.HTTP.Addr
 	}
 	host, port, err := net.SplitHostPort(addr)
@@ -34,11 +34,11 @@ func healthcheck(ctx context.Context, l loaded) error {
 		return err
 	}
 	transport := &http.Transport{
-		// This asks whether our own process on this machine answers; whom its certificate names is no matter.
+		// The question is whether the process on this machine answers, not whether its certificate is valid.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: serverName(l.hosts)},
 	}
 	if scheme == "https" && l.settings.ClientCAFile != "" {
-		// Without a client certificate nothing can be asked; that it shakes hands is what can be seen.
+		// The server asks for a client certificate, which this command does not have: it only tries the handshake.
 		conn, err := (&tls.Dialer{Config: transport.TLSClientConfig}).DialContext(ctx, "tcp", net.JoinHostPort(host, port))
 		if err != nil {
 			return fmt.Errorf("not healthy: %w", err)
@@ -56,7 +56,8 @@ func healthcheck(ctx context.Context, l loaded) error {
 	return nil
 }
 
-// serverName returns a name that the server has a certificate for.
+// serverName returns a host name that the server has a certificate for, or "" if none is known. Wildcards and addresses
+// cannot be sent as SNI.
 func serverName(hosts []string) string {
 	for _, h := range hosts {
 		if !strings.HasPrefix(h, "*.") && net.ParseIP(h) == nil {

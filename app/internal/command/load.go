@@ -9,18 +9,19 @@ import (
 	"example.com/turnkey/tlsconfig"
 )
 
-// loaded is what every command begins with.
+// loaded is what every command needs: the settings with all faults, the ports, and the link to `make dev`.
 type loaded struct {
 	settings settings.Settings
-	names    func() []string // of a development site, as they are now; nil in production
-	hosts    []string        // answered for at the start; empty: every host
-	ports    *ports.Set      // none is open but inherited ones
+	names    func() []string // returns the current names of a development site; nil in production
+	hosts    []string        // host names to answer for at the start; empty: every host
+	ports    *ports.Set      // only inherited ones are open
 	dev      *dev.Link       // nil unless `make dev` started this process
-	warnings []string
+	warnings []string        // for the operator: values that are valid and probably not meant
 	faults   settings.Faults
 }
 
 // load reads the settings, takes over inherited sockets, and connects to `make dev` if that started this process.
+// Faults are in the result.
 func load(w World) loaded {
 	var l loaded
 	l.settings, l.faults = settings.Load(w.Lookup, w.Dotenv, project())
@@ -44,7 +45,8 @@ func load(w World) loaded {
 	return l
 }
 
-// inherit takes over sockets. If one cannot be used no port is opened, because the parent process probably still listens.
+// inherit takes over sockets. If one cannot be used, no port is opened, because the parent process probably still
+// listens.
 func (l *loaded) inherit(w World) {
 	sockets, faults := ports.Inherited(w.Lookup)
 	faults = append(faults, l.ports.Inherit(sockets, l.dev.Wanted)...)
@@ -54,14 +56,23 @@ func (l *loaded) inherit(w World) {
 	l.faults = append(l.faults, faults...)
 }
 
-// tlsOptions is the part of the settings that makes certificates.
+// tlsOptions returns the settings that concern certificates.
 func (l *loaded) tlsOptions(log *slog.Logger) tlsconfig.Options {
 	cfg := l.settings
 	return tlsconfig.Options{
-		Mode: cfg.Mode, Domains: cfg.Domains, CertFiles: cfg.CertFiles, KeyFiles: cfg.KeyFiles, ClientCAFile: cfg.ClientCAFile,
-		Prod: cfg.Prod, LocalNames: l.names, LocalCADir: cfg.LocalCADir, LocalOwner: cfg.LocalOwner,
+		Mode: cfg.Mode, Domains: cfg.Domains, CertFiles: cfg.CertFiles, KeyFiles: cfg.KeyFiles,
+		ClientCAFile: cfg.ClientCAFile, Prod: cfg.Prod,
+		LocalNames: l.names, LocalCADir: cfg.LocalCADir, LocalOwner: cfg.LocalOwner,
 		Email: cfg.ACMEEmail, Directory: cfg.ACMEDirectory, CAFile: cfg.ACMECAFile, CacheDir: cfg.ACMECache,
 		Profile: cfg.ACMEProfile, Rehearsal: cfg.ACMERehearsal, PlainPort: l.ports.HTTP.Addr != "",
 		EABKeyID: cfg.EABKeyID, EABKey: cfg.EABKey, Log: log,
 	}
+}
+
+// env returns the value of ENV.
+func (l *loaded) env() string {
+	if l.settings.Prod {
+		return "prod"
+	}
+	return "dev"
 }

@@ -17,7 +17,7 @@ import (
 	"example.com/turnkey/tlsconfig"
 )
 
-// serve runs the site until ctx is done, or reports every reason why it cannot.
+// serve runs the site until ctx is done. It returns every reason why it cannot.
 func serve(ctx context.Context, l loaded, site kit.Site, w World) (err error) {
 	defer func() {
 		if err != nil {
@@ -38,12 +38,13 @@ func serve(ctx context.Context, l loaded, site kit.Site, w World) (err error) {
 		banner.print()
 	}
 	if err := l.dev.Ready(sockets(l.ports)); err != nil {
-		logger.Warn("make dev cannot keep the ports open", "error", err)
+		logger.Warn("make dev cannot keep the ports open, so requests fail during a rebuild", "error", err)
 	}
 	return s.Run(ctx, w.Reload)
 }
 
-// open makes everything ready to serve: settings without fault, open ports, certificates, routes.
+// open prepares everything that serving needs: settings without fault, open ports, certificates, routes. If it fails,
+// no port is left open.
 func open(l loaded, site kit.Site, stderr io.Writer, banner *banner) (*server.Server, error) {
 	options := l.tlsOptions(banner.log)
 	options.Say, options.Alarm, options.Notify = banner.say, alarm(banner.log, stderr), site.OnCertificate
@@ -65,7 +66,8 @@ func open(l loaded, site kit.Site, stderr io.Writer, banner *banner) (*server.Se
 		return nil, err
 	}
 	s, err := server.New(server.Options{
-		Settings: l.settings, Site: site, Ports: l.ports, Source: source, Hosts: l.hosts, Names: l.names, Dev: l.dev, Log: banner.log,
+		Settings: l.settings, Site: site, Ports: l.ports, Source: source,
+		Hosts: l.hosts, Names: l.names, Dev: l.dev, Log: banner.log,
 	})
 	if err != nil {
 		l.ports.Close()
@@ -73,6 +75,7 @@ func open(l loaded, site kit.Site, stderr io.Writer, banner *banner) (*server.Se
 	return s, err
 }
 
+// sockets returns every open listener with the name of its port.
 func sockets(set *ports.Set) (out []dev.Socket) {
 	for _, p := range set.All() {
 		for _, ln := range p.Listeners {
@@ -82,7 +85,7 @@ func sockets(set *ports.Set) (out []dev.Socket) {
 	return out
 }
 
-// text is an error as it is printed.
+// text returns an error as Main prints it.
 func text(err error) string {
 	if faults, ok := errors.AsType[settings.Faults](err); ok {
 		var b strings.Builder

@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// project is the last element of the module's path.
+// project returns the last element of the module's path, or "site" if the binary does not tell.
 func project() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
 		return path.Base(info.Main.Path)
@@ -14,7 +14,8 @@ func project() string {
 	return "site"
 }
 
-// version is what the go command stamped into the binary.
+// version returns the project, the version that the go command stamped into the binary (or the commit), and the version
+// of Go.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

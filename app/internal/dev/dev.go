@@ -1,5 +1,9 @@
-// Package dev is the server's end of `make dev`. scripts/dev watches the files, and keeps the ports open while one process of the
-// server replaces another. It sends edits and orders, and this end reports that it is ready, or why it does not start.
+// Package dev is the server's end of `make dev`. scripts/dev watches the files, builds the server, and keeps the ports
+// open while one process of the server replaces another. It sends edits and orders. This end reports that it is ready,
+// or why it does not start, and shows both in the open pages (Overlay).
+//
+// A process that make dev did not start has a nil *Link and none of this. The package does not know the server: it must
+// not import app/internal/server or app/internal/ports.
 package dev
 
 import (
@@ -15,31 +19,32 @@ import (
 	"example.com/turnkey/app/devlink"
 )
 
-// Link connects this process to scripts/dev. A nil *Link, which every other start has, does nothing.
+// Link connects this process to scripts/dev. A nil *Link does nothing: a process that scripts/dev did not start has
+// that.
 type Link struct {
 	Overlay *Overlay // nil in production
 
 	child      *devlink.Child
 	lines      *bufio.Reader
 	again      bool              // a process before this one serves on the same ports
-	addresses  map[string]string // to listen on, as they are set now, by the port's name
-	openedFrom map[string]string // and as they were set when the passed sockets were opened
+	addresses  map[string]string // present settings of the ports, by the port's name
+	openedFrom map[string]string // the settings from which the passed sockets were opened
 }
 
 var (
 	// ErrReplaced is the cause of a context that ended because a newer process serves.
-	ErrReplaced = errors.New("the process that was built since serves now")
+	ErrReplaced = errors.New("a newer process serves now")
 
-	errLeft = errors.New("scripts/dev has ended")
+	errParentEnded = errors.New("scripts/dev has ended")
 )
 
-// Connect returns the link if scripts/dev started this process, else nil. addresses are the settings of the ports by their name.
-// From then on the runtime reports a crash to scripts/dev too.
+// Connect returns the link if scripts/dev started this process, else nil. addresses are the settings of the ports by
+// the port's name. From then on, the Go runtime reports a crash to scripts/dev too.
 func Connect(lookup func(string) (string, bool), addresses map[string]string, prod bool) *Link {
 	if v, _ := lookup("DEV_SUPERVISOR"); v == "" {
 		return nil
 	}
-	os.Unsetenv("DEV_SUPERVISOR") // programs that are started from here have another standard input
+	os.Unsetenv("DEV_SUPERVISOR") // programs that this process starts have another standard input
 	child, err := devlink.Join(os.Stdin)
 	if err != nil {
 		return nil
@@ -50,7 +55,8 @@ func Connect(lookup func(string) (string, bool), addresses map[string]string, pr
 		return nil
 	}
 	l.openedFrom = first.Hello.Addresses
-	l.again = first.Hello.Again && maps.Equal(l.addresses, l.openedFrom) // a new port is worth the whole banner
+	// After a change of a port, the banner is printed as at a first start.
+	l.again = first.Hello.Again && maps.Equal(l.addresses, l.openedFrom)
 	if f, err := child.CrashFile(); err == nil {
 		debug.SetCrashOutput(f, debug.CrashOptions{})
 		f.Close()
@@ -61,16 +67,18 @@ func Connect(lookup func(string) (string, bool), addresses map[string]string, pr
 	return l
 }
 
-// Wanted reports whether an inherited socket is still for the address that is set. If the setting was edited, its port is opened
-// anew.
+// Wanted reports whether an inherited socket was opened for the address that is set now. If the user has edited the
+// setting, its port is opened anew.
 func (l *Link) Wanted(name string) bool {
 	return l == nil || l.addresses[name] == l.openedFrom[name]
 }
 
-// Again reports whether this process takes over the ports of another. It is silent then: scripts/dev says what came of the edit.
+// Again reports whether this process takes over the ports of another. Such a process prints no banner, because
+// scripts/dev prints what became of the edit.
 func (l *Link) Again() bool { return l != nil && l.again }
 
-// Follow does what scripts/dev sends. The returned context ends when scripts/dev says so, or has ended.
+// Follow does what scripts/dev orders, in a goroutine. The returned context ends when scripts/dev orders a stop (its
+// cause is ErrReplaced), or has ended.
 func (l *Link) Follow(ctx context.Context) context.Context {
 	if l == nil {
 		return ctx
@@ -80,7 +88,7 @@ func (l *Link) Follow(ctx context.Context) context.Context {
 		for {
 			line, err := l.lines.ReadBytes('\n')
 			if err != nil {
-				stop(errLeft)
+				stop(errParentEnded)
 				return
 			}
 			var order devlink.Order
@@ -106,7 +114,7 @@ type Socket struct {
 	Listener net.Listener
 }
 
-// Ready reports that this process serves, and hands the open ports to scripts/dev.
+// Ready reports that this process serves, and passes the open ports to scripts/dev, which keeps them open.
 func (l *Link) Ready(sockets []Socket) error {
 	if l == nil {
 		return nil
@@ -119,7 +127,8 @@ func (l *Link) Ready(sockets []Socket) error {
 	return l.child.Send(report, listeners)
 }
 
-// Failed reports why this process ends, for the page that is open in a browser. Standard error has it too.
+// Failed reports why this process ends, for the pages that are open in a browser. The caller prints it to standard
+// error as well.
 func (l *Link) Failed(why string) {
 	if l != nil {
 		l.child.Send(devlink.Report{Failed: why}, nil)

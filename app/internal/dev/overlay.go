@@ -27,46 +27,47 @@ const (
 //go:embed overlay.js
 var reloadScript []byte
 
-// Overlay keeps the pages that are open in browsers up to date. All that it tells them is the present state, so a page
-// that missed something (a laptop asleep, a tab in the background) is right again with the next line.
+// Overlay keeps the pages that are open in browsers up to date. Each event is the whole present state. So a page that
+// missed events (the laptop slept, the tab was in the background) is right again after the next one. A nil *Overlay
+// ignores what scripts/dev sends. It is safe for concurrent use.
 type Overlay struct {
-	process  string          // of its own each start; it tells a page that another server answers now
-	stopping <-chan struct{} // ends streams
+	process  string          // differs at each start, so that a page notices that another process answers
+	stopping <-chan struct{} // closed when the server stops, which ends the streams
 
 	mu       sync.Mutex
 	state    state
-	build    devlink.Problem // what scripts/dev reports
-	template devlink.Problem // of the templates
-	check    func() error    // why templates cannot be parsed; nil before Mount
-	woken    chan struct{}   // closed at each change
+	build    devlink.Problem // reported by scripts/dev
+	template devlink.Problem // found by check, or by a page that was rendered
+	check    func() error    // returns why the templates cannot be parsed; nil before Mount
+	next     chan struct{}   // closed when the state changes, then replaced
 }
 
 // state is one event. A page remembers which version it shows.
 type state struct {
 	Process string           `json:"process"`
 	Version int              `json:"version"` // counts edits
-	Reload  int              `json:"reload"`  // the last version that needs a new page; those after it need style sheets alone
+	Reload  int              `json:"reload"`  // the last version that needs a reload; later ones changed style sheets only
 	Problem *devlink.Problem `json:"problem,omitempty"`
 }
 
 func newOverlay() *Overlay {
-	return &Overlay{process: strconv.FormatInt(time.Now().UnixNano(), 36), woken: make(chan struct{})}
+	return &Overlay{process: strconv.FormatInt(time.Now().UnixNano(), 36), next: make(chan struct{})}
 }
 
-// Mount registers the script and its events. check returns why the templates cannot be parsed, and stopping is closed when the
-// server stops.
+// Mount registers the script and the stream of events. check returns why the templates cannot be parsed. stopping is
+// closed when the server stops.
 func (p *Overlay) Mount(r *gin.Engine, check func() error, stopping <-chan struct{}) {
-	p.mu.Lock() // scripts/dev may have sent something already
+	p.mu.Lock() // scripts/dev may already have sent an order
 	defer p.mu.Unlock()
 	p.check, p.stopping = check, stopping
 	r.GET(scriptPath, p.script)
 	r.GET(eventsPath, p.events)
 }
 
-// QuietPaths are those whose requests are not worth a line in the log.
+// QuietPaths returns the paths whose requests the access log leaves out.
 func QuietPaths() []string { return []string{scriptPath, eventsPath} }
 
-// changed takes note of edited files.
+// changed records that files were edited.
 func (p *Overlay) changed(files []string) {
 	if p == nil {
 		return
@@ -85,10 +86,10 @@ func (p *Overlay) changed(files []string) {
 			p.state.Reload = p.state.Version
 		}
 	}
-	p.wake()
+	p.announce()
 }
 
-// report takes note of what scripts/dev reports.
+// report records a problem from scripts/dev. The zero value means that it is solved.
 func (p *Overlay) report(build devlink.Problem) {
 	if p == nil {
 		return
@@ -96,19 +97,21 @@ func (p *Overlay) report(build devlink.Problem) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.build = build
-	p.wake()
+	p.announce()
 }
 
 func templateProblem(err error) devlink.Problem {
 	return devlink.Problem{Title: "A template is broken", Text: err.Error()}
 }
 
-func (p *Overlay) wake() {
-	close(p.woken)
-	p.woken = make(chan struct{})
+// announce makes every stream send the state. p.mu is locked.
+func (p *Overlay) announce() {
+	close(p.next)
+	p.next = make(chan struct{})
 }
 
-func (p *Overlay) now() (state, <-chan struct{}) {
+// current returns the state, and a channel that is closed when it changes.
+func (p *Overlay) current() (state, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	state := p.state
@@ -118,7 +121,7 @@ func (p *Overlay) now() (state, <-chan struct{}) {
 			state.Problem = &problem
 		}
 	}
-	return state, p.woken
+	return state, p.next
 }
 
 func (p *Overlay) script(c *gin.Context) {
@@ -126,7 +129,8 @@ func (p *Overlay) script(c *gin.Context) {
 	c.Data(http.StatusOK, "text/javascript; charset=utf-8", reloadScript)
 }
 
-// events is a stream of states, until the page is left or the server stops.
+// events sends the state at once and after each change, until the page is closed or the server stops. Only this machine
+// is told what is wrong, because the text shows paths and source.
 func (p *Overlay) events(c *gin.Context) {
 	if err := kit.Stream(c); err != nil {
 		c.Error(err)
@@ -135,9 +139,9 @@ func (p *Overlay) events(c *gin.Context) {
 	c.Header("Content-Type", "text/event-stream")
 	c.Header("Cache-Control", "no-store")
 	for {
-		state, woken := p.now()
+		state, next := p.current()
 		if state.Problem != nil && !middleware.IsOwnMachine(c) {
-			state.Problem = &devlink.Problem{Title: state.Problem.Title, Text: "The terminal with make dev says why."}
+			state.Problem = &devlink.Problem{Title: state.Problem.Title, Text: "The terminal with make dev shows why."}
 		}
 		data, err := json.Marshal(state)
 		if err != nil {
@@ -148,7 +152,7 @@ func (p *Overlay) events(c *gin.Context) {
 		}
 		c.Writer.Flush()
 		select {
-		case <-woken:
+		case <-next:
 		case <-p.stopping:
 			return
 		case <-c.Request.Context().Done():
@@ -159,13 +163,13 @@ func (p *Overlay) events(c *gin.Context) {
 
 // Begin implements pages.Overlay.
 func (p *Overlay) Begin() pages.Stamp {
-	state, _ := p.now()
+	state, _ := p.current()
 	return pages.Stamp{Process: state.Process, Version: state.Version}
 }
 
-// Inject puts the script at the end of a page. What has no </body> is a part of a page, which some script asked for.
-// The script's address says which server made the page, and at which version, so that no edit falls between the page
-// and its stream.
+// Inject puts the script at the end of a page. What has no </body> is a part of a page, and gets none. The script's
+// address has the process and the version that the page was made with. So the page notices an edit that came before its
+// stream began.
 func (p *Overlay) Inject(page *bytes.Buffer, at pages.Stamp) {
 	i := bytes.LastIndex(page.Bytes(), []byte("</body>"))
 	if i < 0 {
@@ -176,14 +180,15 @@ func (p *Overlay) Inject(page *bytes.Buffer, at pages.Stamp) {
 	fmt.Fprintf(page, "<script src=\"%s?%s.%d\" defer></script>\n%s", scriptPath, at.Process, at.Version, rest)
 }
 
-// Broken is the error page while no template can be parsed, that of errors neither: it says so, and comes back by
-// itself.
+// Broken writes a page that shows why the templates cannot be parsed, and that reloads once they can. The site's own
+// error page is one of these templates.
 func (p *Overlay) Broken(w http.ResponseWriter, err error) error {
 	p.mu.Lock()
 	p.template = templateProblem(err)
 	p.mu.Unlock()
 	page := bytes.NewBufferString("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n" +
-		"<meta name=\"color-scheme\" content=\"light dark\">\n<title>A template is broken</title>\n</head>\n<body>\n</body>\n</html>\n")
+		"<meta name=\"color-scheme\" content=\"light dark\">\n<title>A template is broken</title>\n" +
+		"</head>\n<body>\n</body>\n</html>\n")
 	p.Inject(page, p.Begin())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, err = w.Write(page.Bytes())

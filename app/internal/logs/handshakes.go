@@ -11,15 +11,16 @@ import (
 	"example.com/turnkey/middleware/loglimit"
 )
 
-// reportEvery is how often failed handshakes are summed up.
+// reportEvery is how often the counts are logged.
 const reportEvery = time.Minute
 
-// Handshakes is where net/http logs to. Scanners make thousands of handshakes fail. These are counted, and summed up in a line a
-// minute. Everything else is passed on. It is safe for concurrent use.
+// Handshakes is the writer for http.Server.ErrorLog. Scanners make thousands of handshakes fail. Handshakes counts
+// these by reason, and logs the counts once a minute. Every other line is logged as it is. It is safe for concurrent
+// use.
 type Handshakes struct {
 	log    *slog.Logger
-	hints  bool  // the certificate is a development CA's: log which clients refuse it, and what to do
-	ignore error // of a handshake that is no failure
+	hints  bool  // the certificate is from a development CA: log which clients refuse it, and what to do
+	ignore error // of handshakes that are not counted
 	mu     sync.Mutex
 	counts map[string]int
 
@@ -27,7 +28,7 @@ type Handshakes struct {
 	balancers loglimit.Limit // hints about the PROXY protocol
 }
 
-// handshakeReasons are found in crypto/tls's messages, the first match counting.
+// handshakeReasons are the reasons by a part of crypto/tls's message. The first match counts.
 var handshakeReasons = []struct{ text, reason string }{
 	{"no certificates configured", "no_certificate"},
 	{"first record does not look like a TLS handshake", "not_tls"},
@@ -48,13 +49,14 @@ var handshakeReasons = []struct{ text, reason string }{
 	{"broken pipe", "gave_up"},
 }
 
-// NewHandshakes returns a writer for http.Server.ErrorLog. With hints it logs which clients refuse the certificate. Handshakes that
-// end with the error ignore are not counted.
+// NewHandshakes returns a writer for http.Server.ErrorLog. With hints it also logs which clients refuse the
+// certificate. Handshakes that end with the error ignore, which must not be nil, are not counted. Call Run to log the
+// counts.
 func NewHandshakes(log *slog.Logger, hints bool, ignore error) *Handshakes {
 	return &Handshakes{log: log, hints: hints, ignore: ignore, counts: map[string]int{}}
 }
 
-// Write takes one line of net/http's.
+// Write takes one line of net/http. It never fails.
 func (h *Handshakes) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	_, handshake, isHandshake := strings.Cut(text, "TLS handshake error from ")
@@ -87,7 +89,8 @@ func (h *Handshakes) count(reason string) {
 	h.mu.Unlock()
 }
 
-// Run reports at intervals until ctx is done, and once more then. It calls the others each time, which have reports of their own.
+// Run logs the counts at intervals until ctx is done, and once more then. Each time it also calls others, which log
+// reports of other parts.
 func (h *Handshakes) Run(ctx context.Context, others ...func()) {
 	report := func() {
 		h.report()
@@ -123,7 +126,8 @@ func (h *Handshakes) report() {
 	h.log.Info("handshakes that failed", attrs...)
 }
 
-// ProxyHeader logs that a balancer sends the PROXY protocol to the port of a setting, once an hour for each version and port.
+// ProxyHeader logs that a balancer sends the PROXY protocol to the port of a setting, once an hour for each port and
+// version.
 func (h *Handshakes) ProxyHeader(conn net.Conn, setting, version string) {
 	if h.balancers.Allow(setting + version) {
 		h.log.Warn("a connection began with a PROXY protocol header, which this server does not read",

@@ -1,4 +1,9 @@
-// Package logs makes the logger: its format, a writer that no request waits for, and what is told of handshakes that fail.
+// Package logs makes the logger: its format, a writer that no request waits for (Writer), and what is logged of
+// handshakes that fail (Handshakes). A log line never blocks a request: if the reader of the log is too slow, lines are
+// dropped, and counted.
+//
+// It reads no settings and changes no global logger. Of this project it imports only middleware, for the id of a
+// request, and middleware/loglimit.
 package logs
 
 import (
@@ -10,7 +15,8 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// New returns a logger that writes text or JSON to w. Every line that is logged with a request's context carries the request's id.
+// New returns a logger that writes lines of text or JSON to w. A line that is logged with the context of a request
+// carries the request's id.
 func New(w io.Writer, level slog.Level, json bool) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	var h slog.Handler = slog.NewTextHandler(w, options)
@@ -20,10 +26,10 @@ func New(w io.Writer, level slog.Level, json bool) *slog.Logger {
 	return slog.New(requestHandler{h, w, json})
 }
 
-// requestHandler adds the request's id, and writes plain records itself.
+// requestHandler adds the request's id, and writes plain records itself (appendRecord).
 type requestHandler struct {
 	slog.Handler
-	plain io.Writer // nil once the logger has attributes of its own
+	plain io.Writer // nil if the logger has attributes or a group, which only Handler knows
 	json  bool
 }
 

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// appendRecord writes a record of plain attributes as slog's own handlers do, at a third of their cost: the access
-// log has one for each request. ok is false for a record with anything else in it, which goes the long way.
+// appendRecord appends a record of plain attributes, as slog's handlers write it, at a third of their cost. The access
+// log has such a record for each request. For a record with anything else, ok is false: slog's handler has to write it.
 func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 	ok = true
 	if json {
@@ -59,8 +59,8 @@ func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 	return append(buf, '\n'), ok
 }
 
-// appendText takes only text that needs no escaping in either format.
-func appendText(buf []byte, s string, json bool) ([]byte, bool) {
+// appendText appends text that needs no escaping in either format. It reports false for other text.
+func appendText(buf []byte, s string, json bool) (line []byte, ok bool) {
 	for i := range len(s) {
 		if b := s[i]; b <= ' ' || b > '~' || b == '"' || b == '\\' || b == '=' || b == '<' || b == '>' || b == '&' {
 			return buf, false
@@ -77,16 +77,16 @@ func appendText(buf []byte, s string, json bool) ([]byte, bool) {
 	return append(buf, s...), true
 }
 
-// second is how the current second reads, and the zone behind its fraction.
+// second is a second of time as text, up to the fraction and after it.
 type second struct {
 	unix int64
-	text string
-	zone string
+	text string // 2006-01-02T15:04:05
+	zone string // Z or +07:00
 }
 
 var thisSecond atomic.Pointer[second]
 
-// appendTime is RFC 3339 with milliseconds. All but those stays the same for a second of lines.
+// appendTime appends a time as RFC 3339 with milliseconds. It formats all but these once a second.
 func appendTime(buf []byte, t time.Time) []byte {
 	s := thisSecond.Load()
 	if unix := t.Unix(); s == nil || s.unix != unix {

@@ -8,12 +8,13 @@ import (
 )
 
 const (
-	writeDelay = 20 * time.Millisecond // a line may wait for others
-	bufferSize = 1 << 20               // bytes that may wait for a slow reader
+	writeDelay = 20 * time.Millisecond // how long a line waits for others
+	bufferSize = 1 << 20               // bytes that wait for a slow reader at most
 )
 
-// Writer gathers lines for a few milliseconds and writes them together, so that a request waits neither for a system call nor for
-// the program that reads the log. Lines that find the buffer full are counted and dropped. It is safe for concurrent use.
+// Writer gathers lines for a few milliseconds and writes them together. So a request waits neither for a system call
+// nor for the program that reads the log. A line that finds the buffer full is dropped, and counted. It is safe for
+// concurrent use.
 type Writer struct {
 	w       io.Writer
 	wake    chan struct{}
@@ -26,13 +27,14 @@ type Writer struct {
 	dropped int
 }
 
-// NewWriter returns a Writer to w. Close ends its goroutine.
+// NewWriter returns a Writer that writes to w in a goroutine. Close ends that.
 func NewWriter(w io.Writer) *Writer {
 	l := &Writer{w: w, wake: make(chan struct{}, 1), closing: make(chan struct{}), closed: make(chan struct{})}
 	go l.run()
 	return l
 }
 
+// Write adds a line to the buffer. It never fails.
 func (l *Writer) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,12 +45,13 @@ func (l *Writer) Write(line []byte) (int, error) {
 	l.buf = append(l.buf, line...)
 	select {
 	case l.wake <- struct{}{}:
-	default: // it is awake
+	default: // run is about to write
 	}
 	return len(line), nil
 }
 
-// Close writes what is left, and waits at most a second for the program that reads the log. Lines written afterwards are lost.
+// Close writes what is left, and waits at most a second for the program that reads the log. Lines written afterwards
+// are lost. Call it once.
 func (l *Writer) Close() {
 	close(l.closing)
 	select {
@@ -79,9 +82,9 @@ func (l *Writer) flush() {
 	lines, dropped := l.buf, l.dropped
 	l.buf, l.spare, l.dropped = l.spare[:0], nil, 0
 	l.mu.Unlock()
-	l.w.Write(lines) // there is nowhere left to report a failure to
+	l.w.Write(lines) // if this fails, there is no other place to report it
 	if dropped > 0 {
-		slog.Warn("log lines dropped; whoever reads this log is too slow", "lines", dropped)
+		slog.Warn("log lines dropped: the program that reads this log is too slow", "lines", dropped)
 	}
 	l.mu.Lock()
 	l.spare = lines[:0]

@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// acceptsGzip reads Accept-Encoding (RFC 9110 §12.5.3); q=0 refuses.
+// acceptsGzip reports whether an Accept-Encoding header accepts gzip (RFC 9110 §12.5.3). q=0 refuses an encoding.
 func acceptsGzip(accept string) bool {
-	rest := false
+	others := false
 	for part := range strings.SplitSeq(accept, ",") {
 		coding, params, _ := strings.Cut(part, ";")
-		taken := !refuses(params)
+		accepted := !refuses(params)
 		switch strings.ToLower(strings.TrimSpace(coding)) {
 		case "gzip", "x-gzip":
-			return taken
+			return accepted
 		case "*":
-			rest = taken
+			others = accepted
 		}
 	}
-	return rest
+	return others
 }
 
-// refuses says whether parameters hold a weight of zero.
+// refuses reports whether the parameters of an encoding have a weight of zero.
 func refuses(params string) bool {
 	name, value, _ := strings.Cut(params, "=")
 	if !strings.EqualFold(strings.TrimSpace(name), "q") {

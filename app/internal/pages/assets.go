@@ -20,21 +20,21 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// assets serves web/static under /static: from memory, under names that change with the content and so can be kept
-// for ever, compressed beforehand; or live from the disk. Folders are not listed.
+// assets serves web/static under /static. In production the files are in memory, compressed, under names that change
+// with their content, so browsers may keep them. In development they are read from the disk. Folders are not listed.
 type assets struct {
 	files  fs.FS
-	loaded map[string]*asset // by "style.css" and by "style.4f1c0ffee123.css"; nil: read from files at each request
+	loaded map[string]*asset // by "style.css" and "style.4f1c0ffee123.css"; nil: read at each request
 }
 
 type asset struct {
 	contentType []string
-	hashed      string // the name with the content's hash
+	hashed      string // the name with the hash of the content
 	plain       encoding
-	gzip        *encoding // nil: not worth it
+	gzip        *encoding // nil: it would save too little
 }
 
-// encoding is an asset's bytes as sent, with the headers that go with them, made once.
+// encoding is an asset's bytes as they are sent, with the headers that belong to them, which are made once.
 type encoding struct {
 	data         []byte
 	etag, length []string
@@ -42,8 +42,8 @@ type encoding struct {
 
 // Values of headers that assets share.
 var (
-	forEver        = []string{"public, max-age=31536000, immutable"}
-	askAgain       = []string{"no-cache"} // keep it, and ask whether it is still the same
+	immutable      = []string{"public, max-age=31536000, immutable"}
+	revalidate     = []string{"no-cache"} // the browser keeps it, and asks at each use whether it has changed
 	acceptEncoding = []string{"Accept-Encoding"}
 	gzipEncoding   = []string{"gzip"}
 )
@@ -85,20 +85,21 @@ func (a *assets) read(name string) (*asset, error) {
 	}, nil
 }
 
-const hashLength = 12 // hexadecimal digits in a name
+const hashLength = 12 // hexadecimal digits of the hash in a name
 
 func encoded(data []byte, etag string) encoding {
 	return encoding{data, []string{`"` + etag + `"`}, []string{strconv.Itoa(len(data))}}
 }
 
-// contentTypes are those of files that a site is made of. The system's table may differ, and with nosniff a script
-// that comes as text/plain, as on some Windows machines, does not run.
+// contentTypes are those of the files that a site usually has. The system's table may have others: on some Windows
+// machines it has text/plain for scripts, which browsers do not run because of nosniff.
 var contentTypes = map[string]string{
-	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8",
-	".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8", ".json": "application/json", ".map": "application/json",
-	".webmanifest": "application/manifest+json", ".xml": "application/xml", ".wasm": "application/wasm", ".pdf": "application/pdf",
-	".svg": "image/svg+xml", ".ico": "image/x-icon", ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".avif": "image/avif",
-	".woff2": "font/woff2",
+	".css": "text/css; charset=utf-8", ".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8",
+	".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8",
+	".json": "application/json", ".map": "application/json", ".webmanifest": "application/manifest+json",
+	".xml": "application/xml", ".wasm": "application/wasm", ".pdf": "application/pdf",
+	".svg": "image/svg+xml", ".ico": "image/x-icon", ".png": "image/png",
+	".jpg": "image/jpeg", ".webp": "image/webp", ".avif": "image/avif", ".woff2": "font/woff2",
 }
 
 func contentType(ext string, data []byte) string {
@@ -106,12 +107,12 @@ func contentType(ext string, data []byte) string {
 	return cmp.Or(contentTypes[ext], mime.TypeByExtension(ext), http.DetectContentType(data))
 }
 
-// compress adds the gzip encoding where it saves a tenth. Brotli would save some more (for this site's own
-// stylesheet 315 bytes of 2142), but no library for it is worth its weight in the binary.
+// compress adds the gzip encoding if it saves at least a tenth. Brotli would save a little more (315 of 2142 bytes of a
+// stylesheet), but no library for it is worth its size in the binary.
 func (a *asset) compress() {
 	var buf bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&buf, gzip.BestCompression)
-	w.Write(a.plain.data) // to memory: it cannot fail
+	w.Write(a.plain.data) // a write to memory cannot fail
 	w.Close()
 	if buf.Len() < len(a.plain.data)*9/10 {
 		e := encoded(buf.Bytes(), strings.Trim(a.plain.etag[0], `"`)+"-gzip")
@@ -119,7 +120,7 @@ func (a *asset) compress() {
 	}
 }
 
-// url is where the visitor finds a file of web/static.
+// url returns the URL path of a file in web/static.
 func (a *assets) url(name string) (string, error) {
 	if a.loaded == nil {
 		if _, err := fs.Stat(a.files, "static/"+name); err != nil {
@@ -134,7 +135,7 @@ func (a *assets) url(name string) (string, error) {
 	return "/static/" + found.hashed, nil
 }
 
-// serve is the handler of /static/*file.
+// serve answers a request for /static/*file.
 func (a *assets) serve(c *gin.Context) {
 	name := strings.TrimPrefix(c.Param("file"), "/")
 	found, err := a.find(name)
@@ -148,9 +149,9 @@ func (a *assets) serve(c *gin.Context) {
 	}
 	header := c.Writer.Header()
 	header["Content-Type"] = found.contentType
-	header["Cache-Control"] = askAgain
+	header["Cache-Control"] = revalidate
 	if name == found.hashed {
-		header["Cache-Control"] = forEver
+		header["Cache-Control"] = immutable
 	}
 	e := &found.plain
 	if found.gzip != nil {
@@ -161,15 +162,15 @@ func (a *assets) serve(c *gin.Context) {
 		}
 	}
 	header["Etag"] = e.etag
-	if c.Request.Header["If-Match"] == nil { // what that refuses has no content
+	if c.Request.Header["If-Match"] == nil { // if it is not met, the answer is 412 and has no content
 		header["Content-Length"] = e.length
 	}
 	http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(e.data))
 }
 
-// find returns nil for a file that does not exist. A name with another hash is that of another version, which a page
-// of an older server still asks for while a newer one is taking over: it gets what there is, and keeps it no longer
-// than a look.
+// find returns nil for a file that does not exist. A name with another hash is that of another version: a page of an
+// older server asks for it while a newer server takes over. find returns the present version, which serve then sends
+// with "no-cache".
 func (a *assets) find(name string) (*asset, error) {
 	if a.loaded != nil {
 		if found := a.loaded[name]; found != nil {
@@ -183,7 +184,7 @@ func (a *assets) find(name string) (*asset, error) {
 	return a.read(name)
 }
 
-// withoutHash makes style.css of style.4f1c0ffee123.css, and nothing of a name without a hash.
+// withoutHash returns style.css for style.4f1c0ffee123.css, and "" for a name without a hash.
 func withoutHash(name string) string {
 	ext := path.Ext(name)
 	rest := strings.TrimSuffix(name, ext)

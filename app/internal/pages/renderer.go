@@ -17,19 +17,20 @@ import (
 	"example.com/turnkey/middleware/input"
 )
 
-// renderer renders a page whole before its first byte is sent, so that a template that fails is a clean 500 and not
-// half a page (gin's own writes as it goes: gin-gonic/gin#456).
+// renderer renders a page whole before its first byte is sent. A template that fails is then a clean 500, and not half
+// a page. gin's own renderer writes while it renders (gin-gonic/gin#456).
 type renderer struct {
 	files     fs.FS
 	functions template.FuncMap
-	templates *template.Template // nil: parsed anew for each page
+	templates *template.Template // nil: they are parsed for each page
 	overlay   Overlay            // nil: none
 }
 
-// functions are those that templates can call beside html/template's own. Those of the site's owner win.
+// functions returns those that templates can call beside html/template's own. A function of the site's owner replaces
+// one of the same name.
 func functions(assets *assets, own template.FuncMap) template.FuncMap {
 	all := template.FuncMap{
-		// {{asset "style.css"}} is where the visitor finds web/static/style.css.
+		// {{asset "style.css"}} is the URL path of web/static/style.css.
 		"asset": assets.url,
 		// {{with invalid .Err "email"}}<p>E-mail {{.}}</p>{{end}} is what kit.Bind found wrong with a field.
 		"invalid": func(err error, field string) string {
@@ -53,11 +54,12 @@ func (r *renderer) parse() (*template.Template, error) {
 	return t, nil
 }
 
+// Instance implements render.HTMLRender.
 func (r *renderer) Instance(name string, data any) render.Render {
 	return page{r, name, data}
 }
 
-// page is one rendering.
+// page renders one template once.
 type page struct {
 	*renderer
 	name string
@@ -66,6 +68,7 @@ type page struct {
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
+// Render implements render.Render.
 func (p page) Render(w http.ResponseWriter) error {
 	var at Stamp
 	if p.overlay != nil {
@@ -78,14 +81,14 @@ func (p page) Render(w http.ResponseWriter) error {
 			if p.overlay != nil && p.name == "error" {
 				return p.overlay.Broken(w, err)
 			}
-			return located(err)
+			return withTemplateLine(err)
 		}
 	}
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
 	buf.Reset()
 	if err := t.ExecuteTemplate(buf, p.name, p.data); err != nil {
-		return located(fmt.Errorf("rendering %s: %w", p.name, err))
+		return withTemplateLine(fmt.Errorf("rendering %s: %w", p.name, err))
 	}
 	if p.overlay != nil {
 		p.overlay.Inject(buf, at)
@@ -99,19 +102,22 @@ var htmlContentType = []string{"text/html; charset=utf-8"}
 
 func (page) WriteContentType(w http.ResponseWriter) { w.Header()["Content-Type"] = htmlContentType }
 
-// templateError is one that names a line of a template.
+// templateError is an error at a line of a template.
 type templateError struct {
 	error
 	file string
 	line int
 }
 
-func (e *templateError) Unwrap() error                     { return e.error }
+func (e *templateError) Unwrap() error { return e.error }
+
+// Position returns the file and the line, for the development page.
 func (e *templateError) Position() (file string, line int) { return e.file, e.line }
 
 var templateLine = regexp.MustCompile(`template: ([^:/]+\.html):(\d+)`)
 
-func located(err error) error {
+// withTemplateLine returns err as a templateError if its text names a line of a template, or else err.
+func withTemplateLine(err error) error {
 	m := templateLine.FindStringSubmatch(err.Error())
 	if m == nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"net"
 )
 
+// inherit returns an error: Windows passes no sockets by number.
 func inherit(int) (net.Listener, error) {
 	return nil, errors.New("cannot be taken over on this system")
 }

@@ -15,7 +15,7 @@ func TestSocketsWithoutANameGoByPortThenByOrder(t *testing.T) {
 	t.Parallel()
 	a4, a6 := pair(t)
 	b, c := loopback(t), loopback(t)
-	at := func(ln net.Listener) string { return fmt.Sprintf(":%d", number(ln)) }
+	at := func(ln net.Listener) string { return fmt.Sprintf(":%d", portNumber(ln)) }
 	for _, test := range []struct {
 		name        string
 		cfg         settings.Settings

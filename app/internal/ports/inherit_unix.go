@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// inherit takes over a listening TCP socket. What else the number stands for is left alone: if it is wrong, that may
-// be a file of the Go runtime.
+// inherit returns a listener for a listening TCP socket of this process. It touches no descriptor of another kind: if
+// the number is wrong, that may be a file of the Go runtime.
 func inherit(fd int) (net.Listener, error) {
 	listens, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
 	switch {
@@ -24,7 +24,7 @@ func inherit(fd int) (net.Listener, error) {
 		return nil, os.NewSyscallError("getsockopt", err)
 	}
 	file := os.NewFile(uintptr(fd), "passed socket")
-	defer file.Close() // the listener has a copy of its own, which no child inherits
+	defer file.Close() // the listener has a copy, which no child process inherits
 	ln, err := net.FileListener(file)
 	if err != nil {
 		return nil, err

@@ -18,14 +18,14 @@ import (
 // Fault is a port that cannot be opened.
 type Fault struct {
 	settings.Fault
-	Owner portowner.Process // that listens there, as far as this user may know
+	Owner portowner.Process // that listens there; the zero value if this user may not know
 }
 
-// nextPorts is how many ports after one in use are tried.
+// nextPorts is how many ports after one that is in use are tried.
 const nextPorts = 10
 
-// Open opens every port that has an address and no inherited socket, or returns each that cannot be opened. The notes tell of
-// ports that moved.
+// Open opens every port that has an address and no inherited socket. It returns a note for each port that moved, and a
+// fault for each that cannot be opened. The others stay open: call Close if there are faults.
 func (s *Set) Open() (notes []string, faults []Fault) {
 	for _, p := range s.All() {
 		if p.Addr == "" || len(p.Listeners) > 0 {
@@ -46,7 +46,7 @@ func (s *Set) Open() (notes []string, faults []Fault) {
 	return notes, faults
 }
 
-// listenNext opens the first free port after addr's.
+// listenNext opens the first free port of the nextPorts after addr's. The note is empty if there is none.
 func listenNext(setting, addr string) (opened []net.Listener, note string) {
 	host, port := hostAndPort(addr)
 	for next := port + 1; next <= port+nextPorts; next++ {
@@ -67,14 +67,15 @@ func hostAndPort(addr string) (host string, port int) {
 
 func describe(owner portowner.Process) string { return cmp.Or(owner.String(), "another program") }
 
-// inUse reports whether the address is taken. Windows has numbers of its own for that, and for a port that it reserves.
+// inUse reports whether the address is in use. Windows has two errors for that (WSAEADDRINUSE and WSAEACCES), the
+// second for a port that the system reserves.
 func inUse(err error) bool {
 	return errors.Is(err, syscall.EADDRINUSE) ||
 		runtime.GOOS == "windows" && (errors.Is(err, syscall.Errno(10048)) || errors.Is(err, syscall.Errno(10013)))
 }
 
-// listen opens an address. localhost means 127.0.0.1 and ::1 on one port, because browsers try either. On a machine without IPv6
-// it means the first alone.
+// listen opens an address. localhost is 127.0.0.1 and ::1 on one port, because browsers try either. On a machine
+// without IPv6 it is the first alone.
 func listen(addr string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -92,7 +93,7 @@ func listen(addr string) ([]net.Listener, error) {
 		if err != nil {
 			return nil, err
 		}
-		v6, err := net.Listen("tcp", net.JoinHostPort("::1", strconv.Itoa(number(v4))))
+		v6, err := net.Listen("tcp", net.JoinHostPort("::1", strconv.Itoa(portNumber(v4))))
 		if err == nil {
 			return []net.Listener{v4, v6}, nil
 		}
@@ -100,14 +101,17 @@ func listen(addr string) ([]net.Listener, error) {
 			return []net.Listener{v4}, nil
 		}
 		v4.Close()
-		if port != "0" || try == 10 { // the system's choice for one address may be in use on the other
+		// For port 0, the port that the system chose on 127.0.0.1 may be in use on ::1: try another.
+		if port != "0" || try == 10 {
 			return nil, err
 		}
 	}
 }
 
+// listenFault returns why addr cannot be opened, and what to do about it.
 func listenFault(setting, addr string, err error) Fault {
-	f := Fault{Fault: settings.Fault{Setting: setting, Value: addr, Problem: err.Error(), Fix: "give an address of this machine"}}
+	f := Fault{Fault: settings.Fault{Setting: setting, Value: addr,
+		Problem: err.Error(), Fix: "give an address of this machine"}}
 	switch {
 	case inUse(err):
 		_, port := hostAndPort(addr)
@@ -134,7 +138,7 @@ func listenFault(setting, addr string, err error) Fault {
 	return f
 }
 
-// executable is this program's path, for commands that a reader can copy.
+// executable returns this program's path, for commands that the operator can copy.
 func executable() string {
 	if path, err := os.Executable(); err == nil {
 		return path

@@ -20,7 +20,7 @@ func busyPort(t *testing.T) int {
 			ln.Close()
 		}
 	})
-	return number(group[0])
+	return portNumber(group[0])
 }
 
 func TestWhichPortsGiveWay(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 	"example.com/turnkey/middleware/host"
 )
 
-// PlainOnTLS answers plain http on the TLS port of a developer with a redirect to https on the same port. Without it crypto/tls
-// answers a bare 400. It looks at the first byte in Read, in the connection's own goroutine and under the handshake's deadline,
-// so that a client that sends nothing delays no other. ALPN is not affected.
+// PlainOnTLS answers plain http on a developer's TLS port with a redirect to https on the same port. Without it
+// crypto/tls answers a bare 400. It looks at the first byte in Read, in the connection's own goroutine and under the
+// deadline of the handshake, so a client that sends nothing delays no other. ALPN is not affected.
 func PlainOnTLS(ln net.Listener, hosts *host.Set) net.Listener {
 	return plainOnTLS{ln, hosts}
 }
@@ -34,7 +34,7 @@ func (l plainOnTLS) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &maybePlain{Conn: conn, hosts: l.hosts, port: number(l.Listener)}, nil
+	return &maybePlain{Conn: conn, hosts: l.hosts, port: portNumber(l.Listener)}, nil
 }
 
 // maybePlain is a connection that may turn out to speak plain http.
@@ -42,10 +42,11 @@ type maybePlain struct {
 	net.Conn
 	hosts *host.Set
 	port  int
-	known bool
+	known bool // the first byte has been looked at
 }
 
-// Read answers a first byte that begins an HTTP method; TLS records begin with no letter (RFC 8446 §5.1).
+// Read answers the client if the first byte begins an HTTP method, which is a capital letter. No TLS record begins with
+// a letter (RFC 8446 §5.1).
 func (c *maybePlain) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.known || n == 0 {
@@ -60,16 +61,19 @@ func (c *maybePlain) Read(b []byte) (int, error) {
 }
 
 const (
-	maxPlainRequest = 64 << 10 // bytes of a header that is read
+	maxPlainRequest = 64 << 10 // bytes of a header that are read
 	maxPlainBody    = 1 << 20  // bytes of a body that is read before the connection is closed
 )
 
+// answer sends a redirect, 421 for a host that this server does not answer for, or 400 for what is no request.
 func (c *maybePlain) answer(in io.Reader) {
 	req, err := http.ReadRequest(bufio.NewReader(io.LimitReader(in, maxPlainRequest)))
-	resp := &http.Response{StatusCode: http.StatusBadRequest, ProtoMajor: 1, ProtoMinor: 1, Close: true, Header: http.Header{}}
+	resp := &http.Response{
+		StatusCode: http.StatusBadRequest, ProtoMajor: 1, ProtoMinor: 1, Close: true, Header: http.Header{},
+	}
 	if err == nil {
 		if location, ok := c.location(req); ok {
-			resp.StatusCode = http.StatusTemporaryRedirect // never one that browsers keep
+			resp.StatusCode = http.StatusTemporaryRedirect // browsers do not cache 307
 			resp.Header.Set("Location", location)
 		} else {
 			resp.StatusCode = http.StatusMisdirectedRequest
@@ -82,15 +86,15 @@ func (c *maybePlain) answer(in io.Reader) {
 	if resp.Write(c.Conn) != nil {
 		return
 	}
-	// Closing with input unread resets the connection, and the answer may be lost with it.
+	// Closing a connection with unread input resets it, and the client may lose the answer.
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		c.Conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
 		io.Copy(io.Discard, io.LimitReader(c.Conn, maxPlainBody))
 	}
 }
 
-// location is the request's own address under https. It is made of an allowed name and a number, never of other words
-// in Host.
+// location returns the request's address under https. It is made of an allowed host name and a port number, and of
+// nothing else in Host.
 func (c *maybePlain) location(req *http.Request) (string, bool) {
 	name, port := host.Split(req.Host)
 	if name == "" || !c.hosts.Allows(req.Host) {

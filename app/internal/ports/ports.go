@@ -1,5 +1,10 @@
-// Package ports opens what the site listens on: HTTPS_ADDR, HTTP_ADDR and ADMIN_ADDR. Sockets that the parent process opened take
-// the place of addresses.
+// Package ports opens what the site listens on: HTTPS_ADDR, HTTP_ADDR and ADMIN_ADDR. Sockets that the parent process
+// opened take the place of addresses. Two listeners look at the first bytes of a connection: PlainOnTLS and
+// ProxyHeaders.
+//
+// A port that cannot be opened is a Fault that says what to do, and every one is reported. The package accepts no
+// connection and knows no site. Of this project it imports app/settings, portowner and middleware/host, and no other
+// room.
 package ports
 
 import (
@@ -13,17 +18,17 @@ import (
 type Port struct {
 	Name      string         // https, http or admin, as in LISTEN_FDNAMES
 	Setting   string         // HTTPS_ADDR, HTTP_ADDR or ADMIN_ADDR
-	Addr      string         // to listen on, or that of an inherited socket; empty: closed
-	Moves     bool           // to the next free port when its own is in use
-	Listeners []net.Listener // open; several, since localhost has two addresses
+	Addr      string         // to listen on, or of an inherited socket; empty: closed
+	Moves     bool           // to the next free port if its own is in use
+	Listeners []net.Listener // those that are open; localhost has two, one for each of its addresses
 }
 
-// Number returns the port that is really open, which port 0 leaves to the system; 0 if it is closed.
+// Number returns the number of the open port, which the system chooses for port 0. It returns 0 if the port is closed.
 func (p *Port) Number() int {
 	if len(p.Listeners) == 0 {
 		return 0
 	}
-	return number(p.Listeners[0])
+	return portNumber(p.Listeners[0])
 }
 
 // Addresses returns the open addresses, separated by spaces.
@@ -35,14 +40,14 @@ func (p *Port) Addresses() string {
 	return strings.Join(out, " ")
 }
 
-// Set is all ports of a site.
+// Set is all ports of a site. It is not safe for concurrent use.
 type Set struct {
 	HTTPS, HTTP, Admin Port
 
-	proxyMode bool // the proxy has the port for https
+	proxyMode bool // TLS ends at the proxy, so HTTPS stays closed
 }
 
-// New returns the ports that s asks for. None is open yet.
+// New returns the ports that s asks for. None of them is open yet.
 func New(s settings.Settings) *Set {
 	return &Set{
 		HTTPS:     Port{Name: "https", Setting: "HTTPS_ADDR", Addr: s.HTTPSAddr, Moves: s.HTTPSMoves},
@@ -64,7 +69,8 @@ func (s *Set) Close() {
 	}
 }
 
-func number(ln net.Listener) int {
+// portNumber returns the number of a TCP port, or 0 for another kind of listener.
+func portNumber(ln net.Listener) int {
 	if a, ok := ln.Addr().(*net.TCPAddr); ok {
 		return a.Port
 	}

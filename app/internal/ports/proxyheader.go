@@ -7,8 +7,8 @@ import (
 )
 
 // proxyHeaders are the first bytes of a connection on which a balancer sends the PROXY protocol
-// (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, §2.1 and §2.2). Version 2's are cut to 5 bytes, after which
-// crypto/tls reads no more of what is no TLS record. No HTTP request has a NUL there.
+// (https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, §2.1 and §2.2). That of version 2 is cut to 5 bytes,
+// because crypto/tls reads no more than 5 of what is not a TLS record. No HTTP request has a NUL there.
 var proxyHeaders = []struct{ begin, version string }{
 	{"\r\n\r\n\x00", "2"},
 	{"PROXY TCP4 ", "1"},
@@ -16,10 +16,11 @@ var proxyHeaders = []struct{ begin, version string }{
 	{"PROXY UNKNOW", "1"},
 }
 
-const mostProxyHeader = 12 // bytes of the longest
+const maxProxyHeader = 12 // bytes of the longest of them
 
-// ProxyHeaders calls seen for connections that begin with a PROXY protocol header. This server does not read that
-// protocol: it takes the header for a broken handshake or request, and no visitor behind that balancer gets an answer.
+// ProxyHeaders calls seen for every connection that begins with a header of the PROXY protocol. This server does not
+// read that protocol. It takes the header for a broken handshake or request, and no visitor behind that balancer gets
+// an answer. seen is called in the goroutine that reads the connection.
 func ProxyHeaders(ln net.Listener, seen func(conn net.Conn, version string)) net.Listener {
 	return proxyHeaderListener{ln, seen}
 }
@@ -37,13 +38,13 @@ func (l proxyHeaderListener) Accept() (net.Conn, error) {
 	return &proxyHeaderConn{Conn: conn, seen: l.seen}, nil
 }
 
-// proxyHeaderConn looks at the first bytes of a connection as they are read, and changes nothing. Its other methods are
-// those of a *net.TCPConn that net/http looks for.
+// proxyHeaderConn looks at the first bytes of a connection as they are read, and changes none. ReadFrom and CloseWrite
+// are methods of *net.TCPConn that net/http looks for.
 type proxyHeaderConn struct {
 	net.Conn
 	seen  func(net.Conn, string)
-	known bool // whether a header came is decided; not atomic, since net/http and crypto/tls never read twice at once
-	begin [mostProxyHeader]byte
+	known bool // it is decided whether a header came; not atomic: net/http and crypto/tls never read twice at once
+	begin [maxProxyHeader]byte
 	n     int
 }
 
@@ -55,6 +56,7 @@ func (c *proxyHeaderConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// look calls seen once the bytes read so far are one of proxyHeaders, and stops looking once they can be none.
 func (c *proxyHeaderConn) look(b []byte) {
 	c.n += copy(c.begin[c.n:], b)
 	begin := c.begin[:c.n]
@@ -71,7 +73,7 @@ func (c *proxyHeaderConn) look(b []byte) {
 	c.known = true
 }
 
-// ReadFrom lets the kernel send files (sendfile).
+// ReadFrom passes a file on to the kernel, which sends it (sendfile).
 func (c *proxyHeaderConn) ReadFrom(r io.Reader) (int64, error) {
 	if to, ok := c.Conn.(io.ReaderFrom); ok {
 		return to.ReadFrom(r)

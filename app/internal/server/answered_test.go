@@ -41,7 +41,7 @@ func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if n := s.conns.unheard.Load(); n != 0 {
+		if n := s.conns.pending.Load(); n != 0 {
 			t.Errorf("after an answer over %s (%s), %d connections count as not heard", protocol, resp.Proto, n)
 		}
 	}

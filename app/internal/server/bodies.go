@@ -11,8 +11,8 @@ import (
 	"example.com/turnkey/app/settings"
 )
 
-// unmatchedBodies reports the patterns in BodyLimits and BodyTypes that are no route's. They would apply to no request, and the
-// route that the owner meant would keep the default.
+// unmatchedBodies returns a fault for every pattern in BodyLimits and BodyTypes that no route has. Such a pattern would
+// apply to no request, and the route that the owner meant would keep the default.
 func unmatchedBodies(site kit.Site, routes gin.RoutesInfo) settings.Faults {
 	return slices.Concat(
 		unmatchedPatterns("BodyLimits", slices.Sorted(maps.Keys(site.BodyLimits)), routes),
@@ -35,7 +35,8 @@ func unmatchedPatterns(table string, patterns []string, routes gin.RoutesInfo) s
 	return faults
 }
 
-// nearestPattern is the route whose pattern differs in the fewest bytes, if these are at most a third of the given one.
+// nearestPattern returns the route's pattern that differs from the given one in the fewest bytes, or "" if every one
+// differs in more than a third of the given one's bytes.
 func nearestPattern(pattern string, routes gin.RoutesInfo) (near string) {
 	best := len(pattern)/3 + 1
 	for _, r := range routes {
@@ -46,7 +47,8 @@ func nearestPattern(pattern string, routes gin.RoutesInfo) (near string) {
 	return near
 }
 
-// distance is the Levenshtein distance of two strings: how many bytes to insert, delete or replace to make b of a.
+// distance returns the Levenshtein distance of two strings: how many bytes to insert, delete or replace to turn a into
+// b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// later is when connections that became idle at the epoch have had their handshakeTime.
-const later = int64(2 * handshakeTime)
+// later is when connections that became idle at the epoch have had their minIdle.
+const later = int64(2 * minIdle)
 
 // In a flood a visitor is shaking hands when many others came before and after; all get the same time for it.
 func TestAYoungConnectionHasTimeToShakeHands(t *testing.T) {
@@ -24,13 +24,13 @@ func TestAYoungConnectionHasTimeToShakeHands(t *testing.T) {
 	it := &conn{}
 	it.idleSince.Store(later)
 	c.byConn.Store(near, it)
-	for _, after := range []time.Duration{0, handshakeTime - 1} {
-		if n, wait := c.closeIdle(later + int64(after)); n != 0 || wait != handshakeTime-after {
-			t.Errorf("after %s %d were closed, to wait %s; want none, and the rest of %s", after, n, wait, handshakeTime)
+	for _, after := range []time.Duration{0, minIdle - 1} {
+		if n, wait := c.closeIdle(later + int64(after)); n != 0 || wait != minIdle-after {
+			t.Errorf("after %s %d were closed, to wait %s; want none, and the rest of %s", after, n, wait, minIdle)
 		}
 	}
-	if n, wait := c.closeIdle(later + int64(handshakeTime)); n != 1 || wait != 0 {
-		t.Errorf("after %s %d were closed, to wait %s; want 1", handshakeTime, n, wait)
+	if n, wait := c.closeIdle(later + int64(minIdle)); n != 1 || wait != 0 {
+		t.Errorf("after %s %d were closed, to wait %s; want 1", minIdle, n, wait)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestAcceptCountsConnectionsThatAreStillClosing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer inner.Close()
-	d := &descriptors{conns: &c, most: 1} // every descriptor is too near the limit
+	d := &descriptors{conns: &c, nearLimit: 1} // every descriptor is too near the limit
 	ln := d.listener(inner)
 	accept := func() {
 		client, err := net.Dial("tcp", inner.Addr().String())
@@ -141,13 +141,13 @@ func TestWhoWasSilentForLongHoldsUpNoStop(t *testing.T) {
 	t.Parallel()
 	var n conns
 	begin := time.Now()
-	n.unheard.Add(1)
+	n.pending.Add(1)
 	n.byConn.Store(&net.TCPConn{}, &conn{accepted: begin.Add(-headerTimeout)})
 	n.wait(t.Context())
 	if took := time.Since(begin); took > headerTimeout/2 {
 		t.Errorf("a connection that had its time was waited for %s", took)
 	}
-	n.unheard.Add(1)
+	n.pending.Add(1)
 	n.byConn.Store(&net.UnixConn{}, &conn{accepted: begin.Add(time.Second - headerTimeout)})
 	n.wait(t.Context())
 	if took := time.Since(begin); took < time.Second {

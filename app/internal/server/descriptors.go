@@ -9,53 +9,54 @@ import (
 	"time"
 )
 
-// descriptors keeps some of this process's file descriptors free for new connections, files, stores and the ACME server:
-// near the limit it closes the connections that have been idle longest. Without it, a thousand silent clients would keep all
-// other clients out until their timeouts.
+// descriptors keeps some of this process's file descriptors free for new connections, files, stores and the ACME
+// server. Near the limit it closes the connections that have been idle longest. Without it, a thousand silent clients
+// would keep all other clients out until their timeouts.
 type descriptors struct {
-	log     *slog.Logger
-	conns   *conns
-	most    int           // a descriptor with this number or a higher one is too near the limit; 0: there is no limit
-	limit   uint64        // of the process
-	refused atomic.Uint64 // accepts that found no free descriptor, since the last report
-	closed  atomic.Uint64 // connections closed to make room, since the last report
+	log       *slog.Logger
+	conns     *conns
+	nearLimit int           // a descriptor with this number or a higher one is too near the limit; 0: no limit
+	limit     uint64        // how many descriptors the process may have; 0: no limit
+	refused   atomic.Uint64 // accepts that found no free descriptor since the last report
+	closed    atomic.Uint64 // connections closed since the last report, to free their descriptors
 }
 
-// newDescriptors reads the limit. The Go runtime has raised it as far as this user may.
+// newDescriptors reads the limit of the process. The Go runtime has already raised it as far as this user may.
 func newDescriptors(log *slog.Logger, c *conns) *descriptors {
 	d := &descriptors{log: log, conns: c, limit: descriptorLimit()}
 	if d.limit > 0 {
 		reserve := min(max(d.limit/8, 16), 256, d.limit/2)
-		d.most = int(min(d.limit-reserve, 1<<31-1))
+		d.nearLimit = int(min(d.limit-reserve, 1<<31-1))
 	}
 	return d
 }
 
 // listener returns ln with an Accept that closes idle connections near the limit.
 func (d *descriptors) listener(ln net.Listener) net.Listener {
-	if d.most == 0 {
+	if d.nearLimit == 0 {
 		return ln
 	}
 	return reservingListener{ln, d}
 }
 
+// reservingListener is the listener of descriptors.listener.
 type reservingListener struct {
 	net.Listener
 	d *descriptors
 }
 
-// acceptPause is the wait before the next look for a free descriptor or an idle connection.
+// acceptPause is the wait before the next attempt to find a free descriptor or an idle connection.
 const acceptPause = 20 * time.Millisecond
 
-// Accept closes idle connections before the limit is reached. The system gives a new descriptor the lowest free number, so
-// that number tells how many are in use, for connections, WebSockets, a database and everything else. If none is free, Accept
-// retries after acceptPause. net/http would log each retry.
+// Accept closes idle connections before the limit is reached. The system gives a new descriptor the lowest free number.
+// So the number tells how many are in use, for connections, WebSockets, a database and everything else. If none is
+// free, Accept retries after acceptPause. It does not return the error, because net/http would log each retry.
 func (l reservingListener) Accept() (net.Conn, error) {
 	for {
 		nc, err := l.Listener.Accept()
 		switch {
 		case err == nil:
-			l.d.makeRoom(number(nc) - l.d.most)
+			l.d.makeRoom(descriptorOf(nc) - l.d.nearLimit)
 			return nc, nil
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 			l.d.refused.Add(1)
@@ -68,9 +69,10 @@ func (l reservingListener) Accept() (net.Conn, error) {
 	}
 }
 
-// makeRoom closes idle connections after an accept of which the descriptor is over the limit by that many; below zero it is
-// not. If all idle connections are young, it waits until one is old enough, at most handshakeTime: meanwhile the flood waits in
-// the system's queue, and visitors who were accepted get their answers.
+// makeRoom closes idle connections after an accept. over is how far the number of the new descriptor is above
+// nearLimit. makeRoom does nothing if over is below 0, or if more than over connections are already being closed. If no
+// connection has been idle long enough, it waits until one has, at most minIdle. Meanwhile new clients wait in the
+// system's queue, and visitors who were accepted get their answers.
 func (d *descriptors) makeRoom(over int) {
 	for over >= 0 && over >= int(d.conns.closing.Load()) {
 		closed, wait := d.conns.closeIdle(now())
@@ -82,8 +84,8 @@ func (d *descriptors) makeRoom(over int) {
 	}
 }
 
-// number is a connection's file descriptor, or -1 if it has none.
-func number(nc net.Conn) int {
+// descriptorOf returns a connection's file descriptor, or -1 if it has none.
+func descriptorOf(nc net.Conn) int {
 	n := -1
 	if s, ok := nc.(syscall.Conn); ok {
 		if raw, err := s.SyscallConn(); err == nil {
@@ -93,7 +95,8 @@ func number(nc net.Conn) int {
 	return n
 }
 
-// report logs how many connections were closed and how many accepts waited since the last report. logs.Handshakes.Run calls it.
+// report logs how many connections were closed and how many accepts waited since the last report. logs.Handshakes.Run
+// calls it.
 func (d *descriptors) report() {
 	refused, closed := d.refused.Swap(0), d.closed.Swap(0)
 	if refused+closed == 0 {

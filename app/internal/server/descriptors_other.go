@@ -2,5 +2,5 @@
 
 package server
 
-// descriptorLimit is 0, for no limit: Windows has none that this server could reach.
+// descriptorLimit returns 0, for no limit: Windows has none that this server could reach.
 func descriptorLimit() uint64 { return 0 }

@@ -8,9 +8,11 @@ import (
 	"time"
 )
 
-// drain stops without losing a request: /readyz fails, load balancers get a moment to see it, the listeners close, accepted
-// connections deliver their requests, and open requests finish. A process that make dev has replaced logs this at debug only,
-// because another one already answers on the same ports.
+// drain stops the server without losing a request: /readyz fails, load balancers get a moment to see it, the listeners
+// close, accepted connections deliver their first request, and open requests finish. It returns an error if requests
+// are still open when SHUTDOWN_GRACE ends.
+//
+// A process that make dev has replaced logs this at debug only, because another one already answers on the same ports.
 func (s *Server) drain(replaced bool) error {
 	s.draining.Store(true)
 	level := slog.LevelInfo
@@ -21,15 +23,15 @@ func (s *Server) drain(replaced bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.Settings.ShutdownGrace)
 	defer cancel()
 	switch {
-	case replaced: // this end delays nothing
+	case replaced: // the new process answers, so no client and no developer waits for this one
 	case s.Settings.Prod:
 		time.Sleep(s.Settings.ShutdownGrace / 10)
 	default:
-		go s.closeQuiet(ctx)
+		go s.closeWhenQuiet(ctx)
 	}
 	close(s.stopping)
 	s.Ports.Close()
-	s.accepting.Wait() // no more connections come
+	s.accepting.Wait() // from here on no connection is added
 	s.conns.wait(ctx)
 	if replaced {
 		time.Sleep(settleTime)
@@ -37,13 +39,13 @@ func (s *Server) drain(replaced bool) error {
 
 	var wg sync.WaitGroup
 	for _, srv := range s.served {
-		wg.Go(func() { srv.Shutdown(ctx) }) // its error is that ctx ended, which the count tells better
+		wg.Go(func() { srv.Shutdown(ctx) }) // its error is that of ctx, which the count below shows better
 	}
 	wg.Wait()
 	s.waitForHijacked(ctx)
 	open := s.active.Load()
 	for _, srv := range s.served {
-		srv.Close() // nothing is left to close unless the grace ran out
+		srv.Close() // nothing is left to close unless SHUTDOWN_GRACE has ended
 	}
 	if open > 0 {
 		noun := "requests were"
@@ -56,27 +58,32 @@ func (s *Server) drain(replaced bool) error {
 	return nil
 }
 
-// waitForHijacked gives connections that a handler took over, such as WebSockets, the rest of the grace: Shutdown knows
-// nothing of them.
+// waitForHijacked gives connections that a handler took over, such as WebSockets, the rest of SHUTDOWN_GRACE. Shutdown
+// does not wait for them.
 func (s *Server) waitForHijacked(ctx context.Context) {
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for s.active.Load() > 0 {
+	poll(ctx, 10*time.Millisecond, func() bool { return s.active.Load() == 0 })
+}
+
+// poll calls done at intervals until it returns true or ctx is done.
+func poll(ctx context.Context, interval time.Duration, done func() bool) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for !done() {
 		select {
 		case <-ctx.Done():
 			return
-		case <-poll.C:
+		case <-ticker.C:
 		}
 	}
 }
 
-// settleTime gives connections in use time to receive "Connection: close" or GOAWAY. Shutdown closes what is idle at that moment,
-// even an HTTP/2 connection whose next request is on its way.
+// settleTime gives connections in use time to receive "Connection: close" or GOAWAY. Shutdown closes what is idle at
+// that moment, even an HTTP/2 connection whose next request is on its way.
 const settleTime = 300 * time.Millisecond
 
-// closeQuiet closes all connections once no request has been open for a quarter of a second. Browsers open connections in advance,
-// for which Shutdown would make a developer wait five seconds.
-func (s *Server) closeQuiet(ctx context.Context) {
+// closeWhenQuiet closes all connections once no request has been open for a quarter of a second. Browsers open
+// connections in advance, and Shutdown would make a developer wait five seconds for these.
+func (s *Server) closeWhenQuiet(ctx context.Context) {
 	for quiet := 0; quiet < 5; quiet++ {
 		select {
 		case <-ctx.Done():

@@ -15,12 +15,13 @@ import (
 	"example.com/turnkey/middleware/proxyheader"
 )
 
-const bodyLimit = 1 << 20 // bytes, but for the routes in kit.Site.BodyLimits
+const bodyLimit = 1 << 20 // bytes, except on the routes in kit.Site.BodyLimits
 
-// probes are asked by load balancers: by address, without TLS, every few seconds.
+// probes are the paths that load balancers ask for every few seconds. They ask by address and without TLS, so the chain
+// answers these paths for every host and without a redirect.
 var probes = []string{"/healthz", "/readyz"}
 
-// newEngine returns gin with the chain, the site's pages and its routes.
+// newEngine returns the handler of the site: gin with the chain, the site's pages and its routes.
 func (s *Server) newEngine() (http.Handler, error) {
 	r, err := newGin(s.Settings)
 	if err != nil {
@@ -53,23 +54,23 @@ func (s *Server) newEngine() (http.Handler, error) {
 	return middleware.Target(middleware.Head(r)), nil
 }
 
-// newGin returns gin set up for a server that faces the internet. Its defaults are for one behind a proxy.
+// newGin returns gin set up for a server that faces the internet. gin's defaults suit a server behind a proxy.
 func newGin(cfg settings.Settings) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.HandleMethodNotAllowed = true // 405 with Allow, not 404
-	r.RedirectTrailingSlash = false // that redirect would skip every middleware
-	r.RedirectFixedPath = false     // as would this one
-	r.ContextWithFallback = true    // c is a context that ends with the request
+	r.HandleMethodNotAllowed = true // 405 with Allow, where gin would answer 404
+	r.RedirectTrailingSlash = false // gin's redirect would skip every middleware
+	r.RedirectFixedPath = false     // as this redirect would
+	r.ContextWithFallback = true    // as a context, c ends with the request
 	r.RemoteIPHeaders = []string{cfg.ClientIPHeader}
 	trusted := []string{}
 	for _, p := range cfg.TrustedProxies {
 		trusted = append(trusted, p.String())
 	}
-	return r, r.SetTrustedProxies(trusted) // gin's own default is to trust every client
+	return r, r.SetTrustedProxies(trusted) // gin's default is to trust every client
 }
 
-// chain is what happens to every request before its handler.
+// chain returns the middleware that runs for every request before its handler.
 func (s *Server) chain() []gin.HandlerFunc {
 	cfg := s.Settings
 	h := &hints{settings: cfg, servesTLS: s.Ports.HTTPS.Addr != "", log: s.Log}
@@ -87,13 +88,14 @@ func (s *Server) chain() []gin.HandlerFunc {
 	if s.Dev != nil {
 		options.Quiet = dev.QuietPaths()
 	}
-	if !cfg.Prod { // in production strangers send any host, and the response must not tell them the owner's settings
+	if !cfg.Prod { // in production the response must not tell a stranger what the settings are
 		options.OnRefusedHost = h.refusedHost
 	}
 	return middleware.Chain(options)
 }
 
-// register calls the site's Routes. gin panics about two routes that clash, which becomes an error that says where to look.
+// register calls the site's Routes. gin panics if two routes clash. register turns that into an error that names the
+// file.
 func (s *Server) register(r *gin.Engine) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -103,7 +105,7 @@ func (s *Server) register(r *gin.Engine) (err error) {
 	return s.Site.Routes(r, s)
 }
 
-// overlay is what `make dev` shows in pages, or nil.
+// overlay returns what `make dev` shows in pages, or nil if it did not start this process.
 func (s *Server) overlay() *dev.Overlay {
 	if s.Dev == nil {
 		return nil
@@ -111,8 +113,9 @@ func (s *Server) overlay() *dev.Overlay {
 	return s.Dev.Overlay
 }
 
-// files are those of the folder web of the working directory in development, to be read at each request (live). In production, and
-// where there is no such folder, they are those built into the binary.
+// files returns the site's templates and static files. In development they are the folder web of the working directory,
+// and live is true: they are read again at each request. In production, and without such a folder, they are those built
+// into the binary.
 func (s *Server) files() (files fs.FS, live bool) {
 	if s.Settings.Prod {
 		return s.Site.Files, false
@@ -121,6 +124,7 @@ func (s *Server) files() (files fs.FS, live bool) {
 	if info, err := fs.Stat(disk, "templates"); err == nil && info.IsDir() {
 		return disk, true
 	}
-	s.Log.Info("there is no folder web here: pages come from the binary, and edits do not show")
+	s.Log.Info("no folder web/templates in the working directory: pages come from the binary, so edits do not show; " +
+		"start in the project's folder to see them")
 	return s.Site.Files, false
 }

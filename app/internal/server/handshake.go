@@ -9,8 +9,8 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// handshakeListener is a listener below TLS whose connections keep how their handshake began: crypto/tls shows the ClientHello to
-// callbacks only, and does not tell which certificate it sent.
+// handshakeListener is a listener below TLS whose connections keep how their handshake began. crypto/tls shows the
+// ClientHello to callbacks only, and does not tell which certificate it sent.
 type handshakeListener struct{ net.Listener }
 
 func (l handshakeListener) Accept() (net.Conn, error) {
@@ -21,16 +21,16 @@ func (l handshakeListener) Accept() (net.Conn, error) {
 	return &handshakeConn{Conn: conn}, nil
 }
 
-// handshakeConn needs no lock: its own handshake writes it, and ends before the first request on it begins. After that it is only
-// read.
+// handshakeConn needs no lock. Its own handshake writes it, and ends before the first request begins. After that it is
+// only read.
 type handshakeConn struct {
 	net.Conn
 	kit.Handshake
 	get func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
-// keepHandshakes makes a source's configuration write what it sees to the connection. The source decides as before. What it answers
-// by another configuration, which it chooses for acme-tls/1, is not kept.
+// keepHandshakes changes a source's configuration so that it records on the connection what it sees. The source decides
+// as before. An answer by another configuration, which the source chooses for acme-tls/1, is not recorded.
 func keepHandshakes(config *tls.Config) *tls.Config {
 	get, choose := config.GetCertificate, config.GetConfigForClient
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -52,14 +52,15 @@ func keepHandshakes(config *tls.Config) *tls.Config {
 	return config
 }
 
-// maxHelloSize is ten times that of a browser's ClientHello. crypto/tls accepts 64 KB, which can be 700 KB once parsed: too much to
-// keep for the life of a connection.
+// maxHelloSize is ten times the size of a browser's ClientHello. crypto/tls accepts 64 KB, which can be 700 KB once
+// parsed. That is too much to keep for the life of a connection.
 const maxHelloSize = 4 << 10
 
-// size is about how many bytes a hello's lists take.
+// size returns about how many bytes the lists in a hello take.
 func size(hello *tls.ClientHelloInfo) int {
-	n := len(hello.ServerName) + len(hello.SupportedPoints) +
-		2*(len(hello.CipherSuites)+len(hello.SupportedCurves)+len(hello.SignatureSchemes)+len(hello.SupportedVersions)+len(hello.Extensions))
+	words := len(hello.CipherSuites) + len(hello.SupportedCurves) + len(hello.SignatureSchemes) +
+		len(hello.SupportedVersions) + len(hello.Extensions) // two bytes each
+	n := len(hello.ServerName) + len(hello.SupportedPoints) + 2*words
 	for _, proto := range hello.SupportedProtos {
 		n += 16 + len(proto)
 	}
@@ -68,7 +69,8 @@ func size(hello *tls.ClientHelloInfo) int {
 
 type handshakeKey struct{}
 
-// withHandshake is an http.Server's ConnContext: every request on the connection finds it, over HTTP/2 too.
+// withHandshake is an http.Server's ConnContext. It puts the connection's handshake into the context of every request
+// on it, also over HTTP/2.
 func withHandshake(ctx context.Context, conn net.Conn) context.Context {
 	if t, ok := conn.(*tls.Conn); ok {
 		if c, ok := t.NetConn().(*handshakeConn); ok {
@@ -78,7 +80,7 @@ func withHandshake(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// handshakeOf is how the connection of a request began; nil without TLS, and where it was not kept.
+// handshakeOf returns how the connection of a request began, or nil without TLS and if the handshake was not kept.
 func handshakeOf(r *http.Request) *kit.Handshake {
 	c, ok := r.Context().Value(handshakeKey{}).(*handshakeConn)
 	if !ok || c.Hello == nil {
@@ -87,7 +89,7 @@ func handshakeOf(r *http.Request) *kit.Handshake {
 	if c.Certificate != nil {
 		return &c.Handshake
 	}
-	// A resumed session of TLS 1.3 asks for no certificate (RFC 8446 §2.2). Sources answer from memory.
+	// A resumed session of TLS 1.3 needs no certificate (RFC 8446 §2.2), so ask the source now. It answers from memory.
 	cert, err := c.get(c.Hello)
 	if err != nil {
 		cert = nil

@@ -13,8 +13,9 @@ import (
 	"example.com/turnkey/middleware/proxyheader"
 )
 
-// hints log what requests show to be wrong in front of the app: a proxy whose headers are not understood, a tunnel or a front
-// end that the settings do not name. Strangers can send such requests too, so each kind of hint is logged once an hour.
+// hints log what requests show to be wrong in front of this server: a proxy whose headers are not understood, or a
+// tunnel or front end that the settings do not name. Any client can send such requests, so each kind of hint is logged
+// once an hour.
 type hints struct {
 	settings                   settings.Settings
 	servesTLS                  bool
@@ -22,13 +23,14 @@ type hints struct {
 	proxies, hosts, preflights loglimit.Limit
 }
 
-// schemeUnknown is the kind of every hint about a request that gets neither redirect nor HSTS, because its scheme is unknown.
+// schemeUnknown is the kind of all hints about a request that gets neither redirect nor HSTS because its scheme is
+// unknown.
 const schemeUnknown = "scheme unknown"
 
-// loopbackProxies is the TRUSTED_PROXIES for a proxy or tunnel on this machine.
+// loopbackProxies is the value of TRUSTED_PROXIES for a proxy or tunnel on this machine.
 const loopbackProxies = "127.0.0.1,::1"
 
-// unknownScheme logs that a proxy sent no X-Forwarded-Proto. If it sent one that cannot be read, doubt has logged it.
+// unknownScheme logs that a proxy sent no X-Forwarded-Proto. For one that cannot be read, doubt has logged a hint.
 func (h *hints) unknownScheme(r *http.Request) {
 	if r.Header["X-Forwarded-Proto"] != nil || !h.proxies.Allow(schemeUnknown) {
 		return
@@ -50,6 +52,7 @@ func (h *hints) doubt(r *http.Request, d proxyheader.Doubt) {
 	h.log.Warn(message, "from", r.RemoteAddr, "header", d.Header, "value", d.Value, "fix", fix)
 }
 
+// explain returns what a doubt means for visitors, and what to change.
 func (h *hints) explain(r *http.Request, d proxyheader.Doubt) (message, fix string) {
 	const byCertificate = "let the proxy connect to HTTPS_ADDR by TLS, with a client certificate " +
 		"that a CA in TLS_CLIENT_CA_FILE signed; or remove TLS_CLIENT_CA_FILE"
@@ -68,8 +71,8 @@ func (h *hints) explain(r *http.Request, d proxyheader.Doubt) (message, fix stri
 			"let the outermost proxy set the header, and the others pass it on unchanged rather than append to it " +
 				"(nginx: proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto)"
 	case proxyheader.SchemeUnproven:
-		return "a trusted proxy says https, but connected without TLS, and TLS_CLIENT_CA_FILE requires a client certificate: " +
-			"the request is redirected to https, in circles if the visitor came over https", byCertificate
+		return "a trusted proxy says https, but connected without TLS, and TLS_CLIENT_CA_FILE requires " +
+			"a client certificate: the request is redirected to https, in circles if the visitor came over https", byCertificate
 	}
 	fix = "if that address is your proxy or tunnel, add it to TRUSTED_PROXIES: " + h.trusting(r.RemoteAddr)
 	switch {
@@ -83,7 +86,7 @@ func (h *hints) explain(r *http.Request, d proxyheader.Doubt) (message, fix stri
 		"the request is redirected to https, in circles if that address is your proxy or tunnel", fix
 }
 
-// trusting returns the setting that trusts a peer.
+// trusting returns the setting that makes this server trust a peer.
 func (h *hints) trusting(remote string) string {
 	peer, err := netip.ParseAddrPort(remote)
 	if err != nil || peer.Addr().Unmap().IsLoopback() {
@@ -92,8 +95,8 @@ func (h *hints) trusting(remote string) string {
 	return "TRUSTED_PROXIES=" + peer.Addr().Unmap().WithZone("").String()
 }
 
-// refusedHost logs, and returns for the answer, what to set if a host that the development server refused is the developer's.
-// Most such hosts are names of tunnels.
+// refusedHost logs what to set if a host that the development server refused is the developer's own, and returns the
+// same for the response. Most such hosts are names of tunnels.
 func (h *hints) refusedHost(host string) string {
 	if _, fix := settings.Host(host); fix != "" {
 		return ""
@@ -111,13 +114,14 @@ func (h *hints) refusedHost(host string) string {
 		"If the host is yours, a tunnel's perhaps, set in .env %s", host, set)
 }
 
-// refusedOrigin logs that the origin of a preflight is not in CORS_ORIGINS. In development it also returns a text for the
-// answer.
+// refusedOrigin logs that the origin of a preflight is not in CORS_ORIGINS. In development it also returns a text for
+// the response.
 func (h *hints) refusedOrigin(r *http.Request, origin string) string {
 	known, fix := settings.Origin(origin)
 	switch {
 	case origin == "null":
-		fix = "open the page over https: a page from a file or in a sandboxed frame has no origin that CORS_ORIGINS could name"
+		fix = "open the page over https: a page from a file or in a sandboxed frame " +
+			"has no origin that CORS_ORIGINS could name"
 	case fix != "": // browsers send no such origin
 		return ""
 	case h.settings.Prod && !strings.HasPrefix(known, "https://"):

@@ -7,10 +7,10 @@ import (
 	"example.com/turnkey/tlsconfig"
 )
 
-// namesEvery is how often names that may change are looked at.
+// namesEvery is how often host names that may change are read again.
 const namesEvery = 5 * time.Second
 
-// followNames keeps answering for the right hosts where those may change.
+// followNames updates the host names at intervals until ctx is done.
 func (s *Server) followNames(ctx context.Context) {
 	ticker := time.NewTicker(namesEvery)
 	defer ticker.Stop()
@@ -24,8 +24,8 @@ func (s *Server) followNames(ctx context.Context) {
 	}
 }
 
-// updateNames answers for the addresses that a laptop has now; and, where certificates alone say which hosts a site
-// has, for those in the ones being served.
+// updateNames replaces the host names that this server answers for. A development site has the addresses that the
+// machine has now. A site with TLS_MODE=files and no DOMAINS has the names in the certificates that are being served.
 func (s *Server) updateNames() {
 	switch {
 	case s.Names != nil:

@@ -1,16 +1,21 @@
-// Package server puts a site behind the open ports, and keeps it there until it is told to stop.
+// Package server serves a site on open ports until it is told to stop: the middleware chain, the site's pages and
+// routes, and the timeouts and limits around them.
+//
+// It promises that a stop loses no request of an accepted connection within SHUTDOWN_GRACE (drain.go), and that silent
+// clients do not keep others out (conns.go, descriptors.go).
+//
+// It reads no environment, opens no port and makes no certificate. app/internal/command hands it settings, ports and a
+// source of certificates, and it must not import that package. It knows the site only as a kit.Site.
 package server
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"log"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,45 +31,46 @@ import (
 )
 
 const (
-	headerTimeout  = 5 * time.Second  // to send a request's header, or to shake hands
-	bodyTimeout    = 30 * time.Second // to send a request, and to be sent the response; kit.Stream lifts it
+	headerTimeout  = 5 * time.Second  // for a client to send a request's header, and for a handshake
+	bodyTimeout    = 30 * time.Second // to read a request, and to write its response; kit.Stream lifts it
 	idleTimeout    = 120 * time.Second
 	maxHeaderBytes = 64 << 10
 
-	// maxStreams is how many requests may be open at once on an HTTP/2 connection. net/http allows 250. A client that does not
-	// read responses makes each request keep its handler and its buffers. RFC 9113 §6.5.2 recommends no fewer than 100, and
-	// browsers with more requests wait for a free stream.
+	// maxStreams is how many requests may be open at once on an HTTP/2 connection. net/http allows 250. A client that
+	// does not read responses makes each request keep its handler and its buffers. RFC 9113 §6.5.2 recommends no fewer
+	// than 100, and browsers with more requests wait for a free stream.
 	maxStreams = 100
 
-	// backgroundGrace is enough for the last moment of an order and a slow store.
+	// backgroundGrace is how long the background tasks have to end: enough for the last step of an order, and for a
+	// slow store.
 	backgroundGrace = 10 * time.Second
 )
 
-// Options are what a server is made of. All fields are required but Names and Dev.
+// Options are what a server is made of. All fields are required except Names and Dev.
 type Options struct {
 	Settings settings.Settings
 	Site     kit.Site
 	Ports    *ports.Set // open
 	Source   tlsconfig.Source
-	Hosts    []string        // answered for; empty: every host
-	Names    func() []string // hosts as they are now, where these can change; nil: they cannot
+	Hosts    []string        // host names to answer for; empty: every host
+	Names    func() []string // the same as they are now; nil: they do not change
 	Dev      *dev.Link       // nil: `make dev` did not start this process
 	Log      *slog.Logger
 }
 
-// Server is the open ports and what answers on them. It implements kit.Server.
+// Server is the open ports and what answers on them. It implements kit.Server. Call Run once.
 type Server struct {
 	Options
-	hosts      *host.Set
-	handshakes *logs.Handshakes
-	conns      conns
-	room       *descriptors
-	served     []served
-	handler    http.Handler
+	hosts       *host.Set
+	handshakes  *logs.Handshakes
+	conns       conns
+	descriptors *descriptors
+	served      []served
+	handler     http.Handler
 
-	keepsHandshakes bool // a handler asked for them
+	keepsHandshakes bool // the site asked for them in Routes
 	draining        atomic.Bool
-	stopping        chan struct{} // closed before open requests are waited for
+	stopping        chan struct{} // closed before the drain waits for open requests
 	active          atomic.Int64  // requests being answered
 	accepting       sync.WaitGroup
 }
@@ -75,16 +81,17 @@ type served struct {
 	*http.Server
 }
 
-// New puts the site behind the ports. Nothing is accepted before Run.
+// New prepares the server: it parses templates and registers the routes. No connection is accepted before Run. An error
+// that the owner can mend in several places is a settings.Faults.
 func New(o Options) (*Server, error) {
 	s := &Server{Options: o, hosts: host.NewSet(o.Hosts), stopping: make(chan struct{})}
 	s.handshakes = logs.NewHandshakes(o.Log, o.Settings.Mode == tlsconfig.Local, ports.ErrPlainAnswered)
-	s.room = newDescriptors(o.Log, &s.conns)
+	s.descriptors = newDescriptors(o.Log, &s.conns)
 	engine, err := s.newEngine()
 	if err != nil {
 		return nil, err
 	}
-	// Challenges are answered on both ports: a CDN in front may have turned the CA's plain request into HTTPS.
+	// ACME challenges are answered on both ports: a CDN in front may turn the CA's plain request into HTTPS.
 	s.handler = s.countActive(o.Source.HTTPHandler(engine))
 	for _, port := range o.Ports.All() {
 		if len(port.Listeners) == 0 {
@@ -117,7 +124,7 @@ func (s *Server) newServer(h http.Handler) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(s.handshakes, "", 0),
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		// net/http would answer OPTIONS * by itself, for any host.
+		// net/http would answer OPTIONS * before the chain, for any host.
 		DisableGeneralOptionsHandler: true,
 	}
 	if s.keepsHandshakes {
@@ -139,11 +146,11 @@ func (s *Server) newAdmin(port *ports.Port) *http.Server {
 	return srv
 }
 
-// ServeHTTP answers a request as on a port: challenges, the chain, the site's routes.
+// ServeHTTP answers a request as the ports do: ACME challenges, the chain, the site's routes.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// countActive counts open requests for the drain. Once the drain has begun, each response asks the client to use another
-// connection. On HTTP/2 net/http does that by GOAWAY, which loses no request.
+// countActive counts open requests for the drain. Once the drain has begun, each response asks the client to use
+// another connection. On HTTP/2 net/http turns that into GOAWAY, which loses no request.
 func (s *Server) countActive(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.active.Add(1)
@@ -176,86 +183,4 @@ func (s *Server) TLSMode() string { return string(s.Settings.Mode) }
 func (s *Server) Handshakes() func(*http.Request) *kit.Handshake {
 	s.keepsHandshakes = true
 	return handshakeOf
-}
-
-// Run serves until ctx is done or a listener fails, then drains. At each reload it reads certificates and names again.
-func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
-	failed := make(chan error, 1) // the first error counts
-	fail := func(err error) {
-		select {
-		case failed <- err:
-		default:
-		}
-	}
-	s.accept(fail)
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var tasks sync.WaitGroup
-	tasks.Go(func() { s.handshakes.Run(background, s.room.report) })
-	tasks.Go(func() { s.followNames(background) })
-	tasks.Go(func() {
-		if err := s.Source.Run(background); err != nil {
-			fail(fmt.Errorf("keeping certificates: %w", err))
-		}
-	})
-	cause := s.wait(ctx, reload, failed)
-	err := s.drain(errors.Is(context.Cause(ctx), dev.ErrReplaced))
-	stop()
-	s.waitFor(&tasks)
-	return errors.Join(cause, err)
-}
-
-// wait returns when ctx is done, or with the first error.
-func (s *Server) wait(ctx context.Context, reload <-chan os.Signal, failed <-chan error) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-failed:
-			return err
-		case <-reload:
-			s.Log.Info("SIGHUP: certificates are looked at again")
-			s.updateNames()
-			s.Source.Reload()
-		}
-	}
-}
-
-// waitFor waits for the background tasks, but not for a disk that hangs.
-func (s *Server) waitFor(tasks *sync.WaitGroup) {
-	ended := make(chan struct{})
-	go func() { tasks.Wait(); close(ended) }()
-	select {
-	case <-ended:
-	case <-time.After(backgroundGrace):
-		s.Log.Warn("stopping without waiting any longer for certificates to be put away")
-	}
-}
-
-// accept starts to accept connections on every listener. fail is called for one that fails before the drain.
-func (s *Server) accept(fail func(error)) {
-	for _, srv := range s.served {
-		for _, ln := range srv.port.Listeners {
-			s.accepting.Go(func() {
-				if err := s.serve(srv, ln); !s.draining.Load() {
-					fail(fmt.Errorf("listening on %s: %w", ln.Addr(), err))
-				}
-			})
-		}
-	}
-}
-
-func (s *Server) serve(srv served, ln net.Listener) error {
-	ln = ports.ProxyHeaders(s.room.listener(ln), func(conn net.Conn, version string) {
-		s.handshakes.ProxyHeader(conn, srv.port.Setting, version)
-	})
-	if srv.port != &s.Ports.HTTPS {
-		return srv.Serve(ln)
-	}
-	if !s.Settings.Prod {
-		ln = ports.PlainOnTLS(ln, s.hosts)
-	}
-	if s.keepsHandshakes {
-		ln = handshakeListener{ln}
-	}
-	return srv.ServeTLS(ln, "", "")
 }

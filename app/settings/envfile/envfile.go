@@ -1,9 +1,10 @@
-// Package envfile reads .env files for the site and for its scripts, so that both read the same.
+// Package envfile reads .env files for the site and for its scripts, so that both read the same. It sets no variable
+// and knows no setting. It imports no other package of this project.
 //
-// Values are read by the rules of Node's dotenv, and each is compared with what godotenv reads. godotenv expands $, drops
-// backslashes and cuts values off in places where Node's dotenv keeps what was written, which would change a password
-// silently. A value that the two read differently is kept as Node's dotenv reads it if it can only mean that, and is a Fault
-// otherwise. A file without faults is read exactly as Node's dotenv reads it.
+// Values are read by the rules of Node's dotenv, and each is compared with what godotenv reads. godotenv expands $,
+// drops backslashes and cuts values off in places where Node's dotenv keeps what was written. That would change a
+// password silently. If the two read a value differently and it can have one meaning only, it is kept as Node's dotenv
+// reads it. If it can have two, it is a Fault. A file without faults is read exactly as Node's dotenv reads it.
 package envfile
 
 import (
@@ -17,10 +18,10 @@ import (
 	"github.com/joho/godotenv"
 )
 
-// Fault is a reason why a file is not used. It never holds a part of a value.
+// Fault is one reason why a file is not used. It never holds a part of a value.
 type Fault struct {
 	Line    int    // from 1; 0 for the whole file
-	Name    string // of the variable; empty where none is known
+	Name    string // of the variable; empty if it is not known
 	Problem string
 	Fix     string
 }
@@ -36,26 +37,28 @@ func (f Fault) Error() string {
 	return fmt.Sprintf("line %d (%s) %s", f.Line, f.Name, f.Problem)
 }
 
-// Read returns the variables of a file, or if it has faults those alone. A missing file has neither.
+// Read returns the variables of a file. If the file has faults, it returns all of them and no variable. A missing file
+// has neither.
 func Read(file string) (map[string]string, []Fault) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, []Fault{{Problem: "cannot be read: " + withoutPath(err), Fix: "make it readable for this user, or remove it"}}
+		return nil, []Fault{{Problem: "cannot be read: " + withoutPath(err),
+			Fix: "make it readable for this user, or remove it"}}
 	}
 	return Parse(data)
 }
 
-// Parse is Read for the content of a file.
+// Parse does what Read does, for the content of a file.
 func Parse(data []byte) (map[string]string, []Fault) {
 	text, fault := decode(data)
 	if fault != nil {
 		return nil, []Fault{*fault}
 	}
 	found, broken := scan(text)
-	last := map[string]int{} // of several assignments to a name only the last counts
+	last := map[string]int{} // the index in found of the last assignment to each name, which is the one that counts
 	for i, a := range found {
 		last[a.name] = i
 	}
@@ -89,8 +92,8 @@ func (a assignment) sameForGodotenv() bool {
 	return err == nil && ok && len(read) == 1 && v == a.value
 }
 
-// decode returns the text of a file with \n at the ends of lines. Windows PowerShell 5 writes UTF-16 with >, and some editors put
-// a byte order mark before the first line.
+// decode returns the text of a file, with \n at the ends of lines and without a byte order mark, which some editors
+// write. UTF-16 is a fault: Windows PowerShell 5 writes it for >.
 func decode(data []byte) (string, *Fault) {
 	const save = "save the file as UTF-8"
 	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
@@ -119,6 +122,7 @@ func decode(data []byte) (string, *Fault) {
 
 func lineAt(text string, offset int) int { return 1 + strings.Count(text[:offset], "\n") }
 
+// withoutPath returns the reason alone, because the caller names the file.
 func withoutPath(err error) string {
 	if pe, ok := errors.AsType[*os.PathError](err); ok {
 		return pe.Err.Error()

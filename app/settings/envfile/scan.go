@@ -15,9 +15,9 @@ type assignment struct {
 	cut   bool // the value ends at a # without a space before it
 }
 
-// statement is the regular expression of Node's dotenv (github.com/motdotla/dotenv, the same since version 15), except that no
-// white space in it matches the end of a line: Node's dotenv would read the next line as a part of this one. The spaces are
-// those of JavaScript's \s.
+// statement is the regular expression of Node's dotenv (github.com/motdotla/dotenv, the same since version 15) with one
+// difference: no white space in it matches the end of a line. Node's dotenv would read the next line as a part of this
+// one. S stands for the white space of JavaScript's \s.
 var statement = func() *regexp.Regexp {
 	const space = `[\t\v\f \x{a0}\x{1680}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}\x{feff}]`
 	return regexp.MustCompile(strings.ReplaceAll(
@@ -26,19 +26,19 @@ var statement = func() *regexp.Regexp {
 		"S", space))
 }()
 
-// scan returns the assignments up to the first line that is neither one nor blank nor a comment, and that line as a fault. It
-// stops there because the lines after it may be the rest of a secret that was meant for one variable.
+// scan returns the assignments before the first line that is not one, is not blank and is not a comment, and a fault
+// for that line. It stops there because the lines after it may be the rest of a secret that was meant for one variable.
 func scan(text string) (found []assignment, broken *Fault) {
 	at := 0
 	for _, m := range statement.FindAllStringSubmatchIndex(text, -1) {
-		if broken = between(text, at, m[0]); broken != nil {
+		if broken = firstUnparsed(text, at, m[0]); broken != nil {
 			return found, broken
 		}
 		if text[m[3]:m[1]] == ":" && !blankNext(text[m[1]:]) { // Node's dotenv would read the next line as the value
-			return found, between(text, m[0], m[1])
+			return found, firstUnparsed(text, m[0], m[1])
 		}
 		a := assignment{line: lineAt(text, m[2]), name: text[m[2]:m[3]], text: text[m[0]:m[1]]}
-		end := m[3] + strings.IndexByte(text[m[3]:m[1]], '#') // if there is no value, and so no # in one
+		end := m[3] + strings.IndexByte(text[m[3]:m[1]], '#') // without a value, the first # begins the comment
 		if m[4] >= 0 {
 			a.raw, end = trim(text[m[4]:m[5]]), m[5]
 		}
@@ -47,7 +47,7 @@ func scan(text string) (found []assignment, broken *Fault) {
 		found = append(found, a)
 		at = m[1]
 	}
-	return found, between(text, at, len(text))
+	return found, firstUnparsed(text, at, len(text))
 }
 
 // blankNext reports whether another line follows that is blank or a comment.
@@ -58,8 +58,7 @@ func blankNext(rest string) bool {
 	return ok && (next == "" || next[0] == '#')
 }
 
-// unquoted does what Node's dotenv does to a value: it removes the outer quotes, and in double quotes turns \n and \r into line
-// ends.
+// unquoted removes the outer quotes, and in double quotes turns \n and \r into line ends, as Node's dotenv does.
 func unquoted(raw string) string {
 	value := raw
 	if n := len(raw); n > 1 && raw[0] == raw[n-1] && strings.IndexByte("'\"`", raw[0]) >= 0 {
@@ -71,17 +70,18 @@ func unquoted(raw string) string {
 	return value
 }
 
-var yaml = regexp.MustCompile(`^(?:export )?([A-Z][A-Z0-9_]*) ?:`)
+// yamlLine matches a line of YAML that sets a variable.
+var yamlLine = regexp.MustCompile(`^(?:export )?([A-Z][A-Z0-9_]*) ?:`)
 
-// between reports the first line between two offsets that is neither blank nor a comment. It gives the name only if that is in
-// capitals, as names of variables are: anything else may be a part of a secret.
-func between(text string, from, to int) *Fault {
+// firstUnparsed returns a fault for the first line between two offsets that is neither blank nor a comment, or nil. The
+// fault has the name only if it is in capitals, as names of variables are. Anything else may be a part of a secret.
+func firstUnparsed(text string, from, to int) *Fault {
 	for offset := from; offset < to; {
 		line, _, _ := strings.Cut(text[offset:to], "\n")
 		if s := trim(line); s != "" && s[0] != '#' {
 			f := &Fault{Line: lineAt(text, offset), Problem: "is not NAME=value",
 				Fix: "write NAME=value, with quotes around a value of several lines"}
-			if m := yaml.FindStringSubmatch(s); m != nil {
+			if m := yamlLine.FindStringSubmatch(s); m != nil {
 				f.Name = m[1]
 			}
 			return f

@@ -5,15 +5,17 @@ import (
 	"strings"
 )
 
-const literally = "write the value in single quotes, which keep every character; in backticks where it holds a single quote"
+// quoteFix is the fix for a value with characters that have a meaning in double quotes.
+const quoteFix = "write the value in single quotes, which keep every character; " +
+	"in backticks where it holds a single quote"
 
 var (
 	braced = regexp.MustCompile(`\$\{[A-Za-z_]|\$\([^)]*\)`)
 	dollar = regexp.MustCompile(`\$([A-Za-z_][A-Za-z0-9_]*)`)
 )
 
-// unclear says why a value that godotenv and Node's dotenv read differently can mean two things. It returns "" if the value can
-// only mean what is written. names are the variables that the file sets.
+// unclear returns why a value that godotenv and Node's dotenv read differently can have two meanings, and how to write
+// it. The problem is "" if the value can only mean what is written. names are the variables that the file sets.
 func (a assignment) unclear(names map[string]int) (problem, fix string) {
 	quote, inner := a.quote()
 	switch {
@@ -30,7 +32,8 @@ func (a assignment) unclear(names map[string]int) (problem, fix string) {
 	case quote != 0 && strings.Contains(inner, `\`+string(quote)),
 		quote == '"' && strings.Contains(inner, `\\`),
 		quote != '\'' && strings.Contains(inner, `\$`):
-		return "has a backslash before a quote, a $ or another backslash, which some programs drop and others keep", literally
+		return "has a backslash before a quote, a $ or another backslash, which some programs drop and others keep",
+			quoteFix
 	case quote != '\'' && braced.MatchString(inner):
 		return "refers to another variable or a command with ${…} or $(…), which this program does not expand",
 			"write the result instead, or put the value in single quotes to keep it as it is"
@@ -45,7 +48,8 @@ func (a assignment) unclear(names map[string]int) (problem, fix string) {
 	return "", ""
 }
 
-// quote returns the kind of quotes around the whole value, or 0 if there are none, and the text in them.
+// quote returns the quotation mark around the whole value and the text inside, or 0 and the whole value if there is
+// none.
 func (a assignment) quote() (kind byte, inner string) {
 	n := len(a.raw)
 	if n < 2 || a.raw[0] != a.raw[n-1] || strings.IndexByte("'\"`", a.raw[0]) < 0 {
@@ -54,7 +58,7 @@ func (a assignment) quote() (kind byte, inner string) {
 	kind, inner = a.raw[0], a.raw[1:n-1]
 	for i := range len(inner) {
 		if inner[i] == kind && (i == 0 || inner[i-1] != '\\') {
-			return 0, a.raw // "a" and "b"
+			return 0, a.raw // two quoted words: "a" and "b"
 		}
 	}
 	return kind, inner

@@ -1,4 +1,5 @@
-// Package portowner names the process that listens on a port.
+// Package portowner names the process that listens on a port, for messages about a port in use. It reads /proc, so it
+// knows only processes of this user on Linux. It imports no other package of this project.
 package portowner
 
 import (
@@ -10,13 +11,13 @@ import (
 	"strings"
 )
 
-// Process is one that listens on a port. The zero value is none.
+// Process is a process that listens on a port. The zero value means that none was found.
 type Process struct {
-	Name string // as Linux keeps it: the first 15 bytes
+	Name string // the first 15 bytes, which is what Linux keeps
 	PID  string
 }
 
-// String returns "node (pid 123)", or nothing for the zero value.
+// String returns "node (pid 123)", or "" for the zero value.
 func (p Process) String() string {
 	if p == (Process{}) {
 		return ""
@@ -29,8 +30,8 @@ func (p Process) Is(program string) bool {
 	return p.PID != "" && p.Name == program[:min(len(program), 15)]
 }
 
-// Find returns the process that listens on a TCP port. It reads what Linux tells of this user's own processes in /proc
-// (proc_pid_net_tcp(5)), and returns the zero value for those of other users and on other systems.
+// Find returns the process that listens on a TCP port. It reads /proc, where Linux shows the sockets of this user's own
+// processes (proc_pid_net_tcp(5)). It returns the zero value for processes of other users and on other systems.
 func Find(port int) Process {
 	sockets := listeners(port)
 	if len(sockets) == 0 {
@@ -51,7 +52,7 @@ func Find(port int) Process {
 	return Process{}
 }
 
-// listeners returns the sockets that listen on a port, as links of /proc/*/fd name them.
+// listeners returns the sockets that listen on a port, as the links in /proc/*/fd name them: socket:[inode].
 func listeners(port int) map[string]bool {
 	sockets := map[string]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
@@ -60,7 +61,7 @@ func listeners(port int) map[string]bool {
 			continue
 		}
 		for lines := bufio.NewScanner(f); lines.Scan(); {
-			fields := strings.Fields(lines.Text()) // 1 is the local address, 3 the state, 9 the inode
+			fields := strings.Fields(lines.Text()) // 1: local address, 3: state, 9: inode
 			const listening = "0A"
 			if len(fields) > 9 && fields[3] == listening && strings.HasSuffix(fields[1], ":"+portHex(port)) {
 				sockets["socket:["+fields[9]+"]"] = true

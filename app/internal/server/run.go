@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"example.com/turnkey/app/internal/dev"
+	"example.com/turnkey/app/internal/ports"
+)
+
+// Run serves until ctx is done or a part fails, then drains. At each signal from reload it reads certificates and names
+// again. It returns what failed and the error of the drain, or nil.
+func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
+	failed := make(chan error, 1) // the first error alone
+	fail := func(err error) {
+		select {
+		case failed <- err:
+		default:
+		}
+	}
+	s.accept(fail)
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var tasks sync.WaitGroup
+	tasks.Go(func() { s.handshakes.Run(background, s.descriptors.report) })
+	tasks.Go(func() { s.followNames(background) })
+	tasks.Go(func() {
+		if err := s.Source.Run(background); err != nil {
+			fail(fmt.Errorf("keeping certificates: %w", err))
+		}
+	})
+	cause := s.wait(ctx, reload, failed)
+	err := s.drain(errors.Is(context.Cause(ctx), dev.ErrReplaced))
+	stop()
+	s.waitForTasks(&tasks)
+	return errors.Join(cause, err)
+}
+
+// wait returns nil when ctx is done, or the first error. At each reload it updates names and certificates.
+func (s *Server) wait(ctx context.Context, reload <-chan os.Signal, failed <-chan error) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case <-reload:
+			s.Log.Info("SIGHUP: certificates are looked at again")
+			s.updateNames()
+			s.Source.Reload()
+		}
+	}
+}
+
+// waitForTasks waits for the background tasks, at most backgroundGrace: a disk that hangs does not hang the stop.
+func (s *Server) waitForTasks(tasks *sync.WaitGroup) {
+	ended := make(chan struct{})
+	go func() { tasks.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(backgroundGrace):
+		s.Log.Warn("the certificate tasks did not end in time; stopping without them", "waited", backgroundGrace)
+	}
+}
+
+// accept starts to accept connections on every listener. It calls fail for one that fails before the drain.
+func (s *Server) accept(fail func(error)) {
+	for _, srv := range s.served {
+		for _, ln := range srv.port.Listeners {
+			s.accepting.Go(func() {
+				if err := s.serve(srv, ln); !s.draining.Load() {
+					fail(fmt.Errorf("listening on %s: %w", ln.Addr(), err))
+				}
+			})
+		}
+	}
+}
+
+// serve accepts connections on one listener until it is closed.
+func (s *Server) serve(srv served, ln net.Listener) error {
+	ln = ports.ProxyHeaders(s.descriptors.listener(ln), func(conn net.Conn, version string) {
+		s.handshakes.ProxyHeader(conn, srv.port.Setting, version)
+	})
+	if srv.port != &s.Ports.HTTPS {
+		return srv.Serve(ln)
+	}
+	if !s.Settings.Prod {
+		ln = ports.PlainOnTLS(ln, s.hosts)
+	}
+	if s.keepsHandshakes {
+		ln = handshakeListener{ln}
+	}
+	return srv.ServeTLS(ln, "", "")
+}
