@@ -25,10 +25,10 @@ func connection(r *gin.Engine, server kit.Server) {
 	r.GET("/api/connection", d.api)
 }
 
-// ConnectionInfo is what client and server agreed on for one connection, as crypto/tls tells it. A field is left out
+// connectionInfo is what client and server agreed on for one connection, as crypto/tls tells it. A field is left out
 // where it does not apply and where this server cannot know it: a proxy that ends the visitor's TLS connection keeps
 // its values.
-type ConnectionInfo struct {
+type connectionInfo struct {
 	Scheme   string `json:"scheme"`   // "https" or "http", as the visitor sees it; empty if the proxy does not tell
 	Protocol string `json:"protocol"` // HTTP version between this server and its client
 	Host     string `json:"host"`     // from the request
@@ -43,17 +43,17 @@ type ConnectionInfo struct {
 	Resumed     bool   `json:"resumed"`                // the connection continues an earlier session
 
 	// Agreed and Offered are nil without TLS. Offered is nil for a ClientHello too large to keep, too.
-	Agreed  *Agreement `json:"agreed,omitempty"`
-	Offered *Offer     `json:"offered,omitempty"`
+	Agreed  *agreement `json:"agreed,omitempty"`
+	Offered *offer     `json:"offered,omitempty"`
 
 	// Certificates are the server's chain, leaf first. In a resumed session it is what a new session would get.
-	Certificates      []Certificate `json:"certificates,omitempty"`
-	ClientCertificate *Certificate  `json:"client_certificate,omitempty"` // nil if the client sent none
-	VouchedBy         Voucher       `json:"vouched_by"`
+	Certificates      []certificate `json:"certificates,omitempty"`
+	ClientCertificate *certificate  `json:"client_certificate,omitempty"` // nil if the client sent none
+	VouchedBy         voucher       `json:"vouched_by"`
 }
 
-// Agreement is the rest of what the handshake decided.
-type Agreement struct {
+// agreement is the rest of what the handshake decided.
+type agreement struct {
 	CertificateSent bool   `json:"certificate_sent"`           // false in a resumed session
 	SignatureScheme string `json:"signature_scheme,omitempty"` // of the server's proof; empty if not known
 	ForwardSecrecy  bool   `json:"forward_secrecy"`            // a key stolen later decrypts no recording
@@ -62,8 +62,8 @@ type Agreement struct {
 	ECH             bool   `json:"ech"`                        // the ClientHello was encrypted (RFC 9849)
 }
 
-// Voucher is the authority that says who the site is.
-type Voucher struct {
+// voucher is the authority that says who the site is.
+type voucher struct {
 	Kind   string `json:"kind"`             // the setting TLS_MODE; proxy where TLS does not end in this server
 	Issuer string `json:"issuer,omitempty"` // of the leaf
 }
@@ -85,11 +85,11 @@ func (d *describer) api(c *gin.Context) {
 	c.JSON(http.StatusOK, d.describe(c))
 }
 
-func (d *describer) describe(c *gin.Context) ConnectionInfo {
+func (d *describer) describe(c *gin.Context) connectionInfo {
 	r := c.Request
-	info := ConnectionInfo{
+	info := connectionInfo{
 		Scheme: r.URL.Scheme, Protocol: r.Proto, Host: r.Host, Client: c.ClientIP(),
-		Proxied: r.TLS == nil || isForwarded(r), VouchedBy: Voucher{Kind: "proxy"},
+		Proxied: r.TLS == nil || isForwarded(r), VouchedBy: voucher{Kind: "proxy"},
 	}
 	if r.TLS == nil {
 		return info
@@ -117,14 +117,14 @@ func isForwarded(r *http.Request) bool {
 }
 
 // addState adds what net/http knows of the TLS connection.
-func (info *ConnectionInfo) addState(s *tls.ConnectionState) {
+func (info *connectionInfo) addState(s *tls.ConnectionState) {
 	info.TLS = tls.VersionName(s.Version)
 	info.CipherSuite = tls.CipherSuiteName(s.CipherSuite)
 	if s.CurveID != 0 {
 		info.KeyExchange = groupName(s.CurveID)
 	}
 	info.ALPN, info.ServerName, info.Resumed = s.NegotiatedProtocol, s.ServerName, s.DidResume
-	info.Agreed = &Agreement{
+	info.Agreed = &agreement{
 		CertificateSent: !s.DidResume,
 		// The suites TLS_RSA_… encrypt the secret with the certificate's key (RFC 5246 §7.4.7.1).
 		ForwardSecrecy: !strings.HasPrefix(info.CipherSuite, "TLS_RSA_"),
@@ -140,7 +140,7 @@ func (info *ConnectionInfo) addState(s *tls.ConnectionState) {
 }
 
 // addChain adds the server's certificate chain.
-func (info *ConnectionInfo) addChain(chain []Certificate, s *tls.ConnectionState) {
+func (info *connectionInfo) addChain(chain []certificate, s *tls.ConnectionState) {
 	if info.Certificates = chain; len(chain) == 0 {
 		return
 	}

@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// Certificate is one of a chain. The first of a chain is the site's own (the leaf). Each is signed by the next, and the
+// certificate is one of a chain. The first of a chain is the site's own (the leaf). Each is signed by the next, and the
 // last by a root that clients have already.
-type Certificate struct {
+type certificate struct {
 	Subject     string    `json:"subject,omitempty"` // common name and organization; many leaves have neither
 	Names       []string  `json:"names,omitempty"`   // DNS names and IP addresses that it is for
 	Issuer      string    `json:"issuer"`            // common name and organization of the CA that signed it
@@ -35,12 +35,12 @@ type Certificate struct {
 }
 
 // Name is what the page calls the certificate: its subject, or the first name that it is for.
-func (c Certificate) Name() string {
+func (c certificate) Name() string {
 	return cmp.Or(c.Subject, strings.Join(c.Names[:min(1, len(c.Names))], ""), "nameless")
 }
 
 // Elapsed is how much of the certificate's lifetime is over, in percent from 0 to 100.
-func (c Certificate) Elapsed() int {
+func (c certificate) Elapsed() int {
 	life := c.NotAfter.Sub(c.NotBefore)
 	if life <= 0 {
 		return 100
@@ -49,7 +49,7 @@ func (c Certificate) Elapsed() int {
 }
 
 // Left is DaysLeft in words.
-func (c Certificate) Left() string {
+func (c certificate) Left() string {
 	switch {
 	case c.DaysLeft < 0:
 		return "expired"
@@ -63,12 +63,12 @@ func (c Certificate) Left() string {
 
 // signatureScheme is the only one that the certificate's key can use in a TLS 1.3 handshake (RFC 8446 §4.2.3). It is
 // empty for RSA, which has several.
-func (c Certificate) signatureScheme() string {
+func (c certificate) signatureScheme() string {
 	return map[string]string{"ECDSA P-256": "ecdsa_secp256r1_sha256", "ECDSA P-384": "ecdsa_secp384r1_sha384",
 		"ECDSA P-521": "ecdsa_secp521r1_sha512", "Ed25519": "ed25519"}[c.Key]
 }
 
-func (c *Certificate) setDaysLeft(now time.Time) {
+func (c *certificate) setDaysLeft(now time.Time) {
 	c.DaysLeft = int(math.Floor(c.NotAfter.Sub(now).Hours() / 24))
 }
 
@@ -80,14 +80,14 @@ type chains struct {
 
 type describedChain struct {
 	cert  *tls.Certificate
-	chain []Certificate
+	chain []certificate
 }
 
 // maxChains is more than a site has at a time: one for each certificate.
 const maxChains = 8
 
 // of describes the chain of cert as it is now.
-func (c *chains) of(cert *tls.Certificate) []Certificate {
+func (c *chains) of(cert *tls.Certificate) []certificate {
 	var known []describedChain
 	if p := c.newest.Load(); p != nil {
 		known = *p
@@ -106,8 +106,8 @@ func (c *chains) of(cert *tls.Certificate) []Certificate {
 }
 
 // parseChain leaves out what does not parse, which clients do not accept as a certificate either.
-func parseChain(cert *tls.Certificate) []Certificate {
-	var chain []Certificate
+func parseChain(cert *tls.Certificate) []certificate {
+	var chain []certificate
 	for _, der := range cert.Certificate {
 		if c, err := x509.ParseCertificate(der); err == nil {
 			chain = append(chain, describeCertificate(c))
@@ -117,8 +117,8 @@ func parseChain(cert *tls.Certificate) []Certificate {
 }
 
 // describeCertificate leaves out DaysLeft, which changes.
-func describeCertificate(c *x509.Certificate) Certificate {
-	out := Certificate{
+func describeCertificate(c *x509.Certificate) certificate {
+	out := certificate{
 		Subject: nameOf(c.Subject), Names: slices.Clone(c.DNSNames), Issuer: nameOf(c.Issuer),
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter,
 		Key: keyName(c), Signature: c.SignatureAlgorithm.String(),

@@ -7,10 +7,10 @@ import (
 	"strconv"
 )
 
-// Offer is what the client's ClientHello says it supports, in the client's order. Names are those of the IANA registry
+// offer is what the client's ClientHello says it supports, in the client's order. Names are those of the IANA registry
 // "TLS Parameters". A value without a name there is in hexadecimal. GREASE values have no meaning: clients send some at
 // random, so that servers keep ignoring what they do not know (RFC 8701).
-type Offer struct {
+type offer struct {
 	Versions         []string `json:"versions"`                    // a client without TLS 1.3 names only its highest
 	CipherSuites     []string `json:"cipher_suites"`               // those of TLS 1.3 are TLS_AES_… and TLS_CHACHA20_…
 	Groups           []string `json:"groups,omitempty"`            // for the key agreement (RFC 8446 §4.2.7)
@@ -26,8 +26,8 @@ const (
 	extensionECH      = 0xfe0d // encrypted_client_hello (RFC 9849 §5)
 )
 
-func describeHello(hello *tls.ClientHelloInfo) *Offer {
-	o := &Offer{ServerName: hello.ServerName, ECH: slices.Contains(hello.Extensions, extensionECH)}
+func describeHello(hello *tls.ClientHelloInfo) *offer {
+	o := &offer{ServerName: hello.ServerName, ECH: slices.Contains(hello.Extensions, extensionECH)}
 	versions := hello.SupportedVersions
 	if len(versions) > 0 && !slices.Contains(hello.Extensions, extensionVersions) {
 		versions = versions[:1] // crypto/tls added the others
@@ -54,7 +54,7 @@ func describeHello(hello *tls.ClientHelloInfo) *Offer {
 }
 
 // offered returns the names of a list of values, and counts those that are GREASE.
-func offered[T ~uint16](o *Offer, values []T, name func(T) string) []string {
+func offered[T ~uint16](o *offer, values []T, name func(T) string) []string {
 	out := make([]string, len(values))
 	for i, v := range values {
 		if isGREASE(uint16(v)) {

@@ -121,7 +121,7 @@ func TestACertificatesTimeInWords(t *testing.T) {
 		{-24 * 45, 24*45 + 1, "45 days left", 49}, {-30, 30, "1 day left", 50}, {-90, 10, "less than a day left", 90},
 		{-100, -1, "expired", 100}, {1, 100, "4 days left", 0}, {0, 0, "expired", 100},
 	} {
-		c := Certificate{NotBefore: now.Add(test.before * time.Hour), NotAfter: now.Add(test.after * time.Hour)}
+		c := certificate{NotBefore: now.Add(test.before * time.Hour), NotAfter: now.Add(test.after * time.Hour)}
 		c.setDaysLeft(now.Add(time.Minute))
 		if got := c.Elapsed(); c.Left() != test.left || got != test.elapsed {
 			t.Errorf("from %d to %d hours: %q and %d %%, want %q and %d",
