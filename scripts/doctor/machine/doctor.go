@@ -4,6 +4,7 @@ package machine
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"time"
@@ -50,6 +51,13 @@ func (d *doctor) examine(ctx context.Context) {
 	d.group = "machine"
 	d.clock()
 	d.surroundings()
+	for _, f := range d.site.Faults {
+		found := f.Setting + ": " + f.Problem
+		if f.Value != "" {
+			found = fmt.Sprintf("%s=%q: %s", f.Setting, f.Value, f.Problem)
+		}
+		d.wrong("settings", found, f.Fix)
+	}
 	d.group = "certificate"
 	if d.site.Local {
 		d.authority()

@@ -214,6 +214,24 @@ type clone struct {
 	home, ca string
 }
 
+func TestEverySettingThatIsNotUnderstoodIsWrong(t *testing.T) {
+	c := newClone(t)
+	env := map[string]string{"HTTPS_ADDR": "8443", "DOMAINS": "https://shop.test", "HTTP_ADDR": free(t)}
+	c.doctor.site = settings.Load(func(name string) string { return env[name] })
+	c.doctor.examine(t.Context())
+	found := map[string]string{}
+	for _, f := range c.doctor.checks {
+		if f.Name == "settings" && f.State == report.Wrong {
+			found[f.Found] = f.Fix
+		}
+	}
+	for _, want := range []string{`HTTPS_ADDR="8443": is not an address`, `DOMAINS="https://shop.test": is not a host name`} {
+		if found[want] == "" {
+			t.Errorf("%q is not found, or without a fix: %q", want, found)
+		}
+	}
+}
+
 func newClone(t *testing.T) *clone {
 	t.Helper()
 	exe, err := os.Executable()

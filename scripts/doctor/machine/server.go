@@ -24,6 +24,9 @@ const nextPorts = 10
 
 // server checks the ports, and the certificate of the server that answers there.
 func (d *doctor) server(ctx context.Context) {
+	if d.site.HTTPSAddr == "" { // a proxy has the port, or the address is a fault
+		return
+	}
 	wanted := settings.Dial(d.site.HTTPSAddr)
 	at, chain, err := d.running(ctx, wanted)
 	ours := true

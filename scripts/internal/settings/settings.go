@@ -1,28 +1,26 @@
-// Package settings reads the site's settings for the scripts, from the environment over .env as app does. It checks
-// nothing, since bin/NAME check does that.
+// Package settings is what the scripts need to know of the site's settings. app/settings reads them, so that a script and the
+// server agree.
 package settings
 
 import (
 	"cmp"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"example.com/turnkey/app/settings"
 	"example.com/turnkey/app/settings/envfile"
 	"example.com/turnkey/scripts/internal/module"
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // Settings of the site in this directory.
 type Settings struct {
-	Project             string // last element of the module's path
-	Local               bool   // the development CA makes its certificate
-	Domains             []string
-	HTTPSAddr, HTTPAddr string // HTTPAddr is empty when the plain port is off
-	HTTPSMoves          bool   // to one of the next ports when its own is taken, since no setting names it
-	HTTPMoves           bool
-	CertFile, KeyFile   string
+	settings.Settings
+	Local             bool   // the development CA makes its certificate
+	CertFile, KeyFile string // of the first pair; empty where no setting names one
+	Faults            settings.Faults
 }
 
 // Over returns getenv with the variables of a file as defaults. A missing or broken file counts as empty.
@@ -31,25 +29,18 @@ func Over(getenv func(string) string, dotenv string) func(string) string {
 	return func(name string) string { return cmp.Or(getenv(name), file[name]) }
 }
 
-// Load reads the settings through getenv.
+// Load reads the settings through getenv. What cannot be understood is in Faults.
 func Load(getenv func(string) string) Settings {
-	get := func(name, otherwise string) string { return cmp.Or(strings.TrimSpace(getenv(name)), otherwise) }
-	s := Settings{
-		Project:   module.Name(),
-		Local:     get("ENV", "dev") == "dev" && get("TLS_MODE", "local") == "local",
-		HTTPSAddr: get("HTTPS_ADDR", "localhost:8443"),
-		HTTPAddr:  get("HTTP_ADDR", "localhost:8080"),
-		CertFile:  get("TLS_CERT_FILE", filepath.Join("certs", "cert.pem")),
-		KeyFile:   get("TLS_KEY_FILE", filepath.Join("certs", "key.pem")),
+	lookup := func(name string) (string, bool) { v := getenv(name); return v, v != "" }
+	all, faults := settings.Load(lookup, settings.Dotenv{}, module.Name())
+	s := Settings{Settings: all, Faults: faults}
+	unclear := slices.ContainsFunc(faults, func(f settings.Fault) bool { return f.Setting == "ENV" || f.Setting == "TLS_MODE" })
+	s.Local = s.Mode == setting.Local && !s.Prod && !unclear
+	if len(s.CertFiles) > 0 {
+		s.CertFile = s.CertFiles[0]
 	}
-	s.HTTPSMoves, s.HTTPMoves = s.Local && get("HTTPS_ADDR", "") == "", s.Local && get("HTTP_ADDR", "") == ""
-	if s.HTTPAddr == "off" {
-		s.HTTPAddr = ""
-	}
-	for name := range strings.SplitSeq(get("DOMAINS", ""), ",") {
-		if name = strings.ToLower(strings.TrimSpace(name)); name != "" && !slices.Contains(s.Domains, name) {
-			s.Domains = append(s.Domains, name)
-		}
+	if len(s.KeyFiles) > 0 {
+		s.KeyFile = s.KeyFiles[0]
 	}
 	return s
 }

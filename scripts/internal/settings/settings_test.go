@@ -3,7 +3,7 @@ package settings
 import (
 	"os"
 	"path/filepath"
-	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -14,16 +14,14 @@ func TestLoad(t *testing.T) {
 	}
 	env := map[string]string{"HTTPS_ADDR": ":2"}
 	got := Load(Over(func(name string) string { return env[name] }, dotenv))
-	got.Project = ""
-	want := Settings{Local: true, Domains: []string{"shop.test"}, HTTPSAddr: ":2",
-		CertFile: filepath.Join("certs", "cert.pem"), KeyFile: filepath.Join("certs", "key.pem")}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v\nwant %+v", got, want)
+	if !got.Local || strings.Join(got.Domains, " ") != "shop.test" || got.HTTPSAddr != ":2" || got.HTTPAddr != "" ||
+		got.CertFile != filepath.Join("certs", "cert.pem") || got.KeyFile != filepath.Join("certs", "key.pem") || len(got.Faults) > 0 {
+		t.Errorf("got %+v", got)
 	}
 	if s := Load(Over(func(string) string { return "" }, "missing")); !s.HTTPSMoves || !s.HTTPMoves {
-		t.Errorf("ports that nobody asked for do not move: %+v", s)
+		t.Errorf("ports that no setting names do not move: %+v", s)
 	}
-	for _, env := range []map[string]string{{"ENV": "prod"}, {"TLS_MODE": "files"}} {
+	for _, env := range []map[string]string{{"ENV": "prod"}, {"TLS_MODE": "files"}, {"ENV": "production"}} {
 		if Load(func(name string) string { return env[name] }).Local {
 			t.Errorf("%v has a local CA", env)
 		}
