@@ -90,12 +90,6 @@ const (
 	Proxy Mode = setting.Proxy // none: TLS ends at a proxy in front
 )
 
-// Directories of Let's Encrypt.
-const (
-	ProductionDirectory = setting.ProductionDirectory
-	StagingDirectory    = setting.StagingDirectory
-)
-
 // Status is the state of one certificate.
 type Status = cert.Status
 
@@ -161,20 +155,24 @@ func newACME(o Options, clients *clientca.CAs) (Source, error) {
 	return acme.New(options), nil
 }
 
-// newAuthority opens the CA with this directory, and its part of the store. The account that EABKeyID binds is at
-// o.Directory alone.
+// newAuthority opens the CA with this directory, and its part of the store.
 func newAuthority(o Options, directory string) (*authority.Authority, *store.Slot, error) {
 	slot, err := store.Open(o.CacheDir, directory)
 	if err != nil {
 		return nil, nil, err
 	}
+	issuer, err := authority.New(o.authority(directory, slot))
+	return issuer, slot, err
+}
+
+// authority returns the options of the CA with this directory. The account that EABKeyID binds is at o.Directory alone.
+func (o Options) authority(directory string, slot *store.Slot) authority.Options {
 	options := authority.Options{Directory: directory, CAFile: o.CAFile, Store: slot, Email: o.Email,
 		Profile: o.Profile, PlainPort: o.PlainPort}
 	if directory == o.Directory {
 		options.EABKeyID, options.EABKey = o.EABKeyID, o.EABKey
 	}
-	issuer, err := authority.New(options)
-	return issuer, slot, err
+	return options
 }
 
 // proxied is the source of a server that never speaks TLS.

@@ -137,8 +137,8 @@ func TestSettingsReplaceTheDefaults(t *testing.T) {
 	}
 }
 
+// The test is not parallel, since slog.Default belongs to the site that started last.
 func TestTheLogHasAllThatWasLogged(t *testing.T) {
-	t.Parallel()
 	site := shop
 	var log *slog.Logger
 	site.Routes = func(r *gin.Engine, server kit.Server) error {

@@ -49,7 +49,7 @@ func (d Dotenv) Names(s Settings) func() []string {
 				now.Domains = domains
 			}
 		}
-		return now.Names()
+		return now.names()
 	}
 }
 

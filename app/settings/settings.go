@@ -96,6 +96,6 @@ func (s *Settings) local() bool { return s.Mode == setting.Local }
 // InProxyMode reports whether TLS ends at a proxy in front of this server.
 func (s *Settings) InProxyMode() bool { return s.Mode == setting.Proxy }
 
-// Names returns the host names and addresses that a development site answers for: its domains, and this machine's names
+// names returns the host names and addresses that a development site answers for: its domains, and this machine's names
 // and addresses at this moment. A laptop's addresses change, so callers have to ask again from time to time.
-func (s *Settings) Names() []string { return localca.Names(s.Project, s.Domains) }
+func (s *Settings) names() []string { return localca.Names(s.Project, s.Domains) }

@@ -14,9 +14,9 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Canonical returns the normal form of an ASCII name: lower case, without the root's dot. It allocates only if the
+// canonical returns the normal form of an ASCII name: lower case, without the root's dot. It allocates only if the
 // name has capitals.
-func Canonical(name string) string {
+func canonical(name string) string {
 	return strings.ToLower(strings.TrimSuffix(name, "."))
 }
 
@@ -55,7 +55,7 @@ func Split(hostport string) (name, port string) {
 			return "", ""
 		}
 	}
-	return Canonical(name), port
+	return canonical(name), port
 }
 
 // HTTPS returns the https URL of target's path and query on another host. name is in the normal form, and the URL has

@@ -22,7 +22,7 @@ func Read(certPEM, keyPEM []byte) Pair {
 			Text: "the two files are swapped, a key is where the certificate should be", Fix: "exchange them"}}}
 	}
 	certs, problems := certFile.Certificates()
-	keys, keyProblems := keyFile.PrivateKeys()
+	keys, keyProblems := keyFile.privateKeys()
 	p := Pair{Certs: certs, Problems: slices.Concat(problems, keyProblems)}
 	for _, key := range keys {
 		if p.Key == nil || !p.has(p.Key) && p.has(key) {

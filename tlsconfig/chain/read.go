@@ -75,9 +75,9 @@ func (f *File) Certificates() ([]*x509.Certificate, []Reason) {
 	return nil, []Reason{{About: Files, Text: "holds no PEM certificate"}}
 }
 
-// PrivateKeys returns the file's keys in its order, and the problems with them. At least one of the two is not empty.
+// privateKeys returns the file's keys in its order, and the problems with them. At least one of the two is not empty.
 // Certificates in the file are ignored.
-func (f *File) PrivateKeys() ([]crypto.Signer, []Reason) {
+func (f *File) privateKeys() ([]crypto.Signer, []Reason) {
 	switch {
 	case len(f.keyProblems)+len(f.keys) > 0:
 		return f.keys, f.keyProblems

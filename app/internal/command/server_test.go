@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -264,8 +265,8 @@ func TestFirstRunMakesACertificateAndTheSecondDoesNot(t *testing.T) {
 func TestHealthcheck(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
-	ask := func(addr string) int {
-		env := with(prod, "HTTP_ADDR", "off", "HTTPS_ADDR", addr)
+	ask := func(addr string, settings ...string) int {
+		env := with(prod, append([]string{"HTTP_ADDR", "off", "HTTPS_ADDR", addr}, settings...)...)
 		return command.Main(t.Context(), testsite.Site(), command.World{Args: []string{"healthcheck"}, Lookup: lookupIn(env), Stdout: io.Discard, Stderr: io.Discard})
 	}
 	if got := ask(s.https); got != 0 {
@@ -273,6 +274,11 @@ func TestHealthcheck(t *testing.T) {
 	}
 	if got := ask("127.0.0.1:1"); got != 1 {
 		t.Errorf("no server got %d, want 1", got)
+	}
+	unready := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) }))
+	defer unready.Close()
+	if got := ask(s.https, "HTTP_ADDR", unready.Listener.Addr().String()); got != 1 {
+		t.Errorf("a server that is not ready got %d, want 1", got)
 	}
 }
 

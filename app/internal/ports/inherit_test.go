@@ -53,6 +53,30 @@ func TestSocketsWithoutANameGoByPortThenByOrder(t *testing.T) {
 	}
 }
 
+// A socket that stayed open without a port would take connections that are never answered.
+func TestSocketsThatAreNotUsedAreClosed(t *testing.T) {
+	t.Parallel()
+	outdated, nameless, used := loopback(t), loopback(t), loopback(t)
+	set := New(settings.Settings{HTTPSAddr: "127.0.0.1:0", HTTPAddr: "localhost:1"})
+	faults := set.Inherit([]Socket{{"https", outdated}, {"metrics", nameless}, {"http", used}},
+		func(name string) bool { return name != "https" })
+	if len(faults) != 1 || faults[0].Value != "metrics" || len(set.HTTPS.Listeners) > 0 || len(set.HTTP.Listeners) != 1 {
+		t.Errorf("got %v, https on %q and http on %q", faults, set.HTTPS.Addresses(), set.HTTP.Addresses())
+	}
+	for name, ln := range map[string]net.Listener{"not wanted": outdated, "of no port": nameless} {
+		if _, err := ln.(*net.TCPListener).File(); err == nil {
+			t.Errorf("a socket that is %s is still open", name)
+		}
+	}
+	if set.HTTP.Addr != used.Addr().String() {
+		t.Errorf("the address of http is %q, want that of its socket", set.HTTP.Addr)
+	}
+	set.DoNotOpen()
+	if notes, faults := set.Open(); len(notes)+len(faults)+len(set.HTTPS.Listeners) > 0 {
+		t.Errorf("Open gave %v and %v after DoNotOpen, and https on %q", notes, faults, set.HTTPS.Addresses())
+	}
+}
+
 func loopback(t *testing.T) net.Listener {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

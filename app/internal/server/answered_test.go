@@ -25,7 +25,10 @@ import (
 // A stop waits only for connections without a request so far. Else it would last until every visitor has left.
 func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
 	t.Parallel()
-	s := openServer(t)
+	s := openServer(t, func(r *gin.Engine, server kit.Server) error {
+		r.GET("/healthz", kit.Healthz)
+		return nil
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- s.Run(ctx, nil) }()
@@ -51,8 +54,8 @@ func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
 	}
 }
 
-// openServer is a production server for shop.test, with open ports and the probes.
-func openServer(t *testing.T) *Server {
+// openServer is a production server for shop.test, with open ports and these routes.
+func openServer(t *testing.T, routes func(*gin.Engine, kit.Server) error) *Server {
 	t.Helper()
 	cfg := settings.Settings{Prod: true, Mode: tlsconfig.Files, HTTPSAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", ShutdownGrace: time.Second,
 		ClientIPHeader: "X-Forwarded-For"}
@@ -61,13 +64,7 @@ func openServer(t *testing.T) *Server {
 		t.Fatal(faults)
 	}
 	t.Cleanup(set.Close)
-	site := kit.Site{
-		Files: fstest.MapFS{"static/a.txt": {}, "templates/a.html": {}},
-		Routes: func(r *gin.Engine, server kit.Server) error {
-			r.GET("/healthz", kit.Healthz)
-			return nil
-		},
-	}
+	site := kit.Site{Files: fstest.MapFS{"static/a.txt": {}, "templates/a.html": {}}, Routes: routes}
 	s, err := New(Options{Settings: cfg, Site: site, Ports: set, Source: fixedSource{selfSigned(t)}, Hosts: []string{"shop.test"},
 		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

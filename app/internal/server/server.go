@@ -68,7 +68,8 @@ type Server struct {
 	served      []served
 	handler     http.Handler
 
-	keepsHandshakes bool // the site asked for them in Routes
+	wantsHandshakes atomic.Bool // set by Handshakes, which handlers may call at any time
+	keepsHandshakes bool        // the site asked for them in Routes; not changed after New
 	draining        atomic.Bool
 	stopping        chan struct{} // closed before the drain waits for open requests
 	active          atomic.Int64  // requests being answered
@@ -91,6 +92,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.keepsHandshakes = s.wantsHandshakes.Load()
 	// ACME challenges are answered on both ports: a CDN in front may turn the CA's plain request into HTTPS.
 	s.handler = s.countActive(o.Source.HTTPHandler(engine))
 	for _, port := range o.Ports.All() {
@@ -181,6 +183,6 @@ func (s *Server) TLSMode() string { return string(s.Settings.Mode) }
 
 // Handshakes implements kit.Server.
 func (s *Server) Handshakes() func(*http.Request) *kit.Handshake {
-	s.keepsHandshakes = true
+	s.wantsHandshakes.Store(true)
 	return handshakeOf
 }

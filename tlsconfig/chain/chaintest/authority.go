@@ -48,11 +48,11 @@ func (a *Authority) Roots() *x509.CertPool {
 // Good makes a complete pair: the leaf and the intermediate, and the leaf's key.
 func (a *Authority) Good() (certPEM, keyPEM []byte) {
 	key := ec(a.t)
-	return a.pem(a.Leaf(key.Public(), nil), a.Intermediate), a.keyPEM(key)
+	return a.pem(a.leaf(key.Public(), nil), a.Intermediate), a.keyPEM(key)
 }
 
-// Leaf makes a certificate for a key, signed by the intermediate. change alters it before it is signed. It may be nil.
-func (a *Authority) Leaf(public crypto.PublicKey, change func(*x509.Certificate)) *x509.Certificate {
+// leaf makes a certificate for a key, signed by the intermediate. change alters it before it is signed. It may be nil.
+func (a *Authority) leaf(public crypto.PublicKey, change func(*x509.Certificate)) *x509.Certificate {
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: "leaf"},
 		NotBefore:             a.now.Add(-time.Hour),
@@ -146,7 +146,7 @@ func join(parts ...[]byte) []byte { return slices.Concat(parts...) }
 // certificate signed by SHA-256 is taken apart and signed anew.
 func (a *Authority) sha1(public crypto.PublicKey) []byte {
 	a.t.Helper()
-	leaf := a.Leaf(public, nil)
+	leaf := a.leaf(public, nil)
 	var parts struct {
 		TBS       asn1.RawValue
 		Algorithm pkix.AlgorithmIdentifier

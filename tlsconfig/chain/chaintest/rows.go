@@ -50,7 +50,7 @@ func (r Row) Pair(a *Authority) (certPEM, keyPEM []byte) {
 func (r Row) From(a *Authority, public crypto.PublicKey) []byte {
 	a.t.Helper()
 	if r.Chain == nil {
-		return a.pem(a.Leaf(public, nil), a.Intermediate)
+		return a.pem(a.leaf(public, nil), a.Intermediate)
 	}
 	return r.Chain(a, public)
 }
@@ -58,14 +58,14 @@ func (r Row) From(a *Authority, public crypto.PublicKey) []byte {
 // leafLike is a row whose leaf is another one, and the rest as it should be.
 func leafLike(name, says string, change func(*x509.Certificate)) Row {
 	return Row{Name: name, Says: says, Chain: func(a *Authority, public crypto.PublicKey) []byte {
-		return a.pem(a.Leaf(public, change), a.Intermediate)
+		return a.pem(a.leaf(public, change), a.Intermediate)
 	}}
 }
 
 // signerLike is a row whose intermediate is another one for the same key.
 func signerLike(name, says string, change func(*x509.Certificate)) Row {
 	return Row{Name: name, Says: says, Chain: func(a *Authority, public crypto.PublicKey) []byte {
-		return a.pem(a.Leaf(public, nil), a.above(change))
+		return a.pem(a.leaf(public, nil), a.above(change))
 	}}
 }
 
@@ -112,13 +112,13 @@ func badSigners() []Row {
 		{Name: "another CA's certificate behind the leaf", Says: "none of the CA certificates in it signed the leaf", Chain: func(a *Authority, public crypto.PublicKey) []byte {
 			other := New(a.t)
 			foreign := other.sign(other.ca("Another CA"), other.Root, other.key.Public(), other.rootKey)
-			return a.pem(a.Leaf(public, nil), foreign)
+			return a.pem(a.leaf(public, nil), foreign)
 		}},
 		{Name: "the root behind the leaf, the intermediate missing", Says: "none of the CA certificates in it signed the leaf", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-			return a.pem(a.Leaf(public, nil), a.Root)
+			return a.pem(a.leaf(public, nil), a.Root)
 		}},
 		{Name: "an intermediate of the same name with another key", Says: "another key than the one that signed", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-			return a.pem(a.Leaf(public, nil), New(a.t).Intermediate)
+			return a.pem(a.leaf(public, nil), New(a.t).Intermediate)
 		}},
 		signerLike("the intermediate has expired", "expired on", func(c *x509.Certificate) { c.NotBefore, c.NotAfter = hour(-48), hour(-24) }),
 		signerLike("the intermediate is not yet valid", "valid only from", func(c *x509.Certificate) { c.NotBefore = hour(24) }),
@@ -133,7 +133,7 @@ func badSigners() []Row {
 		}),
 		{Name: "every one of two intermediates has expired", Says: "expired on", Chain: func(a *Authority, public crypto.PublicKey) []byte {
 			old := func(c *x509.Certificate) { c.NotBefore, c.NotAfter = hour(-48), hour(-24) }
-			return a.pem(a.Leaf(public, nil), a.above(old), a.above(old))
+			return a.pem(a.leaf(public, nil), a.above(old), a.above(old))
 		}},
 	}
 }
@@ -144,12 +144,12 @@ func badKeys() []Row {
 		keyLike("ECDSA P-224", "P-224, cannot be used", func(t testing.TB) crypto.Signer { return curve(t, elliptic.P224()) }),
 		{Name: "the key of another certificate", Says: "the key belongs to another certificate", Unmet: true,
 			Chain: func(a *Authority, _ crypto.PublicKey) []byte {
-				return a.pem(a.Leaf(ec(a.t).Public(), nil), a.Intermediate)
+				return a.pem(a.leaf(ec(a.t).Public(), nil), a.Intermediate)
 			}},
 		{Name: "a key of another kind than the leaf's", Says: "the key is RSA, the certificate's is ECDSA", OfKey: true, Unmet: true,
 			Key: func(t testing.TB) crypto.Signer { return rsaKey(t, 2048) },
 			Chain: func(a *Authority, _ crypto.PublicKey) []byte {
-				return a.pem(a.Leaf(ec(a.t).Public(), nil), a.Intermediate)
+				return a.pem(a.leaf(ec(a.t).Public(), nil), a.Intermediate)
 			}},
 	}
 }
@@ -170,7 +170,7 @@ func badFiles() []Row {
 			return join(slices.Delete(lines, len(lines)-6, len(lines)-5)...)
 		}),
 		{Name: "a damaged block between intermediate and root", Says: "block 3 cannot be read", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-			return join(a.pem(a.Leaf(public, nil), a.Intermediate), block("CERTIFICATE", []byte("this is no certificate")), a.pem(a.Root))
+			return join(a.pem(a.leaf(public, nil), a.Intermediate), block("CERTIFICATE", []byte("this is no certificate")), a.pem(a.Root))
 		}},
 		certLike("an intermediate without its BEGIN line", "behind block 1 cannot be read", false, func(cert []byte) []byte {
 			at := bytes.LastIndex(cert, []byte("-----BEGIN"))
@@ -244,34 +244,34 @@ func Good() []Row {
 	return []Row{
 		{Name: "leaf and intermediate"},
 		{Name: "the intermediate before the leaf", Says: "served first", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-			return a.pem(a.Intermediate, a.Leaf(public, nil))
+			return a.pem(a.Intermediate, a.leaf(public, nil))
 		}},
 		{Name: "root, intermediate, leaf", Says: "is a root", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-			return a.pem(a.Root, a.Intermediate, a.Leaf(public, nil))
+			return a.pem(a.Root, a.Intermediate, a.leaf(public, nil))
 		}},
 		{Name: "everything twice", Says: "second copy", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-			leaf := a.Leaf(public, nil)
+			leaf := a.leaf(public, nil)
 			return a.pem(leaf, leaf, a.Intermediate, a.Intermediate)
 		}},
 		{Name: "an expired cross-signature further up", Says: "further up, expired on", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-			return a.pem(a.Leaf(public, nil), a.Intermediate, a.cross(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = hour(-48), hour(-24) }))
+			return a.pem(a.leaf(public, nil), a.Intermediate, a.cross(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = hour(-48), hour(-24) }))
 		}},
 		{Name: "an expired twin of the intermediate", Says: "a second certificate of", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-			return a.pem(a.Leaf(public, nil), a.above(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = hour(-48), hour(-24) }), a.Intermediate)
+			return a.pem(a.leaf(public, nil), a.above(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = hour(-48), hour(-24) }), a.Intermediate)
 		}},
 		{Name: "two chains in one file", Says: "has nothing to do with the leaf", Chain: func(a *Authority, public crypto.PublicKey) []byte {
 			other := New(a.t, "other.test")
-			return a.pem(other.Leaf(ec(a.t).Public(), nil), other.sign(other.ca("Another CA"), other.Root, other.key.Public(), other.rootKey), a.Leaf(public, nil), a.Intermediate)
+			return a.pem(other.leaf(ec(a.t).Public(), nil), other.sign(other.ca("Another CA"), other.Root, other.key.Public(), other.rootKey), a.leaf(public, nil), a.Intermediate)
 		}},
 		{Name: "an expired certificate for the same key before its renewal", Says: "served first", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-			old := a.Leaf(public, func(c *x509.Certificate) { c.NotBefore, c.NotAfter = hour(-48), hour(-24) })
-			return a.pem(old, a.Leaf(public, nil), a.Intermediate)
+			old := a.leaf(public, func(c *x509.Certificate) { c.NotBefore, c.NotAfter = hour(-48), hour(-24) })
+			return a.pem(old, a.leaf(public, nil), a.Intermediate)
 		}},
 		{Name: "a leaf that names no usage and no key identifier", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-			return a.pem(a.Leaf(public, func(c *x509.Certificate) { c.KeyUsage, c.ExtKeyUsage = 0, nil }), a.Intermediate)
+			return a.pem(a.leaf(public, func(c *x509.Certificate) { c.KeyUsage, c.ExtKeyUsage = 0, nil }), a.Intermediate)
 		}},
 		{Name: "a wildcard beside the names", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-			return a.pem(a.Leaf(public, func(c *x509.Certificate) { c.DNSNames = append(c.DNSNames, "*.wild.test") }), a.Intermediate)
+			return a.pem(a.leaf(public, func(c *x509.Certificate) { c.DNSNames = append(c.DNSNames, "*.wild.test") }), a.Intermediate)
 		}},
 		{Name: "RSA of 2048 bits", Key: func(t testing.TB) crypto.Signer { return rsaKey(t, 2048) }},
 		{Name: "Ed25519", Says: "Ed25519, which browsers do not accept", Key: func(t testing.TB) crypto.Signer {
@@ -295,7 +295,7 @@ func Good() []Row {
 // Alone is a leaf without any CA certificate: right where a root signed it directly.
 func Alone() Row {
 	return Row{Name: "the leaf alone", Says: "no CA certificate came with it", Chain: func(a *Authority, public crypto.PublicKey) []byte {
-		return a.pem(a.Leaf(public, nil))
+		return a.pem(a.leaf(public, nil))
 	}}
 }
 
@@ -306,7 +306,7 @@ func SelfSigned() Row {
 		key = ec(t)
 		return key
 	}, Chain: func(a *Authority, public crypto.PublicKey) []byte {
-		leaf := a.Leaf(public, nil)
+		leaf := a.leaf(public, nil)
 		leaf.Issuer = leaf.Subject
 		return a.pem(a.sign(leaf, leaf, public, key))
 	}}

@@ -56,7 +56,7 @@ func (a *Authority) getJSON(ctx context.Context, url string, into any) (http.Hea
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", url, resp.Status)
+		return nil, fmt.Errorf("%s: %s", shownURL(req.URL), resp.Status)
 	}
 	return resp.Header, json.NewDecoder(io.LimitReader(resp.Body, maxBody)).Decode(into)
 }

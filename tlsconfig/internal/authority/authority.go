@@ -23,6 +23,7 @@ import (
 
 	"example.com/turnkey/tlsconfig/internal/cert"
 	"example.com/turnkey/tlsconfig/internal/store"
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // Options are the settings of one CA.
@@ -56,8 +57,8 @@ func New(o Options) (*Authority, error) {
 	return &Authority{options: o, transport: transport, attempts: map[string]*attempt{}}, nil
 }
 
-// Directory returns the CA's URL, which names it in messages.
-func (a *Authority) Directory() string { return a.options.Directory }
+// Directory returns the CA's URL without a password, to name the CA in messages.
+func (a *Authority) Directory() string { return setting.Redacted(a.options.Directory) }
 
 // Ready reads the account's key, or makes one, so that a later attempt does not need the store.
 func (a *Authority) Ready(ctx context.Context) error {

@@ -24,6 +24,25 @@ func TestTheProductionDirectoryIsAutocerts(t *testing.T) {
 	}
 }
 
+// A private CA may want a password in ACME_DIRECTORY. Logs name the CA, and so do errors about renewal information.
+func TestNoMessageHasThePasswordOfADirectory(t *testing.T) {
+	t.Parallel()
+	ca := httptest.NewServer(http.NotFoundHandler())
+	defer ca.Close()
+	a, err := New(Options{Directory: strings.Replace(ca.URL, "://", "://site:hush@", 1) + "/directory"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := &x509.Certificate{AuthorityKeyId: []byte{1}, SerialNumber: big.NewInt(1)}
+	_, _, err = a.RenewalWindow(t.Context(), leaf)
+	if err == nil || strings.Contains(err.Error(), "hush") || !strings.Contains(err.Error(), ca.URL+"/directory: 404") {
+		t.Errorf("the error is %v, want the URL without the password, and the status", err)
+	}
+	if got := a.Directory(); got == "" || strings.Contains(got, "hush") {
+		t.Errorf("logs name the CA as %q", got)
+	}
+}
+
 // The identifier of RFC 9773 §4.1's example.
 func TestARIIdentifier(t *testing.T) {
 	t.Parallel()
