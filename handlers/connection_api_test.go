@@ -24,7 +24,7 @@ import (
 	"example.com/turnkey/handlers"
 )
 
-// connection is what /api/connection tells.
+// connection is the JSON of /api/connection.
 type connection struct {
 	Protocol    string `json:"protocol"`
 	Proxied     bool   `json:"proxied"`
@@ -77,8 +77,8 @@ type certificateInfo struct {
 	SelfSigned  bool      `json:"self_signed"`
 }
 
-// connect asks /api/connection over a new connection with these TLS settings. It returns what the client saw
-// and what the site told.
+// connect requests /api/connection over a new connection with these TLS settings. It returns what the client saw and
+// what the site answered.
 func connect(t *testing.T, site *apptest.Site, config *tls.Config, headers ...string) (*http.Response, connection) {
 	t.Helper()
 	visitor := site.Visitor()
@@ -105,7 +105,7 @@ func connect(t *testing.T, site *apptest.Site, config *tls.Config, headers ...st
 	return resp, told
 }
 
-func TestAConnectionTellsWhatBothSidesSaw(t *testing.T) {
+func TestConnectionMatchesBothSides(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, handlers.Site)
 	const (
@@ -117,7 +117,7 @@ func TestAConnectionTellsWhatBothSidesSaw(t *testing.T) {
 	for _, test := range []struct {
 		name        string
 		config      *tls.Config
-		offered     offered // of it, what depends on the client's settings
+		offered     offered // the parts of the ClientHello that depend on the client's settings
 		version     string
 		group       string
 		scheme      string
@@ -183,7 +183,7 @@ func TestAConnectionTellsWhatBothSidesSaw(t *testing.T) {
 	}
 }
 
-// sameOffer compares lists without their order, which is crypto/tls's own.
+// sameOffer compares lists without their order, which crypto/tls chooses.
 func sameOffer(t *testing.T, what string, got, want []string) {
 	t.Helper()
 	if got, want := slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want)); !slices.Equal(got, want) {
@@ -191,7 +191,7 @@ func sameOffer(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// sameChain compares the chain that the site tells of with the one that the client was shown.
+// sameChain compares the chain in the site's answer with the chain that the client received.
 func sameChain(t *testing.T, got []certificateInfo, want []*x509.Certificate) {
 	t.Helper()
 	if len(got) != len(want) || len(want) == 0 {
@@ -211,7 +211,7 @@ func sameChain(t *testing.T, got []certificateInfo, want []*x509.Certificate) {
 	}
 }
 
-// A resumed session shows no certificate, and TLS 1.3 does not even ask for one.
+// A resumed session carries no certificates, and in TLS 1.3 the server does not ask for one again.
 func TestAResumedSessionSaysSo(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, handlers.Site, "ENV=dev")
@@ -240,7 +240,7 @@ func TestAResumedSessionSaysSo(t *testing.T) {
 	}
 }
 
-func TestBehindAProxyNothingIsInvented(t *testing.T) {
+func TestProxiedConnectionHasNoTLSFields(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, handlers.Site, "TLS_MODE=proxy")
 	got := site.Get("/api/connection", "X-Forwarded-Proto", "https", "X-Forwarded-For", "203.0.113.9").Body
@@ -251,8 +251,8 @@ func TestBehindAProxyNothingIsInvented(t *testing.T) {
 	}
 }
 
-// The TLS connection that a CDN opens is its own, not the visitor's.
-func TestAProxysTLSIsNotTheVisitors(t *testing.T) {
+// The TLS connection is the proxy's, for example a CDN's. The answer must say so.
+func TestProxiedConnectionHasTheProxysHandshake(t *testing.T) {
 	t.Parallel()
 	config := &tls.Config{NextProtos: []string{"h2"}}
 	site := apptest.Start(t, handlers.Site, "TRUSTED_PROXIES=127.0.0.1")
@@ -262,7 +262,7 @@ func TestAProxysTLSIsNotTheVisitors(t *testing.T) {
 	if _, got := connect(t, site, config); got.Proxied {
 		t.Error("a visitor who came directly is said to come by a proxy")
 	}
-	// The same header from a client that is no trusted proxy does not count.
+	// The same header from a client that is no trusted proxy is ignored.
 	if _, got := connect(t, apptest.Start(t, handlers.Site), config, "X-Forwarded-For", "203.0.113.9"); got.Proxied {
 		t.Error("a stranger's header was believed")
 	}

@@ -22,7 +22,7 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// One hello is Chromium's, the other an old OpenSSL's.
+// One ClientHello is Chromium's, the other that of an old OpenSSL.
 func TestAHelloIsDescribedInTheRegistrysNames(t *testing.T) {
 	t.Parallel()
 	got := describeHello(&tls.ClientHelloInfo{
@@ -49,7 +49,7 @@ func TestAHelloIsDescribedInTheRegistrysNames(t *testing.T) {
 	if got.GREASE != 5 || !got.ECH || got.ServerName != "shop.test" {
 		t.Errorf("got %d GREASE values, ECH %v, name %q; want 5, true, shop.test", got.GREASE, got.ECH, got.ServerName)
 	}
-	// A client without TLS 1.3 sends its highest version. The others are a guess of crypto/tls.
+	// A client without TLS 1.3 sends only its highest version. crypto/tls guesses the others.
 	versions := []uint16{tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}
 	old := describeHello(&tls.ClientHelloInfo{SupportedVersions: versions, Extensions: []uint16{0, 10}})
 	if !slices.Equal(old.Versions, []string{"TLS 1.2"}) || old.GREASE != 0 || old.ECH {
@@ -57,7 +57,7 @@ func TestAHelloIsDescribedInTheRegistrysNames(t *testing.T) {
 	}
 }
 
-func TestAChainIsParsedOnceAndDropsOutInTheEnd(t *testing.T) {
+func TestChainIsParsedOnceAndTheOldestAreForgotten(t *testing.T) {
 	t.Parallel()
 	pair := chainOfTwo(t)
 	var c chains
@@ -71,7 +71,7 @@ func TestAChainIsParsedOnceAndDropsOutInTheEnd(t *testing.T) {
 	}
 	first[0].Key = "changed by the caller"
 	served := pair.Certificate
-	pair.Certificate = nil // parsed again, the chain would be empty
+	pair.Certificate = nil // a second parse would return an empty chain
 	if again := c.of(&pair); len(again) != 2 || again[0].Key != "ECDSA P-256" {
 		t.Errorf("the second time it is %+v", again)
 	}
@@ -85,7 +85,7 @@ func TestAChainIsParsedOnceAndDropsOutInTheEnd(t *testing.T) {
 	}
 }
 
-// chainOfTwo is a leaf that is valid for three more days, and its CA.
+// chainOfTwo makes a leaf that is valid for three more days, and its CA.
 func chainOfTwo(t *testing.T) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -130,7 +130,7 @@ func TestACertificatesTimeInWords(t *testing.T) {
 	}
 }
 
-// A handler tested without the program around it describes what net/http knows.
+// A handler that is tested without the server describes what net/http knows of the connection.
 func TestAConnectionWithoutAServer(t *testing.T) {
 	t.Parallel()
 	gin.SetMode(gin.ReleaseMode)

@@ -16,7 +16,8 @@ import (
 	"example.com/turnkey/handlers"
 )
 
-// openEvents opens the stream of a visitor's events. The channel has its lines and is closed when the stream ends.
+// openEvents opens a visitor's event stream. It sends the stream's lines on the channel and closes the channel when the
+// stream ends.
 func openEvents(t *testing.T, client *http.Client, url string, headers ...string) (status int, lines <-chan string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", url+"/notes/events", nil)
@@ -59,7 +60,7 @@ func nextLine(t *testing.T, lines <-chan string, prefix string) string {
 	}
 }
 
-// protocols are those that browsers speak.
+// protocols returns the versions of HTTP that browsers use.
 func protocols() map[string]*http.Protocols {
 	h1, h2 := new(http.Protocols), new(http.Protocols)
 	h1.SetHTTP1(true)
@@ -80,7 +81,8 @@ func TestANoteAppearsInTheVisitorsOtherTabs(t *testing.T) {
 			writeNote(t, ada, "first")
 			writeNote(t, bob, "Bob's")
 
-			// A tab is told the version of the notes. The page has it too, so that its script does not load it twice.
+			// The server sends each new tab the version of the notes. The page has the version too, so its script does
+			// not load the same notes twice.
 			_, tab := openEvents(t, ada.Client, ada.URL)
 			first := nextLine(t, tab, "id: ")
 			if got := nextLine(t, tab, "data: "); got != first {
@@ -90,7 +92,7 @@ func TestANoteAppearsInTheVisitorsOtherTabs(t *testing.T) {
 				t.Errorf("the page lacks %s:\n%s", want, page.Body)
 			}
 
-			// A tab that comes back and has missed nothing is told nothing, until the visitor's own notes change.
+			// A tab that reconnects and has missed nothing gets no event until this visitor's notes change.
 			_, back := openEvents(t, ada.Client, ada.URL, "Last-Event-ID", first)
 			if line := nextLine(t, back, ""); line != ": hello" {
 				t.Errorf("a stream that is taken up again begins with %q", line)
@@ -111,7 +113,7 @@ func TestANoteAppearsInTheVisitorsOtherTabs(t *testing.T) {
 	}
 }
 
-func TestAVisitorsStreamsAreCounted(t *testing.T) {
+func TestStreamsOfAVisitorAreLimited(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, handlers.Site)
 	writeNote(t, site, "first")
@@ -138,14 +140,14 @@ func TestAStopEndsTheStreams(t *testing.T) {
 	if status := site.Stop(); status != 0 || time.Since(begin) > 4*time.Second {
 		t.Errorf("exit status %d after %s, want 0 before the grace of 5 s", status, time.Since(begin))
 	}
-	for range lines { // it ends
+	for range lines { // waits for the end of the stream
 	}
 	if log := site.Log(); strings.Contains(log, `"level":"ERROR"`) {
 		t.Errorf("the log has errors:\n%s", log)
 	}
 }
 
-// The server of this test gives a request 200 ms. The program's gives it 30 s.
+// The server in this test has a timeout of 200 ms for a request. The program's is 30 s.
 func TestAStreamOfNotesOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
 	gin.SetMode(gin.ReleaseMode)
@@ -195,7 +197,7 @@ func TestAStreamOfNotesOutlivesTheServersTimeouts(t *testing.T) {
 	}
 }
 
-// standIn is the server that routes are given where no program is around them.
+// standIn is a kit.Server for routes that are tested without the program.
 type standIn struct{ kit.Server }
 
 func (standIn) Stopping() <-chan struct{} { return nil }

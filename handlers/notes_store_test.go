@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestNotesAreAVisitorsOwn(t *testing.T) {
+func TestVisitorsDoNotShareNotes(t *testing.T) {
 	t.Parallel()
 	n := &notebooks{visitors: 10, each: 10, streams: 1}
 	_, ada, err := n.add("", "Ada's")
@@ -38,7 +38,7 @@ func TestNotesAreAVisitorsOwn(t *testing.T) {
 	}
 }
 
-func TestNotesHaveAnEnd(t *testing.T) {
+func TestNotesAndVisitorsAreLimited(t *testing.T) {
 	t.Parallel()
 	n := &notebooks{visitors: 3, each: 2, streams: 2}
 	var ids []string
@@ -46,7 +46,7 @@ func TestNotesHaveAnEnd(t *testing.T) {
 		_, id, _ := n.add("", "first")
 		ids = append(ids, id)
 	}
-	n.watch(ids[2]) // no open stream keeps a notebook
+	n.watch(ids[2]) // an open stream must not protect a notebook from removal
 	gone := n.of(ids[2])
 	n.of(ids[1])
 	n.of(ids[0])
@@ -83,7 +83,7 @@ func TestNotesHaveAnEnd(t *testing.T) {
 	}
 }
 
-// The race detector reads along.
+// The race detector checks the concurrent access.
 func TestNotesAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	n := &notebooks{visitors: 5, each: 20, streams: 3}
@@ -105,7 +105,7 @@ func TestNotesAtTheSameTime(t *testing.T) {
 			}
 		})
 	}
-	for range 4 { // tabs of one visitor
+	for range 4 { // four tabs of one visitor
 		wg.Go(func() {
 			for range 50 {
 				tabs.add(shared, "more")

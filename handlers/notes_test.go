@@ -11,7 +11,7 @@ import (
 	"example.com/turnkey/handlers"
 )
 
-// writeNote adds a note by the form of the page.
+// writeNote adds a note with the form of the page.
 func writeNote(t *testing.T, visitor *apptest.Site, text string) *apptest.Answer {
 	t.Helper()
 	sent := visitor.PostForm("/notes", url.Values{"text": {text}})
@@ -25,7 +25,7 @@ func TestNotesWorkByFormsAlone(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, handlers.Site)
 
-	// A visitor who only looks gets no cookie.
+	// A visitor who adds nothing gets no cookie.
 	page := site.Get("/notes")
 	if page.Status != 200 || !strings.Contains(page.Body, "None yet.") || page.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("the empty page got %d %q:\n%s", page.Status, page.Header, page.Body)
@@ -34,7 +34,7 @@ func TestNotesWorkByFormsAlone(t *testing.T) {
 		t.Errorf("a visitor who only looks gets %q", got)
 	}
 
-	// The first note brings one, the second does not.
+	// The first note sets the cookie. The second does not set it again.
 	cookie := writeNote(t, site, " buy <milk> ").Header.Get("Set-Cookie")
 	for _, want := range []string{"__Host-notes=", "; Path=/", "; HttpOnly", "; Secure", "; SameSite=Lax"} {
 		if !strings.Contains(cookie, want) {
@@ -58,7 +58,7 @@ func TestNotesWorkByFormsAlone(t *testing.T) {
 		}
 	}
 
-	// What is deleted is on no page and in no download.
+	// A deleted note appears on no page and in no download.
 	if deleted := site.PostForm("/notes/1/delete", nil); deleted.Status != http.StatusSeeOther {
 		t.Errorf("deleting got %d, want 303", deleted.Status)
 	}
@@ -75,7 +75,7 @@ func TestNotesWorkByFormsAlone(t *testing.T) {
 	}
 }
 
-func TestAFormThatIsWrongComesBackWithWhatWasEntered(t *testing.T) {
+func TestInvalidFormKeepsItsInput(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, handlers.Site)
 	long := strings.Repeat("é", 501)
@@ -101,12 +101,13 @@ func TestAFormThatIsWrongComesBackWithWhatWasEntered(t *testing.T) {
 			t.Errorf("%s: nothing was written, and the visitor gets %q", test.name, got)
 		}
 	}
-	// A form sends \r\n for each \n, which the visitor counted as one character.
+	// A form sends \r\n for each \n, which the visitor's browser counted as one character.
 	writeNote(t, site, strings.Repeat("a\r\n", 249)+"ab")
 }
 
-// A page is made whole in memory and stays there until the client has read it, so it must not become large.
-func TestAFormOfAMegabyteComesBackAsASmallPage(t *testing.T) {
+// The server renders a page in memory and keeps it there until the client has read it, so the page must not become
+// large.
+func TestInvalidFormOfAMegabyteIsAnsweredWithASmallPage(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, handlers.Site)
 	for name, text := range map[string]string{
@@ -171,7 +172,7 @@ func TestNotesAsAnAPI(t *testing.T) {
 	}
 }
 
-func TestNotesComeAtABoundedRate(t *testing.T) {
+func TestNotesAreRateLimited(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, handlers.Site)
 	status := 0

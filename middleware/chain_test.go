@@ -99,7 +99,7 @@ func TestChainWithoutOptionsServes(t *testing.T) {
 	}
 }
 
-// logLines collects a log in JSON.
+// logLines collects a JSON log.
 type logLines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -111,7 +111,7 @@ func (l *logLines) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-// statusOf returns the statuses that the access log has for a request's id.
+// statusOf returns the statuses in the access log for the request with that id.
 func (l *logLines) statusOf(id string) (statuses []int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,8 +128,8 @@ func (l *logLines) statusOf(id string) (statuses []int) {
 	return statuses
 }
 
-// Whatever part of the chain responds, the response has an id, the security headers and a line in the log.
-func TestEveryRefusalPassesWhatComesBeforeIt(t *testing.T) {
+// Each part of the chain can end a request. The response must still have an id, the security headers and a log line.
+func TestRefusalsHaveIDSecurityHeadersAndLogLine(t *testing.T) {
 	t.Parallel()
 	const hsts, app = "max-age=31536000", "https://app.test"
 	var log logLines

@@ -9,7 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-func TestARouteAllowsMoreAndTheRestStaysStrict(t *testing.T) {
+func TestRouteCanRelaxItsOwnPolicyOnly(t *testing.T) {
 	t.Parallel()
 	r := gin.New()
 	r.Use(SecurityHeaders())
@@ -37,7 +37,7 @@ func TestARouteAllowsMoreAndTheRestStaysStrict(t *testing.T) {
 		}
 		return ""
 	}
-	for range 2 { // the second time, nothing has changed
+	for range 2 { // the second request must get the same policies
 		for _, test := range []struct{ path, directive, want string }{
 			{"/", "default-src", "'none'"},
 			{"/", "img-src", "'self'"},
@@ -62,7 +62,7 @@ func TestARouteAllowsMoreAndTheRestStaysStrict(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoDirectiveStopsTheStart(t *testing.T) {
+func TestInvalidDirectiveStopsTheStart(t *testing.T) {
 	t.Parallel()
 	for bad, want := range map[string]string{
 		"":                              "does not begin with a directive",

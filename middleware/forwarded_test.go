@@ -16,8 +16,8 @@ import (
 	"example.com/turnkey/middleware/proxyheader"
 )
 
-// behindProxy is a server that trusts the peer of its test, and two more addresses. It answers with the client as
-// handlers see it, the access log's, and the scheme.
+// behindProxy is a server that trusts the address of its test and two more. It answers with the client's address as
+// handlers see it, the address in the access log, and the scheme.
 type behindProxy struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -50,7 +50,7 @@ func newBehindProxy(t *testing.T, f proxyheader.Policy) *behindProxy {
 	return s
 }
 
-// ask returns the answer and the doubts about one request. Headers come in pairs.
+// ask sends a request and returns the answer and the doubts about it. Headers come in pairs.
 func (s *behindProxy) ask(t *testing.T, headers ...string) (string, []proxyheader.Doubt) {
 	t.Helper()
 	s.mu.Lock()
@@ -77,14 +77,14 @@ func (s *behindProxy) ask(t *testing.T, headers ...string) (string, []proxyheade
 	return string(body), slices.Clone(s.doubts)
 }
 
-func TestATrustedProxysAddressIsReadInEverySpelling(t *testing.T) {
+func TestClientAddressIsReadInEveryNotationOfProxies(t *testing.T) {
 	t.Parallel()
 	const proxy = "127.0.0.1"
 	for _, header := range []string{"X-Forwarded-For", "Cf-Connecting-Ip"} {
 		s := newBehindProxy(t, proxyheader.Policy{ClientHeader: header})
 		for _, test := range []struct {
 			lines []string
-			want  string // the client
+			want  string // the client's address
 			doubt bool
 		}{
 			{[]string{"203.0.113.9"}, "203.0.113.9", false},
@@ -106,7 +106,7 @@ func TestATrustedProxysAddressIsReadInEverySpelling(t *testing.T) {
 			{[]string{"6.6.6.6", "203.0.113.9:38792"}, "203.0.113.9", false},
 			{[]string{"203.0.113.9:38792, 10.0.0.2:443"}, "203.0.113.9", false},
 			{[]string{"6.6.6.6, 203.0.113.9:1, [::ffff:10.0.0.2]:443, 10.0.0.3"}, "203.0.113.9", false},
-			{[]string{"unknown, 203.0.113.9:1"}, "203.0.113.9", false}, // the client's own invention
+			{[]string{"unknown, 203.0.113.9:1"}, "203.0.113.9", false}, // the client sent "unknown"
 			{[]string{"10.0.0.3:1, 10.0.0.2:1"}, "10.0.0.3", false},
 			{[]string{"unknown"}, proxy, true},
 			{[]string{"_hidden"}, proxy, true},
@@ -137,7 +137,7 @@ func TestATrustedProxysAddressIsReadInEverySpelling(t *testing.T) {
 	}
 }
 
-func TestEachVisitorOfAProxyThatWritesPortsHasALimitOfItsOwn(t *testing.T) {
+func TestRateLimitIgnoresPortsInForwardedAddresses(t *testing.T) {
 	t.Parallel()
 	s := newBehindProxy(t, proxyheader.Policy{})
 	status := func(from string) int {
@@ -161,13 +161,13 @@ func TestEachVisitorOfAProxyThatWritesPortsHasALimitOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestTheLastWordOfXForwardedProtoCounts(t *testing.T) {
+func TestLastValueOfXForwardedProtoCounts(t *testing.T) {
 	t.Parallel()
 	s := newBehindProxy(t, proxyheader.Policy{})
 	for _, test := range []struct {
 		lines []string
 		want  string
-		doubt proxyheader.Kind // empty: none
+		doubt proxyheader.Kind // empty if there is none
 	}{
 		{[]string{"https"}, "https", ""}, {[]string{"http"}, "http", ""}, {[]string{"HTTPS"}, "https", ""},
 		{[]string{"wss"}, "https", ""}, {[]string{"ws"}, "http", ""}, {[]string{"WSS"}, "https", ""}, // Traefik

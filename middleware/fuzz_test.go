@@ -34,7 +34,7 @@ func FuzzRequestID(f *testing.F) {
 	})
 }
 
-// Whatever a client writes into Content-Type, it chooses no parser but those for JSON and forms.
+// No value of Content-Type may make gin use another parser than those for JSON and forms.
 func FuzzContentType(f *testing.F) {
 	for _, media := range []string{"application/x-yaml", "application/xml", "text/xml", "application/toml",
 		"application/bson", "application/x-protobuf", "application/json", "image/png", ""} {

@@ -44,7 +44,7 @@ var posture = map[string]string{
 	"X-Frame-Options":              "DENY",
 }
 
-func TestEveryAnswerKeepsItsPageToItself(t *testing.T) {
+func TestEveryResponseHasTheSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, shop)
 	for _, test := range []struct {
@@ -80,7 +80,7 @@ func TestEveryAnswerKeepsItsPageToItself(t *testing.T) {
 	}
 }
 
-func TestOtherSitesReadNothingUnlessNamed(t *testing.T) {
+func TestOnlyNamedOriginsCanReadResponses(t *testing.T) {
 	t.Parallel()
 	const named = "https://app.test"
 	site := apptest.Start(t, shop, "CORS_ORIGINS="+named+", https://other.test:8443")
@@ -103,7 +103,7 @@ func TestOtherSitesReadNothingUnlessNamed(t *testing.T) {
 	if got.Status != 200 || allowed(got) != named || !strings.Contains(got.Header.Get("Vary"), "Origin") {
 		t.Errorf("the named origin's request got %d %v", got.Status, got.Header)
 	}
-	// The named origin can read errors too, or its scripts could not tell what went wrong.
+	// The named origin can also read errors. Otherwise its scripts could not tell what went wrong.
 	if got := site.Get("/nowhere", "Origin", named); got.Status != 404 || allowed(got) != named {
 		t.Errorf("the named origin's 404 got %d %v", got.Status, got.Header)
 	}

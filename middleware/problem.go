@@ -2,7 +2,8 @@ package middleware
 
 import "example.com/turnkey/middleware/input"
 
-// Problem is what a visitor learns of an error, as application/problem+json (RFC 9457) or in the page "error".
+// Problem is the part of an error that a visitor may see. It is sent as application/problem+json (RFC 9457) or shown by
+// the template "error".
 type Problem struct {
 	Title     string             `json:"title"`
 	Status    int                `json:"status"`

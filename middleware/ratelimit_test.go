@@ -14,11 +14,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-func TestEachClientHasALimitOfItsOwn(t *testing.T) {
+func TestEachClientHasItsOwnLimit(t *testing.T) {
 	t.Parallel()
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.SetTrustedProxies([]string{"127.0.0.1"}) // so that the test can come from many addresses
+	r.SetTrustedProxies([]string{"127.0.0.1"}) // lets the test send requests from many addresses
 	r.RemoteIPHeaders = []string{"X-Forwarded-For"}
 	r.Use(Failures(slog.New(slog.DiscardHandler), false))
 	r.POST("/login", RateLimit(3, time.Hour), func(c *gin.Context) { c.Status(http.StatusNoContent) })
@@ -50,7 +50,7 @@ func TestEachClientHasALimitOfItsOwn(t *testing.T) {
 	if status, _ := try("::ffff:192.0.2.1"); status != 429 {
 		t.Errorf("the same client, its address written as IPv6, got %d", status)
 	}
-	// One customer has 2^64 addresses.
+	// One IPv6 customer has 2^64 addresses, so the limit counts a /64 as one client.
 	for i := range 3 {
 		try("2001:db8:1:2::" + strconv.Itoa(i+1))
 	}
@@ -62,11 +62,11 @@ func TestEachClientHasALimitOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestALimitGivesBack(t *testing.T) {
+func TestLimitRefillsWithTime(t *testing.T) {
 	t.Parallel()
 	s := clients{every: rate.Every(time.Second), burst: 2, max: 8}
 	who, now := network("192.0.2.1"), time.Now()
-	for i, want := range []time.Duration{0, 0, time.Second, time.Second} { // asking in vain costs nothing
+	for i, want := range []time.Duration{0, 0, time.Second, time.Second} { // refused requests cost nothing
 		if got := s.take(who, now); got != want {
 			t.Errorf("request %d has to wait %s, want %s", i+1, got, want)
 		}
@@ -100,7 +100,7 @@ func TestALimitsMemoryIsBounded(t *testing.T) {
 	}
 }
 
-func TestWhoFloodsWaitsNoLongerThanSaid(t *testing.T) {
+func TestFloodDoesNotLengthenTheWait(t *testing.T) {
 	t.Parallel()
 	s := clients{every: rate.Every(time.Second), burst: 5, max: 8}
 	who := network("192.0.2.1")

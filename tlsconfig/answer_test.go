@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// A maintenance page, a login page of the network, a CDN: what answers in place of an ACME server is named in plain
-// words, with its URL, status and type.
-func TestWhatAnswersInPlaceOfAnACMEServerIsNamed(t *testing.T) {
+// A maintenance page, a network's login page or a CDN may answer in place of an ACME server. The error must describe
+// the answer with its URL, status and type.
+func TestAnswerThatIsNotACMEIsDescribed(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		answer http.HandlerFunc // to the directory
@@ -81,8 +81,8 @@ func page(status int, contentType, body string) http.HandlerFunc {
 	}
 }
 
-// Where the authority wants the account's owner to do something, the message has the address of the page.
-func TestTheLinkToNewTermsIsSaid(t *testing.T) {
+// If the CA wants the account's owner to accept new terms, the message must have the link from the CA.
+func TestLinkToNewTermsIsReported(t *testing.T) {
 	for _, test := range []struct{ name, link, instance, says, advice string }{
 		{"a link", `<https://ca.test/index>;rel="index", <https://ca.test/terms/v2>; rel="terms-of-service"`, "", "https://ca.test/terms/v2", "read them at https://ca.test/terms/v2"},
 		{"a relative link, without quotes", `</terms?v=2>;title="x";rel=terms-of-service`, "", "/terms?v=2", "/terms?v=2"},
@@ -124,7 +124,7 @@ func TestTheLinkToNewTermsIsSaid(t *testing.T) {
 	}
 }
 
-// failedAttempt lets a host ask ca for a certificate, and returns how that went wrong.
+// failedAttempt lets a host order a certificate from ca and returns the event of its failure.
 func failedAttempt(t *testing.T, ca *httptest.Server) (Event, Options) {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "root.pem")

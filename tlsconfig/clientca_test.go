@@ -57,7 +57,7 @@ func newECKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-// badClientCAs are files that hold no CAs to trust, and a word of what is said of each.
+// badClientCAs returns files that hold no usable CAs, and a part of the fault that each must cause.
 func badClientCAs(t testing.TB, good []byte, leaf tls.Certificate) map[string]struct {
 	data []byte
 	says string
@@ -88,7 +88,7 @@ func badClientCAs(t testing.TB, good []byte, leaf tls.Certificate) map[string]st
 	}
 }
 
-func TestAFileOfClientCAsIsJudgedWhole(t *testing.T) {
+func TestOneBadClientCARefusesTheFile(t *testing.T) {
 	t.Parallel()
 	good, leaf := newClientCA(t, "good", time.Hour)
 	for name, bad := range badClientCAs(t, good, leaf) {
@@ -120,7 +120,7 @@ func TestAFileOfClientCAsIsJudgedWhole(t *testing.T) {
 	}
 }
 
-// clientSite is a source that serves over a socket. Each connection is answered with a byte.
+// clientSite is a source that serves over a socket. The server answers each connection with one byte.
 type clientSite struct {
 	addr, file string
 	log        *lockedBuffer
@@ -149,7 +149,7 @@ func serveClients(t *testing.T, mode Mode, ca []byte) *clientSite {
 	switch mode {
 	case Files:
 		o.CertFiles, o.KeyFiles = []string{certFile}, []string{keyFile}
-	case ACME: // the certificate is in the store, so no order is placed here
+	case ACME: // the store already has the certificate, so the source orders none
 		o.Directory, o.CacheDir = "https://127.0.0.1:1/directory", t.TempDir()
 		slot := filepath.Join(o.CacheDir, "127.0.0.1-1-directory")
 		if err := os.Mkdir(slot, 0o700); err != nil {
@@ -187,7 +187,7 @@ func serveClients(t *testing.T, mode Mode, ca []byte) *clientSite {
 	return s
 }
 
-// visit reports whether a client was let in, and whether by a resumption.
+// visit reports whether the server accepted the client, and whether the session was resumed.
 func (s *clientSite) visit(t *testing.T, config *tls.Config) (in, resumed bool) {
 	t.Helper()
 	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", s.addr, config)
@@ -196,7 +196,7 @@ func (s *clientSite) visit(t *testing.T, config *tls.Config) (in, resumed bool) 
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(10 * time.Second))
-	_, err = io.ReadFull(conn, make([]byte, 1)) // the ticket of TLS 1.3 comes before it; and so does an alert
+	_, err = io.ReadFull(conn, make([]byte, 1)) // the ticket of TLS 1.3 or an alert arrives before this byte
 	return err == nil, conn.ConnectionState().DidResume
 }
 
@@ -210,7 +210,7 @@ func (s *clientSite) until(t *testing.T, words string) {
 	}
 }
 
-// visitorConfig is a client that sends its certificate also where the server asks for one of another CA.
+// visitorConfig is the configuration of a client that sends its certificate even if the server names other CAs.
 func visitorConfig(version uint16, client tls.Certificate) *tls.Config {
 	return &tls.Config{
 		ServerName: "a.test", InsecureSkipVerify: true, MaxVersion: version,
@@ -219,7 +219,7 @@ func visitorConfig(version uint16, client tls.Certificate) *tls.Config {
 	}
 }
 
-// badFilesChangeNothing puts each bad file in place, and wants a client that was let in before to resume.
+// badFilesChangeNothing installs each bad file. A client that was accepted before must still resume its session.
 func (s *clientSite) badFilesChangeNothing(t *testing.T, returning *tls.Config, ca []byte, client tls.Certificate) {
 	t.Helper()
 	for name, bad := range badClientCAs(t, ca, client) {
@@ -291,7 +291,8 @@ func TestReplacedClientCAsHoldForHandshakesAndResumptions(t *testing.T) {
 	}
 }
 
-// The CA's own tls-alpn-01 connection shows no client certificate (RFC 8737), before and after a change.
+// The connection of the CA for tls-alpn-01 has no client certificate (RFC 8737). It must work before and after a change
+// of the client CAs.
 func TestChallengesNeedNoClientCertificate(t *testing.T) {
 	t.Parallel()
 	ca, _ := newClientCA(t, "clients", time.Hour)
@@ -300,7 +301,7 @@ func TestChallengesNeedNoClientCertificate(t *testing.T) {
 	for range 2 {
 		_, err := tls.Dial("tcp", s.addr, &tls.Config{ServerName: "a.test", InsecureSkipVerify: true,
 			NextProtos: []string{"acme-tls/1"}})
-		if err == nil || !strings.Contains(err.Error(), "unrecognized name") { // no order is under way
+		if err == nil || !strings.Contains(err.Error(), "unrecognized name") { // there is no order
 			t.Errorf("a challenge without an order got %v, want unrecognized name", err)
 		}
 		write(t, s.file, next)

@@ -18,7 +18,7 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// shop is a site with a page, a form that leads to another page, a visitor's name in a cookie, and JSON.
+// shop is a site with a page, a form that redirects to another page, a cookie with the visitor's name, and JSON.
 var shop = kit.Site{
 	Files: fstest.MapFS{
 		"templates/home.html":  {Data: []byte(`{{define "home"}}<h1>Hello, {{.}}</h1>{{end}}`)},
@@ -45,7 +45,7 @@ var shop = kit.Site{
 	},
 }
 
-func TestAVisitSeesWhatVisitorsSee(t *testing.T) {
+func TestResponsesAreThoseOfTheWholeServer(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, shop)
 	page := site.Get("/")
@@ -75,7 +75,7 @@ func TestAVisitSeesWhatVisitorsSee(t *testing.T) {
 	}
 }
 
-func TestAVisitorKeepsHisCookies(t *testing.T) {
+func TestClientKeepsItsCookies(t *testing.T) {
 	t.Parallel()
 	ada := apptest.Start(t, shop)
 	sent := ada.PostForm("/name", url.Values{"name": {"Ada & Co"}})
@@ -95,7 +95,7 @@ func TestAVisitorKeepsHisCookies(t *testing.T) {
 	}
 }
 
-func TestJSONGoesThereAndBack(t *testing.T) {
+func TestJSONIsSentAndRead(t *testing.T) {
 	t.Parallel()
 	var got struct{ Sum int }
 	apptest.Start(t, shop).PostJSON("/api/sum", []int{20, 22}).JSON(&got)
@@ -105,9 +105,9 @@ func TestJSONGoesThereAndBack(t *testing.T) {
 }
 
 func TestSettingsReplaceTheDefaults(t *testing.T) {
-	t.Setenv("ENV", "nonsense") // neither this is read,
+	t.Setenv("ENV", "nonsense") // apptest reads neither this variable
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile(".env", []byte("HSTS=max-age=1\n"), 0o600); err != nil { // nor this
+	if err := os.WriteFile(".env", []byte("HSTS=max-age=1\n"), 0o600); err != nil { // nor this file
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
@@ -137,8 +137,8 @@ func TestSettingsReplaceTheDefaults(t *testing.T) {
 	}
 }
 
-// The test is not parallel, since slog.Default belongs to the site that started last.
-func TestTheLogHasAllThatWasLogged(t *testing.T) {
+// The test is not parallel, because slog.Default belongs to the site that started last.
+func TestLogHasEveryLine(t *testing.T) {
 	site := shop
 	var log *slog.Logger
 	site.Routes = func(r *gin.Engine, server kit.Server) error {
@@ -158,8 +158,8 @@ func TestTheLogHasAllThatWasLogged(t *testing.T) {
 	}
 }
 
-// A test that fails here must say why, so the words are looked at through a testing.TB that notes them.
-func TestASiteThatDoesNotStartFailsTheTestInItsOwnWords(t *testing.T) {
+// Start must fail with the site's error. The test reads it through a testing.TB that records the message.
+func TestFailedStartFailsTheTestWithTheSitesError(t *testing.T) {
 	t.Parallel()
 	broken := shop
 	broken.Routes = func(*gin.Engine, kit.Server) error { return errors.New("no database here") }
@@ -182,7 +182,7 @@ func TestASiteThatDoesNotStartFailsTheTestInItsOwnWords(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsNoJSONFailsTheTest(t *testing.T) {
+func TestInvalidJSONFailsTheTest(t *testing.T) {
 	t.Parallel()
 	said := failed(t, func(t testing.TB) {
 		var v any
@@ -193,7 +193,7 @@ func TestAnAnswerThatIsNoJSONFailsTheTest(t *testing.T) {
 	}
 }
 
-// failed runs f as a test of its own and returns with which words that ended.
+// failed runs f with a testing.TB of its own and returns the message f failed with.
 func failed(t *testing.T, f func(testing.TB)) string {
 	t.Helper()
 	noted := &noting{TB: t}

@@ -9,7 +9,7 @@ import (
 
 var handlers struct{ Site kit.Site } // your package handlers
 
-// What a test of a page looks like.
+// Example shows a test of a page.
 func Example() {
 	var t *testing.T // func TestHome(t *testing.T)
 

@@ -52,7 +52,7 @@ func (p *Parent) Send(o Order) error {
 	return err
 }
 
-// CloseWrite ends the orders, which tells the child to stop.
+// CloseWrite closes the direction to the child, which makes the child stop.
 func (p *Parent) CloseWrite() { p.conn.CloseWrite() }
 
 // Close closes the end of scripts/dev.

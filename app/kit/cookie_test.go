@@ -11,7 +11,7 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-func TestACookieIsForThisHostAlone(t *testing.T) {
+func TestCookieIsForThisHostOnly(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, kit.Site{
 		Files: fstest.MapFS{"templates/none.html": {}, "static/none.css": {}},

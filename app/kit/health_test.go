@@ -10,7 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-func TestWhyTheSiteIsNotReadyIsForThisMachine(t *testing.T) {
+func TestReadinessReasonIsForThisMachineOnly(t *testing.T) {
 	t.Parallel()
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
@@ -18,7 +18,7 @@ func TestWhyTheSiteIsNotReadyIsForThisMachine(t *testing.T) {
 	r.GET("/readyz", Readyz(func() error { return errors.New("the authority's own words") }))
 	srv := httptest.NewServer(r)
 	defer srv.Close()
-	// a proxy may pass on a stranger
+	// a proxy may forward a request from outside
 	for client, told := range map[string]bool{"": true, "127.0.0.1": false, "203.0.113.9": false} {
 		req, _ := http.NewRequest("GET", srv.URL+"/readyz", nil)
 		if client != "" {

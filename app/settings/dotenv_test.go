@@ -61,8 +61,8 @@ func TestTheRealEnvironmentWinsOverAnEditedFile(t *testing.T) {
 	}
 }
 
-// What make dev follows is what the file says, unless it cannot be read.
-func TestAnEditedFileDecidesWhileItCanBeRead(t *testing.T) {
+// make dev takes its settings from the edited file, unless the file cannot be read.
+func TestEditedFileWinsWhileItIsReadable(t *testing.T) {
 	const name, secret = "TURNKEY_TEST_SECRET", `$2y$10$abcdefgHIJ`
 	t.Setenv(name, "")
 	os.Unsetenv(name)

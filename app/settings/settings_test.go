@@ -40,7 +40,7 @@ func TestDefaults(t *testing.T) {
 
 func TestEAB(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{"-_8", "-_8=", "+/8", "+/8="} { // CAs write it in each of these ways
+	for _, key := range []string{"-_8", "-_8=", "+/8", "+/8="} { // CAs issue the key in each of these encodings
 		c, faults := Load(func(k string) (string, bool) {
 			v := map[string]string{"ACME_EAB_KID": "kid", "ACME_EAB_HMAC_KEY": key}[k]
 			return v, v != ""

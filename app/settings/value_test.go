@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-func TestNamesThatPeopleUseAreTaken(t *testing.T) {
+func TestDomainsInUseAreAccepted(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"bücher.example": "xn--bcher-kva.example", "BÜCHER.example": "xn--bcher-kva.example", "例え.テスト": "xn--r8jz45g.xn--zckzah",
@@ -26,7 +26,7 @@ func TestNamesThatPeopleUseAreTaken(t *testing.T) {
 	}
 }
 
-func TestValuesThatOnlyLookWrappedAreTaken(t *testing.T) {
+func TestValuesThatOnlyLookQuotedAreAccepted(t *testing.T) {
 	t.Parallel()
 	for _, test := range [][2]string{
 		{"HSTS", `max-age="31536000"`}, {"ACME_CACHE", "/srv/it's/acme#2"}, {"ACME_CACHE", "/srv/a:b@c"},

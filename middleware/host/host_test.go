@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestANameBecomesWhatDNSCarries(t *testing.T) {
+func TestNameIsConvertedToItsDNSForm(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"Shop.Example.com.": "shop.example.com", "bücher.example": "xn--bcher-kva.example", "localhost": "localhost",
@@ -20,7 +20,7 @@ func TestANameBecomesWhatDNSCarries(t *testing.T) {
 	}
 }
 
-func TestAnURLTakesNothingButPathAndQueryFromItsTarget(t *testing.T) {
+func TestURLTakesOnlyPathAndQueryOfTheTarget(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, port, target, want string }{
 		{"shop.test", "", "/a?b=c", "https://shop.test/a?b=c"},
@@ -32,7 +32,7 @@ func TestAnURLTakesNothingButPathAndQueryFromItsTarget(t *testing.T) {
 	} {
 		target, err := url.ParseRequestURI(test.target)
 		if err != nil {
-			target = &url.URL{Path: test.target} // as net/http has it for OPTIONS *
+			target = &url.URL{Path: test.target} // as net/http parses OPTIONS *
 		}
 		if got := HTTPS(test.name, test.port, target); got != test.want {
 			t.Errorf("%+v gives %q", test, got)
@@ -40,7 +40,8 @@ func TestAnURLTakesNothingButPathAndQueryFromItsTarget(t *testing.T) {
 	}
 }
 
-// Whatever a client puts into Host, the name is in the normal form, and only a configured name gets into a redirect.
+// The client chooses the bytes of Host. The resulting name must be in the normal form, and a redirect must lead only to
+// a configured name.
 func FuzzHost(f *testing.F) {
 	for _, s := range []string{"shop.test", "SHOP.test.:80", "[::1]:8443", "[::1", "shop.test@evil.test",
 		"evil.test#shop.test", "a:b:c", "", ".", "[]x", "shop.test:", "::1"} {

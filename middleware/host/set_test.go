@@ -24,7 +24,7 @@ func TestASetAllowsItsNames(t *testing.T) {
 	}
 }
 
-func TestASetIsReadAndChangedAtOnce(t *testing.T) {
+func TestSetIsSafeForConcurrentUse(t *testing.T) {
 	set := NewSet([]string{"shop.test"})
 	var wg sync.WaitGroup
 	for range 4 {

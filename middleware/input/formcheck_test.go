@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A form is malformed where url.ParseQuery says so, in whatever pieces it arrives.
+// The check must refuse exactly the forms that url.ParseQuery refuses, however the reads divide the form.
 func FuzzFormCheck(f *testing.F) {
 	for _, s := range []string{"text=%zz", "a;b=c", "text=50%", "a=%4", "a=%41&b", "%%%", "", "&&",
 		strings.Repeat("&", maxFields)} {

@@ -25,7 +25,8 @@ func FuzzForwardedProto(f *testing.F) {
 	})
 }
 
-// Whatever a trusted proxy passes on, gin reads the address that parseEntry reads, or the proxy's own.
+// For every value of X-Forwarded-For that a trusted proxy sends, gin must return the address that parseEntry returns,
+// or the proxy's own.
 func FuzzForwardedFor(f *testing.F) {
 	for _, s := range []string{"203.0.113.9", "203.0.113.9:38792", "[2001:db8::7]:443", "a, [fe80::1%eth0]", "unknown",
 		", ,203.0.113.9,", `"[::ffff:1.2.3.4]:1"`, "1.2.3.4:x", "10.0.0.2:1",
@@ -51,7 +52,7 @@ func FuzzForwardedFor(f *testing.F) {
 		if err != nil || addr.Zone() != "" || !ok && got != "10.0.0.1" {
 			t.Errorf("%q (understood: %v) made the client %q", value, ok, got)
 		}
-		if strings.Contains(value, ",") { // a list, even if a zone or quotes seem to hold the comma
+		if strings.Contains(value, ",") { // it is a list, even if the comma is in a zone or in quotes
 			return
 		}
 		if entry, _, isAddr := parseEntry(strings.TrimSpace(value)); isAddr && addr.Unmap() != entry {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestALimitOfTheSystemIsCalledWhatItIs(t *testing.T) {
+func TestWatchLimitOfTheSystemIsNamed(t *testing.T) {
 	for err, want := range map[error]string{
 		os.NewSyscallError("inotify_add_watch", syscall.ENOSPC): "sudo sysctl fs.inotify.max_user_watches=",
 		syscall.EMFILE: "sudo sysctl fs.inotify.max_user_instances=",
@@ -22,7 +22,7 @@ func TestALimitOfTheSystemIsCalledWhatItIs(t *testing.T) {
 	}
 }
 
-func TestWhatAnEditAsksFor(t *testing.T) {
+func TestKindOfAnEditedFile(t *testing.T) {
 	for file, want := range map[string]kind{
 		".env": settings, ".env.example": other, "go.mod": code, "go.work": code,
 		"handlers/home.go": code, "handlers/home_test.go": other, "handlers/.home.go.swp": other, "handlers/home.go~": other,

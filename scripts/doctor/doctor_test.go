@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// reports is what --json prints.
+// reports is the output of --json.
 type reports struct {
 	OK          bool
 	URL, Time   string
@@ -40,8 +40,8 @@ type reports struct {
 	Checks []struct{ Group, Check, Status, Found, Fix string }
 }
 
-// A site is looked at with flags alone, against a real server on this machine.
-func TestASiteIsLookedAt(t *testing.T) {
+// The command examines a site with flags alone, against a real server on this machine.
+func TestDoctorExaminesASite(t *testing.T) {
 	t.Parallel()
 	site, plain, root := serve(t)
 	code, out, errs := doctor(t, site, "--json", "--ca", root, "--http-port", plain)
@@ -68,8 +68,8 @@ func TestASiteIsLookedAt(t *testing.T) {
 	}
 }
 
-// Without a site it is this machine, in a report of the same shape, which can be shown to others.
-func TestThisMachineIsLookedAt(t *testing.T) {
+// Without a site the command examines this machine. The report has the same form and can be shown to others.
+func TestDoctorExaminesThisMachine(t *testing.T) {
 	t.Chdir(t.TempDir())
 	home := t.TempDir()
 	code, out, errs := doctorOf(t, home, "-json")
@@ -103,7 +103,7 @@ func TestThisMachineIsLookedAt(t *testing.T) {
 	}
 }
 
-func TestWhatToLookAtHasToBeClear(t *testing.T) {
+func TestUnclearArgumentsAreRefused(t *testing.T) {
 	t.Parallel()
 	const site = "https://localhost:1"
 	pemless := filepath.Join(t.TempDir(), "pemless")
@@ -123,7 +123,7 @@ func TestWhatToLookAtHasToBeClear(t *testing.T) {
 	}
 }
 
-func TestColourIsForTerminalsThatWantIt(t *testing.T) {
+func TestColourOnTerminalsOnly(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func TestColourIsForTerminalsThatWantIt(t *testing.T) {
 	if term := env("TERM", "xterm"); colourful(f, term) || colourful(&bytes.Buffer{}, term) {
 		t.Error("a file is no terminal")
 	}
-	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil { // a device, as terminals are
+	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil { // a device, as a terminal is
 		defer null.Close()
 		if colourful(null, env("TERM", "xterm", "NO_COLOR", "1")) || colourful(null, env()) || colourful(null, env("TERM", "dumb")) {
 			t.Error("NO_COLOR, and a terminal of no name, mean none")
@@ -150,8 +150,8 @@ func TestColourIsForTerminalsThatWantIt(t *testing.T) {
 
 // Helpers
 
-// doctor is the command where no program can tell its own path, as in a container without /proc: only this machine's
-// checks start it again.
+// doctor runs the command where a program cannot find its own path, as in a container without /proc. Only the checks of
+// this machine start the program again.
 func doctor(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -160,7 +160,7 @@ func doctor(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-// doctorOf is the command on a Linux machine with a home, and with ports that are free.
+// doctorOf runs the command on a Linux machine with this home directory and with free ports.
 func doctorOf(t *testing.T, home string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	exe, err := os.Executable()
@@ -181,7 +181,7 @@ func doctorOf(t *testing.T, home string, args ...string) (code int, stdout, stde
 	return code, out.String(), errs.String()
 }
 
-// serve is a site on localhost that does all that a site should, with the file of the root that vouches for it.
+// serve runs a site on localhost without faults, and returns the file of the root that signed its certificate.
 func serve(t *testing.T) (site, plainPort, root string) {
 	t.Helper()
 	dir := t.TempDir()

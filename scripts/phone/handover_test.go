@@ -44,8 +44,8 @@ func TestHandover(t *testing.T) {
 	}
 }
 
-// What is not in the table is not there: no key, no listing, no file of the page's folder under another name.
-func TestNothingElse(t *testing.T) {
+// The server has only the paths in the table: no key, no listing, and no file of the page's folder under another name.
+func TestHandoverServesOnlyItsFiles(t *testing.T) {
 	srv, _, _ := serve(t)
 	for _, path := range []string{"/index.html", "/page/", "/page/index.html", "/issuer.pem", "/root.pem", "/certs/key.pem",
 		"/../issuer.pem", "/%2e%2e/issuer.pem", "/shop.crt/", "/SHOP.CRT", "//", "/healthz"} {

@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The command as a developer runs it, with the real site: what it hands over is what makes the site trusted, and
-// after Ctrl-C nobody listens any more.
+// The test runs the command as a developer does, with the real site. The certificate that the command hands over must
+// make the site trusted, and after Ctrl-C no port may be open.
 func TestPhone(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signal that a test could send")
@@ -132,7 +132,7 @@ func TestRefusals(t *testing.T) {
 
 // Helpers
 
-// port is a free one.
+// port returns a free port.
 func port(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -143,7 +143,7 @@ func port(t *testing.T) string {
 	return fmt.Sprint(ln.Addr().(*net.TCPAddr).Port)
 }
 
-// buffer is written by a process and read by its test meanwhile.
+// buffer is written by a process while its test reads it.
 type buffer struct {
 	mu   sync.Mutex
 	data bytes.Buffer

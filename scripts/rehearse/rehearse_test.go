@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// The rehearsal decides on certificates and ports, and on nothing else.
-func TestTheOwnersSettingsPlayToo(t *testing.T) {
+// The rehearsal sets certificates and ports only. All other settings are the owner's.
+func TestRehearsalUsesTheOwnersSettings(t *testing.T) {
 	t.Parallel()
 	base := []string{"DATABASE_URL=postgres://here", "HSTS=max-age=60", "ACME_DIRECTORY=production", "ACME_CACHE=/var/lib/shop", "TLS_MODE=proxy"}
 	env := siteEnv(base, []string{"shop.example", "www.shop.example"}, 5443, 5080, "https://127.0.0.1:1/dir", "/t/directory.pem", "/t/acme")
@@ -37,7 +37,7 @@ func TestTheOwnersSettingsPlayToo(t *testing.T) {
 	}
 }
 
-func TestWhatALogLineComplainsOf(t *testing.T) {
+func TestFaultOfALogLine(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		`time=2026-11-23T17:28:02.515Z level=ERROR msg="no certificate obtained" host=shop.example error="403: the \"challenge\" failed" again_in=1m0s advice="open port 80"`: "shop.example: no certificate obtained: 403: the \"challenge\" failed\n  → open port 80",
@@ -57,7 +57,7 @@ func TestWhatALogLineComplainsOf(t *testing.T) {
 	}
 }
 
-func TestLinesComeWholeAndTheLastAreKept(t *testing.T) {
+func TestLinesAreWholeAndTheLastAreKept(t *testing.T) {
 	t.Parallel()
 	var heard []string
 	l := &lines{heard: func(line string) { heard = append(heard, line) }}
@@ -98,8 +98,8 @@ func TestTheCurlLine(t *testing.T) {
 	}
 }
 
-// The URL stays the same while its port is free, moves on while it is not, and one that was asked for is had or
-// refused.
+// The URL stays the same while its port is free, and moves to the next port otherwise. A port that a setting names is
+// used or refused.
 func TestPorts(t *testing.T) {
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -126,8 +126,8 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// What a go command says is put in terms of what to do.
-func TestWhyAProgramCouldNotBeBuilt(t *testing.T) {
+// Errors of the go command are reported with the fix.
+func TestBuildErrorsNameTheFix(t *testing.T) {
 	t.Parallel()
 	_, missing := exec.LookPath("no-such-go-command")
 	for _, test := range []struct {
@@ -146,11 +146,11 @@ func TestWhyAProgramCouldNotBeBuilt(t *testing.T) {
 	}
 }
 
-// A real go command without a module proxy, as on a train.
+// The test runs a real go command that cannot reach a module proxy, as without a network.
 func TestTheFirstRunWithoutANetwork(t *testing.T) {
 	t.Setenv("GOPROXY", "https://127.0.0.1:1")
 	t.Setenv("GOMODCACHE", t.TempDir())
-	t.Setenv("GOFLAGS", "-modcacherw") // so that it can be removed
+	t.Setenv("GOFLAGS", "-modcacherw") // lets the test remove the module cache
 	t.Chdir(t.TempDir())
 	said := ""
 	err := buildPebble(t.Context(), func(line string) { said = line })
@@ -183,8 +183,9 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A program that ends by itself ends the rehearsal, with its last words; one that is stopped is waited for.
-func TestPartsEndAndTellWhy(t *testing.T) {
+// A program that ends by itself ends the rehearsal, and the error has its last lines. A program that is told to stop is
+// waited for.
+func TestPartsReportWhyTheyEnded(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("needs sh")

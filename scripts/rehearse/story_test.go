@@ -25,8 +25,8 @@ import (
 
 const shop = "shop.example"
 
-// The first visitor is turned away, the next is served: both are told as they were seen.
-func TestTheMomentBeforeTheCertificate(t *testing.T) {
+// The first visitor is refused, the next is served. The output reports each as it happened.
+func TestVisitBeforeTheFirstCertificate(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
 	st.onHandshake = func(n int) {
@@ -40,8 +40,8 @@ func TestTheMomentBeforeTheCertificate(t *testing.T) {
 	st.told(t, "a first visitor's handshake is refused", shop+": challenge answered, certificate issued by Practice CA")
 }
 
-// A certificate from somebody else is not the authority's, whatever the roots say.
-func TestACertificateThatTheAuthorityDidNotNote(t *testing.T) {
+// A certificate of another issuer is not the test CA's, even if it verifies.
+func TestCertificateMissingInTheCAsLogIsAFault(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
 	st.present(1)
@@ -54,7 +54,7 @@ func TestACertificateThatTheAuthorityDidNotNote(t *testing.T) {
 	}
 }
 
-// What the site says of a failed order ends the wait for it.
+// The site's log line about a failed order ends the wait for the certificate.
 func TestAnOrderThatFails(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
@@ -64,7 +64,7 @@ func TestAnOrderThatFails(t *testing.T) {
 	}
 }
 
-func TestARenewalIsSeenFromOutside(t *testing.T) {
+func TestRenewalIsSeenByAVisitor(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
 	st.serve(1)
@@ -81,7 +81,7 @@ func TestARenewalIsSeenFromOutside(t *testing.T) {
 	st.told(t, "certificate renewed, serial 1… → 2…", "none dropped")
 }
 
-// One visitor that is dropped fails a rehearsal that is to give a verdict, and is told of in one that is watched.
+// A dropped connection fails a rehearsal with ONCE=1. Without it, the output only reports the connection.
 func TestAVisitorIsDropped(t *testing.T) {
 	t.Parallel()
 	for _, once := range []bool{true, false} {
@@ -111,8 +111,8 @@ func TestAVisitorIsDropped(t *testing.T) {
 	}
 }
 
-// A deployment that is not in order is not told as one that is.
-func TestALookAtWhatIsNotInOrder(t *testing.T) {
+// A deployment with a fault must not be reported as a good one.
+func TestFailedChecksAreNotReportedAsSuccess(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
@@ -144,7 +144,7 @@ func TestALookAtWhatIsNotInOrder(t *testing.T) {
 
 // Helpers
 
-// stage is a site on real sockets that does as a test wants, and an authority's log.
+// stage is a site on real sockets that behaves as a test wants, and the log of a test CA.
 type stage struct {
 	story       *story
 	out         text
@@ -179,7 +179,7 @@ func newStage(t *testing.T) *stage {
 	}))
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.EnableHTTP2 = true
-	// httptest's own certificate must not stand in for one that is not there yet.
+	// Until there is a certificate, httptest must not serve its own.
 	secure.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		st.onHandshake(int(st.handshakes.Add(1)))
 		return &tls.Config{NextProtos: []string{"h2"}, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return st.cert.Load(), nil }}, nil
@@ -242,7 +242,7 @@ func (st *stage) sign(c, parent *x509.Certificate) *x509.Certificate {
 	return cert
 }
 
-// told checks that the story has these words, in this order.
+// told checks that the output has these texts in this order.
 func (st *stage) told(t *testing.T, want ...string) {
 	t.Helper()
 	rest := st.out.String()

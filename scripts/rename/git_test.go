@@ -39,7 +39,7 @@ func TestADirtyTreeIsRefused(t *testing.T) {
 			t.Errorf("%s: got %v", what, err)
 		}
 		pt.Same(t, before, pt.Snapshot(t, dir))
-		rename(t, dir, shop) // a plan harms nothing
+		rename(t, dir, shop) // without -write the command changes nothing
 		rename(t, dir, "-force", "-write", shop)
 		if got := pt.Snapshot(t, dir)["go.mod"]; !strings.HasPrefix(got, "module "+shop) {
 			t.Errorf("-force left %q", got)
@@ -47,8 +47,8 @@ func TestADirtyTreeIsRefused(t *testing.T) {
 	}
 }
 
-// What a rename does not touch may be in any state, and one command of git gives back everything else.
-func TestWorkThatIsNotTouchedMayBeUncommitted(t *testing.T) {
+// Files that the rename does not touch may have uncommitted changes. One git command undoes all of the rename.
+func TestUncommittedFilesOutsideTheRenameAreAllowed(t *testing.T) {
 	dir := repository(t)
 	mine := map[string]string{"README.md": "mine\n", "web/static/style.css": "mine\n",
 		"handlers/new.go": "package handlers\n", ".ci/mine": "mine\n"}
@@ -75,11 +75,11 @@ func TestWorkThatIsNotTouchedMayBeUncommitted(t *testing.T) {
 	}
 }
 
-func TestWhatGitIgnoresIsLeft(t *testing.T) {
+func TestIgnoredFilesAreLeft(t *testing.T) {
 	dir := repository(t)
 	pt.Write(t, dir, "notes/turnkey.txt", "turnkey\n")
 	pt.Write(t, dir, ".ci/e2e/artifacts/home.png", "\x00")
-	rename(t, dir, shop, "-write") // where people put flags
+	rename(t, dir, shop, "-write") // some people put flags after the arguments
 	got := pt.Snapshot(t, dir)
 	if got["notes/turnkey.txt"] != "turnkey\n" || got[".env"] != files[".env"] {
 		t.Errorf("ignored files were changed: %q", got)
@@ -92,8 +92,8 @@ func TestWhatGitIgnoresIsLeft(t *testing.T) {
 	}
 }
 
-// An upgrade puts files into the index; what is written over must still be there.
-func TestARepairTakesWhatAnUpgradeStaged(t *testing.T) {
+// An upgrade adds its files to git's index. The rename may overwrite only files that the index still has.
+func TestRepairReadsStagedFiles(t *testing.T) {
 	dir := repository(t)
 	rename(t, dir, "-write", shop)
 	pt.Git(t, dir, "add", "-A")
@@ -113,7 +113,8 @@ func TestARepairTakesWhatAnUpgradeStaged(t *testing.T) {
 	}
 }
 
-// A folder in a repository that ignores it, such as a home directory under git, is as good as one without git.
+// If the repository around a folder ignores the folder, as with a home directory under git, the rename treats the
+// folder as one without git.
 func TestAFolderThatTheRepositoryAroundItIgnoresIsRenamed(t *testing.T) {
 	dir := repository(t)
 	for name, text := range files {

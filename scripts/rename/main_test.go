@@ -16,7 +16,7 @@ import (
 
 const shop = "example.com/you/shop"
 
-// files are a small template: everything that a rename has to tell apart.
+// files are a small template with every case that a rename has to distinguish.
 var files = map[string]string{
 	"go.mod":         "module example.com/turnkey\n\ngo 1.26.0\n\nrequire github.com/acme/turnkey-sdk v1.0.0\n",
 	"README.md":      "# Turnkey\n\nmade in ~/.local/share/turnkey, git remote add starter https://example.com/turnkey\n",
@@ -27,7 +27,7 @@ var files = map[string]string{
 	"certs/ca.pem":   "turnkey\n",
 	"bin/turnkey":    "turnkey\n",
 	"tlsconfig/a.go": "package tlsconfig\n\nimport \"example.com/turnkey/tlsconfig/localca\"\n\nconst prefix = \"turnkey:\" + localca.X // of example.com/turnkey\n",
-	// Windows ends lines in another way, and what is not as gofmt would have it stays so.
+	// Lines may end with CR LF, and files that gofmt would change are left unformatted.
 	"handlers/x.go": "package handlers\r\n\r\nimport (\r\n\t_ \"example.com/turnkey/middleware\"\r\n\t_ \"example.com/zoo\"\r\n)\r\n",
 	"handlers/y.go": "package handlers\nimport . \"example.com/turnkey\"\nvar   y = `import \"example.com/turnkey/middleware\"`\n",
 	"app/main.go": "package main\n\nimport (\n\t\"example.com/turnkey/handlers\"\n\t\"example.com/turnkey2/handlers\"\n\t\"github.com/acme/turnkey-sdk\"\n)\n\n" +
@@ -65,7 +65,7 @@ func update(ecosystem, dir string) string {
 
 func init() { readmeHash = blob([]byte(files["README.md"])) }
 
-// renamed is what becomes of files, and of a file that is not there.
+// renamed returns files as the rename should leave them.
 func renamed(t *testing.T, modulePath, name string) map[string]string {
 	t.Helper()
 	want := maps.Clone(files)
@@ -126,7 +126,7 @@ func TestAPlanChangesNothing(t *testing.T) {
 	pt.Same(t, before, pt.Snapshot(t, dir))
 }
 
-// Without git, what is replaced and removed is kept beside.
+// Without git, the rename keeps a copy of each file that it replaces or removes.
 func TestARename(t *testing.T) {
 	dir := pt.New(t, files)
 	out := rename(t, dir, "-write", "example.com/you/my-shop")
@@ -149,7 +149,7 @@ func TestARename(t *testing.T) {
 		strings.Count(ownCI, "\n") > 10 {
 		t.Errorf("the README and the CI are\n%s\n%s", want["README.md"], ownCI)
 	}
-	// only what is there
+	// The output lists only files that exist.
 	if strings.Contains(out, "handlers/routes.go") || !strings.Contains(out, "\n  web/templates/home.html  ") ||
 		!strings.HasSuffix(out, "\nwhat was removed or replaced is in .before-rename, until you delete it\n") {
 		t.Errorf("the last words are\n%s", out)
@@ -164,8 +164,8 @@ func TestARename(t *testing.T) {
 	}
 }
 
-// Whatever the new path is, also one with the old name in it: a second run, with the path or without, has nothing to
-// do, and what an owner has written since stays.
+// A second run, with or without the path, changes nothing and keeps the owner's later edits. This holds for every new
+// path, also one that contains the old name.
 func TestTheSecondRunHasNothingToDo(t *testing.T) {
 	for _, to := range []string{
 		shop, "shop", "example.com/you/turnkey", "example.com/you/turnkey-shop", "github.com/turnkey/shop", "github.com/Turnkey-Inc/my-turnkey",
@@ -195,8 +195,8 @@ func TestTheSecondRunHasNothingToDo(t *testing.T) {
 	}
 }
 
-// A clone that is begun with, before it is renamed.
-func TestWhatIsTheOwnersAlreadyStays(t *testing.T) {
+// The owner has edited files of the clone before the rename.
+func TestOwnersEditsStay(t *testing.T) {
 	dir := pt.New(t, files)
 	mine := map[string]string{
 		"README.md":                files["README.md"] + "\nOf mine.\n",
@@ -234,7 +234,7 @@ func TestTheTemplatesREADMEIsKnownOnWindows(t *testing.T) {
 	}
 }
 
-// A README that was removed is not missed: the project gets its own.
+// If the owner removed the README, the rename writes the project's own.
 func TestAProjectWithoutAREADMEGetsOne(t *testing.T) {
 	begun := maps.Clone(files)
 	delete(begun, "README.md")
@@ -245,7 +245,7 @@ func TestAProjectWithoutAREADMEGetsOne(t *testing.T) {
 	}
 }
 
-// gonew takes any path, also one that we refuse, and the way out of it is a rename.
+// gonew accepts any path, also paths that rename refuses. The owner can then rename again.
 func TestAPathInsideTheTemplatesIsLeft(t *testing.T) {
 	begun := maps.Clone(files)
 	begun["go.mod"] = "module example.com/turnkey/shop\n"
@@ -258,8 +258,8 @@ func TestAPathInsideTheTemplatesIsLeft(t *testing.T) {
 	}
 }
 
-// gonew changes go.mod and imports, and leaves the rest to us.
-func TestWhatGonewLeavesIsRenamed(t *testing.T) {
+// gonew changes go.mod and imports only. The rename does the rest.
+func TestRenameAfterGonew(t *testing.T) {
 	begun := maps.Clone(files)
 	for file, text := range renamed(t, shop, "shop") {
 		if strings.HasSuffix(file, ".go") || file == "go.mod" {
@@ -272,8 +272,8 @@ func TestWhatGonewLeavesIsRenamed(t *testing.T) {
 	pt.Same(t, pt.Snapshot(t, whole), pt.Snapshot(t, dir))
 }
 
-// A run that fails in the middle is finished by the next, whatever the new name is.
-func TestARunThatWasCutShortIsFinished(t *testing.T) {
+// The next run finishes a run that failed in the middle, with every new name.
+func TestInterruptedRunIsFinishedByTheNext(t *testing.T) {
 	for _, to := range []string{shop, "example.com/you/turnkey-shop"} {
 		dir, whole := pt.New(t, files), pt.New(t, files)
 		pt.Write(t, dir, ".before-rename/scripts", "in the way of a folder\n")
@@ -293,8 +293,8 @@ func TestARunThatWasCutShortIsFinished(t *testing.T) {
 	}
 }
 
-// After an upgrade: imports are mended, and nothing else is touched.
-func TestARepairLeavesTheOwnersWords(t *testing.T) {
+// After an upgrade, the rename repairs imports and changes nothing else.
+func TestRepairChangesImportsOnly(t *testing.T) {
 	dir := pt.New(t, files)
 	rename(t, dir, "-write", shop)
 	const advert = "<p>Turnkey apartments, see example.com/turnkey\n"
@@ -308,7 +308,7 @@ func TestARepairLeavesTheOwnersWords(t *testing.T) {
 	pt.Same(t, before, pt.Snapshot(t, dir))
 }
 
-func TestASecondNameChangesPathsAndLeavesTheWord(t *testing.T) {
+func TestSecondRenameChangesPathsOnly(t *testing.T) {
 	for _, first := range []string{shop, "shop"} {
 		dir := pt.New(t, files)
 		rename(t, dir, "-write", first)
@@ -328,7 +328,7 @@ func TestASecondNameChangesPathsAndLeavesTheWord(t *testing.T) {
 	}
 }
 
-func TestTwoFilesDoNotBecomeOne(t *testing.T) {
+func TestRenameOverwritesNoOtherFile(t *testing.T) {
 	dir := pt.New(t, files)
 	pt.Write(t, dir, "scripts/deploy/shop.service", "mine\n")
 	before := pt.Snapshot(t, dir)

@@ -7,7 +7,7 @@ import (
 	pt "example.com/turnkey/scripts/internal/projecttest"
 )
 
-func TestPathsThatAreTaken(t *testing.T) {
+func TestModulePathsThatAreAccepted(t *testing.T) {
 	for _, p := range []string{
 		"example.com/you/shop", "github.com/JaneDoe/shop", "example.com/shop", "shop", "shop-2", "example/shop", "test/shop",
 		"git.example.com/~jane/my_group/shop2", "example.com/a.b/c",
@@ -18,7 +18,7 @@ func TestPathsThatAreTaken(t *testing.T) {
 	}
 }
 
-func TestPathsThatAreRefusedSayWhatToType(t *testing.T) {
+func TestRefusedModulePathsNameTheFix(t *testing.T) {
 	for p, want := range map[string]string{
 		"":                                       "example.com/you/shop",
 		"https://github.com/you/shop":            "github.com/you/shop",
@@ -62,7 +62,7 @@ func TestPathsThatAreRefusedSayWhatToType(t *testing.T) {
 	}
 }
 
-func TestAPathWithoutADotIsWarnedOf(t *testing.T) {
+func TestModulePathWithoutADotIsReported(t *testing.T) {
 	for p, want := range map[string]bool{"shop": true, "you/shop": true, "example.com/you/shop": false,
 		"example/shop": false} {
 		if got := warning(p) != ""; got != want {

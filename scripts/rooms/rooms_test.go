@@ -31,7 +31,7 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
-func TestARoomThatBreaksARuleIsReported(t *testing.T) {
+func TestImportAgainstTheListIsReported(t *testing.T) {
 	t.Parallel()
 	list, err := rooms.Parse("middleware gin\ntlsconfig tlsconfig/chain autocert\ntlsconfig/chain\nscripts/dev scripts/internal/gotool\nscripts/internal/gotool\n")
 	if err != nil {
@@ -65,9 +65,9 @@ func TestARoomThatBreaksARuleIsReported(t *testing.T) {
 	}
 }
 
-// TestTheListIsTrue checks the list against the disk, and its own rules: the production rooms know nothing of scripts,
-// and one room alone knows autocert.
-func TestTheListIsTrue(t *testing.T) {
+// TestListMatchesTheDisk checks the list against the disk and against two rules: no production room imports scripts,
+// and only one room imports autocert.
+func TestListMatchesTheDisk(t *testing.T) {
 	t.Parallel()
 	list, packages := read(t)
 	autocert := 0

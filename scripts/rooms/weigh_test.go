@@ -8,7 +8,7 @@ import (
 	pt "example.com/turnkey/scripts/internal/projecttest"
 )
 
-func TestWhatARoomWeighs(t *testing.T) {
+func TestWeightOfARoom(t *testing.T) {
 	long := "package kit\n\ntype (\n\tE struct{}\n\te int\n)\n\nfunc (E) Method() {}\n\nvar A, b = 1, 2\n\nfunc Long() {\n" + strings.Repeat("\t_ = 1\n", 59) + "}\n"
 	dir := pt.New(t, map[string]string{
 		"go.mod":                  "module m\n",

@@ -70,7 +70,7 @@ func TestAskAgain(t *testing.T) {
 	})
 }
 
-// Whoever ran make trust or make untrust has answered.
+// A developer who has run make trust or make untrust must not be asked again.
 func TestAskAfterTrust(t *testing.T) {
 	for _, args := range [][]string{nil, {"-remove"}} {
 		p := newPerson(t, true)
@@ -98,7 +98,7 @@ func TestAskWithoutCertutil(t *testing.T) {
 	}
 }
 
-func TestAskNobody(t *testing.T) {
+func TestNoQuestionWithoutATerminal(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		env  map[string]string
@@ -178,14 +178,14 @@ func TestTerminal(t *testing.T) {
 
 // Helpers
 
-// person has a Linux machine of their own.
+// person is a user with a Linux machine.
 type person struct {
 	host     *truststore.Host
 	env      map[string]string
 	home, ca string
 }
 
-// newPerson has an empty home directory, and of all programs certutil, if at all.
+// newPerson makes a user with an empty home directory. certutil is the only program there, if it is there.
 func newPerson(t *testing.T, certutil bool) *person {
 	t.Helper()
 	bin := t.TempDir()
@@ -216,7 +216,7 @@ func newPerson(t *testing.T, certutil bool) *person {
 	return p
 }
 
-// asked is what the person reads when the answer comes from in.
+// asked returns the text that the user sees, with the answer read from in.
 func (p *person) asked(t *testing.T, in string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -226,7 +226,7 @@ func (p *person) asked(t *testing.T, in string) string {
 	return out.String()
 }
 
-// newCA is what happens when the old one runs out.
+// newCA replaces the CA, as happens when the old one expires.
 func (p *person) newCA(t *testing.T) {
 	t.Helper()
 	if err := os.Remove(filepath.Join(p.ca, "issuer.pem")); err != nil {
@@ -237,7 +237,7 @@ func (p *person) newCA(t *testing.T) {
 	}
 }
 
-// broken is an input that nobody may read.
+// broken is an input whose reads fail.
 type broken struct{ t *testing.T }
 
 func (b broken) Read([]byte) (int, error) {

@@ -67,7 +67,7 @@ func (r *report) text(w io.Writer) error {
 	return nil
 }
 
-// mark shows whether a row is as requested.
+// mark returns the sign for a row: ✓ if the store is as requested, ✗ if the change failed, otherwise a dot.
 func mark(removed bool, status truststore.Status) string {
 	switch {
 	case status == truststore.Failed:

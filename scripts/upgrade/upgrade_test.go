@@ -15,7 +15,7 @@ import (
 	pt "example.com/turnkey/scripts/internal/projecttest"
 )
 
-// own sorts after fmt, as the starter's path does not.
+// own sorts after fmt among the imports. The starter's path sorts before it.
 const own = "zoo.example/shop"
 
 // first is a small starter. The comments tell its versions apart.
@@ -32,7 +32,7 @@ var first = map[string]string{
 	"handlers/home.go":          "package handlers // first\n",
 }
 
-// second is what the starter becomes: a file changed, one moved, a room new and one gone.
+// second is the starter's next version: one file changed, one moved, one room added and one removed.
 var second = changed(first, map[string]string{
 	"scripts/rooms/rooms.txt": "middleware\napp/kit\nscripts/rooms\nscripts/run.sh\n",
 	"middleware/csp.go":       "package middleware // second\n",
@@ -45,7 +45,7 @@ var second = changed(first, map[string]string{
 	"handlers/home.go":        "package handlers // second\n",
 })
 
-// work is the owner's, in what is his.
+// work has the owner's edits, in files that are the owner's.
 var work = map[string]string{
 	"app/main.go":           "package main // mine\n",
 	"app/billing/bill.go":   "package billing\n",
@@ -54,7 +54,7 @@ var work = map[string]string{
 	"web/templates/home.md": "example.com/turnkey\n",
 }
 
-func TestAnUpgradeReplacesTheClosedRoomsAlone(t *testing.T) {
+func TestUpgradeReplacesOnlyClosedRooms(t *testing.T) {
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	before := pt.Snapshot(t, dir)
@@ -93,10 +93,10 @@ func TestAnUpgradeReplacesTheClosedRoomsAlone(t *testing.T) {
 		t.Errorf("a second run says\n%s", out)
 	}
 	publish(t, starter, changed(second, map[string]string{"middleware/csp.go": "package middleware // third\n"}))
-	upgrade(t, dir, starter) // what the first upgrade brought is no work of the owner's
+	upgrade(t, dir, starter) // the files from the first upgrade do not count as the owner's edits
 }
 
-// A remote named starter is the default, and a branch can be named.
+// The remote named starter is the default, and an argument can name a branch.
 func TestTheRemoteNamedStarterIsTheDefault(t *testing.T) {
 	starter := newStarter(t)
 	dir := newProject(t, starter)
@@ -113,7 +113,7 @@ func TestTheRemoteNamedStarterIsTheDefault(t *testing.T) {
 	}
 }
 
-// What the owner changed in closed rooms is found in every kind of history, also for the second time.
+// The command finds the owner's edits in closed rooms in every kind of history, also at the second upgrade.
 func TestEditsInClosedRoomsAreAskedAbout(t *testing.T) {
 	for _, history := range []string{"cloned", "own", "upgraded before"} {
 		t.Run(history, func(t *testing.T) {
@@ -168,8 +168,8 @@ func TestEditsInClosedRoomsAreAskedAbout(t *testing.T) {
 	}
 }
 
-// An edit that the newer version has too is lost to nobody.
-func TestAnEditThatTheStarterTookIsNotAskedAbout(t *testing.T) {
+// If the newer version has the owner's edit too, the upgrade loses nothing and does not ask.
+func TestEditThatTheStarterAdoptedNeedsNoAnswer(t *testing.T) {
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	edit(t, dir, map[string]string{"middleware/csp.go": second["middleware/csp.go"]})
@@ -178,7 +178,7 @@ func TestAnEditThatTheStarterTookIsNotAskedAbout(t *testing.T) {
 	upgrade(t, dir, starter)
 }
 
-func TestARoomThatIsGoneAndWasChangedStays(t *testing.T) {
+func TestEditedRoomThatTheStarterRemovedStays(t *testing.T) {
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	edit(t, dir, map[string]string{"app/old/old.go": "package old // mine\n"})
@@ -191,8 +191,8 @@ func TestARoomThatIsGoneAndWasChangedStays(t *testing.T) {
 	}
 }
 
-// A project that was moved by hand has the newest rooms and old requirements.
-func TestRequirementsAloneAreRaisedToo(t *testing.T) {
+// The owner has copied the newest rooms by hand and still has old requirements.
+func TestRequirementsAreRaisedWithoutNewRooms(t *testing.T) {
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	edit(t, dir, map[string]string{"go.mod": "module " + own + "\n\ngo 1.24.0\n"})
@@ -210,7 +210,8 @@ func TestRequirementsAloneAreRaisedToo(t *testing.T) {
 	}
 }
 
-// Where the histories are one, an older version that is more like the project is not taken for the one that it took.
+// In a shared history the command must find the version that the project has, even if an older version is more like the
+// project.
 func TestADeletedFileIsSeenThoughAnOlderVersionLackedItToo(t *testing.T) {
 	starter := pt.New(t, changed(first, map[string]string{"scripts/run.sh": ""}))
 	pt.Commit(t, starter, "older")
@@ -225,7 +226,7 @@ func TestADeletedFileIsSeenThoughAnOlderVersionLackedItToo(t *testing.T) {
 	}
 }
 
-func TestANewRoomTakesNoFolderOfTheOwners(t *testing.T) {
+func TestNewRoomDoesNotReplaceAnOwnersFolder(t *testing.T) {
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	edit(t, dir, map[string]string{"app/kit/mine.go": "package kit\n"})
@@ -239,7 +240,7 @@ func TestANewRoomTakesNoFolderOfTheOwners(t *testing.T) {
 	pt.Same(t, before, pt.Snapshot(t, dir))
 }
 
-func TestWhatCannotBeUpgradedIsRefused(t *testing.T) {
+func TestUpgradeRefusals(t *testing.T) {
 	starter := newStarter(t)
 	for name, test := range map[string]struct {
 		soil func(dir string)
@@ -308,7 +309,8 @@ func TestAProjectInsideARepository(t *testing.T) {
 	pt.Same(t, before, pt.Snapshot(t, around))
 }
 
-// Of two versions the newer stays, whoever has it. The modules come from a proxy that is a folder.
+// The upgrade keeps the newer of two versions, from the project or the starter. The modules come from a proxy in a
+// folder.
 func TestRequirementsAreRaisedAndNeverLowered(t *testing.T) {
 	proxy := t.TempDir()
 	for _, m := range []string{"example.org/tea", "example.org/pot", "example.org/cup"} {
@@ -378,7 +380,7 @@ func newProject(t *testing.T, starter string) string {
 	return dir
 }
 
-// publish commits a version of the starter: of files that are "" nothing stays.
+// publish commits a version of the starter. It removes files whose text is "".
 func publish(t *testing.T, starter string, files map[string]string) {
 	t.Helper()
 	for name := range pt.Snapshot(t, starter) {
@@ -402,7 +404,7 @@ func edit(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// changed returns files with changes. A text of "" takes a file away.
+// changed returns a copy of files with changes. It removes files whose text is "".
 func changed(files, changes map[string]string) map[string]string {
 	out := maps.Clone(files)
 	maps.Copy(out, changes)

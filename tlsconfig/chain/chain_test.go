@@ -46,7 +46,7 @@ func TestEveryBadPairIsAFaultThatNamesItsReason(t *testing.T) {
 	}
 }
 
-func TestVisitorsVerifyWhatIsServedOfAGoodPair(t *testing.T) {
+func TestClientsVerifyEveryGoodPair(t *testing.T) {
 	t.Parallel()
 	a := chaintest.New(t, "a.test", "192.0.2.1")
 	for _, row := range chaintest.Good() {
@@ -84,7 +84,7 @@ func TestALoneLeafIsANote(t *testing.T) {
 	}
 }
 
-func TestTheNamesThatAreAskedForAreJudged(t *testing.T) {
+func TestRequestedNamesAreChecked(t *testing.T) {
 	t.Parallel()
 	a := chaintest.New(t, "a.test", "*.b.test", "192.0.2.1")
 	pair := chain.Read(a.Good())
@@ -98,7 +98,7 @@ func TestTheNamesThatAreAskedForAreJudged(t *testing.T) {
 	}
 }
 
-func TestAllReasonsAreGivenAtOnce(t *testing.T) {
+func TestAllReasonsAreReported(t *testing.T) {
 	t.Parallel()
 	a := chaintest.New(t, "a.test")
 	row := chaintest.Row{Chain: chaintest.Bad()[0].Chain} // expired

@@ -10,7 +10,7 @@ import (
 
 const sshKey = "cp KEY NEW && ssh-keygen -p -N '' -m PEM -f NEW"
 
-// key reads a private key, or says what it is.
+// key reads a private key. If it cannot, it records what the block is and how to convert it.
 func (f *File) key(b block) {
 	f.holdsKey = true
 	problem := func(r Reason) {

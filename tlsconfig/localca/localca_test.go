@@ -77,7 +77,7 @@ func TestThePairServesAndIsMadeOnce(t *testing.T) {
 	}
 }
 
-func TestRemadeWhenItWillNotDo(t *testing.T) {
+func TestUnusablePairIsReplaced(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		spoil func(t *testing.T, req *Request)
@@ -128,7 +128,7 @@ func spoilKey(t *testing.T, req *Request) {
 	os.WriteFile(req.KeyFile, data, 0o600)
 }
 
-func TestSomebodyElsesPairIsLeftAlone(t *testing.T) {
+func TestPairOfAnotherIssuerIsKept(t *testing.T) {
 	t.Parallel()
 	req := request(t.TempDir())
 	os.MkdirAll(filepath.Dir(req.CertFile), 0o700)
@@ -148,8 +148,8 @@ func TestSomebodyElsesPairIsLeftAlone(t *testing.T) {
 	}
 }
 
-// The root's key must not exist anywhere: whoever had it could make the CA sign for anything it is trusted for.
-func TestTheRootKeyIsNowhereAndKeysAreProtected(t *testing.T) {
+// The key of the root must not be stored. With it an attacker could sign for every name that the CA is trusted for.
+func TestRootKeyIsNotStoredAndKeysArePrivate(t *testing.T) {
 	dir := t.TempDir()
 	old := umask(0)
 	defer umask(old)
@@ -208,7 +208,7 @@ func TestPublicNamesAreRefused(t *testing.T) {
 	if _, _, err := ca.Issue([]string{"bank.example.com"}); err == nil {
 		t.Error("the CA signed for a public name")
 	}
-	// And verifiers refuse what a thief of the key would sign.
+	// Verifiers refuse what an attacker with the key would sign.
 	for _, rogue := range []string{"bank.example.com", "8.8.8.8", "com", "2001:4860:4860::8888"} {
 		forged := forge(t, ca, rogue)
 		roots, middle := x509.NewCertPool(), x509.NewCertPool()
@@ -250,7 +250,7 @@ func forge(t *testing.T, ca *CA, name string) *x509.Certificate {
 	return leaf
 }
 
-func TestManyAtOnceMakeOne(t *testing.T) {
+func TestConcurrentCallsMakeOnePair(t *testing.T) {
 	t.Parallel()
 	req := request(t.TempDir())
 	var wg sync.WaitGroup

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// What is good in folders that cannot be written serves from there: images of containers, checkouts of another user.
-// Root writes anywhere, so the look is taken by a process of another user's.
+// A good pair must be served from folders that cannot be written, such as those of a container's image or another
+// user's checkout. Root can write everywhere, so the test runs as a process of another user.
 func TestAGoodPairServesFromFoldersThatCannotBeWritten(t *testing.T) {
 	const helper = "TURNKEY_TEST_READ_ONLY_IN"
 	if dir := os.Getenv(helper); dir != "" {
@@ -31,8 +31,8 @@ func TestAGoodPairServesFromFoldersThatCannotBeWritten(t *testing.T) {
 	req := request(dir)
 	leaf := ensure(t, req).Leaf
 
-	// go test's own folder is closed to others. cp and not this process writes the copy: a child that another test
-	// starts meanwhile would inherit the open file, and what is open for writing cannot be run.
+	// Other users cannot read go test's own folder. cp writes the copy, not this process: a child that another test
+	// starts at that time would inherit the open file, and a file that is open for writing cannot be executed.
 	binary := filepath.Join(dir, "localca.test")
 	if out, err := exec.Command("cp", os.Args[0], binary).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

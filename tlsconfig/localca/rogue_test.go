@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// What a thief of the intermediate's key would sign is refused by everything that may trust the root, in a real
-// handshake; and what the CA signs itself is accepted, or the refusals would prove nothing.
+// Everything that may trust the root must refuse, in a real handshake, what an attacker with the key of the
+// intermediate would sign. It must accept what the CA signs itself, or the refusals would prove nothing.
 func TestEveryVerifierRefusesRogueNames(t *testing.T) {
 	t.Parallel()
 	ca, err := New()

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// newProject is a directory with a source file, as the one of a project that was just cloned.
+// newProject makes a directory with a source file, like that of a project that was just cloned.
 func newProject(t *testing.T) (dir string, req Request) {
 	t.Helper()
 	dir = t.TempDir()
@@ -28,7 +28,7 @@ func newProject(t *testing.T) (dir string, req Request) {
 	return dir, request(dir)
 }
 
-// caFrom puts a CA into dir whose life begins then.
+// caFrom puts a CA into dir that is valid from begin.
 func caFrom(t *testing.T, dir string, begin time.Time) *CA {
 	t.Helper()
 	check := func(err error) {
@@ -55,8 +55,8 @@ func caFrom(t *testing.T, dir string, begin time.Time) *CA {
 	return ca
 }
 
-// A clock that lags must not cost a developer the CA that the browsers trust.
-func TestACAFromTheFutureIsKeptWhileTheClockIsBehind(t *testing.T) {
+// If the clock is behind, the developer must not lose the CA that the browsers trust.
+func TestCAIsKeptWhileTheClockIsBehind(t *testing.T) {
 	t.Parallel()
 	dir, req := newProject(t)
 	future := time.Now().Add(72 * time.Hour)
@@ -77,7 +77,7 @@ func TestACAFromTheFutureIsKeptWhileTheClockIsBehind(t *testing.T) {
 	}
 }
 
-func TestACAThatAFastClockMadeIsReplaced(t *testing.T) {
+func TestCAOfAFastClockIsReplaced(t *testing.T) {
 	t.Parallel()
 	_, req := newProject(t)
 	old := caFrom(t, req.CADir, time.Now().Add(72*time.Hour))
@@ -117,7 +117,7 @@ func TestALeafFromTheFutureIsRemade(t *testing.T) {
 	}
 }
 
-func TestTheClockIsDoubtedOnlyForAReason(t *testing.T) {
+func TestClockIsReportedOnlyIfBehindTheFiles(t *testing.T) {
 	t.Parallel()
 	dir, _ := newProject(t)
 	if got := clockBehind(time.Now(), dir); got != "" {
@@ -129,7 +129,7 @@ func TestTheClockIsDoubtedOnlyForAReason(t *testing.T) {
 	}
 }
 
-func TestAKeyThatGitKeepsIsReplacedAndSaid(t *testing.T) {
+func TestKeyInGitIsReplacedAndReported(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("no git here")
@@ -152,7 +152,7 @@ func TestAKeyThatGitKeepsIsReplacedAndSaid(t *testing.T) {
 	if staged := ensure(t, req); staged.Why != "git has its key" {
 		t.Errorf("a staged key serves on: %+v", staged)
 	}
-	git("rm", "-q", "--cached", "-f", "certs/key.pem") // the command that is printed; without -f git refuses here
+	git("rm", "-q", "--cached", "-f", "certs/key.pem") // the command from the message; git refuses here without -f
 	git("add", "-f", "certs/key.pem")
 	git("commit", "-qm", "oops")
 	second := ensure(t, req)
@@ -162,7 +162,7 @@ func TestAKeyThatGitKeepsIsReplacedAndSaid(t *testing.T) {
 	if got := strings.Join(second.Alarms, "\n"); !strings.Contains(got, "git rm --cached -f "+req.KeyFile) {
 		t.Errorf("got %q, want the command that takes it out", got)
 	}
-	third := ensure(t, req) // the fresh key is not in git, though its file is still tracked
+	third := ensure(t, req) // git does not have the new key, though it still tracks the file
 	if third.Why != "" || len(third.Alarms) != 1 {
 		t.Errorf("got %+v, want the fresh pair kept and the alarm again", third)
 	}
@@ -172,10 +172,10 @@ func TestAKeyThatGitKeepsIsReplacedAndSaid(t *testing.T) {
 	}
 }
 
-func TestWhereNoCAIsKeptOneIsInMemory(t *testing.T) {
+func TestCAStaysInMemoryWithoutAWritableFolder(t *testing.T) {
 	t.Parallel()
 	req := request(t.TempDir())
-	if err := os.WriteFile(req.CADir, nil, 0o600); err != nil { // a file in the folder's place stops root, too
+	if err := os.WriteFile(req.CADir, nil, 0o600); err != nil { // a file in its place stops root as well
 		t.Fatal(err)
 	}
 	if _, err := Ensure(req); err == nil {
@@ -230,7 +230,7 @@ func TestTwoProcessesAtOnceMakeOnePair(t *testing.T) {
 	}
 }
 
-func TestSudoLeavesNothingOfRoots(t *testing.T) {
+func TestSudoLeavesNoFilesOfRoot(t *testing.T) {
 	t.Parallel()
 	nobody, err := user.Lookup("nobody")
 	if os.Getuid() != 0 || err != nil {
@@ -274,7 +274,7 @@ func TestSudoLeavesNothingOfRoots(t *testing.T) {
 	}
 }
 
-func TestWithoutConstraintsIsACAOfItsOwn(t *testing.T) {
+func TestUnconstrainedCAIsSeparate(t *testing.T) {
 	t.Parallel()
 	env := func(pairs map[string]string) func(string) string {
 		return func(name string) string { return pairs[name] }
@@ -308,7 +308,7 @@ func TestWithoutConstraintsIsACAOfItsOwn(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// Neither is ever taken for the other, not even by a copy of its file.
+	// Neither CA is ever used as the other, even if its file is copied.
 	normalDir := strings.TrimSuffix(req.CADir, unconstrainedSuffix)
 	data, err := os.ReadFile(filepath.Join(req.CADir, issuerFile))
 	if err != nil {
@@ -318,7 +318,7 @@ func TestWithoutConstraintsIsACAOfItsOwn(t *testing.T) {
 	if ca, made, err := Open(normalDir); err != nil || !made || ca.Permits("example.com") {
 		t.Errorf("got %v, %v, want the CA without limits set aside and a limited one made", made, err)
 	}
-	// Back to limits, back to a certificate of the limited CA.
+	// With constraints again, the constrained CA signs the certificate.
 	req.CADir = normalDir
 	if res := ensure(t, req); len(res.Skipped) != 2 || res.Leaf.Equal(constrained.Leaf) {
 		t.Errorf("got %+v, want the public names left out again", res)

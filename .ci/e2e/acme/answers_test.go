@@ -10,7 +10,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// One site in production, and what anybody can get out of it.
+// The test checks the responses of one production site to clients of all kinds.
 func TestAnswersInProduction(t *testing.T) {
 	t.Parallel()
 	p := newPorts(t)

@@ -9,7 +9,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// Whose word about the visitor is believed: a proxy's that TRUSTED_PROXIES names, and nobody else's.
+// The server uses forwarding headers of proxies that TRUSTED_PROXIES names, and of no other client.
 func TestClientAddressBehindACDN(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

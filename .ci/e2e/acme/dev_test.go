@@ -16,7 +16,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// The first minute of somebody who has just cloned the template, and the second.
+// This is the first minute of a developer who has just cloned the template, and the second.
 func TestDevelopment(t *testing.T) {
 	t.Parallel()
 	dir, home := t.TempDir(), t.TempDir()
@@ -37,7 +37,7 @@ func TestDevelopment(t *testing.T) {
 		t.Errorf("mode of certs = %o, want 700", got)
 	}
 
-	// Whoever trusts the root trusts the site, under every name of this machine.
+	// A client that trusts the root trusts the site, under every name of this machine.
 	roots := rig.Pool(t, rig.Read(t, filepath.Join(dir, "certs", "ca.pem")))
 	visitor := rig.Visitor(roots)
 	for _, host := range []string{"localhost", "127.0.0.1", rig.Project(t) + ".localhost"} {
@@ -89,7 +89,7 @@ func TestDevelopment(t *testing.T) {
 	}
 }
 
-// What broke between two starts is made anew, and what somebody else made is left alone.
+// A damaged pair is replaced at the next start. A pair that another issuer made is kept.
 func TestDevelopmentCertificateIsRepaired(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -154,7 +154,7 @@ func TestDevelopmentCertificateIsRepaired(t *testing.T) {
 	})
 }
 
-// A careless umask makes nobody else a reader.
+// Other users must not be able to read the keys, even with an open umask.
 func TestKeysArePrivateUnderAnyUmask(t *testing.T) {
 	t.Parallel()
 	sh, err := rig.Find("sh")

@@ -180,7 +180,8 @@ const secret = "hunter2-and-more"
 // anyPort opens ports that are free for certain.
 var anyPort = rig.Env{"HTTPS_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0"}
 
-// wrongDir holds what settings can be wrong about.
+// wrongDir makes a directory with the files that wrong settings name: two good pairs, an expired pair, and a .env file
+// unless dotenv is "".
 func wrongDir(t *testing.T, dotenv string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -44,7 +44,8 @@ func TestFilesAreChosenByServerName(t *testing.T) {
 	}
 }
 
-// Each is how a tool replaces a pair, step by step. Visitors keep coming meanwhile and see whole pairs only.
+// Each case replaces a pair as a tool does, step by step. The requests of visitors during the replacement must always
+// get a matching pair.
 func TestRenewedFilesAreTakenUp(t *testing.T) {
 	for _, test := range []struct {
 		name  string

@@ -17,7 +17,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// The two challenges are each enough alone: the CA finds nobody at the other's port.
+// Each of the two challenges must be enough alone: the CA gets no answer at the port of the other.
 func TestCertificateIsThereBeforeTheFirstVisitor(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -37,7 +37,7 @@ func TestCertificateIsThereBeforeTheFirstVisitor(t *testing.T) {
 			pebble := rig.StartPebble(t, test.pebble(p, rig.Port(t)))
 			rig.Start(t, t.TempDir(), p.env().With(from(pebble, t.TempDir())).With(rig.Env{"DOMAINS": shop}).With(test.env))
 
-			// Nobody has asked for a page yet.
+			// No client has requested a page yet.
 			rig.Eventually(t, acmeTime, "the certificate to be fetched", func() bool { return pebble.Fetched() > 0 })
 			orders := pebble.Orders()
 
@@ -156,7 +156,7 @@ func TestFailingChallengeLeavesTheServerUp(t *testing.T) {
 			t.Errorf("%s = %d, want %d", path, got, want)
 		}
 	}
-	// A visitor is turned away at once, and makes nobody order anything.
+	// The server refuses the visitor at once and orders nothing.
 	for range 20 {
 		start := time.Now()
 		if _, err := verified(rig.Loopback(p.https), shop, pebble.Roots(t)); err == nil {

@@ -16,7 +16,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// Load balancers get a moment to see that no visitor should be sent here any more, before nobody would answer.
+// After readiness fails, load balancers get time to stop sending requests before the ports close.
 func TestReadinessFallsBeforeThePortsClose(t *testing.T) {
 	t.Parallel()
 	site, p := newSite(t, rig.Env{"SHUTDOWN_GRACE": "10s"})

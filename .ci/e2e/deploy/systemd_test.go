@@ -148,9 +148,9 @@ func TestTheServiceNeedsNoMoreThanTheUnitGives(t *testing.T) {
 	}
 }
 
-// Sockets that systemd opens, named as the socket units name them. The service has no right at all; it is replaced by a
-// newer binary twice while visitors come, and refuses nobody.
-func TestAnUpgradeUnderSocketActivationRefusesNobody(t *testing.T) {
+// systemd opens the sockets and names them as the socket units do. The service has no rights. A newer binary replaces
+// it twice while clients connect, and no connection may be refused.
+func TestUpgradeUnderSocketActivationRefusesNoConnection(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	need(t, "systemd-socket-activate", "setpriv")

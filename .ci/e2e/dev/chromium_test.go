@@ -20,7 +20,7 @@ import (
 
 var artifacts = filepath.Join("..", "artifacts")
 
-// strict is a policy that forbids whatever is written into a page.
+// strict is a policy that forbids everything written into a page: inline scripts and styles.
 const strict = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; require-trusted-types-for 'script'"
 
 // What a developer sees who types into a page, and saves files beside it.
@@ -121,7 +121,7 @@ func TestThePageFollowsEdits(t *testing.T) {
 	}
 }
 
-// Whoever looks at the answer to a form and saves a file has not sent it once more.
+// A developer who saves a file while the browser shows the response to a form must not send the form again.
 func TestAnEditSendsNoFormAgain(t *testing.T) {
 	w := open(t, "", func(w *workshop) {
 		w.edit(code, `"code 0"`, "c.Request.Method")

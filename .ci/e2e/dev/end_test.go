@@ -31,7 +31,7 @@ func TestCtrlCEndsEverything(t *testing.T) {
 	}
 }
 
-func TestNobodyIsLeftWhenTheWatcherIsKilled(t *testing.T) {
+func TestNoProcessRemainsAfterTheWatcherIsKilled(t *testing.T) {
 	w := serve(t, "")
 	pids := w.processes()["bin/scripts/dev"]
 	if len(pids) != 1 {
@@ -41,7 +41,7 @@ func TestNobodyIsLeftWhenTheWatcherIsKilled(t *testing.T) {
 	w.nothingLeft()
 }
 
-// Somebody who stops the server by its own id means all of it.
+// A developer who kills the server by its process id wants make dev to end.
 func TestStoppingTheServerEndsTheWatcher(t *testing.T) {
 	w := serve(t, "")
 	pids := w.processes()["bin/"+rig.Project(t)]
@@ -88,7 +88,7 @@ func TestAFirstStartThatFailsEndsWithItsStatus(t *testing.T) {
 	}
 }
 
-// At a terminal somebody is there to mend it.
+// At a terminal make dev waits, because a developer can fix the fault.
 func TestAtATerminalAFirstStartWaitsToBeMended(t *testing.T) {
 	w := open(t, "LOG_LEVEL=loud\nTLS_MODE=proxy\n", func(w *workshop) {
 		w.command = []string{"script", "--quiet", "--return", "--command", "make dev", "/dev/null"} // runs it at a terminal of its own

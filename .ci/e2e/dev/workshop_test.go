@@ -94,7 +94,7 @@ func open(t *testing.T, settings string, prepare ...func(*workshop)) *workshop {
 		case <-time.After(10 * time.Second):
 			t.Error("make dev does not end")
 		}
-		syscall.Kill(-w.cmd.Process.Pid, syscall.SIGKILL) // whoever is left of it
+		syscall.Kill(-w.cmd.Process.Pid, syscall.SIGKILL) // kills the processes that are left
 		if t.Failed() {
 			t.Logf("make dev printed:\n%s", &w.out)
 		}

@@ -32,7 +32,7 @@ func TestChromium(t *testing.T) {
 	t.Run("without trust there is no page", func(t *testing.T) {
 		t.Parallel()
 		got := newBrowser(t).Run(t, "--dump-dom", connection)
-		// Some versions of headless Chromium draw a warning of their own, with a heading, and some draw nothing.
+		// Some versions of headless Chromium show their own warning page, with a heading. Others show nothing.
 		if strings.Contains(got.Stdout, private) {
 			t.Errorf("the page is shown:\n%s", got.Stdout)
 		}

@@ -23,7 +23,7 @@ type firefox struct {
 	id      int
 }
 
-// preferences keep Firefox from talking to anybody but this machine, and from greeting.
+// preferences keep Firefox from connecting to other machines, and from showing its welcome pages.
 const preferences = `
 user_pref("marionette.port", %d);
 user_pref("app.normandy.enabled", false);

@@ -15,7 +15,8 @@ import (
 // private is on the page /connection of a visitor whose connection is.
 const private = "This connection is private."
 
-// What make trust is for, and what make untrust takes back, as browsers see it that have never been started before.
+// make trust must let each browser accept the site, and make untrust must undo it. The browsers start with a new
+// profile each time.
 func TestTrust(t *testing.T) {
 	t.Parallel()
 	need(t, "certutil", "libnss3-tools")

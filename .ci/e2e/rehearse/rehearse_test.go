@@ -123,7 +123,7 @@ func TestTheStoryIsTrue(t *testing.T) {
 // The second run fetches nothing, takes its names from .env, moves from a busy port, and Ctrl-C ends every part of it.
 func secondRun(t *testing.T, clone string) {
 	busy, err := net.Listen("tcp", "127.0.0.1:5443")
-	if err == nil { // else somebody has it already
+	if err == nil { // if this fails, another program has the port already
 		defer busy.Close()
 	}
 	dotenv := filepath.Join(clone, ".env")
@@ -154,7 +154,7 @@ func secondRun(t *testing.T, clone string) {
 	r.leavesNothing()
 }
 
-// Half a rehearsal is none: whoever asked for ONCE=1 gets a status and a reason.
+// A rehearsal that was cut short must not pass: with ONCE=1 the caller gets an exit status and a reason.
 func authorityDies(t *testing.T, clone string) {
 	r := rehearse(t, clone, nil, filepath.Join("bin", "scripts", "rehearse"), "-once")
 	r.waitFor("Ctrl-C ends it all")

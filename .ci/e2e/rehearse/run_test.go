@@ -98,7 +98,7 @@ func (r *run) waitFor(text string) {
 	}
 }
 
-// find is what was told, and the parts of it in parentheses.
+// find returns the first match of pattern in the output, and its submatches.
 func (r *run) find(pattern string) []string {
 	r.t.Helper()
 	m := regexp.MustCompile(pattern).FindStringSubmatch(r.out.String())

@@ -20,7 +20,7 @@ type CA struct {
 	key          *ecdsa.PrivateKey // the intermediate's
 }
 
-// NewCA makes a CA that nobody trusts yet.
+// NewCA makes a CA that no client trusts yet.
 func NewCA(t testing.TB, name string) *CA {
 	t.Helper()
 	rootKey, key := newKey(t), newKey(t)

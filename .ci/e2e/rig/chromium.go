@@ -12,7 +12,7 @@ import (
 // Chromium is the browser of one user. Its own networking is off, and it finds no host but loopback ones and Sites.
 type Chromium struct {
 	Path  string // of the program
-	Home  string // of its user; an empty directory is somebody who has never used it before
+	Home  string // the user's home; an empty directory makes a new profile
 	Sites Sites
 }
 

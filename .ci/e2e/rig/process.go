@@ -106,7 +106,7 @@ func (p *Process) ExitCode(t testing.TB, timeout time.Duration) int {
 	}
 }
 
-// WaitForPort waits until somebody listens on addr.
+// WaitForPort waits until a program listens on addr.
 func (p *Process) WaitForPort(t testing.TB, addr string) {
 	t.Helper()
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(5 * time.Millisecond) {

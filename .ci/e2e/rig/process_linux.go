@@ -2,7 +2,7 @@ package rig
 
 import "syscall"
 
-// User is somebody else to run a program as, which only root can.
+// User is another user to run a program as, which requires root.
 type User struct{ UID, GID uint32 }
 
 // attributes let no program outlive the tests, however these end.

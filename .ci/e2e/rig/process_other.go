@@ -4,7 +4,7 @@ package rig
 
 import "syscall"
 
-// User is somebody else to run a program as: on Linux only.
+// User is another user to run a program as. It works on Linux only.
 type User struct{}
 
 func attributes(Command) *syscall.SysProcAttr { return nil }

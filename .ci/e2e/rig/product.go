@@ -62,7 +62,7 @@ func Run(t testing.TB, dir string, env Env, args ...string) Result {
 	return RunAs(t, nil, dir, env, args...)
 }
 
-// RunAs is Run as somebody else.
+// RunAs is Run as another user.
 func RunAs(t testing.TB, as *User, dir string, env Env, args ...string) Result {
 	t.Helper()
 	p := Spawn(t, Command{Path: Binary(t), Args: args, Dir: dir, Env: env.list(t), As: as})

@@ -35,7 +35,7 @@ func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "turnkey-e2e-")
 	if err == nil {
 		defer os.RemoveAll(dir)
-		err = os.Chmod(dir, 0o755) // some tests run the product as somebody else
+		err = os.Chmod(dir, 0o755) // some tests run the product as another user
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "making a directory for binaries:", err)

@@ -43,8 +43,8 @@ func module(t *testing.T, path string) string {
 	return filepath.Join(dir, filepath.FromSlash(path))
 }
 
-// node runs a script and reads the JSON that it prints. It finds nobody but sites and this machine, and trusts root.
-// The tools ask for a Node.js newer than many a system's, so it comes with them.
+// node runs a script and reads the JSON that it prints. The script can reach only sites and this machine, and it trusts
+// root. The tools need a newer Node.js than many systems have, so the tests install one with the tools.
 func node(t *testing.T, sites rig.Sites, root string, result any, args ...string) {
 	t.Helper()
 	arch := runtime.GOARCH

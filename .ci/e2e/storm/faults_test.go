@@ -176,7 +176,7 @@ func TestTheLastGoodCertificateIsServed(t *testing.T) {
 	})
 }
 
-// Nobody visits, for three lifetimes.
+// No visitor comes for three lifetimes.
 func TestRenewalNeedsNoVisitors(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{Profiles: map[string]time.Duration{"default": 10 * time.Second}}, rig.Env{"DOMAINS": shop + "," + blog})
@@ -269,8 +269,8 @@ func TestARehearsalComesFirst(t *testing.T) {
 	}
 }
 
-// The stage burns down; the play need not wait for it.
-func TestARehearsalThatCannotBeHeldStopsNothing(t *testing.T) {
+// If the staging CA is down, production must not wait for it.
+func TestUnavailableStagingDoesNotStopProduction(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{}, nil)
 	rehearsal := rig.StartPebble(t, rig.PebbleOptions{HTTPPort: s.http, TLSPort: s.https})
@@ -303,7 +303,7 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-// Whatever authorities give, now and when lifetimes shrink, is one order and then patience.
+// Each lifetime that CAs issue, now or in future, must lead to one order and then a wait.
 func TestNoLifetimeIsALoop(t *testing.T) {
 	for name, life := range map[string]time.Duration{"90 days": 90 * 24 * time.Hour, "45 days": 45 * 24 * time.Hour, "160 hours": 160 * time.Hour, "2 minutes": 2 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -339,7 +339,8 @@ func TestNoVisitorWaits(t *testing.T) {
 	certFile := s.kept(shop + ".pem")
 	calm := s.handshakes(300)
 
-	// The same store, with a second host whose entry blocks whoever reads it, and an authority that answers nobody.
+	// Another server uses the same store. A FIFO in place of a second host's entry blocks each reader, and the
+	// authority never answers.
 	stuck := *s
 	stuck.https, stuck.http = rig.Port(t), rig.Port(t)
 	pipe := filepath.Join(filepath.Dir(certFile), "stuck.example.test.pem")

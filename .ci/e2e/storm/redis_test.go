@@ -65,7 +65,7 @@ func TestCertificatesInRedis(t *testing.T) {
 	p := s.start()
 	first := s.served(shop)
 	time.Sleep(500 * time.Millisecond)
-	// Whoever asks for whatever name, nobody reads the store for it.
+	// A handshake with an unknown name must not read the store.
 	reads := redisReads(t, port, password)
 	for i := range 50 {
 		for _, protocols := range [][]string{{"h2"}, {"acme-tls/1"}} {

@@ -17,10 +17,7 @@ var owners = []string{"app", "handlers", "web"}
 // TestEveryPackageIsTheOwnersOrInTheList fails where a room was added and the list was forgotten.
 func TestEveryPackageIsTheOwnersOrInTheList(t *testing.T) {
 	template := clone.Of(t, clone.Root(t))
-	var listed []string
-	for _, m := range regexp.MustCompile(`(?m)^\S+`).FindAllString(template.Run(t, "go run ./scripts/rooms"), -1) {
-		listed = append(listed, m)
-	}
+	listed := regexp.MustCompile(`(?m)^\S+`).FindAllString(template.Run(t, "go run ./scripts/rooms"), -1)
 	packages := strings.Fields(template.Run(t, "go list -tags nomsgpack ./..."))
 	for _, p := range packages {
 		p = strings.TrimPrefix(p, clone.Template+"/")

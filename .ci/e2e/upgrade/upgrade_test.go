@@ -15,7 +15,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// work is what an owner adds. Edits of files that came with the starter are beside.
+// work has the files that an owner adds. The test itself edits files that came with the starter.
 var work = map[string]string{
 	"handlers/tea.go": "package handlers\n\nimport (\n\t\"github.com/gin-gonic/gin\"\n\n\t\"" + clone.Shop +
 		"/stock\"\n)\n\n// Tea is ours.\nfunc Tea(c *gin.Context) { c.String(200, stock.Tea) }\n",

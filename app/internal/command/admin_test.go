@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestAdminAnswersTheOperatorAndNoWebPage(t *testing.T) {
+func TestAdminRefusesRequestsOfWebPages(t *testing.T) {
 	t.Parallel()
 	s := start(t, map[string]string{"ADMIN_ADDR": "localhost:0"})
 	addr, _, _ := strings.Cut(fmt.Sprint(s.logged("serving")["admin"]), " ")

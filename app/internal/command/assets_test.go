@@ -12,7 +12,7 @@ import (
 	"example.com/turnkey/app/internal/testsite"
 )
 
-// ask is do for one asset, without the client's own decompression.
+// ask requests one asset as do does, but the HTTP client does not decompress the response.
 func (s *site) ask(url string, headers ...string) (*http.Response, string) {
 	s.t.Helper()
 	if len(headers) == 0 || headers[0] != "Accept-Encoding" {
@@ -23,7 +23,7 @@ func (s *site) ask(url string, headers ...string) (*http.Response, string) {
 
 var stylesheet = regexp.MustCompile(`href="(/static/style\.[0-9a-f]{12}\.css)"`)
 
-func TestPagesNameAssetsByTheirContent(t *testing.T) {
+func TestPagesLinkAssetsByContentHash(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
 	_, page := s.do("GET", "https://shop.test/", "")
@@ -40,7 +40,7 @@ func TestPagesNameAssetsByTheirContent(t *testing.T) {
 		resp.Header.Get("Content-Type") != "text/css; charset=utf-8" || !strings.HasPrefix(resp.Header.Get("ETag"), `"`) {
 		t.Errorf("got %d %v and %d bytes, want the stylesheet, to be kept for ever", resp.StatusCode, resp.Header, len(body))
 	}
-	// Under its plain name, or that of another version, it is there too, but not for ever.
+	// The asset's plain name and the hashes of other versions are served too, but must not be cached for ever.
 	for _, path := range []string{"/static/style.css", "/static/style.0123456789ab.css"} {
 		resp, body := s.ask("https://shop.test" + path)
 		if resp.StatusCode != 200 || body != string(want) || resp.Header.Get("Cache-Control") != "no-cache" {
@@ -57,7 +57,7 @@ func TestPagesNameAssetsByTheirContent(t *testing.T) {
 	}
 }
 
-func TestAssetsAreCompressedForWhoTakesIt(t *testing.T) {
+func TestAssetsAreCompressedByAcceptEncoding(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
 	plain, want := s.ask("https://shop.test/static/style.css")

@@ -30,9 +30,10 @@ import (
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// BenchmarkChain compares the whole middleware chain, access log on, with bare gin, gin.Default and gin that sends the
-// same security headers and does nothing else, on the same route over TLS: each server is a process of its own with one processor, all are measured in turn, a second each, and the
-// figures are the medians of the rounds' ratios. Run it with
+// BenchmarkChain compares the whole middleware chain with its access log to three servers: bare gin, gin.Default, and
+// gin that only sends the same security headers. All serve the same route over TLS. Each server is a process of its own
+// with one processor. Each is measured for a second in turn, and the results are the medians of the rounds' ratios. Run
+// it with
 //
 //	go test -tags nomsgpack -run '^$' -bench Chain -benchtime 15x ./app
 func BenchmarkChain(b *testing.B) {
@@ -48,7 +49,7 @@ func BenchmarkChain(b *testing.B) {
 	}
 	for round := 0; b.Loop(); round++ {
 		rate, cpu := map[string]float64{}, map[string]float64{}
-		for i := range kinds { // each has each place in the order, which matters
+		for i := range kinds { // the order changes, because the position in a round affects the result
 			k := kinds[(i+round)%len(kinds)]
 			rate[k], cpu[k] = servers[k].load(b, time.Second)
 		}
@@ -61,12 +62,12 @@ func BenchmarkChain(b *testing.B) {
 		b.ReportMetric(median(rates[k]), k+"/bare-req/s")
 		b.ReportMetric(median(cpus[k]), k+"/bare-cpu")
 	}
-	b.ReportMetric(0, "ns/op") // a round has no meaning of its own
+	b.ReportMetric(0, "ns/op") // hides the time of a round, which means nothing
 }
 
 func init() { benchServer = serveBench }
 
-// serveBench is the child process: one of the servers to compare.
+// serveBench runs in the child process and serves one of the servers to compare.
 func serveBench(kind string) {
 	runtime.GOMAXPROCS(1)
 	gin.SetMode(gin.ReleaseMode)
@@ -108,7 +109,7 @@ func serveBench(kind string) {
 	log.Fatal(srv.Serve(ln))
 }
 
-// fatal is a testing.TB of a process that runs no test.
+// fatal is the testing.TB of a process that runs no test.
 type fatal struct{ testing.TB }
 
 func (*fatal) Fatal(args ...any) { log.Fatal(args...) }
@@ -198,7 +199,7 @@ func (t *benchTarget) load(b *testing.B, d time.Duration) (rate, cpu float64) {
 	return n / time.Since(start).Seconds(), (t.cpu(b) - before) / n
 }
 
-// readResponse reads one response as cheaply as can be, and insists on a 200.
+// readResponse reads one response with little work and returns an error unless its status is 200.
 func readResponse(r *bufio.Reader) error {
 	length := 0
 	for first := true; ; first = false {

@@ -16,14 +16,14 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-func TestABodyLimitOrTypeForNoRouteStopsTheStart(t *testing.T) {
+func TestBodyLimitOrTypeOfUnknownRouteStopsTheStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	testcert.Write(t, filepath.Join(dir, "certs"), "shop.test", "www.shop.test")
 	env := with(prod, "HTTPS_ADDR", "localhost:0", "HTTP_ADDR", "localhost:0",
 		"TLS_CERT_FILE", filepath.Join(dir, "certs", "cert.pem"), "TLS_KEY_FILE", filepath.Join(dir, "certs", "key.pem"))
 	var out bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a site that starts would serve until then
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a site that starts serves until then
 	defer cancel()
 	code := command.Main(ctx, kit.Site{
 		Files: testsite.Site().Files,

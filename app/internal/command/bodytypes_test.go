@@ -25,13 +25,13 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// feeds are routes that ask for types of bodies beside JSON and forms.
+// feeds are routes that accept other types of bodies than JSON and forms.
 var feeds = kit.Site{BodyTypes: map[string][]string{
 	"/test-feed":      {"application/xml", "text/xml", "application/yaml", "application/toml", "application/bson"},
 	"/test-feed-bind": {"application/xml", "application/yaml", "application/toml"},
 }}
 
-// aliasBomb is ten lines of YAML that its parser makes gigabytes of.
+// aliasBomb returns ten lines of YAML that a YAML parser expands to gigabytes.
 func aliasBomb() string {
 	var b strings.Builder
 	b.WriteString("a0: &a0 [x,x,x,x,x,x,x,x,x]\n")
@@ -87,7 +87,7 @@ func TestTheClientDoesNotChooseTheParser(t *testing.T) {
 				t.Errorf("%s %s got %d, want 415", method, media, resp.StatusCode)
 			}
 		}
-		// Some clients send a type with every GET; without a body there is nothing to parse.
+		// Some clients send a Content-Type with every GET. Without a body there is nothing to parse.
 		if resp, _ := s.do("GET", "https://shop.test/form", "", "Content-Type", media); resp.StatusCode != 200 {
 			t.Errorf("GET %s without a body got %d, want 200", media, resp.StatusCode)
 		}
@@ -111,7 +111,7 @@ func TestTheClientDoesNotChooseTheParser(t *testing.T) {
 	}
 }
 
-// Not parallel: the memory of the whole process is measured.
+// The test is not parallel, because it measures the memory of the whole process.
 func TestABodyThatExpandsIsNotParsed(t *testing.T) {
 	s := start(t, prod, func(r *gin.Engine) { r.POST("/form", kit.E(takeOrder)) })
 	for name, body := range map[string]string{"aliases": aliasBomb(), "brackets": strings.Repeat("[", 60000)} {
@@ -150,7 +150,7 @@ func TestATypeWithoutAParserReachesTheHandler(t *testing.T) {
 	}
 }
 
-// parcel has a field of every sort that gin fills from forms, queries, paths and headers.
+// parcel has a field of each kind that gin fills from forms, queries, paths and headers.
 type parcel struct {
 	Text   string          `form:"text" json:"text" xml:"text" yaml:"text" toml:"text"`
 	Count  int             `form:"count" json:"count" xml:"count" yaml:"count" toml:"count" uri:"count" header:"X-Count"`
@@ -166,7 +166,7 @@ type parcel struct {
 	IP     net.IP          `form:"ip,parser=encoding.TextUnmarshaler"`
 }
 
-// picky is a value whose type reads itself, and says why not in words of its own.
+// picky is a value that decodes itself and returns an error type of its own.
 type picky string
 
 func (p *picky) UnmarshalText(text []byte) error {
@@ -177,7 +177,7 @@ func (p *picky) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// inputRoutes read requests in every way there is.
+// inputRoutes read requests in every way that gin and kit offer.
 func inputRoutes(r *gin.Engine) {
 	routes := map[string]func(*gin.Context, any) error{
 		"/test-bind":        kit.Bind,
@@ -212,7 +212,7 @@ func inputRoutes(r *gin.Engine) {
 	r.POST("/test-file", kit.E(func(c *gin.Context) error { _, err := c.FormFile("picture"); return err }))
 }
 
-func TestEveryFailureToReadARequestIsTheClientsFault(t *testing.T) {
+func TestUnreadableRequestIsAClientError(t *testing.T) {
 	t.Parallel()
 	s := startWith(t, prod, feeds, inputRoutes)
 	const form, jsonType, multi = "application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=x"
@@ -242,7 +242,7 @@ func TestEveryFailureToReadARequestIsTheClientsFault(t *testing.T) {
 		tries = append(tries, try{path + "?x=%zz", form, "text=a"}, try{path, jsonType, `{"count":"SECRET"}`},
 			try{path, jsonType, "SECRET"}, try{path, jsonType, "\x1f\x8bSECRET"}, try{path, ";;;", "text=SECRET"})
 	}
-	for _, media := range []string{"", jsonType, form, "text/plain", "application/rss+xml"} { // the handler chose the parser
+	for _, media := range []string{"", jsonType, form, "text/plain", "application/rss+xml"} { // the handler parses
 		tries = append(tries, try{"/test-xml", media, "<a><SECRET"}, try{"/test-xml", media, "SECRET"},
 			try{"/test-xml", media, "<a><count>SECRET</count></a>"}, try{"/test-xml-twice", media, "<a><SECRET"},
 			try{"/test-yaml", media, "SECRET: ["}, try{"/test-toml", media, "SECRET"})
@@ -312,7 +312,7 @@ func (s *site) badChunks(path, media string) int {
 	return resp.StatusCode
 }
 
-func TestWhatTheHandlerReadElsewhereIsItsOwnFault(t *testing.T) {
+func TestFailureToReadAnotherSourceIsAServerError(t *testing.T) {
 	t.Parallel()
 	_, number := strconv.Atoi("inside")
 	_, escape := url.QueryUnescape("%zz")
@@ -393,7 +393,7 @@ func TestARouteTakesTheTypesItAsksFor(t *testing.T) {
 	}
 }
 
-// Whatever bytes a form, a query or a body of JSON has, they are the client's fault.
+// A form, a query or a JSON body of any bytes must cause a client error, never a server error.
 func FuzzRequestInput(f *testing.F) {
 	for _, body := range []string{"text=%zz", "a;b=c", "count=x", "pair=1", "map={", "ip=1", `{"count":"x"}`, "wait=1x", "ok=on",
 		"unix=x", "inner=[", "list=1&list=-1"} {

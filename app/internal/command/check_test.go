@@ -61,7 +61,7 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		env  map[string]string
-		want []string // the setting, then words of the message
+		want []string // the setting, then parts of the message
 	}{
 		{"an unknown ENV", with(nil, "ENV", "production"), []string{`ENV="production"`, "dev, prod"}},
 		{"an unknown mode", with(nil, "TLS_MODE", "auto"), []string{`TLS_MODE="auto"`, "local, acme, files, proxy"}},
@@ -149,7 +149,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
-// dotenvOf reads a .env file with that text. It takes its variables out of the process's environment after the test.
+// dotenvOf reads a .env file with that text. After the test it removes the file's variables from the environment.
 func dotenvOf(t *testing.T, text string) settings.Dotenv {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -164,8 +164,8 @@ func dotenvOf(t *testing.T, text string) settings.Dotenv {
 	return settings.LoadDotenv(file)
 }
 
-// What a handler reads with os.Getenv is what the file says.
-func TestDotenvHandsSecretsOverAsWritten(t *testing.T) {
+// Handlers must get from os.Getenv exactly what the file says.
+func TestDotenvKeepsSecretsAsWritten(t *testing.T) {
 	const name, secret = "TURNKEY_TEST_SECRET", `$2y$10$abcdefgHIJ`
 	d := dotenvOf(t, name+"="+secret+"\n")
 	if code, out := checkWith(t, map[string]string{}, d); code != 0 || os.Getenv(name) != secret {
@@ -178,7 +178,7 @@ func TestDotenvHandsSecretsOverAsWritten(t *testing.T) {
 	}
 }
 
-// expiredPair is a pair whose dates are over.
+// expiredPair makes an expired certificate and its key.
 func expiredPair(t *testing.T) (cert, key string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -8,8 +8,9 @@ import (
 	"example.com/turnkey/app/settings"
 )
 
-// What a shell or .env takes off a value, and what docker --env-file, Kubernetes and copied text leave on it.
-func TestWhatIsWrappedAroundAValueIsAFault(t *testing.T) {
+// A shell and .env files remove quotes and comments from a value. docker --env-file, Kubernetes and copied text keep
+// them.
+func TestQuotesAndCommentsInValuesAreFaults(t *testing.T) {
 	t.Parallel()
 	acme := map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com", "ACME_CACHE": filepath.Join(t.TempDir(), "acme")}
 	files := with(acme, "TLS_MODE", "files")
@@ -129,8 +130,9 @@ func TestNoPasswordIsPrinted(t *testing.T) {
 	}
 }
 
-// Each would be a new folder in the working directory, and every deployment would order anew.
-func TestAStoreWithoutItsSchemeIsNoFolder(t *testing.T) {
+// As a directory, each of these values would be new in every deployment, and each deployment would order new
+// certificates.
+func TestCacheURLWithoutSchemeIsAFault(t *testing.T) {
 	t.Parallel()
 	for _, cache := range []string{"localhost:6379", "redis.internal:6379/0", "10.0.0.7:6379", "[::1]:6379", "//redis:6379", "redis//redis:6379",
 		"valkey:6379", "Redis:6379", ":6379"} {
@@ -141,8 +143,9 @@ func TestAStoreWithoutItsSchemeIsNoFolder(t *testing.T) {
 	}
 }
 
-// Of a server that is down the rest is in order: it may come up later than the site.
-func TestARedisThatCannotBeDialledIsAFault(t *testing.T) {
+// These URLs are faults because no server can have them. A Redis server that is down is only a note, as it may start
+// after the site.
+func TestInvalidRedisURLIsAFault(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"redis://:hush@localhost:99999", "redis://:hush@localhost:0", "rediss://:hush@one:1,two:2", "valkey://:hush@:6379"} {
 		code, out := checkWith(t, map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com", "ACME_CACHE": url}, settings.Dotenv{})
@@ -152,7 +155,7 @@ func TestARedisThatCannotBeDialledIsAFault(t *testing.T) {
 	}
 }
 
-func TestRedisIsKnownByBothNames(t *testing.T) {
+func TestRedisAndValkeySchemesAreAccepted(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range []string{"redis", "rediss", "valkey", "valkeys"} {
 		code, out := checkWith(t, map[string]string{"ENV": "prod", "DOMAINS": "shop.example.com",

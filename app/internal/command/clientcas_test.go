@@ -22,9 +22,9 @@ import (
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// The whole site takes replaced client CAs up on SIGHUP, and by itself, in every mode that speaks TLS; and a connection still
-// knows the certificate that it was shown.
-func TestReplacedClientCAsAreTakenUpWithoutARestart(t *testing.T) {
+// The site reads replaced client CAs on SIGHUP and by itself, in every mode that uses TLS. A connection that is already
+// open still knows the certificate that it was shown.
+func TestReplacedClientCAsAreLoadedWithoutARestart(t *testing.T) {
 	t.Parallel()
 	for name, settings := range map[string]map[string]string{"files": prod, "local": nil} {
 		for _, protocol := range []string{"h2", "http/1.1"} {

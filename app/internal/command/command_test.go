@@ -10,7 +10,7 @@ import (
 	"example.com/turnkey/app/internal/testsite"
 )
 
-func TestWhatIsNoCommandIsToldWhatIs(t *testing.T) {
+func TestUnknownCommandListsTheCommands(t *testing.T) {
 	t.Parallel()
 	for words, want := range map[string]string{
 		"doctor https://example.com": "bin/doctor https://example.com; make build writes it, and in the project: make doctor SITE=",
@@ -26,8 +26,8 @@ func TestWhatIsNoCommandIsToldWhatIs(t *testing.T) {
 	}
 }
 
-// What only a developer's programs use stays out of the server.
-func TestTheServerLinksNothingOfTheScripts(t *testing.T) {
+// Packages that only a developer's programs use must stay out of the server.
+func TestServerDoesNotLinkScripts(t *testing.T) {
 	t.Parallel()
 	out, err := exec.Command("go", "list", "-deps", "-tags", "nomsgpack", ".").Output()
 	if err != nil {

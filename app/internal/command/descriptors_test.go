@@ -25,16 +25,16 @@ import (
 
 func init() { limitRoutes = routesUnderLimit }
 
-// limited is this program in a process of its own, with few file descriptors.
+// limited is this program in a process of its own, with a low limit of file descriptors.
 type limited struct {
 	t           *testing.T
 	https, http string
 	out         *syncBuffer
-	stop        func() // and wait for the end
+	stop        func() // stops the program and waits for its end
 }
 
-// routesUnderLimit are in that process beside those of every test: a response that begins and takes its time, and a connection that
-// a handler takes over.
+// routesUnderLimit are added in that process to the routes of every test. One response begins and takes its time, and
+// one handler takes a connection over.
 func routesUnderLimit(r *gin.Engine, server kit.Server) error {
 	if err := testsite.Routes(r, server); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (l *limited) tcp(addr string) net.Conn {
 	return conn
 }
 
-// idleKinds are what a client can leave open without a request in flight.
+// idleKinds are the states in which a client can leave a connection open without a request in flight.
 var idleKinds = map[string]func(l *limited){
 	"silent TCP":         func(l *limited) { l.tcp(l.https) },
 	"silent, plain port": func(l *limited) { l.tcp(l.http) },
@@ -134,14 +134,14 @@ var idleKinds = map[string]func(l *limited){
 	"half a header": func(l *limited) { io.WriteString(l.tcp(l.http), "GET / HTTP/1.1\r\nX-") },
 }
 
-func TestIdleConnectionsMakeRoomForNewVisitors(t *testing.T) {
+func TestIdleConnectionsAreClosedForNewClients(t *testing.T) {
 	t.Parallel()
 	for kind, open := range idleKinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			l := startLimited(t, 64)
 
-			request := l.tls("http/1.1") // in flight, for longer than all of this takes
+			request := l.tls("http/1.1") // in flight for longer than this test takes
 			io.WriteString(request, "GET /slow HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n")
 			answer := bufio.NewReader(request)
 			for line := ""; line != "begun\n"; {

@@ -30,7 +30,7 @@ func TestTheProjectsOwnAddressIsPrinted(t *testing.T) {
 	}
 }
 
-// openDev is a development server whose ports are open and which does not run yet; change may alter its settings.
+// openDev returns a development server with open ports that does not run yet. change may alter its settings.
 func openDev(t *testing.T, env map[string]string, change ...func(*loaded)) opened {
 	t.Helper()
 	dir := t.TempDir()
@@ -43,7 +43,7 @@ func openDev(t *testing.T, env map[string]string, change ...func(*loaded)) opene
 	return openWith(t, env, change...)
 }
 
-// opened is a server with all that it was made of.
+// opened is a server and everything it was made from.
 type opened struct {
 	*server.Server
 	loaded loaded
@@ -64,7 +64,7 @@ func openWith(t *testing.T, env map[string]string, change ...func(*loaded)) open
 	return opened{s, l}
 }
 
-func TestANewAddressIsAnsweredFor(t *testing.T) {
+func TestNewMachineAddressIsServed(t *testing.T) {
 	t.Parallel()
 	var moved atomic.Bool
 	s := openDev(t, nil, func(l *loaded) {
@@ -142,7 +142,7 @@ func TestEditedDomainsAreServedWithoutARestart(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go func() { ended <- s.Run(ctx, reload) }()
-	// served says whether the certificate is for a name and requests to it are answered.
+	// served reports whether a certificate is served for a name and requests to it are answered.
 	served := func(name string) (certificate, host bool) {
 		answer := typed(t, s.Ports.HTTPS.Listeners[0].Addr().String(), "GET / HTTP/1.1\r\nHost: "+name+"\r\n\r\n")
 		return slices.Contains(s.Source.Status()[0].Names, name), answer != nil && answer.StatusCode == 307

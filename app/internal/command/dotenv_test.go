@@ -11,12 +11,12 @@ import (
 	"example.com/turnkey/app/internal/testcert"
 )
 
-// What your site is made of may ask os.Getenv for what .env says.
-func TestRoutesAreCalledOnceDotenvIsRead(t *testing.T) {
+// The site's Routes may read variables of .env with os.Getenv.
+func TestRoutesAreCalledAfterDotenvIsRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	testcert.Write(t, filepath.Join(dir, "certs"), "shop.test")
-	if err := os.WriteFile(dir+"/.env", []byte("TURNKEY_TEST_DOTENV=of the file\n"), 0o600); err != nil {
+	if err := os.WriteFile(dir+"/.env", []byte("SITE_TEST_DOTENV=of the file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := passedCommand(dir, map[string]string{"LOG_FORMAT": "json"}, nil)

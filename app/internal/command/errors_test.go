@@ -22,7 +22,7 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// order is what a client sends.
+// order is the JSON that a client sends.
 type order struct {
 	Email  string  `json:"email" form:"email" binding:"required,email"`
 	Count  int     `json:"count" form:"count" binding:"min=1,max=9"`
@@ -42,7 +42,7 @@ func takeOrder(c *gin.Context) error {
 	return nil
 }
 
-func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
+func TestInvalidInputIsAClientErrorThatNamesTheFields(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, func(r *gin.Engine) {
 		r.POST("/test-orders", kit.E(takeOrder))
@@ -110,22 +110,22 @@ func TestWrongInputIsTheClientsFaultAndSaysWhere(t *testing.T) {
 	if out := s.Log(); strings.Contains(out, "request failed") {
 		t.Errorf("a client's fault is in the log as ours:\n%s", out)
 	}
-	// The page lists the fields too.
+	// The error page lists the fields as well.
 	if _, body := s.do("POST", "https://shop.test/test-orders", "count=0", "Content-Type", formType, "Accept", "text/html"); !strings.Contains(body, "email") || !strings.Contains(body, "is required") {
 		t.Errorf("the page does not list the fields:\n%s", body)
 	}
 }
 
-func TestWhatTheClientDidNotWriteIsNotItsFault(t *testing.T) {
+func TestInvalidDataOfAnotherSourceIsAServerError(t *testing.T) {
 	t.Parallel()
 	_, number := strconv.Atoi("secret")
 	_, date := time.Parse(time.DateOnly, "secret")
 	s := start(t, prod, func(r *gin.Engine) {
 		r.POST("/program", kit.E(func(c *gin.Context) error { return c.ShouldBindJSON(order{}) }))
 		for path, err := range map[string]error{
-			"/answer": json.Unmarshal([]byte("<html>"), &order{}), // of another server
+			"/answer": json.Unmarshal([]byte("<html>"), &order{}), // from another server
 			"/cut":    fmt.Errorf("asking the warehouse: %w", io.EOF),
-			"/number": number, // in a database
+			"/number": number, // from a database
 			"/time":   date,
 		} {
 			r.POST(path, kit.E(func(c *gin.Context) error {
@@ -150,9 +150,9 @@ func TestWhatTheClientDidNotWriteIsNotItsFault(t *testing.T) {
 	}
 }
 
-func TestTimeoutsTakeTheErrorPath(t *testing.T) {
+func TestTimeoutsAreAnsweredAsErrors(t *testing.T) {
 	t.Parallel()
-	elsewhere, err := net.Listen("tcp", "127.0.0.1:0") // another server, that never answers
+	elsewhere, err := net.Listen("tcp", "127.0.0.1:0") // another server that never answers
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestTimeoutsTakeTheErrorPath(t *testing.T) {
 	}
 }
 
-func TestAClientThatLeavesIsNoError(t *testing.T) {
+func TestClientDisconnectIsNoError(t *testing.T) {
 	t.Parallel()
 	entered := make(chan struct{})
 	s := start(t, prod, func(r *gin.Engine) {
@@ -228,8 +228,8 @@ func TestAClientThatLeavesIsNoError(t *testing.T) {
 	}
 }
 
-// gin's own way to answer an error writes its header at once, and leaves no room for a page.
-func TestWhatGinAnswersItselfStands(t *testing.T) {
+// BindJSON and AbortWithError of gin write the header at once, so no error page can follow.
+func TestGinsOwnErrorResponseIsKept(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, func(r *gin.Engine) {
 		r.POST("/bind", func(c *gin.Context) { c.BindJSON(&order{}) })
@@ -247,8 +247,9 @@ func TestWhatGinAnswersItselfStands(t *testing.T) {
 	}
 }
 
-// Some clients and proxies say by a half-closed connection that their request is over, and still want the answer.
-func TestAnAnswerToAHalfClosedConnectionLooksBroken(t *testing.T) {
+// Some clients and proxies close their half of a connection after the request and still expect the response. A response
+// that is not complete must end with an error there too.
+func TestResponseOnHalfClosedConnectionIsAborted(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, func(r *gin.Engine) {
 		r.GET("/rows", kit.E(func(c *gin.Context) error {
@@ -275,7 +276,7 @@ func TestAnAnswerToAHalfClosedConnectionLooksBroken(t *testing.T) {
 	}
 }
 
-func TestAnErrorIsNoDownload(t *testing.T) {
+func TestErrorDropsContentDisposition(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, func(r *gin.Engine) {
 		r.GET("/export", kit.E(func(c *gin.Context) error {
@@ -288,7 +289,7 @@ func TestAnErrorIsNoDownload(t *testing.T) {
 	}
 }
 
-// brokenRoutes fail in every way that has a place in the sources.
+// brokenRoutes fail in each way for which the error page can name a source line.
 func brokenRoutes(r *gin.Engine) {
 	r.GET("/test-panic", func(c *gin.Context) {
 		var order *order
@@ -309,7 +310,7 @@ func returned(*gin.Context) error { // the function that returns it
 	return errors.New("returned secret")
 }
 
-func TestADeveloperIsShownTheLine(t *testing.T) {
+func TestErrorPageShowsDevelopersTheSourceLine(t *testing.T) {
 	t.Parallel()
 	s := start(t, map[string]string{"ENV": "dev"}, brokenRoutes)
 	_, port, _ := net.SplitHostPort(s.https)
@@ -342,7 +343,7 @@ func TestADeveloperIsShownTheLine(t *testing.T) {
 	}
 }
 
-func TestAStrangerIsShownNothing(t *testing.T) {
+func TestErrorPageHidesTheCauseFromOthers(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, brokenRoutes)
 	dev := start(t, map[string]string{"ENV": "dev"}, brokenRoutes)

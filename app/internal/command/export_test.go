@@ -1,6 +1,6 @@
 package command
 
-// What the tests of the whole site (package command_test) share with those inside.
+// The tests of the whole site (package command_test) share these names with the tests of this package.
 var (
 	Prod      = prod
 	With      = with

@@ -20,15 +20,15 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// What the table for people from Express has on its right side is code in this file, and express_test.go visits it. There
-// it reads as it does in the package handlers, hence these names.
+// This file has the right column of the table for people from Express as code. express_test.go sends requests to it. In
+// the table the code is in package handlers, which explains the names here.
 var (
 	E, Status, Stream = kit.E, kit.Status, kit.Stream
 	Bind              = kit.Bind
 	Cookie, SetCookie = kit.Cookie, kit.SetCookie
 )
 
-// BodyLimits and BodyTypes are those of handlers in a site of one's own; here each site of a test has those of its own routes.
+// BodyLimits and BodyTypes have the names from package handlers. In these tests each site has its own.
 var (
 	BodyLimits = map[string]int64{
 		"/api/pictures": 20 << 20,
@@ -38,7 +38,7 @@ var (
 	}
 )
 
-// purchase is what the routes take and give.
+// purchase is the JSON that the routes read and write.
 type purchase struct {
 	Email string `json:"email" form:"email" xml:"email" binding:"required,email"`
 }
@@ -103,7 +103,7 @@ func takePicture(dir string) func(*gin.Context) error {
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(dir, "picture") // a name of your own, never the visitor's
+		path := filepath.Join(dir, "picture") // a name of the server's choice, never the visitor's
 		if err := c.SaveUploadedFile(file, path); err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func expressAnswers(r *gin.RouterGroup, dir string) {
 	})
 	r.POST("/theme", func(c *gin.Context) { SetCookie(c, "theme", "dark", 30*24*time.Hour) })
 	r.DELETE("/theme", func(c *gin.Context) { SetCookie(c, "theme", "", -1) })
-	sessions := map[string]string{} // yours: a table of a database
+	sessions := map[string]string{} // in your site this is a table of a database
 	r.POST("/session", func(c *gin.Context) {
 		id := rand.Text()
 		sessions[id] = "Ada"
@@ -193,7 +193,7 @@ func expressMiddleware(r *gin.RouterGroup) {
 	r.GET("/timed", func(c *gin.Context) {})
 }
 
-// expressFallback is the two recipes below that table.
+// expressFallback has the two recipes below the table.
 func expressFallback(r *gin.Engine) {
 	r.NoRoute(E(func(c *gin.Context) error {
 		if strings.Contains(c.GetHeader("Accept"), "text/html") && c.Request.Method == "GET" && !strings.HasPrefix(c.Request.URL.Path, "/api/") {
@@ -217,7 +217,7 @@ func expressFallback(r *gin.Engine) {
 	}))
 }
 
-// expressSupertest asks a router without the rest of the program.
+// expressSupertest sends a request to a router without running the rest of the program.
 func expressSupertest(t *testing.T, r http.Handler) *http.Response {
 	t.Helper()
 	srv := httptest.NewServer(r)

@@ -9,20 +9,21 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// expressSettings are those that people from Express are told of. The site of TestComingFromExpress has them all.
+// expressSettings are the settings that the table for people from Express names. The site of TestComingFromExpress has
+// all of them.
 var expressSettings = map[string]string{
 	"ENV": "prod", "TLS_MODE": "files", "LOG_FORMAT": "json", "TRUSTED_PROXIES": "10.0.0.0/8", "CORS_ORIGINS": "https://app.example.com",
 }
 
-// TestComingFromExpress visits what stands in for each thing of Express. That the README of the template says the same, line by
-// line, is a test of the template alone.
+// TestComingFromExpress sends requests to the counterpart of each Express feature. A test of the template alone checks
+// that the README has the same code line by line.
 func TestComingFromExpress(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	os.WriteFile(filepath.Join(dir, "report.pdf"), []byte("%PDF-1.7"), 0o600)
 	s := startWith(t, with(expressSettings, "DOMAINS", "shop.test"), kit.Site{BodyLimits: BodyLimits, BodyTypes: BodyTypes}, expressRoutes(dir))
 	for left, visit := range expressVisits(s) {
-		t.Run(notLetters.ReplaceAllString(left, " "), visit) // the name of a directory too, and lists of files have commas
+		t.Run(notLetters.ReplaceAllString(left, " "), visit) // also a directory, in lists with commas
 	}
 }
 

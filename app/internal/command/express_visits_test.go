@@ -29,10 +29,11 @@ import (
 	"example.com/turnkey/app/settings"
 )
 
-// expressVisits has what every row promises, by its left side.
+// expressVisits has a test of each row's promise, keyed by the row's left column.
 func expressVisits(s *site) map[string]func(*testing.T) {
 	const url, jsonType, formType = "https://shop.test/express", "application/json", "application/x-www-form-urlencoded"
-	// gets is a request and what has to be in the answer: a status, and a body or a "Header: value" that begins so.
+	// gets makes a test that sends a request and checks the response: a status, and parts of the body or a "Header:
+	// value" prefix.
 	gets := func(method, path, body string, headers []string, status int, want ...string) func(*testing.T) {
 		return func(t *testing.T) {
 			t.Helper()
@@ -99,7 +100,7 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 		"res.format({ … })":                                all(gets("GET", "/format", "", []string{"Accept", "application/json"}, 200, `"scheme":"https"`), gets("GET", "/format", "", []string{"Accept", "text/html;q=0.1, application/json"}, 200, "</html>"), gets("GET", "/format", "", []string{"Accept", "image/png"}, 406)),
 		"res.render('home', data), view engine":            all(page, gets("GET", "/page", "", nil, 200, "<!doctype html>")),
 		"view cache":                                       expressViewCache,
-		"app.locals":                                       page, // calls asset
+		"app.locals":                                       page, // the page calls asset
 		"res.locals.shop = …":                              gets("GET", "/shops/12/", "", nil, 200, "shop 12"),
 		"express.static('public')":                         func(t *testing.T) { s.expressStatic(t) },
 		"app.use(fn), next()": all(gets("GET", "/timed", "", nil, 200, "Server-Timing: app;dur="), func(t *testing.T) {
@@ -155,26 +156,26 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 			defer os.Unsetenv("STRIPE_KEY")
 			gets("GET", "/env", "", nil, 200, "sk_test_1")(t)
 		},
-		"NODE_ENV=production": func(t *testing.T) { // this site has it: no cause is told, even to this machine
+		"NODE_ENV=production": func(t *testing.T) { // no cause is shown, even to this machine
 			if _, body := s.do("GET", url+"/fail", "", asBrowser...); strings.Contains(body, "the cause is for the log") {
 				t.Errorf("production tells the cause:\n%s", body)
 			}
 		},
-		"nodemon": func(t *testing.T) { // what it does has tests of its own, in .ci/e2e and scripts/dev
+		"nodemon": func(t *testing.T) { // make dev has tests of its own, in .ci/e2e and scripts/dev
 			if _, err := os.Stat("../../../scripts/dev"); err != nil {
 				t.Errorf("nothing builds anew after an edit: %v", err)
 			}
 		},
 		"supertest(app)": func(t *testing.T) {
 			r := expressServer(t, expressRoutes(t.TempDir())).Config.Handler
-			if resp := expressSupertest(t, r); resp.StatusCode != 421 { // it has the site's whole chain: this is another host
+			if resp := expressSupertest(t, r); resp.StatusCode != 421 { // in the whole chain this host is unknown
 				t.Errorf("got %d", resp.StatusCode)
 			}
 		},
 	}
 }
 
-// expressUpload sends a picture of so many bytes.
+// expressUpload sends a picture of the given size and wants the given status.
 func (s *site) expressUpload(t *testing.T, size, status int) {
 	t.Helper()
 	var body bytes.Buffer
@@ -214,7 +215,7 @@ func (s *site) expressCompression(t *testing.T) {
 	}
 }
 
-// A proxy that is named is believed.
+// The forwarding headers of a trusted proxy are used.
 func expressProxy(t *testing.T) {
 	s := start(t, map[string]string{"ENV": "prod", "TLS_MODE": "files", "DOMAINS": "shop.test", "TRUSTED_PROXIES": "127.0.0.0/8"}, expressRoutes(t.TempDir()))
 	_, body := s.do("GET", "https://shop.test/express/about", "", "X-Forwarded-For", "203.0.113.9")
@@ -224,7 +225,7 @@ func expressProxy(t *testing.T) {
 	}
 }
 
-// expressServer is the whole chain on a socket, with the pages of these tests and one of a single-page app.
+// expressServer serves the whole chain on a socket, with the pages of these tests and one of a single-page app.
 func expressServer(t *testing.T, routes func(*gin.Engine)) *httptest.Server {
 	t.Helper()
 	own := testsite.Site().Files
@@ -245,7 +246,7 @@ func expressServer(t *testing.T, routes func(*gin.Engine)) *httptest.Server {
 	return expressServerOf(t, site)
 }
 
-// expressServerOf is a site's whole chain on a socket, by a server that gives a request 200 ms.
+// expressServerOf serves a site's whole chain on a socket, with a server whose timeouts for a request are 200 ms.
 func expressServerOf(t *testing.T, site kit.Site) *httptest.Server {
 	t.Helper()
 	router := handlerOf(t, map[string]string{"ENV": "prod", "DOMAINS": "example.com"}, site, io.Discard)
@@ -294,7 +295,7 @@ func expressSPA(t *testing.T) {
 	}
 }
 
-// A WebSocket outlives the server's timeouts, for this site's own pages alone.
+// A WebSocket outlives the server's timeouts. Only pages of this site can open it.
 func expressWebSocket(t *testing.T) {
 	srv := expressServer(t, expressFallback)
 	roots := srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
@@ -330,7 +331,7 @@ func expressWebSocket(t *testing.T) {
 			t.Errorf("a page of %s is let in with the visitor's cookies", origin)
 		}
 	}
-	// What is no handshake is answered like everything else, over HTTP/2 too.
+	// A request without a handshake is answered like any other, also over HTTP/2.
 	for _, origin := range []string{"", "https://example.com"} {
 		req, err := http.NewRequest("GET", srv.URL+"/ws", nil)
 		if err != nil {

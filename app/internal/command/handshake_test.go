@@ -18,7 +18,7 @@ import (
 	"example.com/turnkey/app/internal/testsite"
 )
 
-// over is the site as a client with these TLS settings sees it, on connections of its own.
+// over returns the site as seen by a client with these TLS settings, which opens connections of its own.
 func (s *site) over(config *tls.Config) *site {
 	s.t.Helper()
 	transport := s.client.Transport.(*http.Transport).Clone()
@@ -32,7 +32,7 @@ func (s *site) over(config *tls.Config) *site {
 	return &other
 }
 
-// see asks for what the server saw.
+// see asks the site what the server saw of a request.
 func (s *site) see(host string, headers ...string) (*http.Response, testsite.Seen) {
 	s.t.Helper()
 	resp, body := s.do("GET", "https://"+host+"/seen", "", headers...)
@@ -83,7 +83,7 @@ func TestHandlersSeeTheHelloAndTheChain(t *testing.T) {
 	}
 }
 
-// A resumed session shows no certificate, and TLS 1.3 does not even ask for one.
+// A resumed session carries no certificates, and in TLS 1.3 the server does not ask for one again.
 func TestAResumedSessionStillHasItsChain(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
@@ -101,7 +101,7 @@ func TestAResumedSessionStillHasItsChain(t *testing.T) {
 	}
 }
 
-// A client could otherwise have most of a megabyte kept for each connection that it leaves open.
+// Otherwise the server would keep most of a megabyte for each connection that a client leaves open.
 func TestAHugeHelloIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
@@ -114,12 +114,12 @@ func TestAHugeHelloIsNotRemembered(t *testing.T) {
 	}
 }
 
-// Requests that share a connection share what is known of it. The race detector watches.
+// Requests on one connection share its handshake. The race detector checks the access.
 func TestManyRequestsReadOneHandshake(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	cache := tls.NewLRUClientSessionCache(1)
-	for range 2 { // the second time resumed
+	for range 2 { // the second session is resumed
 		transport := s.client.Transport.(*http.Transport).Clone()
 		transport.TLSClientConfig.ClientSessionCache = cache
 		client := &http.Client{Transport: transport, Timeout: 20 * time.Second}
@@ -143,7 +143,7 @@ func TestManyRequestsReadOneHandshake(t *testing.T) {
 	}
 }
 
-// Two connections with different offers, each asked twice in turn, are not mixed up.
+// Two connections with different hellos, each asked twice in turn, must not be confused.
 func TestEachConnectionHasItsOwnHandshake(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
@@ -160,7 +160,7 @@ func TestEachConnectionHasItsOwnHandshake(t *testing.T) {
 	}
 }
 
-// A renewal while a connection lives changes what the next one is shown, not what this one was.
+// A renewal changes what the next connection is shown, not what an open connection was shown.
 func TestAConnectionRemembersTheCertificateItWasShown(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
@@ -191,7 +191,7 @@ func TestAConnectionRemembersTheCertificateItWasShown(t *testing.T) {
 	}
 }
 
-// root is the authority that signed what start, or issue, put in place last.
+// root returns the certificate of the CA that signed what start or issue installed last.
 func (s *site) root() []byte {
 	s.t.Helper()
 	data, err := os.ReadFile(filepath.Join(s.dir, "certs", "ca.pem"))

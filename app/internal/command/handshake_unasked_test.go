@@ -20,8 +20,8 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// siteThat returns a site whose routes ask for handshakes or do not. Its one page tells how many
-// values the context of a request has, and lists the connections below TLS.
+// siteThat returns a site whose routes ask for handshakes, or do not. Its one page tells how many values the context of
+// a request has, and lists the connections below TLS.
 func siteThat(asks bool) kit.Site {
 	site := testsite.Site()
 	site.Routes = func(r *gin.Engine, server kit.Server) error {
@@ -80,7 +80,7 @@ func TestASiteThatAsksForNoHandshakesWrapsNoConnection(t *testing.T) {
 	}
 }
 
-// The test is not parallel, since it looks at the memory of the whole process.
+// The test is not parallel, because it measures the memory of the whole process.
 func TestASiteThatAsksForNoHandshakesKeepsNoHello(t *testing.T) {
 	rate := runtime.MemProfileRate
 	defer func() { runtime.MemProfileRate = rate }()
@@ -89,7 +89,7 @@ func TestASiteThatAsksForNoHandshakesKeepsNoHello(t *testing.T) {
 	for i := range 12 {
 		names = append(names, fmt.Sprintf("%0250d", i))
 	}
-	const connections, hello, serverName = 20, 12 * 250, 32 // crypto/tls itself keeps the name
+	const connections, hello, serverName = 20, 12 * 250, 32 // crypto/tls itself keeps the server name
 	for _, asks := range []bool{false, true} {
 		s := startSite(t, prod, siteThat(asks))
 		before := helloBytes()
@@ -103,7 +103,7 @@ func TestASiteThatAsksForNoHandshakesKeepsNoHello(t *testing.T) {
 	}
 }
 
-// idle opens a connection with a hello that has these names, makes one request, and leaves it open until the test's end.
+// idle opens a connection with a hello that has these names, makes one request, and leaves it open until the test ends.
 func (s *site) idle(names []string) {
 	s.t.Helper()
 	conn, err := tls.Dial("tcp", s.https, &tls.Config{RootCAs: s.roots(), ServerName: "shop.test", NextProtos: names})
@@ -119,9 +119,9 @@ func (s *site) idle(names []string) {
 	io.Copy(io.Discard, resp.Body)
 }
 
-// helloBytes is how much of the memory in use crypto/tls allocated as it read ClientHellos.
+// helloBytes returns the memory in use that crypto/tls allocated while it read ClientHellos.
 func helloBytes() (total int64) {
-	for range 3 { // the profile is of the last cycle but one
+	for range 3 { // the profile shows the state of the garbage collection before the last
 		runtime.GC()
 	}
 	n, _ := runtime.MemProfile(nil, false)

@@ -16,7 +16,7 @@ import (
 	"example.com/turnkey/tlsconfig"
 )
 
-// typed sends raw bytes to the TLS port as a client without TLS would, and returns the answer; nil for none.
+// typed sends raw bytes to the TLS port without TLS and returns the response, or nil if there is none.
 func typed(t *testing.T, addr, raw string) *http.Response {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -48,12 +48,12 @@ func with(m map[string]string, pairs ...string) map[string]string {
 	return out
 }
 
-// lookupIn makes a lookup of a map.
+// lookupIn returns a lookup in a map.
 func lookupIn(env map[string]string) func(string) (string, bool) {
 	return func(k string) (string, bool) { v, ok := env[k]; return v, ok }
 }
 
-// handlerOf is a site's handler with all that happens to a request, without a port.
+// handlerOf returns a site's handler with the whole chain, without opening a port.
 func handlerOf(tb testing.TB, env map[string]string, site kit.Site, out io.Writer) http.Handler {
 	l := load(World{Lookup: lookupIn(env)})
 	if len(l.faults) > 0 {

@@ -30,7 +30,7 @@ func answered(t *testing.T, conn net.Conn, request string) *http.Response {
 	return resp
 }
 
-func TestNoHeaderWalksRoundClientCertificates(t *testing.T) {
+func TestNoHeaderBypassesClientCertificates(t *testing.T) {
 	t.Parallel()
 	authority := t.TempDir()
 	testcert.Write(t, filepath.Join(authority, "certs"), "client.test")
@@ -92,7 +92,7 @@ func TestNoHeaderWalksRoundClientCertificates(t *testing.T) {
 	}
 }
 
-// hops are what proxies and tunnels that are in use add to a request, one header of each being enough.
+// hops are the headers that proxies and tunnels in use add to a request. One header of each is enough to recognize it.
 var hops = []string{
 	"Via: 1.1 proxy", "Forwarded: for=203.0.113.9", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: 127.0.0.1",
 	"X-Forwarded-Host: localhost",
@@ -113,7 +113,7 @@ var hops = []string{
 	"Host: abc.ngrok.app", "Host: 203.0.113.9",
 }
 
-func TestAnySignOfAHopHidesWhatHelpsADeveloper(t *testing.T) {
+func TestAnyProxyHeaderHidesTheDevelopmentDetails(t *testing.T) {
 	t.Parallel()
 	plain := map[string]string{"ENV": "dev", "DOMAINS": "abc.ngrok.app,203.0.113.9"}
 	stranger := start(t, plain, brokenRoutes)
@@ -138,7 +138,7 @@ func TestAnySignOfAHopHidesWhatHelpsADeveloper(t *testing.T) {
 	}
 }
 
-func TestAProxyThatIsNotUnderstoodIsToldOfOnceForEachReason(t *testing.T) {
+func TestUnreadableProxyHeaderIsLoggedOncePerReason(t *testing.T) {
 	t.Parallel()
 	s := start(t, map[string]string{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test", "HTTPS_ADDR": ""})
 	for range 3 {
@@ -177,7 +177,7 @@ func TestAProxyThatIsNotUnderstoodIsToldOfOnceForEachReason(t *testing.T) {
 	s.logged("request", "client", "2001:db8::7", "path", "/seen")
 }
 
-func TestAProxyThatIsNotTrustedIsToldOf(t *testing.T) {
+func TestUntrustedProxyIsLogged(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
 	for range 3 {
@@ -188,7 +188,7 @@ func TestAProxyThatIsNotTrustedIsToldOf(t *testing.T) {
 	s.once("in circles if that address is your proxy", "TRUSTED_PROXIES=127.0.0.1,::1", "value:https")
 }
 
-func TestATunnelToTheDevelopmentServerIsToldTheTwoSettings(t *testing.T) {
+func TestTunnelToTheDevelopmentServerNamesTheTwoSettings(t *testing.T) {
 	t.Parallel()
 	const host = "abc.tunnel.example.com"
 	tunnel := []string{"Host", host, "X-Forwarded-Proto", "https", "X-Forwarded-For", "203.0.113.9"}
@@ -229,7 +229,7 @@ func TestATunnelToTheDevelopmentServerIsToldTheTwoSettings(t *testing.T) {
 		t.Errorf("a form through the tunnel got %d", resp.StatusCode)
 	}
 
-	// In production the host is a stranger's, and the page says nothing of the settings.
+	// In production the client is not the developer, so the page must not name the settings.
 	s = start(t, prod)
 	if _, body := s.do("GET", "https://shop.test/", "", "Host", host); strings.Contains(body, host) ||
 		strings.Contains(body, "DOMAINS") || len(s.lines("does not answer")) > 0 {
@@ -237,7 +237,7 @@ func TestATunnelToTheDevelopmentServerIsToldTheTwoSettings(t *testing.T) {
 	}
 }
 
-func TestAPreflightThatIsRefusedNamesTheSetting(t *testing.T) {
+func TestRefusedPreflightNamesTheSetting(t *testing.T) {
 	t.Parallel()
 	const origin = "https://app.example.com"
 	preflight := func(origin string) []string {
@@ -290,11 +290,11 @@ func TestAPreflightThatIsRefusedNamesTheSetting(t *testing.T) {
 	}
 }
 
-func TestAFrontEndOnAnotherPortCanHaveTheSitesCertificate(t *testing.T) {
+func TestFrontEndOnAnotherPortCanUseTheCertificate(t *testing.T) {
 	t.Parallel()
 	s := start(t, map[string]string{"CORS_ORIGINS": "http://localhost:3000"})
 	s.once("every request from there is anonymous")
-	// What the warning says to do works: the pair serves another port of the same host.
+	// The test does what the warning says: the certificate and key must work on another port of the same host.
 	dir := filepath.Join(s.dir, "certs")
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	if err != nil {

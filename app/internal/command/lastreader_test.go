@@ -21,13 +21,13 @@ import (
 	"example.com/turnkey/app/internal/testcert"
 )
 
-// A program that reads the log may end, as head does, be restarted, or stop reading.
-func TestTheSiteOutlivesItsLogsReader(t *testing.T) {
+// A program that reads the log may end as head does, be restarted, or stop reading.
+func TestSiteServesAfterTheLogReaderEnds(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name        string
 		env         map[string]string
-		out, errout bool // which reader goes
+		out, errout bool // which of the two readers ends
 	}{
 		{"production, stdout", nil, true, false},
 		{"production, both", nil, true, true},
@@ -66,7 +66,7 @@ func TestTheSiteOutlivesItsLogsReader(t *testing.T) {
 			}
 			host := pick(test.env == nil, "shop.test", "localhost")
 			client := visitorAt(addr, host)
-			for range 4 { // each logs lines, which are written soon after
+			for range 4 { // each request logs lines, which are written soon after
 				resp, err := client.Get("https://" + host + "/nowhere")
 				if err != nil {
 					t.Fatalf("no answer once the reader has gone: %v", err)
@@ -94,8 +94,8 @@ func TestTheSiteOutlivesItsLogsReader(t *testing.T) {
 	}
 }
 
-// A request waits for no reader of the log.
-func TestAReaderThatStopsReadingHoldsUpNoRequest(t *testing.T) {
+// The access log goes to a pipe that is not read. Requests must not wait for the pipe.
+func TestBlockedLogReaderDelaysNoRequest(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	testcert.Write(t, filepath.Join(dir, "certs"), "shop.test")
@@ -107,7 +107,7 @@ func TestAReaderThatStopsReadingHoldsUpNoRequest(t *testing.T) {
 	}
 	w.Close()
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	addr := servingAddr(t, r) // and no further line is read
+	addr := servingAddr(t, r) // after this, the test reads no further line
 	client := visitorAt(addr, "shop.test")
 	for range 600 { // more lines than a pipe holds
 		resp, err := client.Get("https://shop.test/" + strings.Repeat("x", 200))
@@ -119,8 +119,8 @@ func TestAReaderThatStopsReadingHoldsUpNoRequest(t *testing.T) {
 	}
 }
 
-// turnkey check | head ends quietly, as commands do.
-func TestACommandEndsWithItsReader(t *testing.T) {
+// turnkey check | head must end without an error message, as other commands do.
+func TestCommandExitsWhenItsReaderEnds(t *testing.T) {
 	t.Parallel()
 	if signal.Ignored(syscall.SIGPIPE) {
 		t.Skip("SIGPIPE is ignored by who started this test, and so by what it starts")
@@ -156,7 +156,7 @@ func servingAddr(t *testing.T, log io.Reader) string {
 	return ""
 }
 
-// visitorAt opens a connection for each request, to that address.
+// visitorAt returns a client that opens a connection to that address for each request.
 func visitorAt(addr, host string) *http.Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", addr)

@@ -15,7 +15,7 @@ import (
 	"example.com/turnkey/app/settings/portowner"
 )
 
-func TestABusyDefaultPortGivesWayToTheNext(t *testing.T) {
+func TestBusyDefaultPortMovesToTheNext(t *testing.T) {
 	t.Parallel()
 	https, http := busyPort(t), busyPort(t)
 	s := openDev(t, nil, func(l *loaded) {
@@ -38,7 +38,7 @@ func TestABusyDefaultPortGivesWayToTheNext(t *testing.T) {
 	if got := out.String(); !strings.Contains(got, want) || strings.Contains(got, fmt.Sprint(":", https)) {
 		t.Errorf("%q is not what is printed:\n%s", want, got)
 	}
-	// And plain http leads to the port in use, not to the one that was wanted.
+	// The redirect from plain http leads to the port in use, not to the default port.
 	resp := typed(t, s.Ports.HTTP.Listeners[0].Addr().String(), fmt.Sprintf("GET /a HTTP/1.1\r\nHost: localhost:%d\r\n\r\n", openHTTP))
 	if want := fmt.Sprintf("https://localhost:%d/a", openHTTPS); resp == nil || resp.Header.Get("Location") != want {
 		t.Errorf("plain http got %+v, want a redirect to %s", resp, want)
@@ -48,22 +48,20 @@ func TestABusyDefaultPortGivesWayToTheNext(t *testing.T) {
 // busyPort is a port on which this process listens, as another development server would.
 func busyPort(t *testing.T) int {
 	t.Helper()
-	for {
-		v4, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { v4.Close() })
-		port := v4.Addr().(*net.TCPAddr).Port
-		if v6, err := net.Listen("tcp", fmt.Sprintf("[::1]:%d", port)); err == nil {
-			t.Cleanup(func() { v6.Close() })
-		}
-		return port
+	v4, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { v4.Close() })
+	port := v4.Addr().(*net.TCPAddr).Port
+	if v6, err := net.Listen("tcp", fmt.Sprintf("[::1]:%d", port)); err == nil {
+		t.Cleanup(func() { v6.Close() })
+	}
+	return port
 }
 
-// An operator who asks what is wrong with a running server is not told to stop it.
-func TestCheckBesideTheRunningServer(t *testing.T) {
+// An operator who runs check beside a running server must not be told to stop the server.
+func TestCheckWhileTheServerRuns(t *testing.T) {
 	t.Parallel()
 	own, nginx := portowner.Process{Name: project()[:min(len(project()), 15)], PID: "12"}, portowner.Process{Name: "nginx", PID: "3"}
 	notes, faults := ownPorts([]ports.Fault{
@@ -76,7 +74,7 @@ func TestCheckBesideTheRunningServer(t *testing.T) {
 	}
 }
 
-func TestOneListenerDyingEndsTheProgram(t *testing.T) {
+func TestFailedListenerEndsTheProgram(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	env := map[string]string{"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "HOME": dir, "TLS_CERT_FILE": filepath.Join(dir, "cert.pem"), "TLS_KEY_FILE": filepath.Join(dir, "key.pem")}

@@ -12,8 +12,8 @@ import (
 	"example.com/turnkey/app/internal/command"
 )
 
-// Browsers keep HSTS, permanent redirects and Alt-Svc for localhost, and the next project there inherits them.
-func TestNothingSticksInDevelopment(t *testing.T) {
+// Browsers keep HSTS, permanent redirects and Alt-Svc for localhost, and apply them to the next project there.
+func TestDevelopmentLeavesNothingInBrowsers(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil, faulty)
 	_, httpPort, _ := net.SplitHostPort(s.http)
@@ -69,7 +69,7 @@ func TestNothingSticksInDevelopment(t *testing.T) {
 	}
 }
 
-func TestWithoutConstraintsIsSaidAtEveryStart(t *testing.T) {
+func TestUnconstrainedCAIsReportedAtEveryStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	env := map[string]string{"DEV_CA_CONSTRAINTS": "off", "DOMAINS": "shop.example.com", "HOME": dir,
@@ -95,7 +95,7 @@ func TestWithoutConstraintsIsSaidAtEveryStart(t *testing.T) {
 	}
 }
 
-func TestNoHomeAndNoFolderServeFromMemory(t *testing.T) {
+func TestCertificateStaysInMemoryWithoutAWritableFolder(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

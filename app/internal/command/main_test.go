@@ -11,7 +11,8 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// TestMain also is the program itself, with the site of these tests, and the server of BenchmarkChain, each in a process of its own.
+// TestMain can also run as the program itself with the site of these tests, and as the server of BenchmarkChain, each
+// in a process of its own.
 func TestMain(m *testing.M) {
 	if os.Getenv("TURNKEY_TEST_MAIN") != "" {
 		site := testsite.Site()
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// limitRoutes are those of the process that has few file descriptors.
+// limitRoutes are the routes of the process that has few file descriptors.
 var limitRoutes func(*gin.Engine, kit.Server) error
 
 var benchServer func(kind string)

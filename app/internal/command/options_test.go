@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// net/http answers OPTIONS * by itself unless it is told not to, for any host.
+// By default net/http answers OPTIONS * itself, for any host.
 func TestOptionsForTheWholeServerPassesTheMiddleware(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)

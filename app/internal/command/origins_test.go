@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAnOriginThatBringsNoCookiesIsWarnedOfAtTheStart(t *testing.T) {
+func TestOriginWithoutCookiesIsReportedAtTheStart(t *testing.T) {
 	t.Parallel()
 	const anonymous = "every request from there is anonymous"
 	for _, test := range []struct {

@@ -57,11 +57,11 @@ func TestPlainHTTPOnTheTLSPortIsSentToHTTPS(t *testing.T) {
 	}
 }
 
-func TestTheTLSPortStaysWhatItWas(t *testing.T) {
+func TestTLSPortServesTLSBesidePlainHTTP(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	var silent []net.Conn
-	for i := range 50 { // and half of them begin a record that never comes
+	for i := range 50 { // half of them begin a TLS record and never complete it
 		conn, err := net.Dial("tcp", s.https)
 		if err != nil {
 			t.Fatal(err)
@@ -83,14 +83,14 @@ func TestTheTLSPortStaysWhatItWas(t *testing.T) {
 	if took := time.Since(begin); took > 2*time.Second {
 		t.Errorf("silent clients held others up for %s", took)
 	}
-	// They are not kept for ever either.
+	// Silent clients are disconnected after the timeout.
 	for _, conn := range silent[:2] {
 		conn.SetReadDeadline(begin.Add(headerTimeout + 5*time.Second))
 		if _, err := io.Copy(io.Discard, conn); err != nil {
 			t.Errorf("a silent client is still connected after %s: %v", time.Since(begin), err)
 		}
 	}
-	// A hello in pieces of a byte is a hello.
+	// A ClientHello may arrive one byte at a time.
 	conn, err := net.Dial("tcp", s.https)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func (b bytewise) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// In production the port answers as net/http does.
+// In production the port answers plain HTTP as net/http does.
 func TestProductionDoesNotAnswerPlainHTTPOnTheTLSPort(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)

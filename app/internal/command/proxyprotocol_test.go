@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestABalancerThatSendsThePROXYProtocolIsNamedOnce(t *testing.T) {
+func TestPROXYProtocolIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	const (
 		v1 = "PROXY TCP4 203.0.113.9 198.51.100.1 38792 443\r\n"
@@ -27,7 +27,8 @@ func TestABalancerThatSendsThePROXYProtocolIsNamedOnce(t *testing.T) {
 					}
 					conn.SetDeadline(time.Now().Add(10 * time.Second))
 					if name == "production" || header == v2 {
-						// In one piece, as balancers send it. net/http gives up after the first empty line, and reads no further.
+						// Balancers send header and request in one piece. net/http stops reading after the first empty
+						// line.
 						io.WriteString(conn, header+"\x16\x03\x01\x00\x05hello\r\n\r\n")
 					} else {
 						io.WriteString(bytewise{conn}, header)

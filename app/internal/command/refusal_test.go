@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestAClientThatRefusesTheCertificateIsHintedAtOnce(t *testing.T) {
+func TestRefusedCertificateIsLoggedWithAHint(t *testing.T) {
 	t.Parallel()
 	const msg = "a client does not trust the development certificate"
 	s := start(t, nil)

@@ -10,14 +10,14 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// discard is a ResponseWriter that costs next to nothing.
+// discard is a ResponseWriter that does almost no work.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d *discard) WriteHeader(int)             {}
 
-// benchAnswer is what every contender answers: a small JSON object.
+// benchAnswer is the response of every router: a small JSON object.
 func benchAnswer(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
 	c.JSON(http.StatusOK, struct {
@@ -33,7 +33,7 @@ func benchRoutes(r *gin.Engine) {
 	r.GET("/bench", benchAnswer)
 }
 
-// BenchmarkRouter is what a request costs between net/http and a handler, without a socket.
+// BenchmarkRouter measures the time between net/http and a handler, without a socket.
 func BenchmarkRouter(b *testing.B) {
 	gin.SetMode(gin.ReleaseMode)
 	bare := gin.New()

@@ -21,7 +21,7 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// faulty routes do what handlers should not.
+// faulty has routes that make the mistakes handlers can make.
 func faulty(r *gin.Engine) {
 	r.GET("/panic", func(c *gin.Context) { panic("secret inside") })
 	r.GET("/panic-late", func(c *gin.Context) {
@@ -48,7 +48,7 @@ func faulty(r *gin.Engine) {
 	})
 }
 
-func TestNothingIsBelievedFromAStranger(t *testing.T) {
+func TestForwardingHeadersOfUntrustedClientsAreIgnored(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
 	_, body := s.do("GET", "https://shop.test/seen", "", "X-Forwarded-For", "203.0.113.9", "X-Real-IP", "203.0.113.9",
@@ -60,7 +60,7 @@ func TestNothingIsBelievedFromAStranger(t *testing.T) {
 	}
 }
 
-func TestTheTrustedProxyIsBelieved(t *testing.T) {
+func TestForwardingHeadersOfTrustedProxyAreUsed(t *testing.T) {
 	t.Parallel()
 	settings := map[string]string{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test", "HTTPS_ADDR": ""}
 	s := start(t, settings)
@@ -78,7 +78,7 @@ func TestTheTrustedProxyIsBelieved(t *testing.T) {
 	if got := resp.Header.Get("Strict-Transport-Security"); got != "" {
 		t.Errorf("HSTS over forwarded http is %q, want none", got)
 	}
-	// A proxy that does not say would be sent in circles by a redirect.
+	// A proxy may not send the visitor's scheme. A redirect to https would then loop.
 	if resp, _ = s.do("GET", "http://shop.test/", ""); resp.StatusCode != 200 {
 		t.Errorf("without X-Forwarded-Proto got %d, want 200", resp.StatusCode)
 	}
@@ -163,7 +163,7 @@ func TestHeadOnGetRoutes(t *testing.T) {
 	s.logged("request", "method", "HEAD", "path", "/static/style.css")
 }
 
-// What watches a site asks so, every minute: a page longer than the buffers of net/http is no error there.
+// Monitoring services send HEAD every minute. A page longer than the buffers of net/http must not log an error then.
 func TestHeadOfALongPageIsNoError(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, func(r *gin.Engine) {
@@ -179,7 +179,8 @@ func TestHeadOfALongPageIsNoError(t *testing.T) {
 	}
 }
 
-// Nobody would see what a stream says to HEAD, and over HTTP/1.1 the connection would be of no more use.
+// A client reads no body of a response to HEAD, so the stream must end. Over HTTP/1.1 it would also keep the connection
+// from further requests.
 func TestHeadEndsAStream(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{}, 1)
@@ -214,7 +215,7 @@ func TestHeadEndsAStream(t *testing.T) {
 	}
 }
 
-// A WebSocket begins with GET (RFC 6455 §4.1), so a HEAD that asks for one is a HEAD.
+// A WebSocket begins with GET (RFC 6455 §4.1), so a HEAD with the headers of an upgrade is answered as a HEAD.
 func TestHeadAsksForNoUpgrade(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, func(r *gin.Engine) {
@@ -257,7 +258,7 @@ func TestTrailingSlashSkipsNoMiddleware(t *testing.T) {
 	s.logged("request", "path", "/seen/")
 }
 
-func TestABrokenTemplateIsACleanError(t *testing.T) {
+func TestBrokenTemplateIsAnErrorPage(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, faulty)
 	resp, body := s.do("GET", "https://shop.test/template", "", "Accept", "text/html")
@@ -269,7 +270,7 @@ func TestABrokenTemplateIsACleanError(t *testing.T) {
 	}
 }
 
-func TestAPanicBeforeTheFirstByteIsACleanError(t *testing.T) {
+func TestPanicBeforeTheFirstByteIsAnErrorPage(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, faulty)
 	for _, path := range []string{"/panic", "/error"} {
@@ -287,8 +288,8 @@ func TestAPanicBeforeTheFirstByteIsACleanError(t *testing.T) {
 	}
 }
 
-// gin's recovery ends a half-written answer as a whole one, and caches keep it.
-func TestABrokenAnswerLooksBroken(t *testing.T) {
+// gin's recovery completes a response that a panic interrupted. Clients and caches would keep it as the whole page.
+func TestPanicAfterTheFirstByteAbortsTheResponse(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, faulty)
 	for _, path := range []string{"/panic-late", "/error-late"} {
@@ -368,7 +369,7 @@ func TestBodyLimit(t *testing.T) {
 	if resp, body := s.do("POST", "https://shop.test/echo", strings.Repeat("x", maxBody+1)); resp.StatusCode != 413 || !strings.Contains(body, `"status":413`) {
 		t.Errorf("a body over the limit got %d %s, want 413 through the error path", resp.StatusCode, body)
 	}
-	// Without an announced length only the reader finds out.
+	// Without a Content-Length the limit shows only while the body is read.
 	req, _ := http.NewRequest("POST", "https://shop.test/echo", io.MultiReader(strings.NewReader(strings.Repeat("x", maxBody)), strings.NewReader("x")))
 	resp, err := s.client.Do(req)
 	if err != nil {
@@ -395,7 +396,7 @@ func TestHeaderLimit(t *testing.T) {
 	}
 }
 
-func TestErrorsAreWrittenAsTheClientLikes(t *testing.T) {
+func TestErrorFormatFollowsAccept(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
 	for accept, want := range map[string]string{
@@ -425,8 +426,8 @@ func TestAnotherSiteCannotPost(t *testing.T) {
 	}
 }
 
-// Your templates may lack the page "error", and one may be broken while it is edited.
-func TestAnErrorIsToldWithoutAPageForIt(t *testing.T) {
+// A site may lack the template "error", and the template may be broken while it is edited.
+func TestErrorWithoutAnErrorTemplate(t *testing.T) {
 	t.Parallel()
 	p := testsite.Site()
 	p.Files = fstest.MapFS{"static/a.txt": {Data: []byte("a")}, "templates/own.html": {Data: []byte(`{{define "own"}}mine{{end}}`)}}
@@ -446,8 +447,8 @@ func TestAnErrorIsToldWithoutAPageForIt(t *testing.T) {
 	}
 }
 
-// A layout that is being edited breaks every page, that of errors too.
-func TestABrokenLayoutIsACleanErrorInDevelopment(t *testing.T) {
+// A broken layout breaks every page, the error page included.
+func TestBrokenLayoutIsAnErrorPageInDevelopment(t *testing.T) {
 	dir := t.TempDir()
 	broken := fstest.MapFS{"web/static/style.css": {}, "web/templates/layout.html": {Data: []byte(`{{define "header"}}{{if}}{{end}}`)}}
 	if err := os.CopyFS(dir, broken); err != nil {

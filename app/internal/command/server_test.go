@@ -20,7 +20,7 @@ import (
 	"example.com/turnkey/app/internal/testsite"
 )
 
-// slow answers when release is closed, and says on entered that it has begun.
+// slow sends on entered when a request begins, and answers when release is closed.
 func slow(entered chan<- string, release <-chan struct{}) func(*gin.Engine) {
 	return func(r *gin.Engine) {
 		r.GET("/slow", func(c *gin.Context) {
@@ -34,7 +34,7 @@ func slow(entered chan<- string, release <-chan struct{}) func(*gin.Engine) {
 func TestAStopLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan string, 2), make(chan struct{})
-	// In proxy mode plain requests reach handlers, so that both listeners can have one open.
+	// In proxy mode plain requests reach handlers, so both listeners can have a request in flight.
 	for _, test := range []struct {
 		name, url string
 		settings  map[string]string
@@ -75,7 +75,7 @@ func TestAStopLosesNoRequest(t *testing.T) {
 			for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 				conn, err := net.Dial("tcp", addr)
 				if err != nil {
-					break // closed, as it should be
+					break // the listener is closed, as it should be
 				}
 				conn.Close()
 				if time.Now().After(deadline) {
@@ -100,7 +100,7 @@ func TestAStopLosesNoRequest(t *testing.T) {
 	}
 }
 
-func TestWhatOutlastsTheGraceIsCutAndSaid(t *testing.T) {
+func TestRequestsBeyondTheShutdownTimeoutAreAbortedAndLogged(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan string, 1), make(chan struct{})
 	t.Cleanup(func() { close(release) })
@@ -114,7 +114,7 @@ func TestWhatOutlastsTheGraceIsCutAndSaid(t *testing.T) {
 	}
 }
 
-// A WebSocket is one: net/http knows nothing of a connection that a handler took over.
+// net/http does not track a connection that a handler took over, such as a WebSocket.
 func TestAStopWaitsForConnectionsTakenOver(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -164,7 +164,7 @@ func TestAStopWaitsForConnectionsTakenOver(t *testing.T) {
 	}
 }
 
-// A browser opens connections in advance; Shutdown alone would wait five seconds for them.
+// Browsers open connections in advance. http.Server.Shutdown would wait five seconds for them.
 func TestCtrlCIsQuickInDevelopment(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
@@ -180,7 +180,7 @@ func TestCtrlCIsQuickInDevelopment(t *testing.T) {
 	}
 }
 
-func TestRenewedFilesAreTakenUpOnSIGHUP(t *testing.T) {
+func TestRenewedFilesAreLoadedOnSIGHUP(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
 	serial := func() string {
@@ -200,7 +200,7 @@ func TestRenewedFilesAreTakenUpOnSIGHUP(t *testing.T) {
 	}
 }
 
-func TestScannersAreCountedNotLogged(t *testing.T) {
+func TestFailedHandshakesAreCountedNotLogged(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
 	for range 50 {
@@ -233,7 +233,7 @@ func TestScannersAreCountedNotLogged(t *testing.T) {
 	}
 }
 
-func TestFirstRunMakesACertificateAndTheSecondDoesNot(t *testing.T) {
+func TestSecondRunUsesTheCertificateOfTheFirst(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	resp, body := s.do("GET", "https://localhost/", "", "Accept", "text/html")

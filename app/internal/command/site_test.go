@@ -22,13 +22,13 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// site is a site of apptest with what tests of the program itself need besides: its addresses, its files, its log by line.
+// site is a site of apptest and what the tests of the program need in addition: addresses, files, and the log by line.
 type site struct {
 	*apptest.Site
 	t           *testing.T
 	https, http string // addresses
 	exit        chan int
-	client      *http.Client // apptest's, without its cookies
+	client      *http.Client // apptest's client without its cookies
 	dir         string
 }
 
@@ -44,13 +44,13 @@ var (
 
 type syncBuffer = command.SyncBuffer
 
-// start runs testsite.Site with settings and the given routes beside its own. Without ENV it is a development site.
+// start runs testsite.Site with settings and the given additional routes. Without ENV it is a development site.
 func start(t *testing.T, settings map[string]string, routes ...func(*gin.Engine)) *site {
 	t.Helper()
 	return startSite(t, settings, testsite.Site(), routes...)
 }
 
-// startWith is start with what the given routes take.
+// startWith is start with the body limits and body types of takes.
 func startWith(t *testing.T, settings map[string]string, takes kit.Site, routes ...func(*gin.Engine)) *site {
 	t.Helper()
 	served := testsite.Site()
@@ -90,7 +90,7 @@ func startSite(t *testing.T, settings map[string]string, served kit.Site, routes
 	return s
 }
 
-// roots are those that the site's client trusts.
+// roots returns the CAs that the site's client trusts.
 func (s *site) roots() *x509.CertPool {
 	return s.client.Transport.(*http.Transport).TLSClientConfig.RootCAs
 }
@@ -156,7 +156,8 @@ func logLine(t *testing.T, read func() string, msg string, pairs ...string) map[
 	return nil
 }
 
-// lines are the log's with that in their message, once all that was asked for before is in the log.
+// lines returns the log lines whose message contains msg. It waits until everything logged before the call is in the
+// log.
 func (s *site) lines(msg string) (entries []map[string]any) {
 	s.t.Helper()
 	for line := range strings.SplitSeq(s.Log(), "\n") {
@@ -168,7 +169,8 @@ func (s *site) lines(msg string) (entries []map[string]any) {
 	return entries
 }
 
-// once checks that the log has one line with that in its message, at level WARN, and all the words in its attributes.
+// once checks that exactly one log line has msg in its message, that its level is WARN, and that its attributes have
+// all the words.
 func (s *site) once(msg string, words ...string) {
 	s.t.Helper()
 	entries := s.lines(msg)
@@ -183,7 +185,7 @@ func (s *site) once(msg string, words ...string) {
 	}
 }
 
-// stop begins a stop. wait returns its exit status.
+// stop starts the shutdown. wait returns its exit status.
 func (s *site) stop() { go func() { s.exit <- s.Stop() }() }
 
 func (s *site) wait() int {
@@ -214,11 +216,11 @@ func siteWith(add func(*gin.Engine)) kit.Site {
 	return site
 }
 
-// What the closed rooms fix, and these tests rely on.
+// These tests rely on values that the closed rooms fix.
 const (
 	maxBody       = 1 << 20               // bytes of a request's body
 	maxHeader     = 64 << 10              // bytes of a request's header
-	headerTimeout = 5 * time.Second       // to send a header, or to shake hands
+	headerTimeout = 5 * time.Second       // for a request's header, or for a handshake
 	maxStreams    = 100                   // requests open at once on an HTTP/2 connection
-	writeDelay    = 20 * time.Millisecond // that a log line may wait
+	writeDelay    = 20 * time.Millisecond // how long a log line may wait before it is written
 )

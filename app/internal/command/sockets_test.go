@@ -32,7 +32,8 @@ func TestPassedSocketsAreServed(t *testing.T) {
 	t.Parallel()
 	v4, v6 := pair(t)
 	plain, admin := loopback(t), loopback(t)
-	// Somebody else's port is no fault, as it is not opened.
+	// HTTPS_ADDR names a port that is in use. That is no fault here, because the program uses the passed sockets and
+	// opens no port.
 	p := startPassed(t, map[string]string{"LISTEN_FDNAMES": "http:https:https:admin", "HTTPS_ADDR": v4.Addr().String()}, plain, v4, v6, admin)
 
 	for _, ln := range []net.Listener{v4, v6} {
@@ -127,8 +128,9 @@ func TestSocketsThatCannotBeServedAreFaults(t *testing.T) {
 	}
 }
 
-// What a shell under systemd leaves in the environment is for the shell.
-func TestSocketsOfAnotherProcessAreLeftAlone(t *testing.T) {
+// The environment of a shell under systemd names the sockets of the shell. A program that the shell starts must not
+// take them.
+func TestSocketsForAnotherProcessAreIgnored(t *testing.T) {
 	for name, value := range map[string]string{"LISTEN_FDS": "1", "LISTEN_PID": strconv.Itoa(os.Getppid()), "LISTEN_FDNAMES": "https"} {
 		t.Setenv(name, value)
 	}
@@ -146,8 +148,8 @@ func TestSocketsOfAnotherProcessAreLeftAlone(t *testing.T) {
 	}
 }
 
-// A restart without a moment in which nobody listens: the sockets stay open in whoever passes them.
-func TestARestartRefusesNobody(t *testing.T) {
+// The sockets stay open in the process that passes them, so clients that connect during a restart wait in the backlog.
+func TestRestartRefusesNoConnection(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
@@ -160,7 +162,7 @@ func TestARestartRefusesNobody(t *testing.T) {
 		}},
 		{"the next after the last", func(t *testing.T, last *passed) *passed {
 			last.stop(t)
-			time.Sleep(300 * time.Millisecond) // visitors wait meanwhile
+			time.Sleep(300 * time.Millisecond) // connections wait in the backlog for this time
 			return last.again(t)
 		}},
 	} {
@@ -194,7 +196,7 @@ func TestARestartRefusesNobody(t *testing.T) {
 
 // Helpers
 
-// passed is the program in a process of its own, with sockets that this one opened.
+// passed is the program in a process of its own, with sockets that the test's process opened.
 type passed struct {
 	cmd     *exec.Cmd
 	dir     string
@@ -262,7 +264,7 @@ func passedCommand(dir string, env map[string]string, files []*os.File, args ...
 	return cmd
 }
 
-// checkPassed is the program's check, with files passed to it.
+// checkPassed runs turnkey check with files passed to it.
 func checkPassed(t *testing.T, env map[string]string, files ...*os.File) (output string, code int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -275,7 +277,7 @@ func checkPassed(t *testing.T, env map[string]string, files ...*os.File) (output
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// again is the same once more.
+// again starts the program once more, with the same sockets and settings.
 func (p *passed) again(t *testing.T) *passed {
 	t.Helper()
 	return startPassedIn(t, p.dir, p.env, p.sockets)
@@ -294,7 +296,7 @@ func (p *passed) stop(t *testing.T) {
 	}
 }
 
-// visit asks for url until ctx is done, each time on a new connection, and says how often that was answered.
+// visit requests url until ctx is done, each time over a new connection, and returns how many were answered.
 func (p *passed) visit(ctx context.Context, t *testing.T, url string) (answered int64) {
 	visitor := p.visitor()
 	for ctx.Err() == nil {
@@ -319,7 +321,8 @@ func (p *passed) visit(ctx context.Context, t *testing.T, url string) (answered 
 	return answered
 }
 
-// inheritsNothing looks whether programs started from p would get one of its sockets: O_CLOEXEC is in fdinfo's flags.
+// inheritsNothing checks that every socket of p has O_CLOEXEC in its fdinfo, so that programs started by p do not
+// inherit it.
 func (p *passed) inheritsNothing(t *testing.T) {
 	t.Helper()
 	dir := fmt.Sprintf("/proc/%d", p.cmd.Process.Pid)
@@ -334,7 +337,7 @@ func (p *passed) inheritsNothing(t *testing.T) {
 		}
 		info, err := os.ReadFile(filepath.Join(dir, "fdinfo", filepath.Base(fd)))
 		if err != nil {
-			continue // closed meanwhile
+			continue // the descriptor was closed in the meantime
 		}
 		sockets++
 		for line := range strings.Lines(string(info)) {
@@ -351,7 +354,7 @@ func (p *passed) inheritsNothing(t *testing.T) {
 	}
 }
 
-// visitor trusts the site, and opens a connection for each request.
+// visitor returns a client that trusts the site and opens a connection for each request.
 func (p *passed) visitor() *http.Client {
 	roots := x509.NewCertPool()
 	root, _ := os.ReadFile(filepath.Join(p.dir, "certs", "ca.pem"))
@@ -371,7 +374,7 @@ func loopback(t *testing.T) net.Listener {
 	return ln
 }
 
-// pair is one port on both loopback addresses.
+// pair opens the same port on both loopback addresses.
 func pair(t *testing.T) (v4, v6 net.Listener) {
 	t.Helper()
 	set := ports.New(settings.Settings{HTTPSAddr: "localhost:0"})
@@ -388,7 +391,7 @@ func pair(t *testing.T) (v4, v6 net.Listener) {
 
 func portOf(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
 
-// file is a copy of a socket that can be passed on.
+// file returns a copy of a socket that can be passed to another process.
 func file(t *testing.T, socket any) *os.File {
 	t.Helper()
 	f, err := socket.(interface{ File() (*os.File, error) }).File()

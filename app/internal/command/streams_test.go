@@ -19,10 +19,10 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// thirsty is an HTTP/2 client that asks for pages on many streams and takes in no byte of them.
+// thirsty is an HTTP/2 client that requests pages on many streams and reads none of their data.
 type thirsty struct {
 	*http2.Framer
-	most    uint32 // streams that the server announced
+	most    uint32 // the limit of streams that the server announced
 	refused int
 }
 
@@ -81,8 +81,8 @@ func (c *thirsty) until(t *testing.T, ok func(http2.Frame) bool) {
 	}
 }
 
-// The test runs in a process of its own, whose memory no other test uses.
-func TestAClientThatTakesNothingInCostsLittle(t *testing.T) {
+// The test runs in a process of its own, because it measures memory.
+func TestUnreadStreamsUseLittleMemory(t *testing.T) {
 	if os.Getenv("TURNKEY_TEST_ALONE") == "" {
 		t.Parallel()
 		cmd := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
@@ -106,7 +106,7 @@ func TestAClientThatTakesNothingInCostsLittle(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return float64(m.HeapInuse+m.StackInuse) / (1 << 20)
 	}
-	openThirsty(t, s.https, 1) // what is made once
+	openThirsty(t, s.https, 1) // allocates what the server needs only once
 	before := used()
 	const conns = 8
 	for range conns {
@@ -122,7 +122,7 @@ func TestAClientThatTakesNothingInCostsLittle(t *testing.T) {
 	}
 }
 
-// A stream outlives the timeouts of a server, with all that stands before a handler. expressServer's are 200 ms.
+// A stream outlives the server's timeouts behind the whole middleware chain. The timeouts of expressServer are 200 ms.
 func TestAStreamOutlivesTheTimeoutsBehindTheMiddleware(t *testing.T) {
 	t.Parallel()
 	srv := expressServer(t, func(r *gin.Engine) {

@@ -11,7 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// raw sends bytes over the TLS port as a visitor does, and returns the answer.
+// raw sends bytes over TLS to the TLS port and returns the response.
 func (s *site) raw(request string) *http.Response {
 	s.t.Helper()
 	conn, err := tls.Dial("tcp", s.https, &tls.Config{ServerName: "shop.test", RootCAs: s.roots(),
@@ -22,7 +22,7 @@ func (s *site) raw(request string) *http.Response {
 	return answered(s.t, conn, request)
 }
 
-func TestATargetWithoutAPathIsTheFirstPage(t *testing.T) {
+func TestTargetWithoutAPathIsTheFirstPage(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, func(r *gin.Engine) {
 		r.GET("/where", func(c *gin.Context) { c.String(200, "%s %s", c.Request.Host, c.Request.URL) })
@@ -35,7 +35,7 @@ func TestATargetWithoutAPathIsTheFirstPage(t *testing.T) {
 		{"https://shop.test", "shop.test", 200, "<html"},
 		{"https://shop.test?a=b", "shop.test", 200, "<html"},
 		{"https://shop.test/", "shop.test", 200, "<html"},
-		{"http://shop.test", "shop.test", 200, "<html"}, // the connection is what counts
+		{"http://shop.test", "shop.test", 200, "<html"}, // the scheme of the connection counts, not that of the target
 		{"https://shop.test/where?a=b", "shop.test", 200, "shop.test https:///where?a=b"},
 		{"https://me:pw@shop.test/where", "shop.test", 200, "shop.test https:///where"},
 		{"https://SHOP.test:443", "shop.test", 200, "<html"},
@@ -74,7 +74,7 @@ func TestATargetWithoutAPathIsTheFirstPage(t *testing.T) {
 		}
 	}
 	for _, entry := range s.lines("request") {
-		// of "https:where" and CONNECT there is none
+		// "https:where" and CONNECT have no path
 		if path, _ := entry["path"].(string); path == "" && entry["status"] != 404.0 {
 			t.Errorf("the access log has no path: %v", entry)
 		}

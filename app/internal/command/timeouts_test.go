@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Somebody who sends a header a byte at a time keeps no connection, on either port.
+// A client that sends a header one byte at a time is disconnected, on both ports.
 func TestASlowHeaderIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)

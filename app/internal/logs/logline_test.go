@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The short way writes what slog's own handlers write, to the millisecond.
-func TestPlainRecordsReadLikeSlogs(t *testing.T) {
+// The fast path must write the same lines as slog's own handlers, with times to the millisecond.
+func TestLinesOfPlainRecordsEqualSlogs(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 1, 2, 3, 45678901, time.FixedZone("", 3600))
 	for _, asJSON := range []bool{false, true} {

@@ -16,7 +16,7 @@ func TestRefusalsAreHintedOncePerHourAndOnlyInDevelopment(t *testing.T) {
 	synctest.Test(t, refusalsAreHinted)
 }
 
-func refusalsAreHinted(t *testing.T) { // in a bubble of synctest, where an hour passes at once
+func refusalsAreHinted(t *testing.T) { // runs in a synctest bubble, where an hour passes at once
 	for _, test := range []struct{ line, client string }{
 		{"http: TLS handshake error from 127.0.0.1:1: remote error: tls: unknown certificate", "Chrome"},
 		{"http: TLS handshake error from 127.0.0.1:1: remote error: tls: bad certificate", "Go"},

@@ -11,7 +11,7 @@ import (
 
 func TestAssetsOfEveryKind(t *testing.T) {
 	t.Parallel()
-	noise := bytes.Repeat([]byte{0x89, 'P', 'N', 'G', 1, 2, 3}, 3) // too short to gain
+	noise := bytes.Repeat([]byte{0x89, 'P', 'N', 'G', 1, 2, 3}, 3) // too short to become smaller
 	files := fstest.MapFS{
 		"static/app.js":            {Data: bytes.Repeat([]byte("let a = 1;\n"), 100)},
 		"static/img/logo.png":      {Data: noise},

@@ -11,7 +11,7 @@ import (
 	"example.com/turnkey/app/settings"
 )
 
-func TestSocketsWithoutANameGoByPortThenByOrder(t *testing.T) {
+func TestUnnamedSocketsAreMatchedByPortThenByOrder(t *testing.T) {
 	t.Parallel()
 	a4, a6 := pair(t)
 	b, c := loopback(t), loopback(t)
@@ -87,7 +87,7 @@ func loopback(t *testing.T) net.Listener {
 	return ln
 }
 
-// pair is one port on both loopback addresses.
+// pair opens the same port on both loopback addresses.
 func pair(t *testing.T) (v4, v6 net.Listener) {
 	t.Helper()
 	group, err := listen("localhost:0")
@@ -105,7 +105,7 @@ func pair(t *testing.T) (v4, v6 net.Listener) {
 	return group[0], group[1]
 }
 
-// file is a copy of a socket that can be passed on.
+// file returns a copy of a socket that can be passed to another process.
 func file(t *testing.T, socket any) *os.File {
 	t.Helper()
 	f, err := socket.(interface{ File() (*os.File, error) }).File()

@@ -23,7 +23,7 @@ func busyPort(t *testing.T) int {
 	return portNumber(group[0])
 }
 
-func TestWhichPortsGiveWay(t *testing.T) {
+func TestOnlyDefaultPortsMove(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		env         map[string]string
@@ -40,7 +40,7 @@ func TestWhichPortsGiveWay(t *testing.T) {
 			t.Errorf("%v: https gives way: %v, http: %v", test.env, s.HTTPS.Moves, s.HTTP.Moves)
 		}
 	}
-	// A port that was asked for is a fault.
+	// A busy port that a setting names is a fault.
 	busy := busyPort(t)
 	asked := New(settings.Settings{HTTPSAddr: fmt.Sprintf("localhost:%d", busy)})
 	notes, faults := asked.Open()
@@ -48,7 +48,7 @@ func TestWhichPortsGiveWay(t *testing.T) {
 	if len(faults) != 1 || len(notes) != 0 || !strings.Contains(faults[0].Problem, "in use by ") {
 		t.Errorf("got %v and %v, want a fault", notes, faults)
 	}
-	// And what is noted names port, program and setting.
+	// The note names the port, the program that uses it, and the setting.
 	moving := New(settings.Settings{HTTPSAddr: fmt.Sprintf("localhost:%d", busy), HTTPSMoves: true})
 	notes, faults = moving.Open()
 	defer moving.Close()

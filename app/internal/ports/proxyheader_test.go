@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-func TestAPROXYHeaderIsKnownByteByByte(t *testing.T) {
+func TestPROXYHeaderIsRecognizedByteByByte(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]string{
 		"PROXY TCP4 203.0.113.9 198.51.100.1 1 443\r\n": "1", "PROXY UNKNOWN\r\n": "1", "\r\n\r\n\x00\r\nQUIT\n\x21\x11": "2",
-		"\r\n\r\n\x00":          "2", // all that crypto/tls reads where the rest comes later
+		"\r\n\r\n\x00":          "2", // crypto/tls reads no more than this while the rest has not arrived
 		"PROXY /x HTTP/1.1\r\n": "", "\r\n\r\nGET / HTTP/1.1\r\n": "", "\x16\x03\x01": "",
 	} {
-		client, server := net.Pipe() // each write is a read
+		client, server := net.Pipe() // with net.Pipe each write is one read
 		got := ""
 		go func() {
 			io.WriteString(bytewise{client}, header)

@@ -22,8 +22,9 @@ import (
 	"example.com/turnkey/tlsconfig"
 )
 
-// A stop waits only for connections without a request so far. Else it would last until every visitor has left.
-func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
+// A shutdown waits only for connections that have had no request yet. If it waited for the others, it would last until
+// every client has disconnected.
+func TestAnsweredConnectionDoesNotDelayShutdown(t *testing.T) {
 	t.Parallel()
 	s := openServer(t, func(r *gin.Engine, server kit.Server) error {
 		r.GET("/healthz", kit.Healthz)
@@ -34,7 +35,7 @@ func TestWhoWasAnsweredHoldsUpNoStop(t *testing.T) {
 	go func() { ended <- s.Run(ctx, nil) }()
 	for _, protocol := range []string{"h2", "http/1.1", "plain"} {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "shop.test", NextProtos: []string{protocol}}, ForceAttemptHTTP2: protocol == "h2"}
-		defer transport.CloseIdleConnections() // they stay open until then
+		defer transport.CloseIdleConnections() // keeps connections open until the test ends
 		addr := "https://" + s.Ports.HTTPS.Addresses()
 		if protocol == "plain" {
 			addr = "http://" + s.Ports.HTTP.Addresses()
@@ -73,7 +74,7 @@ func openServer(t *testing.T, routes func(*gin.Engine, kit.Server) error) *Serve
 	return s
 }
 
-// fixedSource has one certificate for ever.
+// fixedSource is a certificate source whose one certificate never changes.
 type fixedSource struct{ cert tls.Certificate }
 
 func (f fixedSource) TLSConfig() *tls.Config {

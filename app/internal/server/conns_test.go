@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// later is when connections that became idle at the epoch have had their minIdle.
+// later is when connections that became idle at the epoch have been idle for minIdle.
 const later = int64(2 * minIdle)
 
-// In a flood a visitor is shaking hands when many others came before and after; all get the same time for it.
-func TestAYoungConnectionHasTimeToShakeHands(t *testing.T) {
+// In a flood many connections come before and after a visitor's. Each gets the same time for its handshake.
+func TestNewConnectionHasTimeForItsHandshake(t *testing.T) {
 	t.Parallel()
 	var c conns
 	near, far := net.Pipe()
@@ -34,7 +34,7 @@ func TestAYoungConnectionHasTimeToShakeHands(t *testing.T) {
 	}
 }
 
-// The longest idle goes first, and one that is used stays.
+// The connection that has been idle longest is closed first. A connection with a request stays.
 func TestTheLongestIdleIsClosedFirst(t *testing.T) {
 	t.Parallel()
 	var c conns
@@ -43,7 +43,7 @@ func TestTheLongestIdleIsClosedFirst(t *testing.T) {
 		near, far := net.Pipe()
 		peers = append(peers, far)
 		it := &conn{accepted: time.Now()}
-		it.idleSince.Store(int64(10 - i)) // the last came first
+		it.idleSince.Store(int64(10 - i)) // the first connection became idle last
 		c.byConn.Store(near, it)
 		if i == 9 {
 			it.setState(http.StateActive)
@@ -64,8 +64,9 @@ func TestTheLongestIdleIsClosedFirst(t *testing.T) {
 	}
 }
 
-// tls.Conn.Close waits for 5 seconds until the client has read the last alert. Accept must not: it closes idle connections.
-func TestAClientThatReadsNothingDoesNotDelayItsClosing(t *testing.T) {
+// tls.Conn.Close waits up to 5 seconds for the client to read the last alert. Accept must not wait, as it closes idle
+// connections itself.
+func TestClosingDoesNotWaitForTheClient(t *testing.T) {
 	t.Parallel()
 	cert := selfSigned(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -87,7 +88,7 @@ func TestAClientThatReadsNothingDoesNotDelayItsClosing(t *testing.T) {
 	})
 }
 
-// Connections that were closed a moment ago still have their descriptors, so Accept counts them before it closes more.
+// A connection that was just closed still has its descriptor. Accept must count it before it closes more.
 func TestAcceptCountsConnectionsThatAreStillClosing(t *testing.T) {
 	t.Parallel()
 	var c conns
@@ -105,7 +106,7 @@ func TestAcceptCountsConnectionsThatAreStillClosing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer inner.Close()
-	d := &descriptors{conns: &c, nearLimit: 1} // every descriptor is too near the limit
+	d := &descriptors{conns: &c, nearLimit: 1} // with this limit every descriptor counts as near the limit
 	ln := d.listener(inner)
 	accept := func() {
 		client, err := net.Dial("tcp", inner.Addr().String())
@@ -119,7 +120,7 @@ func TestAcceptCountsConnectionsThatAreStillClosing(t *testing.T) {
 		}
 		conn.Close()
 	}
-	const many = 1 << 30 // more than there can be descriptors
+	const many = 1 << 30 // more than the number of descriptors can be
 	c.closing.Store(many)
 	if accept(); d.closed.Load() != 0 {
 		t.Errorf("%d closed while enough others are closing, want none", d.closed.Load())
@@ -136,8 +137,8 @@ func TestAcceptCountsConnectionsThatAreStillClosing(t *testing.T) {
 	}
 }
 
-// On HTTP/2, a connection on which nothing was asked stays open for minutes.
-func TestWhoWasSilentForLongHoldsUpNoStop(t *testing.T) {
+// An HTTP/2 connection without requests stays open for minutes.
+func TestLongSilentConnectionDoesNotDelayShutdown(t *testing.T) {
 	t.Parallel()
 	var n conns
 	begin := time.Now()

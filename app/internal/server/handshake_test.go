@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A source that has a configuration of its own for some hellos keeps it.
-func TestASourceStillChoosesItsConfiguration(t *testing.T) {
+// A source may return its own configuration for some ClientHellos. The server must use it.
+func TestSourcesConfigForClientIsUsed(t *testing.T) {
 	t.Parallel()
 	pair := selfSigned(t)
 	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }

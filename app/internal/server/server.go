@@ -46,7 +46,7 @@ const (
 	backgroundGrace = 10 * time.Second
 )
 
-// Options are what a server is made of. All fields are required except Names and Dev.
+// Options are the parts of a server. All fields are required except Names and Dev.
 type Options struct {
 	Settings settings.Settings
 	Site     kit.Site

@@ -19,8 +19,8 @@ func TestTimeoutsOnBothListeners(t *testing.T) {
 
 var ginsRun = regexp.MustCompile(`\b(r|router|engine)\.Run(TLS|Unix|Fd|QUIC|Listener)?\(`)
 
-// gin's Run, RunTLS and their kin serve without timeouts, TLS settings or a way to stop.
-func TestNobodyCallsGinsOwnRun(t *testing.T) {
+// gin's Run, RunTLS and similar methods serve without timeouts, TLS settings or a shutdown.
+func TestGinsRunIsNotCalled(t *testing.T) {
 	t.Parallel()
 	seen := 0
 	for _, room := range []string{".", "../command", "../ports", "../dev", "../../../middleware"} {

@@ -28,7 +28,8 @@ func Site() kit.Site {
 	return kit.Site{Routes: Routes, Files: files}
 }
 
-// Routes are a page, what the server saw of a request, what the site was made with, and the probes.
+// Routes adds a page, the JSON that describes a request as the server saw it, the value of a variable at the time
+// Routes was called, and the probes.
 func Routes(r *gin.Engine, server kit.Server) error {
 	handshakeOf := server.Handshakes()
 	r.GET("/", func(c *gin.Context) { c.HTML(http.StatusOK, "home", see(c.Request, handshakeOf, c.ClientIP())) })
@@ -36,7 +37,7 @@ func Routes(r *gin.Engine, server kit.Server) error {
 		c.Header("Cache-Control", "no-store")
 		c.JSON(http.StatusOK, see(c.Request, handshakeOf, c.ClientIP()))
 	})
-	madeWith := os.Getenv("TURNKEY_TEST_DOTENV")
+	madeWith := os.Getenv("SITE_TEST_DOTENV")
 	r.GET("/made-with", func(c *gin.Context) { c.String(http.StatusOK, madeWith) })
 	r.GET("/healthz", kit.Healthz)
 	r.GET("/readyz", kit.Readyz(server.Ready))

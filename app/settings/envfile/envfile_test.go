@@ -15,7 +15,7 @@ import (
 func TestValuesAreKeptAsWritten(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		// What godotenv and Node's dotenv read alike.
+		// godotenv and Node's dotenv read these alike.
 		`KEY=plain`:                         "plain",
 		`KEY=`:                              "",
 		`KEY=""`:                            "",
@@ -37,7 +37,7 @@ func TestValuesAreKeptAsWritten(t *testing.T) {
 		`KEY={"a":"b\\c"}`:                  `{"a":"b\\c"}`,
 		`KEY=a=b==`:                         "a=b==",
 		"KEY=`open":                         "`open",
-		// What godotenv would expand, strip or cut.
+		// godotenv would expand, strip or cut these.
 		`KEY=$2y$10$abcdefgHIJ`: `$2y$10$abcdefgHIJ`,
 		`KEY="Pa$WORD"`:         `Pa$WORD`,
 		`KEY=kAjMfB<Qdq$7KJ!x`:  `kAjMfB<Qdq$7KJ!x`,
@@ -47,7 +47,7 @@ func TestValuesAreKeptAsWritten(t *testing.T) {
 		`KEY="C:\temp\dir"`:     `C:\temp\dir`,
 		`KEY="^\d+$"`:           `^\d+$`,
 		`KEY='C:\dir\'`:         `C:\dir\`,
-		`KEY=$(id -u)`:          `$(id -u)`, // godotenv keeps a command in small letters too
+		`KEY=$(id -u)`:          `$(id -u)`, // godotenv keeps this too, as the command is in small letters
 		`KEY= # nothing`:        "",
 		`KEY=x # one # two`:     "x",
 		"KEY=`it's \"both\"`":   `it's "both"`,
@@ -68,7 +68,7 @@ func TestValuesAreKeptAsWritten(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoOneMeaningIsAFaultWithLineAndName(t *testing.T) {
+func TestAmbiguousLineIsAFaultWithLineAndName(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`KEY="hush\""`:                   `line 2 (KEY) has a backslash`,
@@ -112,7 +112,7 @@ func TestWhatHasNoOneMeaningIsAFaultWithLineAndName(t *testing.T) {
 	}
 }
 
-func TestEveryFaultOfAFileIsToldAtOnce(t *testing.T) {
+func TestAllFaultsOfAFileAreReported(t *testing.T) {
 	t.Parallel()
 	values, faults := Parse([]byte("A=a#b\nB=1\nC=\"x\"y\nno setting\nD=a#b\n"))
 	if len(values) > 0 || len(faults) != 3 || faults[0].Name != "A" || faults[1].Name != "C" || faults[2].Line != 4 {
@@ -142,8 +142,8 @@ func TestAMissingFileIsFineAndAFolderIsNot(t *testing.T) {
 	}
 }
 
-// FuzzDotenv holds two things: a file without faults is read exactly as Node's dotenv reads it, and what it and godotenv
-// read alike is no fault.
+// FuzzDotenv checks two properties. A file without faults is read exactly as Node's dotenv reads it. A file that Node's
+// dotenv and godotenv read alike has no faults.
 func FuzzDotenv(f *testing.F) {
 	for _, seed := range []string{"A=1\nB=2", "A=\"x\ny\"\nB=1", "A='", "export A=b # c", "=x", "A", "A=\\\"", "\x00=\x00",
 		"A=$B\nB=${A}",
@@ -164,7 +164,7 @@ func FuzzDotenv(f *testing.F) {
 			}
 		}
 		if strings.Contains(strings.ReplaceAll(text, "\r\n", "\n"), "\r") {
-			return // a comment that ends at a lone CR goes on for godotenv
+			return // godotenv does not end a comment at a lone CR
 		}
 		if alike, err := godotenv.Unmarshal(text); err == nil && !hidden(faults) && maps.Equal(alike, nodeParse(text)) &&
 			len(faults) > 0 {
@@ -175,12 +175,12 @@ func FuzzDotenv(f *testing.F) {
 
 // Helpers
 
-// hidden reports a fault of the whole text: it is in another encoding, or holds what no variable can.
+// hidden reports whether a fault is about the whole text: its encoding, or a character that no variable can hold.
 func hidden(faults []Fault) bool {
 	return len(faults) == 1 && faults[0].Name == "" && !strings.Contains(faults[0].Problem, "NAME=value")
 }
 
-// nodeParse is lib/main.js of Node's dotenv, as it stands there. Node reads a file as UTF-8.
+// nodeParse follows parse in lib/main.js of Node's dotenv step by step. Node reads a file as UTF-8.
 func nodeParse(text string) map[string]string {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(text, "\ufffd"))
 	values := map[string]string{}

@@ -113,8 +113,7 @@ func TestWrong(t *testing.T) {
 	}
 }
 
-// The development CA signed none of these pairs, so each has a second fault. Which of the two is reported does not
-// matter here.
+// The development CA signed none of these pairs, so each pair has a second fault. The test accepts either fault.
 func TestEveryBadPairIsWrong(t *testing.T) {
 	c := newClone(t)
 	c.ensure(t)
@@ -163,7 +162,7 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// A port that nobody asked for stands in nobody's way.
+// A busy port is no fault if no setting names it.
 func TestMovedServer(t *testing.T) {
 	c := newClone(t)
 	c.ensure(t)
@@ -193,7 +192,7 @@ func TestMovedServer(t *testing.T) {
 	}
 }
 
-// Stores that cannot be asked are no fault of theirs, but the missing tool is one.
+// A store that cannot be read is no fault. The missing tool is one.
 func TestStores(t *testing.T) {
 	c := newClone(t)
 	c.ensure(t)
@@ -208,7 +207,7 @@ func TestStores(t *testing.T) {
 
 // Helpers
 
-// clone is a project on a Linux machine of its own, with nobody else's ports.
+// clone is a project on its own Linux machine, with ports that no other program uses.
 type clone struct {
 	doctor   *doctor
 	home, ca string
@@ -262,7 +261,7 @@ func (c *clone) ensure(t *testing.T) {
 	}
 }
 
-// examine is the first check of a name, a wrong one before others.
+// examine returns the first finding of a check, and prefers one with a fault.
 func (c *clone) examine(t *testing.T, name string) report.Finding {
 	t.Helper()
 	c.doctor.checks, c.doctor.ca, c.doctor.root = nil, nil, nil
@@ -305,7 +304,7 @@ func (c *clone) chmod(t *testing.T, file string) {
 	}
 }
 
-// listen holds a port until the test ends, and shakes hands if there is a config.
+// listen holds a port until the test ends. With a config it also does TLS handshakes.
 func (c *clone) listen(t *testing.T, addr string, config *tls.Config) {
 	t.Helper()
 	ln, err := net.Listen("tcp", addr)
@@ -328,7 +327,7 @@ func (c *clone) listen(t *testing.T, addr string, config *tls.Config) {
 	}()
 }
 
-// free is an address on which nobody listens.
+// free returns an address on which no program listens.
 func free(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

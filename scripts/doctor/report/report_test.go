@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestTheWordsCarryAllOfTheMeaning(t *testing.T) {
+func TestReportIsCompleteWithoutColour(t *testing.T) {
 	for _, test := range []struct {
 		found []Finding
 		want  []string
@@ -44,7 +44,7 @@ func TestTheWordsCarryAllOfTheMeaning(t *testing.T) {
 	}
 }
 
-func TestColourMarksTheStateAlone(t *testing.T) {
+func TestColourMarksOnlyTheState(t *testing.T) {
 	var out bytes.Buffer
 	r := Report{URL: "https://x", Checks: []Finding{{"dns", "a", Wrong, "found", "fix"}}}
 	err := r.Text(&out, true)
@@ -53,7 +53,7 @@ func TestColourMarksTheStateAlone(t *testing.T) {
 	}
 }
 
-// The fields that a monitor relies on, whatever was looked at.
+// A monitor relies on these fields, for a site and for this machine.
 func TestBothReportsHaveOneShape(t *testing.T) {
 	machine := Of([]Finding{New("stores", "store", Note, "x", "")}, time.Now())
 	site := Of([]Finding{New("dns", "a", Wrong, "x", "y")}, time.Now())

@@ -64,7 +64,7 @@ func TestTheDoctorFindsEveryBadChainThatIsServed(t *testing.T) {
 	}
 }
 
-func TestTheDoctorTakesEveryGoodChain(t *testing.T) {
+func TestDoctorAcceptsEveryGoodChain(t *testing.T) {
 	t.Parallel()
 	for _, row := range chaintest.Good() {
 		t.Run(row.Name, func(t *testing.T) {

@@ -25,7 +25,7 @@ import (
 	"example.com/turnkey/scripts/doctor/report"
 )
 
-func TestAGoodSiteHasNothingToMend(t *testing.T) {
+func TestGoodSiteHasNoFindings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.dns.add("example.com", typeCAA, caa(0, "issue", "letsencrypt.org"))
@@ -60,8 +60,8 @@ func TestAGoodSiteHasNothingToMend(t *testing.T) {
 	}
 }
 
-// Each of these sites has one thing amiss. The doctor finds it, says how to mend it, and calls nothing else wrong.
-func TestEachFaultIsFoundAlone(t *testing.T) {
+// Each of these sites has one fault. The doctor must find it, name the fix, and report nothing else.
+func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 	t.Parallel()
 	const wellKnown = "/.well-known/acme-challenge/"
 	status := func(code int) http.Handler {
@@ -337,14 +337,14 @@ func TestEachFaultIsFoundAlone(t *testing.T) {
 	}
 }
 
-// follows says whether one fault brings another: who speaks nonsense on port 80 speaks it to authorities too, and who
-// begins at TLS 1.0 goes on to 1.1.
+// follows reports whether one fault causes another finding. A server that does not speak HTTP on port 80 also fails
+// challenges, and a server that accepts TLS 1.0 also accepts TLS 1.1.
 func follows(test string, c report.Finding) bool {
 	return test == "garbage on port 80" && c.Group == "challenge" || test == "TLS 1.0" && c.Name == "tls1.1"
 }
 
-// oldOn6 serves an old certificate to whoever comes by IPv6: by the order of arrival, as both lead to one listener
-// here.
+// oldOn6 serves an old certificate to connections over IPv6. Here both addresses lead to one listener, so it goes by
+// the order of arrival.
 func (w *world) oldOn6(old *tls.Certificate) {
 	current := w.tls.GetCertificate
 	w.tls.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -373,8 +373,8 @@ func TestALoopOverBothSchemesIsNamed(t *testing.T) {
 	}
 }
 
-// Wherever a site leads, only its own host is asked for anything.
-func TestNoOtherHostIsAsked(t *testing.T) {
+// The doctor requests only the site's own host, wherever the site redirects.
+func TestOnlyTheSitesHostIsRequested(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.plain = http.RedirectHandler("https://evil.example/", http.StatusMovedPermanently)
@@ -388,7 +388,8 @@ func TestNoOtherHostIsAsked(t *testing.T) {
 	}
 }
 
-// net/http reads the environment once a process. As every other test that asks a site is parallel, this one is first.
+// net/http reads the proxy variables once per process. This test runs first, because all others that request a site are
+// parallel.
 func TestNoProxyOfTheEnvironmentIsUsed(t *testing.T) {
 	proxy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -416,8 +417,8 @@ func TestNoProxyOfTheEnvironmentIsUsed(t *testing.T) {
 	}
 }
 
-// Servers that keep a visitor waiting at every step there is.
-func TestASlowSiteIsGivenUpInTime(t *testing.T) {
+// Each server delays the doctor at another step.
+func TestSlowSiteTimesOut(t *testing.T) {
 	t.Parallel()
 	hang := func(c net.Conn) { io.Copy(io.Discard, c) }
 	var wg sync.WaitGroup
@@ -450,7 +451,7 @@ func TestASlowSiteIsGivenUpInTime(t *testing.T) {
 		w := newWorld(t)
 		spoil(w)
 		o := w.open()
-		wg.Go(func() { // not a subtest: all wait at once, however few processors there are
+		wg.Go(func() { // not subtests, because all must wait at the same time on machines with few processors
 			start := time.Now()
 			if r, err := Look(t.Context(), o); err != nil || r.OK {
 				t.Errorf("%s: %v, %+v", name, err, r.Checks)
@@ -463,7 +464,7 @@ func TestASlowSiteIsGivenUpInTime(t *testing.T) {
 	wg.Wait()
 }
 
-func TestALookEndsWithItsContext(t *testing.T) {
+func TestExaminationEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.raw = func(c net.Conn) { io.Copy(io.Discard, c) }
@@ -500,7 +501,7 @@ func TestAnEndlessPageIsNotRead(t *testing.T) {
 	}
 	select {
 	case n := <-sent:
-		if n > 20<<20 { // what the network holds is more than what is read
+		if n > 20<<20 { // the network's buffers hold more than the doctor reads
 			t.Errorf("%d MiB were taken", n>>20)
 		}
 	case <-time.After(5 * time.Second):
@@ -517,7 +518,7 @@ func TestHugeHeadersAreRefused(t *testing.T) {
 	}
 }
 
-// A site may send what moves a terminal's cursor, or turns the direction of a line.
+// A site may send characters that move a terminal's cursor or change the direction of a line.
 func TestNothingOfASiteReachesTheTerminalUnescaped(t *testing.T) {
 	t.Parallel()
 	const evil = "\x1b]0;pwned\x07\x1b[2J\u202e\u0085\x9bx"
@@ -526,7 +527,7 @@ func TestNothingOfASiteReachesTheTerminalUnescaped(t *testing.T) {
 		c.Read(make([]byte, 4096))
 		io.WriteString(c, "HTTP/1.1 301 Moved\r\nLocation: https://evil.example/\x1b[2J\u202e\r\nStrict-Transport-Security: "+evil+"\r\nContent-Length: 0\r\n\r\n")
 	}
-	// HTTP/2 refuses such headers by itself, HTTP/1.1 does not.
+	// HTTP/2 refuses such headers itself. HTTP/1.1 does not.
 	w.tls.NextProtos = []string{"http/1.1"}
 	w.leaf.DNSNames = []string{"www.example.com"}
 	w.ca = newAuthority(t, "Org\x1b[31m", "Evil\x1b]0;x\x07\u202e")
@@ -569,7 +570,7 @@ func TestCAAIsAskedByTCPWhenItDoesNotFit(t *testing.T) {
 	}
 }
 
-func TestForgedAnswersAreNoAnswers(t *testing.T) {
+func TestForgedDNSAnswersAreIgnored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.dns.forge = true
@@ -610,8 +611,8 @@ func TestWithoutAResolverCAAIsSkippedWithTheReason(t *testing.T) {
 	}
 }
 
-// A server is looked at before its name leads to it.
-func TestAnAddressIsTakenInsteadOfDNS(t *testing.T) {
+// An operator can examine a server before DNS leads to it.
+func TestGivenAddressReplacesDNS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.dns.remove(shop, dnsmessage.TypeA)
@@ -629,8 +630,8 @@ func TestAnAddressIsTakenInsteadOfDNS(t *testing.T) {
 	}
 }
 
-// A certificate of six days is renewed when others are long overdue.
-func TestAShortLifeIsJudgedByItsLength(t *testing.T) {
+// Six days before its end a certificate of 90 days is overdue for renewal. A certificate that lasts six days is new.
+func TestRenewalIsJudgedByTheLifetime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.leaf.NotBefore, w.leaf.NotAfter = time.Now().Add(-80*time.Hour), time.Now().Add(80*time.Hour)
@@ -639,7 +640,7 @@ func TestAShortLifeIsJudgedByItsLength(t *testing.T) {
 	}
 }
 
-func TestWhoeverNamesNoHostIsDescribed(t *testing.T) {
+func TestRefusalOfUnknownServerNamesIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.chain = func(c tls.Certificate) tls.Certificate {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestASiteIsAskedForInManyWays(t *testing.T) {
+func TestTargetsInManyNotations(t *testing.T) {
 	for raw, want := range map[string]target{
 		"https://example.com":      {host: "example.com", httpsPort: 443, httpPort: 80},
 		"example.com":              {host: "example.com", httpsPort: 443, httpPort: 80},

@@ -16,7 +16,7 @@ import (
 
 // An edit in the middle of a build ends it. What runs here as go is a script, which is in the middle for as long as it
 // takes.
-func TestABuildThatIsEndedLeavesNothing(t *testing.T) {
+func TestInterruptedBuildLeavesNothing(t *testing.T) {
 	path, temp, bin := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "bin")
 	const script = `#!/bin/sh
 mkdir "${GOTMPDIR:-$TMPDIR}/go-build1" || exit

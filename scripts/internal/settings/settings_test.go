@@ -29,7 +29,7 @@ func TestLoad(t *testing.T) {
 }
 
 // The scripts and the site read one file alike: a password in it moves no port.
-func TestOverReadsAsTheSiteDoes(t *testing.T) {
+func TestSettingsEqualThoseOfTheSite(t *testing.T) {
 	dotenv := filepath.Join(t.TempDir(), ".env")
 	for text, want := range map[string]string{"A=x\nHTTPS_ADDR=$A:1\n": "", "HTTPS_ADDR=a$B:1\n": "a$B:1",
 		"HTTPS_ADDR=`:1`\n": ":1", "HTTPS_ADDR=:1 # a # b\n": ":1"} {

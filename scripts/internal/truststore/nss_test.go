@@ -108,7 +108,7 @@ func TestEveryLayoutIsTrustedAndRestored(t *testing.T) {
 	}
 }
 
-func TestDryRunSaysTheCommands(t *testing.T) {
+func TestDryRunPrintsTheCommands(t *testing.T) {
 	needCertutil(t)
 	h := newHome(t)
 	h.newDB(t, ".mozilla/firefox/a.b")
@@ -133,7 +133,7 @@ func TestDryRunSaysTheCommands(t *testing.T) {
 	}
 }
 
-func TestWhatOthersAddedStays(t *testing.T) {
+func TestRootsOfOtherProgramsStay(t *testing.T) {
 	needCertutil(t)
 	h, other := newHome(t), newHome(t)
 	made, profile := filepath.Join(h.dir, ".pki/nssdb"), h.newDB(t, ".mozilla/firefox/a.b")
@@ -152,7 +152,7 @@ func TestWhatOthersAddedStays(t *testing.T) {
 	}
 }
 
-func TestOlderRootsGo(t *testing.T) {
+func TestOlderRootsAreRemoved(t *testing.T) {
 	needCertutil(t)
 	h := newHome(t)
 	profile := h.newDB(t, ".mozilla/firefox/a.b")

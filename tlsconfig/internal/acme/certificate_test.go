@@ -7,7 +7,7 @@ import (
 	"example.com/turnkey/tlsconfig/internal/cert"
 )
 
-// The process stops at the moment when a certificate arrives, and no later tick can store it.
+// The process stops just when a certificate arrives. No later tick can store the certificate.
 func TestACertificateIsKeptWhenTheProcessStops(t *testing.T) {
 	t.Parallel()
 	h := newSource(t, t.TempDir(), nil, "localhost").hosts[0]
@@ -22,8 +22,8 @@ func TestACertificateIsKeptWhenTheProcessStops(t *testing.T) {
 	}
 }
 
-// Another process that shares the store has what this one is about to order.
-func TestARenewalOfAnotherProcessIsTakenOver(t *testing.T) {
+// Another process that shares the store already has the certificate that this process is about to order.
+func TestRenewalOfAnotherProcessIsUsed(t *testing.T) {
 	t.Parallel()
 	h := newSource(t, t.TempDir(), nil, "localhost").hosts[0]
 	if h.adopt(t.Context()) {

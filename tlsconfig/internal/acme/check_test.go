@@ -12,7 +12,7 @@ import (
 	"example.com/turnkey/tlsconfig/chain/chaintest"
 )
 
-func TestInspectNotesWhoElseCanReadTheStore(t *testing.T) {
+func TestInspectReportsStoreReadableByOthers(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("files have no such modes there")
@@ -37,7 +37,7 @@ func TestInspectNotesWhoElseCanReadTheStore(t *testing.T) {
 	}
 }
 
-func TestTheRootsOfAnACMEServerAreReadAsStrictly(t *testing.T) {
+func TestRootsOfTheACMEServerAreReadStrictly(t *testing.T) {
 	t.Parallel()
 	a := chaintest.New(t, "a.test")
 	good, _ := a.Good()

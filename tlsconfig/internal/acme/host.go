@@ -118,7 +118,7 @@ func (h *host) tick(ctx context.Context) time.Duration {
 	return 0
 }
 
-// untilDue reports whether an attempt is due, or else how long none is.
+// untilDue reports whether an attempt is due. If not, wait is the time until the next one.
 func (h *host) untilDue(now time.Time) (wait time.Duration, due bool) {
 	h.mu.Lock()
 	c, renewAt, next, unsaved := h.served, h.renewAt, h.record.Next, h.unsaved

@@ -8,8 +8,8 @@ import (
 	"example.com/turnkey/tlsconfig/internal/store"
 )
 
-// A pending order may be older than what is served, which another process put in the store. The next order waits, or a
-// store that cannot remove the old one would make a loop.
+// Another process may have put a certificate into the store that is newer than the pending order. The next attempt must
+// wait, because a store that cannot remove the old order would make a loop.
 func TestAPendingOrderThatIsOlderIsDroppedAndTheNextAttemptWaits(t *testing.T) {
 	t.Parallel()
 	h, now := newSource(t, t.TempDir(), nil, "a.test").hosts[0], time.Now()

@@ -11,11 +11,11 @@ import (
 	"example.com/turnkey/tlsconfig/internal/cert"
 )
 
-// A store that reads and does not write: each life of a crash loop would order anew.
+// If the store can be read but not written, each start of a crash loop would order a new certificate.
 func TestNothingIsOrderedBeforeTheStoreCanBeWritten(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	// A file where the CA's slot should be: its parent can be written, and the slot cannot.
+	// A file replaces the directory of the CA's slot. The parent can be written, the slot cannot.
 	if err := os.WriteFile(filepath.Join(dir, "127.0.0.1-1-directory"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestNothingIsOrderedBeforeTheStoreCanBeWritten(t *testing.T) {
 	}
 }
 
-// A clock that was years ahead wrote a wait of years.
+// A clock that was years ahead has recorded a wait of years.
 func TestARecordedWaitIsBounded(t *testing.T) {
 	t.Parallel()
 	h := newSource(t, t.TempDir(), nil, "a.example.test").hosts[0]

@@ -15,7 +15,8 @@ func lived(life time.Duration) *tls.Certificate {
 func TestRenewalTime(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
-	for life, want := range map[time.Duration]time.Duration{ // what is left, at least and at most a tenth or an hour more
+	// A random part of up to a tenth of the time left, or an hour, makes the renewal earlier.
+	for life, want := range map[time.Duration]time.Duration{ // the least time left at renewal
 		90 * day: 30 * day, 45 * day: 15 * day, 160 * time.Hour: 80 * time.Hour, 2 * time.Minute: time.Minute, 10 * day: 10 * day / 3,
 	} {
 		for range 100 {
@@ -26,7 +27,7 @@ func TestRenewalTime(t *testing.T) {
 			}
 		}
 	}
-	// A certificate that is due from the first moment must not be a loop.
+	// A certificate whose renewal is due at once must not cause a loop of orders.
 	old := lived(time.Hour)
 	old.Leaf.NotBefore = time.Now().Add(-1000 * time.Hour)
 	if wait := time.Until(renewalTime(old, time.Now())); wait < 19*time.Minute {

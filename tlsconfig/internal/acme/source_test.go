@@ -48,7 +48,7 @@ func newCertificate(t testing.TB, host string) *tls.Certificate {
 	return &c
 }
 
-// BenchmarkACMEGetCertificate is what a handshake asks of an ACME source.
+// BenchmarkACMEGetCertificate measures GetCertificate of an ACME source, as a handshake calls it.
 func BenchmarkACMEGetCertificate(b *testing.B) {
 	s := newSource(b, b.TempDir(), nil, "a.test")
 	s.hosts[0].served.Certificate = lived(time.Hour)
@@ -66,8 +66,8 @@ func BenchmarkACMEGetCertificate(b *testing.B) {
 	}
 }
 
-// If the CA cannot be reached, the owner is told. When the source ends, no goroutine of it is left.
-func TestRunEndsCleanAndFailuresAreTold(t *testing.T) {
+// If the CA cannot be reached, the owner gets an event. When Run has returned, no goroutine is left.
+func TestRunReportsFailuresAndLeavesNoGoroutine(t *testing.T) {
 	events := make(chan cert.Event, 8)
 	before := runtime.NumGoroutine()
 	source := newSource(t, t.TempDir(), func(e cert.Event) { events <- e }, "a.example.test", "b.example.test")
@@ -85,7 +85,7 @@ func TestRunEndsCleanAndFailuresAreTold(t *testing.T) {
 			t.Fatal("no failure was told")
 		}
 	}
-	// An operator's SIGHUP is another attempt at once.
+	// SIGHUP causes another attempt at once.
 	source.Reload()
 	select {
 	case <-events:
@@ -143,7 +143,7 @@ func (scripted) HTTPChallenge(host string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("token for " + host)) })
 }
 
-// The clock knows its issuers by the interface alone.
+// Package acme uses an issuer only through the interface.
 func TestAnyIssuerCanTakeThePlaceOfAutocert(t *testing.T) {
 	t.Parallel()
 	slot, err := store.Open(t.TempDir(), "https://scripted.test")

@@ -16,7 +16,7 @@ import (
 	"example.com/turnkey/tlsconfig/setting"
 )
 
-// The leaf that settings import spells autocert's URL itself.
+// Package setting has a copy of the URL, because it must not import autocert.
 func TestTheProductionDirectoryIsAutocerts(t *testing.T) {
 	t.Parallel()
 	if setting.ProductionDirectory != autocert.DefaultACMEDirectory {
@@ -43,7 +43,7 @@ func TestNoMessageHasThePasswordOfADirectory(t *testing.T) {
 	}
 }
 
-// The identifier of RFC 9773 §4.1's example.
+// This is the example of RFC 9773 §4.1.
 func TestARIIdentifier(t *testing.T) {
 	t.Parallel()
 	leaf := &x509.Certificate{
@@ -68,8 +68,9 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// autocert throws away what is issued to a clock that is hours off; so nothing may be ordered by one.
-func TestNothingIsOrderedByAWrongClock(t *testing.T) {
+// autocert rejects a certificate whose dates do not fit the clock, so a server whose clock is hours off must not order
+// one.
+func TestNoOrderWhileTheClockIsWrong(t *testing.T) {
 	t.Parallel()
 	tr := &transport{ctx: t.Context(), maxOrders: 2}
 	directory, _ := http.NewRequest("GET", "https://ca.test/dir", nil)
@@ -82,7 +83,7 @@ func TestNothingIsOrderedByAWrongClock(t *testing.T) {
 	}
 }
 
-// FuzzAnswer feeds whatever an authority may answer to what reads it.
+// FuzzAnswer reads made-up responses of a CA.
 func FuzzAnswer(f *testing.F) {
 	f.Add(200, "application/json",
 		`{"newOrder":"https://ca.test/order","challenges":[{"type":"http-01","error":{"type":"x","detail":"y"}}]}`)
@@ -102,7 +103,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// The advice about an account names the file to remove.
+// The advice about an account names the file that the operator has to remove.
 func TestTheAdviceNamesTheAccountFile(t *testing.T) {
 	t.Parallel()
 	p := cert.Problem{Type: "urn:ietf:params:acme:error:unauthorized"}
@@ -111,8 +112,8 @@ func TestTheAdviceNamesTheAccountFile(t *testing.T) {
 	}
 }
 
-// The CA, or a proxy before it, may write the host with capital letters and a port. autocert would refuse such a host.
-func TestHTTPChallengesAreForTheHostInAnySpelling(t *testing.T) {
+// The CA, or a proxy before it, may send the host with capital letters and a port. autocert would refuse such a host.
+func TestHTTPChallengeNormalizesTheHost(t *testing.T) {
 	t.Parallel()
 	slot, err := store.Open(t.TempDir(), "https://ca.test/dir")
 	if err != nil {
@@ -134,7 +135,7 @@ func TestHTTPChallengesAreForTheHostInAnySpelling(t *testing.T) {
 	answer := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, "http://SHOP.example.test:80/.well-known/acme-challenge/x", nil)
 	a.HTTPChallenge(host).ServeHTTP(answer, r)
-	if answer.Code != http.StatusNotFound { // of an unknown token; for a host that is refused it is 403
+	if answer.Code != http.StatusNotFound { // 404 is for an unknown token, 403 would be for a refused host
 		t.Errorf("the answer is %d, want 404", answer.Code)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"example.com/turnkey/tlsconfig/internal/cert"
 )
 
-// What a CA sends is judged as files are, by the same table.
-func TestWhatACASendsIsJudgedAsFilesAre(t *testing.T) {
+// The chain in a CA's response is judged with the same table as the chain in a file.
+func TestChainOfTheCAIsJudgedLikeFiles(t *testing.T) {
 	t.Parallel()
 	const host = "shop.example.test"
 	send := func(t *testing.T, row chaintest.Row) (cert.Candidate, error) {
@@ -33,7 +33,7 @@ func TestWhatACASendsIsJudgedAsFilesAre(t *testing.T) {
 		return at.judge(o, nil)
 	}
 	for _, row := range chaintest.Bad() {
-		if row.Key != nil || row.OfKey { // the key is ours here
+		if row.Key != nil || row.OfKey { // the server has made the key here
 			continue
 		}
 		t.Run(row.Name, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestWhatACASendsIsJudgedAsFilesAre(t *testing.T) {
 			if said == "" || err == nil && !c.Broken {
 				t.Fatalf("got %q, want a fault", said)
 			}
-			if !row.Unmet && !strings.Contains(said, row.Says) { // the words of the others are about files
+			if !row.Unmet && !strings.Contains(said, row.Says) { // the other texts are about files
 				t.Errorf("it says %q, want %q", said, row.Says)
 			}
 		})
@@ -71,9 +71,9 @@ func TestWhatACASendsIsJudgedAsFilesAre(t *testing.T) {
 	})
 }
 
-// A proxy's page or error says nothing about an order. A problem document is the CA's word, and one that will be said
+// A proxy's page or error says nothing about an order. A problem document comes from the CA, and one that would come
 // again ends the order.
-func TestOnlyTheCAsOwnWordEndsAnOrder(t *testing.T) {
+func TestOnlyAProblemDocumentEndsAnOrder(t *testing.T) {
 	t.Parallel()
 	problem := func(kind string) string { return `{"type":"urn:ietf:params:acme:error:` + kind + `","detail":"no"}` }
 	for _, test := range []struct {
@@ -116,7 +116,7 @@ func TestOnlyTheCAsOwnWordEndsAnOrder(t *testing.T) {
 	}
 }
 
-// A certificate behind a redirect is the one that is read, and not the redirect's own body.
+// The certificate is the body behind the redirect, not the body of the redirect.
 func TestACertificateIsReadBehindARedirect(t *testing.T) {
 	t.Parallel()
 	status := http.StatusServiceUnavailable
@@ -142,7 +142,7 @@ func TestACertificateIsReadBehindARedirect(t *testing.T) {
 	}
 }
 
-// transportTo is the transport of an attempt whose certificate is at a URL of ca that net/http spells in another way.
+// transportTo returns the transport of an attempt whose certificate has a URL at ca that net/http writes differently.
 func transportTo(t *testing.T, ca *httptest.Server) *transport {
 	t.Helper()
 	tr := &transport{base: ca.Client().Transport, ctx: t.Context(), host: "a.test"}
@@ -166,7 +166,7 @@ func fetch(t *testing.T, tr *transport) {
 	resp.Body.Close()
 }
 
-// autocert may take an order for done of which no certificate's URL was read. That is an error, and no certificate.
+// autocert may treat an order as done although no URL of a certificate was read. The attempt must then fail.
 func TestAnAttemptWithoutACertificateIsAnError(t *testing.T) {
 	t.Parallel()
 	at := &attempt{host: "a.test", transport: &transport{}}

@@ -19,7 +19,7 @@ func (t *transport) note(a answer, isOrder bool) {
 	want := t.expects(a.request, isOrder)
 	p := a.problem(want)
 	if a.isAbout(t.order) {
-		// Only a problem document is the CA's word. A proxy's 403 says nothing about the order.
+		// Only a problem document comes from the CA. A proxy's 403 says nothing about the order.
 		t.orderOver = p != nil && final(p) && (p.HasType() || a.mediaType() == problemType)
 	}
 	if p != nil {

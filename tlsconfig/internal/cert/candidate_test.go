@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The last good certificate is served until a better one is there: the path counts, and not the dates alone.
+// The server uses the last good certificate until there is a better one. The path counts, not only the dates.
 func TestWhichCertificateIsBetter(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -36,8 +36,8 @@ func TestWhichCertificateIsBetter(t *testing.T) {
 	}
 }
 
-// A renewal that ends sooner than the old certificate is served, unless it is of an order that is older, or visitors
-// cannot verify it as well.
+// A renewal that ends sooner than the old certificate is used, unless its order is older or clients cannot verify it as
+// well.
 func TestARenewalMayEndSooner(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

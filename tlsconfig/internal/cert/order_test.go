@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// An order lives as long as its CA says, and not for ever; its request is for the key that was kept.
+// An order expires when its CA says so, at the latest after longestOrder. Without a time in the future it expires after
+// orderLife. Its request uses the key that was kept.
 func TestAnOrderUnderWay(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

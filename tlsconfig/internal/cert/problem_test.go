@@ -18,8 +18,8 @@ func TestEveryCommonProblemHasAdvice(t *testing.T) {
 	}
 }
 
-// Let's Encrypt's staging is down: its production need not wait for it.
-func TestARehearsalThatCannotBeHeldStopsNothing(t *testing.T) {
+// If Let's Encrypt's staging is down, production must not wait for it.
+func TestUnavailableStagingDoesNotStopProduction(t *testing.T) {
 	t.Parallel()
 	for _, p := range []Problem{{Type: "urn:ietf:params:acme:error:serverInternal"},
 		{Type: "urn:ietf:params:acme:error:rateLimited"}, {Type: "about:blank"}} {
@@ -36,7 +36,7 @@ func TestARehearsalThatCannotBeHeldStopsNothing(t *testing.T) {
 }
 
 // Records of earlier versions have the type about:blank, with the status line or a Go error as detail.
-func TestRecordsOfEarlierVersionsReadInPlainWords(t *testing.T) {
+func TestRecordsOfEarlierVersionsAreDescribed(t *testing.T) {
 	t.Parallel()
 	for stored, want := range map[string]string{
 		`{"type":"about:blank","detail":"503 Service Unavailable","status":503}`:                                   "the ACME server, or a proxy in front of it, answered 503 Service Unavailable",

@@ -16,8 +16,8 @@ func ca(t *testing.T) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: chaintest.New(t).Root.Raw})
 }
 
-// A file that is still being written would be a shorter list.
-func TestClientCAsAreTakenUpAtTheSecondEqualLook(t *testing.T) {
+// A file that is still being written would give a shorter list of CAs.
+func TestClientCAsAreLoadedAfterTwoEqualReads(t *testing.T) {
 	t.Parallel()
 	oldCA := ca(t)
 	newCA := ca(t)

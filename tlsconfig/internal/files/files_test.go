@@ -64,7 +64,7 @@ func openFiles(t testing.TB, o Options) *Source {
 	return f
 }
 
-// serial is the serial number of what a client that asks for name is served.
+// serial returns the serial number of the certificate that a client gets for name.
 func serial(t testing.TB, f *Source, name string) string {
 	t.Helper()
 	cert, err := f.config.GetCertificate(&tls.ClientHelloInfo{ServerName: name})
@@ -92,7 +92,7 @@ func TestTheServerNameChoosesTheCertificate(t *testing.T) {
 	}
 }
 
-func TestOnlyABetterPairIsTakenUp(t *testing.T) {
+func TestOnlyABetterPairIsLoaded(t *testing.T) {
 	t.Parallel()
 	cert, key := pairFor(t, "a.test")
 	f := openFiles(t, Options{CertFiles: []string{cert}, KeyFiles: []string{key}, Domains: []string{"a.test"}})
@@ -166,8 +166,8 @@ func TestRunEndsAndReloadDoesNotWait(t *testing.T) {
 	}
 }
 
-// Go makes each input that covers new code smaller before it goes on, for up to a minute. It leaves out every byte and
-// every run of bytes, which is millions of trials for files of some kilobytes, so that FuzzPEM would try nothing else.
+// For each input that covers new code, Go tries for up to a minute to make the input smaller. It leaves out every byte
+// and every run of bytes. For files of some kilobytes these are millions of trials, so FuzzPEM would try nothing else.
 func FuzzPEM(f *testing.F) {
 	if err := flag.Set("test.fuzzminimizetime", "10x"); err != nil {
 		f.Fatal(err)
@@ -206,7 +206,7 @@ func FuzzPEM(f *testing.F) {
 	})
 }
 
-// BenchmarkGetCertificate is the part of a handshake that is ours.
+// BenchmarkGetCertificate measures this package's part of a handshake.
 func BenchmarkGetCertificate(b *testing.B) {
 	cert, key := pairFor(b, "a.test", "*.b.test")
 	f := openFiles(b, Options{CertFiles: []string{cert}, KeyFiles: []string{key}})
@@ -221,7 +221,7 @@ func BenchmarkGetCertificate(b *testing.B) {
 	}
 }
 
-func TestProductionTakesUpNoDevelopmentCertificate(t *testing.T) {
+func TestProductionRefusesDevelopmentCertificates(t *testing.T) {
 	t.Parallel()
 	cert, key := pairFor(t, "a.test")
 	o := Options{CertFiles: []string{cert}, KeyFiles: []string{key}, Domains: []string{"a.test"}}
@@ -237,7 +237,7 @@ func TestProductionTakesUpNoDevelopmentCertificate(t *testing.T) {
 	if _, err := New(o); err == nil || !strings.Contains(err.Error(), "development certificate") {
 		t.Errorf("a start in production got %v", err)
 	}
-	// Nor does a running server, when one is put into its files.
+	// A running server does not load one from its files either.
 	a := chaintest.New(t, "a.test")
 	good, goodKey := a.Good()
 	write(t, cert, good)

@@ -11,15 +11,15 @@ import (
 	"example.com/turnkey/tlsconfig/internal/cert"
 )
 
-// /readyz and /metrics ask for the status; a disk that hangs must not take them with it.
-func TestAHungDiskDoesNotHoldUpTheStatus(t *testing.T) {
+// /readyz and /metrics call Status, which must not block while a disk hangs.
+func TestHungDiskDoesNotBlockTheStatus(t *testing.T) {
 	t.Parallel()
 	certFile, key := pairFor(t, "a.test")
 	f := openFiles(t, Options{CertFiles: []string{certFile}, KeyFiles: []string{key}})
 	if err := os.Remove(certFile); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mkfifo(certFile, 0o600); err != nil { // whoever opens it waits for a writer
+	if err := syscall.Mkfifo(certFile, 0o600); err != nil { // an open of a FIFO waits for a writer
 		t.Fatal(err)
 	}
 	looked := make(chan struct{})
@@ -40,7 +40,7 @@ func TestAHungDiskDoesNotHoldUpTheStatus(t *testing.T) {
 		t.Error("the look did not hang, so this test shows nothing")
 	default:
 	}
-	writer, err := os.OpenFile(certFile, os.O_WRONLY, 0) // lets the look end
+	writer, err := os.OpenFile(certFile, os.O_WRONLY, 0) // ends the blocked read
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func (s *swap) serve(t *testing.T) error {
 	return nil
 }
 
-// visit is the leaf that a visitor gets, who knows the root alone.
+// visit returns the leaf that a client gets that trusts only the root.
 func (s *swap) visit(t *testing.T) (*x509.Certificate, error) {
 	t.Helper()
 	conn, err := tls.Dial("tcp", s.addr, &tls.Config{ServerName: "a.test", RootCAs: s.authority.Roots()})
@@ -97,7 +97,7 @@ func TestABadPairRefusesTheStartAndCheckNamesTheSetting(t *testing.T) {
 			if row.OfKey {
 				variable = "TLS_KEY_FILE"
 			}
-			// The table's commands have words where check has the files' own names.
+			// The table's commands have placeholders where check prints the names of the files.
 			words := strings.NewReplacer(" "+s.options.CertFiles[0]+" ", " CERT ",
 				" "+s.options.KeyFiles[0]+" ", " KEY ")
 			faults := Check(s.options)
@@ -204,12 +204,12 @@ func TestALeafWithoutACAIsServedWithAWarning(t *testing.T) {
 	}
 }
 
-// Visitors refuse the expired pair. Some of them may accept the new one.
+// Clients refuse the expired pair. Some of them may accept the new one.
 func TestOnceTheOldLeafHasExpiredABadPairIsServedWithAnError(t *testing.T) {
 	t.Parallel()
 	for _, row := range chaintest.Bad() {
 		t.Run(row.Name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { // in which the clock is set
+			synctest.Test(t, func(t *testing.T) { // sets the clock
 				s := newSwap(t)
 				s.put(chaintest.Expiring(time.Hour).Pair(s.authority))
 				var err error
@@ -247,7 +247,7 @@ func TestOnceTheOldLeafHasExpiredABadPairIsServedWithAnError(t *testing.T) {
 	}
 }
 
-func TestCheckNotesWhoElseCanReadTheKey(t *testing.T) {
+func TestCheckReportsKeyReadableByOthers(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("files have no such modes there")

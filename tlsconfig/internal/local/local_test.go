@@ -62,7 +62,7 @@ func openLocal(t *testing.T, dir string, m *machine) Source {
 	return source
 }
 
-// serveTLS serves what counts up for ever, over HTTP/2.
+// serveTLS serves an endless stream of numbers over HTTP/2.
 func serveTLS(t *testing.T, source Source) (addr string) {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -93,7 +93,7 @@ func TestANewAddressIsServedAndNoConnectionDropped(t *testing.T) {
 	t.Parallel()
 	for name, place := range map[string]func(t *testing.T) string{
 		"saved": func(t *testing.T) string { return t.TempDir() },
-		"in memory": func(t *testing.T) string { // where the folder should be there is a file
+		"in memory": func(t *testing.T) string { // a file is in the place of the folder
 			file := filepath.Join(t.TempDir(), "file")
 			write(t, file, nil)
 			return file
@@ -148,7 +148,7 @@ func TestANewAddressIsServedAndNoConnectionDropped(t *testing.T) {
 	}
 }
 
-func TestUnder30DaysIsRemadeInTheRunningProcess(t *testing.T) {
+func TestPairIsReplacedUnder30DaysWithoutARestart(t *testing.T) {
 	t.Parallel()
 	m := &machine{}
 	m.set()
@@ -174,7 +174,7 @@ func TestUnder30DaysIsRemadeInTheRunningProcess(t *testing.T) {
 	}
 }
 
-// shorten is the certificate again, by the CA in dir, with so much life left.
+// shorten signs leaf again with the CA in dir, with the given time left.
 func shorten(t *testing.T, dir string, leaf *x509.Certificate, left time.Duration) []byte {
 	t.Helper()
 	var issuer *x509.Certificate
@@ -199,7 +199,7 @@ func shorten(t *testing.T, dir string, leaf *x509.Certificate, left time.Duratio
 		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issuer.Raw}))
 }
 
-func TestTheEndIsLookedAtEveryHourAndNamesEveryFewSeconds(t *testing.T) {
+func TestExpiryIsCheckedHourlyAndNamesEveryFewSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := &machine{}
@@ -236,7 +236,7 @@ func TestTheEndIsLookedAtEveryHourAndNamesEveryFewSeconds(t *testing.T) {
 	})
 }
 
-// The CA that the browsers know is used even when the pair cannot be kept.
+// The source uses the CA that the browsers trust even if it cannot save the pair.
 func TestAFolderThatCannotBeWrittenKeepsTheTrustedCA(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -246,7 +246,7 @@ func TestAFolderThatCannotBeWrittenKeepsTheTrustedCA(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "certs"), nil) // a file in the folder's place, since tests may run as root
+	write(t, filepath.Join(dir, "certs"), nil) // a file in place of the folder, because tests may run as root
 	source := openLocal(t, dir, m)
 	roots := x509.NewCertPool()
 	roots.AddCert(ca.Root())
@@ -265,7 +265,7 @@ func TestAFolderThatCannotBeWrittenKeepsTheTrustedCA(t *testing.T) {
 	}
 }
 
-func TestAnOpenedKeyIsClosedAtTheStart(t *testing.T) {
+func TestKeyModeIsRestrictedAtTheStart(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("no modes here")

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// A server that confirms a write and then has nothing, or something else, would lose the certificates. Real Redis
-// servers that refuse a key are in .ci/e2e/storm.
+// A server that confirms a write and then returns nothing, or other data, would lose the certificates. The tests with
+// real Redis servers that refuse a key are in .ci/e2e/storm.
 func TestCheckReadsBackWhatItWroteToRedis(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]string{
@@ -60,7 +60,7 @@ func TestCheckReadsBackWhatItWroteToRedis(t *testing.T) {
 	}
 }
 
-// Nothing is sent to a port in order to find out whether it speaks TLS that could be the password.
+// The check whether a port uses TLS must not send data that could be the password.
 func TestCheckSendsNoPasswordToAPortWithAnotherTransport(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -28,7 +28,7 @@ func TestThePagePromisesNoMoreThanTheConnectionKeeps(t *testing.T) {
 		{"an encrypted hello", tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, CurveID: tls.X25519MLKEM768, ECHAccepted: true, ServerName: "shop.test"},
 			[]string{"in part encrypted", "two agreements in one", "I want to reach"}, []string{"can read the", "HelloRetryRequest"}},
 	} {
-		info := ConnectionInfo{Scheme: "https"}
+		info := connectionInfo{Scheme: "https"}
 		info.addState(&test.state)
 		var out strings.Builder
 		if err := page.ExecuteTemplate(&out, "connection", info); err != nil {

@@ -163,7 +163,7 @@ func TestThePagesNeedNothingInline(t *testing.T) {
 }
 
 // The template's own error page shows fields and, to a developer, the place; its stylesheet is found by its content.
-func TestTheErrorPageShowsFieldsAndThePlace(t *testing.T) {
+func TestErrorPageShowsFieldsAndSourceLine(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, map[string]string{"ENV": "dev"}, handlers.Site, inputRoutes, brokenRoutes)
 	_, page := s.do("POST", "https://localhost/test-bind", "count=x", "Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html")

@@ -52,7 +52,7 @@ func TestHandlersAskNeitherTLSNorWeb(t *testing.T) {
 }
 
 // gin's Run, RunTLS and their kin serve without timeouts, TLS settings or a way to stop.
-func TestNoHandlerCallsGinsOwnRun(t *testing.T) {
+func TestHandlersDoNotCallGinsRun(t *testing.T) {
 	t.Parallel()
 	for _, file := range handlerFiles(t) {
 		data, err := os.ReadFile(file)
