@@ -142,7 +142,7 @@ func project(dir, remote string) (own string, list rooms.List, err error) {
 }
 
 func refuseDirty(tree git.Tree) error {
-	out, err := tree.Run("status", "--porcelain")
+	out, err := tree.Run("status", "--porcelain", "--untracked-files=normal") // the owner's configuration may hide new files
 	if err != nil {
 		return fmt.Errorf("an upgrade needs git, to be undone by it: %w\n  → git init && git add -A && git commit", err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path"
@@ -20,6 +19,7 @@ type plan struct {
 	tree       git.Tree
 	old        rooms.List
 	base, next *starter
+	opened     []string          // files of rooms that the newer version does not close
 	mine       map[string][]byte // closed files of the project, by the old list and the new
 	theirs     map[string][]byte // those of the newer version
 	changes    []string
@@ -33,21 +33,11 @@ func newPlan(tree git.Tree, own string, old rooms.List, next *starter) (*plan, e
 	if err != nil {
 		return nil, err
 	}
-	var taking []string // the owner's files where a new room is to be
-	for _, file := range files {
-		if !old.Closed(file) && !next.list.Closed(file) {
-			continue
-		}
-		if p.mine[file], err = os.ReadFile(tree.Path(file)); err != nil {
-			return nil, err
-		}
-		if !old.Closed(file) {
-			taking = append(taking, file)
-		}
+	if err := p.read(files); err != nil {
+		return nil, err
 	}
-	if len(taking) > 0 {
-		return nil, fmt.Errorf("a new room of the starter is to be where you have files: %s\n  → move yours first",
-			strings.Join(taking, ", "))
+	if p.opened, err = openedFiles(tree, old, next); err != nil {
+		return nil, err
 	}
 	if p.theirs, err = next.texts(own); err != nil {
 		return nil, err
@@ -60,7 +50,45 @@ func newPlan(tree git.Tree, own string, old rooms.List, next *starter) (*plan, e
 		return nil, err
 	}
 	p.compare(was)
-	return p, nil
+	return p, p.refuseUnsaved()
+}
+
+// read reads the closed files of the project. It refuses the owner's files where a new room is to be, and what is no
+// ordinary file: a write to a link changes a file that git does not know.
+func (p *plan) read(files []string) error {
+	var taking, odd []string
+	for _, file := range files {
+		if !p.old.Closed(file) {
+			if p.next.list.Closed(file) {
+				taking = append(taking, file)
+			}
+			continue
+		}
+		info, err := os.Lstat(p.tree.Path(file))
+		if err == nil && !info.Mode().IsRegular() {
+			odd = append(odd, file)
+			continue
+		}
+		if p.mine[file], err = os.ReadFile(p.tree.Path(file)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(taking) > 0:
+		return fmt.Errorf("a new room of the starter is to be where you have files: %s\n  → move yours first",
+			strings.Join(taking, ", "))
+	case len(odd) > 0:
+		return fmt.Errorf("in a closed room there is a link or a submodule, and no ordinary file: %s\n"+
+			"  → put a file or folder in its place, and commit", strings.Join(odd, ", "))
+	}
+	return nil
+}
+
+// openedFiles returns the files of closed rooms that the newer version has and does not close: they become the owner's.
+func openedFiles(tree git.Tree, old rooms.List, next *starter) ([]string, error) {
+	args := append([]string{"-r", "--name-only", "--full-tree", next.commit, "--"}, old.Outer()...)
+	files, err := tree.List("ls-tree", args...)
+	return slices.DeleteFunc(files, next.list.Closed), err
 }
 
 // compare fills changes, edits and kept. was is what the project took last time.
@@ -69,13 +97,16 @@ func (p *plan) compare(was map[string][]byte) {
 	maps.Copy(all, p.mine)
 	edited := func(file string) bool { return !same(p.mine, was, file) }
 	for file := range p.mine {
-		if room, _ := p.old.Of(file); !p.next.list.Closed(file) && edited(file) && !slices.Contains(p.kept, room.Path) {
+		room, _ := p.old.Of(file)
+		gone := !p.next.list.Closed(file) && !slices.Contains(p.opened, file)
+		if gone && edited(file) && !slices.Contains(p.kept, room.Path) {
 			p.kept = append(p.kept, room.Path)
 		}
 	}
 	for _, file := range slices.Sorted(maps.Keys(all)) {
-		if room, _ := p.old.Of(file); same(p.mine, p.theirs, file) || slices.Contains(p.kept, room.Path) &&
-			!p.next.list.Closed(file) {
+		room, _ := p.old.Of(file)
+		kept := slices.Contains(p.kept, room.Path) || slices.Contains(p.opened, file)
+		if same(p.mine, p.theirs, file) || kept && !p.next.list.Closed(file) {
 			continue
 		}
 		p.changes = append(p.changes, file)
@@ -95,80 +126,39 @@ func same(a, b map[string][]byte, file string) bool {
 
 func unix(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
 
-// fate says what becomes of a file.
-func (p *plan) fate(file string) string {
-	_, now := p.mine[file]
-	_, then := p.theirs[file]
-	switch {
-	case !now:
-		return "new"
-	case !then:
-		return "removed"
-	}
-	return "replaced"
-}
-
+// apply removes first, since a file may become a folder and a folder a file.
 func (p *plan) apply() error {
+	var written []string
 	for _, file := range p.changes {
-		name, text := p.tree.Path(file), p.theirs[file]
-		if text == nil {
-			if err := os.Remove(name); err != nil {
-				return err
-			}
-			for dir := path.Dir(file); dir != "." && os.Remove(p.tree.Path(dir)) == nil; {
-				dir = path.Dir(dir)
-			}
+		if _, stays := p.theirs[file]; stays {
+			written = append(written, file)
 			continue
 		}
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		if err := os.Remove(p.tree.Path(file)); err != nil {
 			return err
 		}
-		if err := os.WriteFile(name, text, 0o644); err != nil {
-			return err
-		}
-		if p.next.files[file].mode == "100755" {
-			if err := os.Chmod(name, 0o755); err != nil {
-				return err
-			}
+		for dir := path.Dir(file); dir != "." && os.Remove(p.tree.Path(dir)) == nil; {
+			dir = path.Dir(dir)
 		}
 	}
-	return nil
+	for _, file := range written {
+		if err := p.write(file); err != nil {
+			return err
+		}
+	}
+	return p.addIgnored(written)
 }
 
-// print tells what was done, and what is next.
-func (p *plan) print(w io.Writer) {
-	fmt.Fprintf(w, "%s → %s\n\n", p.base, p.next)
-	rooms := map[string]map[string]int{}
-	for _, file := range p.changes {
-		room, closed := p.next.list.Of(file)
-		if !closed {
-			room, _ = p.old.Of(file)
-		}
-		if rooms[room.Path] == nil {
-			rooms[room.Path] = map[string]int{}
-		}
-		rooms[room.Path][p.fate(file)]++
+func (p *plan) write(file string) error {
+	name := p.tree.Path(file)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
 	}
-	for _, room := range slices.Sorted(maps.Keys(rooms)) {
-		var parts []string
-		for _, fate := range []string{"replaced", "new", "removed"} {
-			if n := rooms[room][fate]; n > 0 {
-				parts = append(parts, count(n, "file")+" "+fate)
-			}
-		}
-		fmt.Fprintf(w, "  %-28s %s\n", room, strings.Join(parts, ", "))
+	if err := os.WriteFile(name, p.theirs[file], 0o644); err != nil {
+		return err
 	}
-	if changed, _ := p.tree.Run("diff", "--name-only", "--", "go.mod"); changed != "" {
-		fmt.Fprintf(w, "  %-28s raised: git diff go.mod\n", "go.mod")
+	if p.next.files[file].mode == "100755" {
+		return os.Chmod(name, 0o755)
 	}
-	for _, room := range p.kept {
-		fmt.Fprintf(w, "  %-28s stays, as you changed it: the starter has it no more. Remove it when nothing imports it\n",
-			room)
-	}
-	fmt.Fprintf(w, `
-next: go vet -tags nomsgpack ./... && make test
-what is yours, as the starter changed it: git diff %.7[1]s %.7[2]s -- Makefile Dockerfile .env.example app/main.go handlers web scripts/deploy
-to keep it: git add -A && git commit -m "Upgrade to %.7[2]s of the starter"
-to undo it: %[3]s
-`, p.base.commit, p.next.commit, undo)
+	return nil
 }

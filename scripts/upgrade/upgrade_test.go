@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -200,7 +201,7 @@ func TestRequirementsAreRaisedWithoutNewRooms(t *testing.T) {
 	out := upgrade(t, dir, starter)
 	got := pt.Snapshot(t, dir)
 	if got["go.mod"] != "module "+own+"\n\ngo 1.25.0\n" || got[record] == "" ||
-		!strings.Contains(out, "raised: git diff go.mod") {
+		!strings.Contains(out, "changed: git diff go.mod") {
 		t.Errorf("go.mod is %q, the record %q, and it says\n%s", got["go.mod"], got[record], out)
 	}
 	edit(t, dir, map[string]string{"go.mod": "module " + own + "\n\ngo 1.26.0\n"})
@@ -284,6 +285,123 @@ func TestUpgradeRefusals(t *testing.T) {
 	}
 }
 
+// What git does not hold, it cannot give back.
+func TestWorkThatGitCannotGiveBackIsRefused(t *testing.T) {
+	outside := t.TempDir()
+	link := func(t *testing.T, dir, name, to string) {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(outside, to), filepath.Join(dir, name)); err != nil {
+			t.Skip("this system has no links for everyone: ", err)
+		}
+		pt.Commit(t, dir, "link")
+	}
+	for name, test := range map[string]struct {
+		soil func(t *testing.T, dir string)
+		want string
+	}{
+		"a new file that the configuration hides": {soil: func(t *testing.T, dir string) {
+			pt.Git(t, dir, "config", "status.showUntrackedFiles", "no")
+			pt.Write(t, dir, "middleware/mine.go", "package middleware\n")
+		}, want: "?? middleware/mine.go"},
+		"a file that is assumed to be unchanged": {soil: func(t *testing.T, dir string) {
+			pt.Git(t, dir, "update-index", "--assume-unchanged", "middleware/csp.go")
+			pt.Write(t, dir, "middleware/csp.go", "package middleware // mine\n")
+		}, want: "git does not look at: middleware/csp.go\n"},
+		"a file that is left out of the work tree": {soil: func(t *testing.T, dir string) {
+			pt.Git(t, dir, "update-index", "--skip-worktree", "middleware/csp.go")
+			pt.Write(t, dir, "middleware/csp.go", "package middleware // mine\n")
+		}, want: "git does not look at: middleware/csp.go\n"},
+		"an ignored file": {soil: func(t *testing.T, dir string) {
+			edit(t, dir, map[string]string{".gitignore": "kit.go\n"})
+			pt.Commit(t, dir, "ignore")
+			pt.Write(t, dir, "app/kit/kit.go", "mine\n")
+		}, want: "that git ignores: app/kit/kit.go\n"},
+		"an ignored file where a folder is to be": {soil: func(t *testing.T, dir string) {
+			edit(t, dir, map[string]string{".gitignore": "/app/kit\n"})
+			pt.Commit(t, dir, "ignore")
+			pt.Write(t, dir, "app/kit", "mine\n")
+		}, want: "that git ignores: app/kit\n"},
+		"a link in place of a file": {soil: func(t *testing.T, dir string) {
+			pt.Write(t, outside, "csp.go", first["middleware/csp.go"])
+			link(t, dir, "middleware/csp.go", "csp.go")
+		}, want: "no ordinary file: middleware/csp.go\n"},
+		"a link in place of a folder": {soil: func(t *testing.T, dir string) {
+			pt.Write(t, outside, "names/names.go", first["middleware/names/names.go"])
+			link(t, dir, "middleware/names", "names")
+		}, want: "no ordinary file: middleware/names\n"},
+		"a link where a new room is to be": {soil: func(t *testing.T, dir string) {
+			pt.Write(t, outside, "kit/mine.go", "mine\n")
+			link(t, dir, "app/kit", "kit")
+		}, want: "where you have files: app/kit\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			starter := newStarter(t)
+			dir := newProject(t, starter)
+			test.soil(t, dir)
+			publish(t, starter, second)
+			before, around := texts(t, dir), pt.Snapshot(t, outside)
+			if _, err := try(dir, nil, "-yes", starter); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			pt.Same(t, before, texts(t, dir))
+			pt.Same(t, around, pt.Snapshot(t, outside))
+		})
+	}
+}
+
+// The owner's .gitignore may match a new file of the starter. It is part of the commit and of the undo nevertheless.
+func TestANewFileThatGitIgnoresIsCommittedAndUndone(t *testing.T) {
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	edit(t, dir, map[string]string{".gitignore": "kit.go\n"})
+	pt.Commit(t, dir, "ignore")
+	before := pt.Snapshot(t, dir)
+	publish(t, starter, second)
+	upgrade(t, dir, starter)
+	pt.Git(t, dir, "stash", "-qu")
+	pt.Same(t, before, pt.Snapshot(t, dir))
+	upgrade(t, dir, starter)
+	pt.Commit(t, dir, "upgrade")
+	if got := pt.Git(t, dir, "ls-files", "app/kit"); got != "app/kit/kit.go\napp/kit/run.sh" {
+		t.Errorf("git has %q", got)
+	}
+	if out := upgrade(t, dir, starter); !strings.HasPrefix(out, "nothing to do: ") {
+		t.Errorf("a second run says\n%s", out)
+	}
+}
+
+// A room that leaves the list while the starter keeps its files becomes the owner's.
+func TestARoomThatTheStarterOpensBecomesTheOwners(t *testing.T) {
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	publish(t, starter, changed(first, map[string]string{"middleware/csp.go": "package middleware // second\n",
+		"scripts/run.sh": "#!/bin/sh\ntrue\n", "scripts/rooms/rooms.txt": "middleware\napp/old\nscripts/rooms\n"}))
+	out := upgrade(t, dir, starter)
+	if got, want := pt.Snapshot(t, dir)["scripts/run.sh"], first["scripts/run.sh"]; got != want {
+		t.Errorf("the script is %q, want %q", got, want)
+	}
+	if !strings.Contains(out, "  scripts/run.sh               yours from now on\n") ||
+		!strings.Contains(out, " scripts/deploy scripts/run.sh\n") {
+		t.Errorf("it says\n%s", out)
+	}
+}
+
+func TestAFileMayBecomeAFolderAndAFolderAFile(t *testing.T) {
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	before := pt.Snapshot(t, dir)
+	publish(t, starter, changed(first, map[string]string{"app/old/old.go": "", "app/old": "a\n",
+		"middleware/moves.go": "", "middleware/moves.go/moves.txt": "b\n"}))
+	upgrade(t, dir, starter)
+	if got := pt.Snapshot(t, dir); got["app/old"] != "a\n" || got["middleware/moves.go/moves.txt"] != "b\n" {
+		t.Errorf("got %q", got)
+	}
+	pt.Git(t, dir, "stash", "-qu")
+	pt.Same(t, before, pt.Snapshot(t, dir))
+}
+
 // A project may be a folder of a larger repository.
 func TestAProjectInsideARepository(t *testing.T) {
 	starter := newStarter(t)
@@ -301,7 +419,13 @@ func TestAProjectInsideARepository(t *testing.T) {
 		strings.Count(out, "\n") != 2 {
 		t.Errorf("%v, and it says\n%s", err, out)
 	}
-	upgrade(t, filepath.Join(around, "shop"), "-yes", starter)
+	out = upgrade(t, filepath.Join(around, "shop"), "-yes", starter)
+	_, command, _ := strings.Cut(out, "as the starter changed it: git ")
+	command, _, _ = strings.Cut(command, "\n")
+	if diff := pt.Git(t, filepath.Join(around, "shop"), strings.Fields(command)...); !strings.Contains(diff,
+		"+package main // second\n") {
+		t.Errorf("git %s says\n%s", command, diff)
+	}
 	if got := pt.Snapshot(t, around)["shop/app/kit/kit.go"]; !strings.Contains(got, own) {
 		t.Errorf("kit.go is %q", got)
 	}
@@ -343,7 +467,7 @@ func TestRequirementsAreRaisedAndNeverLowered(t *testing.T) {
 	want := "module " + own +
 		"\n\ngo 1.25.0\n\nrequire (\n\texample.org/cup v1.9.0\n\texample.org/pot v1.10.0\n\texample.org/tea v1.10.0\n)\n"
 	if got := pt.Snapshot(t, dir)["go.mod"]; got != want || !strings.Contains(out,
-		"  go.mod                       raised: git diff go.mod\n") {
+		"  go.mod                       changed: git diff go.mod\n") {
 		t.Errorf("go.mod is\n%s\nand it says\n%s", got, out)
 	}
 	pt.Commit(t, dir, "upgrade")
@@ -398,9 +522,13 @@ func edit(t *testing.T, dir string, files map[string]string) {
 	for name, text := range files {
 		if text != "" {
 			pt.Write(t, dir, name, text)
-		} else if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			continue
+		}
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
 		}
+		os.Remove(filepath.Dir(file)) // if that was the last file in it, as git does
 	}
 }
 
@@ -409,6 +537,24 @@ func changed(files, changes map[string]string) map[string]string {
 	out := maps.Clone(files)
 	maps.Copy(out, changes)
 	maps.DeleteFunc(out, func(_, text string) bool { return text == "" })
+	return out
+}
+
+// texts returns the text of every file that is no link.
+func texts(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || strings.Contains(file, ".git"+string(os.PathSeparator)) {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		out[file] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return out
 }
 
