@@ -58,6 +58,9 @@ func run(dir string, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := taken(dir, to); err != nil {
+		return err
+	}
 	p, err := makePlan(dir, current, to)
 	if err != nil {
 		return err
@@ -120,6 +123,21 @@ func target(paths []string, current string) (string, error) {
 		}
 	}
 	return paths[0], nil
+}
+
+// taken reports a path that other code has: imports of it would be changed as the project's own, or not be found.
+func taken(dir, to string) error {
+	if to == module.Template {
+		return fmt.Errorf("%q is the template's own path, and a project needs another\n  → %s", to, command(example))
+	}
+	required, err := module.Required(dir)
+	for _, path := range required {
+		if path == to || strings.HasPrefix(path, to+"/") {
+			return fmt.Errorf("%q cannot be the project's path: go.mod requires %s\n  → choose another: %s", to, path,
+				command(example))
+		}
+	}
+	return err
 }
 
 // command is what to type.

@@ -46,6 +46,8 @@ func fault(p string) error {
 			"project's name", p)
 	case devices.MatchString(p):
 		return fmt.Errorf("%q has a name that no folder can have on Windows", p)
+	case slices.Contains(strings.Split(p, "/"), "vendor"):
+		return fmt.Errorf("%q has the element vendor, below which the go command looks for copies of dependencies", p)
 	case majors.MatchString(p):
 		return fmt.Errorf("%q ends with a major version, which is for libraries: a program would be named %s", p, name)
 	case !labels.MatchString(name):
@@ -53,6 +55,8 @@ func fault(p string) error {
 			"which takes a to z, 0 to 9 and hyphens between, a letter first, 63 at most", p, name, name)
 	case name == "scripts", name == "doctor":
 		return fmt.Errorf("%q: bin/%s is a script's, so the program cannot have that name", p, name)
+	case name == "data", name == "etc":
+		return fmt.Errorf("%q: the container image has a folder /%s, so the program cannot have that name", p, name)
 	case slices.Contains([]string{"all", "cmd", "main", "std", "tool", "work"}, p):
 		return fmt.Errorf("%q means something else to the go command", p)
 	case !strings.Contains(first, ".") && standard(first):

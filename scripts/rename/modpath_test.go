@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -45,6 +46,10 @@ func TestRefusedModulePathsNameTheFix(t *testing.T) {
 		"example.com/.hidden/shop":               "example.com/you/shop",
 		"example.com/you/scripts":                "example.com/you/shop",
 		"example.com/you/doctor":                 "example.com/you/shop",
+		"example.com/you/data":                   "example.com/you/shop",
+		"example.com/you/etc":                    "example.com/you/shop",
+		"example.com/vendor/shop":                "example.com/you/shop",
+		"example.com/you/vendor":                 "example.com/you/shop",
 		"example.com":                            "example.com/you/shop",
 		"net":                                    "example.com/you/shop",
 		"net/shop":                               "example.com/you/shop",
@@ -76,5 +81,30 @@ func TestAPathInsideTheOldOneIsRefused(t *testing.T) {
 	err := run(dir, []string{"example.com/turnkey/shop"}, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "choose a path beside it") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A project that had the path of a module that it requires, or one around it, would have that module's imports for its
+// own.
+func TestAPathThatOtherCodeHasIsRefused(t *testing.T) {
+	for p, want := range map[string]string{
+		"github.com/acme/turnkey-sdk": "go.mod requires github.com/acme/turnkey-sdk",
+		"github.com/acme":             "go.mod requires github.com/acme/turnkey-sdk",
+		"example.com/turnkey":         "is the template's own path",
+		"github.com/acme/turnkey":     "",
+	} {
+		dir := pt.New(t, files)
+		before := pt.Snapshot(t, dir)
+		err := run(dir, []string{"-write", p}, io.Discard, io.Discard)
+		if want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", p, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", p, err, want)
+		}
+		pt.Same(t, before, pt.Snapshot(t, dir))
 	}
 }

@@ -53,6 +53,17 @@ func PathIn(text []byte) (string, error) {
 	return string(m[1]), nil
 }
 
+var requirement = regexp.MustCompile(`(?m)^(?:require)?[ \t]+"?([^\s"]+)"?[ \t]+v[0-9]`)
+
+// Required returns the paths of the modules that the project in dir requires.
+func Required(dir string) (paths []string, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	for _, m := range requirement.FindAllSubmatch(text, -1) {
+		paths = append(paths, string(m[1]))
+	}
+	return paths, err
+}
+
 // WithImports returns the text of a Go file with imports of the module old changed to the module to. It parses the
 // imports alone, so that the rest of the file may be broken.
 func WithImports(text []byte, old, to string) []byte {
