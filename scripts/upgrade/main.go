@@ -82,7 +82,7 @@ func run(dir string, args []string, in io.Reader, out, stderr io.Writer) error {
 		return fmt.Errorf("%w\n  → to undo what was done: %s", err, undo)
 	}
 	err = raise(tree, next)
-	if status, err2 := tree.Run("status", "--porcelain"); status == "" && err == nil && err2 == nil {
+	if changed, err2 := status(tree); changed == "" && err == nil && err2 == nil {
 		fmt.Fprintf(out, "nothing to do: the closed rooms are those of %s already\n", next)
 		return nil
 	}
@@ -141,8 +141,13 @@ func project(dir, remote string) (own string, list rooms.List, err error) {
 	return own, list, err
 }
 
+// status returns what is not committed. The owner's configuration may hide new files.
+func status(tree git.Tree) (string, error) {
+	return tree.Run("status", "--porcelain", "--untracked-files=normal")
+}
+
 func refuseDirty(tree git.Tree) error {
-	out, err := tree.Run("status", "--porcelain", "--untracked-files=normal") // the owner's configuration may hide new files
+	out, err := status(tree)
 	if err != nil {
 		return fmt.Errorf("an upgrade needs git, to be undone by it: %w\n  → git init && git add -A && git commit", err)
 	}

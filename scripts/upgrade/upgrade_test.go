@@ -388,6 +388,20 @@ func TestARoomThatTheStarterOpensBecomesTheOwners(t *testing.T) {
 	}
 }
 
+// The configuration may hide new files from git status.
+func TestNewFilesAloneAreAnUpgradeWhereGitDoesNotShowThem(t *testing.T) {
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	pt.Git(t, dir, "config", "status.showUntrackedFiles", "no")
+	before := pt.Snapshot(t, dir)
+	publish(t, starter, changed(first, map[string]string{"middleware/more.go": "package middleware\n"}))
+	if out := upgrade(t, dir, starter); !strings.Contains(out, "  middleware                   1 file new\n") {
+		t.Errorf("it says\n%s", out)
+	}
+	pt.Git(t, dir, "stash", "-qu")
+	pt.Same(t, before, pt.Snapshot(t, dir))
+}
+
 func TestAFileMayBecomeAFolderAndAFolderAFile(t *testing.T) {
 	starter := newStarter(t)
 	dir := newProject(t, starter)
