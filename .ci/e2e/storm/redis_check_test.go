@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,7 +51,12 @@ func TestCheckKnowsARedisThatNoOrderCouldUse(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			port := rig.Port(t)
-			redisWith(t, port, append([]string{"--port", fmt.Sprint(port)}, test.args...)...)
+			args := append([]string{"--port", fmt.Sprint(port)}, test.args...)
+			if slices.Contains(args, "--cluster-enabled") {
+				// The default is the port and 10,000, which another test may have.
+				args = append(args, "--cluster-port", fmt.Sprint(rig.Port(t)))
+			}
+			redisWith(t, port, args...)
 			wantStore(t, fmt.Sprintf(strings.ReplaceAll(strings.ReplaceAll(test.url, "%", "%%"), "%%d", "%d"), port), nil, test.want)
 			if test.args == nil && test.want == nil {
 				if left := ask(t, port, "DBSIZE"); left != ":0\r\n" {
