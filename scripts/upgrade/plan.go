@@ -19,7 +19,7 @@ type plan struct {
 	tree       git.Tree
 	old        rooms.List
 	base, next *starter
-	opened     []string          // files of rooms that the newer version does not close
+	opened     []string          // rooms that the newer version has and does not close
 	mine       map[string][]byte // closed files of the project, by the old list and the new
 	theirs     map[string][]byte // those of the newer version
 	changes    []string
@@ -36,7 +36,7 @@ func newPlan(tree git.Tree, own string, old rooms.List, next *starter) (*plan, e
 	if err := p.read(files); err != nil {
 		return nil, err
 	}
-	if p.opened, err = openedFiles(tree, old, next); err != nil {
+	if p.opened, err = openedRooms(tree, old, next); err != nil {
 		return nil, err
 	}
 	if p.theirs, err = next.texts(own); err != nil {
@@ -84,11 +84,17 @@ func (p *plan) read(files []string) error {
 	return nil
 }
 
-// openedFiles returns the files of closed rooms that the newer version has and does not close: they become the owner's.
-func openedFiles(tree git.Tree, old rooms.List, next *starter) ([]string, error) {
+// openedRooms returns the rooms that the newer version has files of and does not close: they become the owner's.
+func openedRooms(tree git.Tree, old rooms.List, next *starter) (opened []string, err error) {
 	args := append([]string{"-r", "--name-only", "--full-tree", next.commit, "--"}, old.Outer()...)
 	files, err := tree.List("ls-tree", args...)
-	return slices.DeleteFunc(files, next.list.Closed), err
+	for _, file := range files {
+		room, closed := old.Of(file)
+		if closed && !next.list.Closed(file) && !slices.Contains(opened, room.Path) {
+			opened = append(opened, room.Path)
+		}
+	}
+	return opened, err
 }
 
 // compare fills changes, edits and kept. was is what the project took last time.
@@ -98,14 +104,14 @@ func (p *plan) compare(was map[string][]byte) {
 	edited := func(file string) bool { return !same(p.mine, was, file) }
 	for file := range p.mine {
 		room, _ := p.old.Of(file)
-		gone := !p.next.list.Closed(file) && !slices.Contains(p.opened, file)
+		gone := !p.next.list.Closed(file) && !slices.Contains(p.opened, room.Path)
 		if gone && edited(file) && !slices.Contains(p.kept, room.Path) {
 			p.kept = append(p.kept, room.Path)
 		}
 	}
 	for _, file := range slices.Sorted(maps.Keys(all)) {
 		room, _ := p.old.Of(file)
-		kept := slices.Contains(p.kept, room.Path) || slices.Contains(p.opened, file)
+		kept := slices.Contains(p.kept, room.Path) || slices.Contains(p.opened, room.Path)
 		if same(p.mine, p.theirs, file) || kept && !p.next.list.Closed(file) {
 			continue
 		}

@@ -54,11 +54,10 @@ func (p *plan) print(w io.Writer) {
 		fmt.Fprintf(w, "  %-28s stays, as you changed it: the starter has it no more. Remove it when nothing imports it\n",
 			room)
 	}
-	shared := slices.Clone(owners)
-	for _, room := range p.openedRooms() {
+	for _, room := range p.opened {
 		fmt.Fprintf(w, "  %-28s yours from now on\n", room)
-		shared = append(shared, room)
 	}
+	shared := slices.Concat(owners, p.opened)
 	if prefix, _ := p.tree.Run("rev-parse", "--show-prefix"); strings.TrimSpace(prefix) != "" {
 		for i := range shared { // the starter has no folder around the project
 			shared[i] = ":/" + shared[i]
@@ -70,14 +69,4 @@ what is yours, as the starter changed it: git diff %.7[1]s %.7[2]s -- %[4]s
 to keep it: git add -A && git commit -m "Upgrade to %.7[2]s of the starter"
 to undo it: %[3]s
 `, p.base.commit, p.next.commit, undo, strings.Join(shared, " "))
-}
-
-// openedRooms returns the rooms of the project whose files become the owner's.
-func (p *plan) openedRooms() (out []string) {
-	for _, file := range p.opened {
-		if room, _ := p.old.Of(file); p.mine[file] != nil && !slices.Contains(out, room.Path) {
-			out = append(out, room.Path)
-		}
-	}
-	return out
 }

@@ -376,14 +376,17 @@ func TestANewFileThatGitIgnoresIsCommittedAndUndone(t *testing.T) {
 func TestARoomThatTheStarterOpensBecomesTheOwners(t *testing.T) {
 	starter := newStarter(t)
 	dir := newProject(t, starter)
-	publish(t, starter, changed(first, map[string]string{"middleware/csp.go": "package middleware // second\n",
-		"scripts/run.sh": "#!/bin/sh\ntrue\n", "scripts/rooms/rooms.txt": "middleware\napp/old\nscripts/rooms\n"}))
+	edit(t, dir, map[string]string{"app/old/mine.go": "package old\n"})
+	pt.Commit(t, dir, "work in a room")
+	before := pt.Snapshot(t, dir)
+	list := "middleware\nscripts/rooms\nscripts/run.sh\n"
+	publish(t, starter, changed(first, map[string]string{"app/old/old.go": "package old // second\n",
+		"scripts/rooms/rooms.txt": list}))
 	out := upgrade(t, dir, starter)
-	if got, want := pt.Snapshot(t, dir)["scripts/run.sh"], first["scripts/run.sh"]; got != want {
-		t.Errorf("the script is %q, want %q", got, want)
-	}
-	if !strings.Contains(out, "  scripts/run.sh               yours from now on\n") ||
-		!strings.Contains(out, " scripts/deploy scripts/run.sh\n") {
+	pt.Same(t, changed(before, map[string]string{"scripts/rooms/rooms.txt": list,
+		record: pt.Git(t, starter, "rev-parse", "HEAD") + "\n"}), pt.Snapshot(t, dir))
+	if !strings.Contains(out, "  app/old                      yours from now on\n") ||
+		!strings.Contains(out, " scripts/deploy app/old\n") || strings.Contains(out, "stays") {
 		t.Errorf("it says\n%s", out)
 	}
 }
