@@ -2,7 +2,9 @@ package pages
 
 import (
 	"bytes"
+	"html/template"
 	"io/fs"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -68,4 +70,31 @@ func FuzzAcceptEncoding(f *testing.F) {
 			t.Errorf("%q does not name gzip", accept)
 		}
 	})
+}
+
+// The site's own functions are called in templates, and replace those of this package with the same name.
+func TestTemplatesCallTheFunctionsOfTheSite(t *testing.T) {
+	t.Parallel()
+	files := fstest.MapFS{
+		"static/a.css":     {Data: []byte("a")},
+		"templates/a.html": {Data: []byte(`{{define "a"}}{{shout "hi"}} {{asset "a.css"}}{{end}}`)},
+	}
+	for _, live := range []bool{true, false} {
+		for _, test := range []struct {
+			own  template.FuncMap
+			want string
+		}{
+			{template.FuncMap{"shout": strings.ToUpper}, "HI /static/a."},
+			{template.FuncMap{"shout": strings.ToUpper, "asset": func(string) string { return "mine" }}, "HI mine"},
+		} {
+			p, err := New(Options{Files: files, Live: live, Functions: test.own})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := httptest.NewRecorder()
+			if err := p.Renderer().Instance("a", nil).Render(w); err != nil || !strings.HasPrefix(w.Body.String(), test.want) {
+				t.Errorf("live %v: got %q %v, want %s…", live, w.Body, err, test.want)
+			}
+		}
+	}
 }

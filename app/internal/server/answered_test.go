@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -99,4 +100,18 @@ func selfSigned(t *testing.T) tls.Certificate {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func TestASiteWithoutRoutesOrFilesDoesNotStart(t *testing.T) {
+	t.Parallel()
+	whole := kit.Site{Files: fstest.MapFS{}, Routes: func(*gin.Engine, kit.Server) error { return nil }}
+	for name, lack := range map[string]func(*kit.Site){
+		"Routes": func(s *kit.Site) { s.Routes = nil }, "Files": func(s *kit.Site) { s.Files = nil },
+	} {
+		site := whole
+		lack(&site)
+		if _, err := New(Options{Site: site}); err == nil || !strings.Contains(err.Error(), name+" in handlers/site.go") {
+			t.Errorf("without %s: got %v, want what to set where", name, err)
+		}
+	}
 }

@@ -85,6 +85,12 @@ type served struct {
 // New prepares the server: it parses templates and registers the routes. No connection is accepted before Run. An error
 // that the owner can mend in several places is a settings.Faults.
 func New(o Options) (*Server, error) {
+	switch {
+	case o.Site.Routes == nil:
+		return nil, errors.New("the site has no routes: set Routes in handlers/site.go")
+	case o.Site.Files == nil:
+		return nil, errors.New("the site has no templates and static files: set Files in handlers/site.go")
+	}
 	s := &Server{Options: o, hosts: host.NewSet(o.Hosts), stopping: make(chan struct{})}
 	s.handshakes = logs.NewHandshakes(o.Log, o.Settings.Mode == tlsconfig.Local, ports.ErrPlainAnswered)
 	s.descriptors = newDescriptors(o.Log, &s.conns)
