@@ -21,7 +21,7 @@ USER 65532:65532
 ENV ENV=prod HTTPS_ADDR=:8443 HTTP_ADDR=:8080 ACME_CACHE=/data
 EXPOSE 8443 8080
 VOLUME /data
-# More than SHUTDOWN_GRACE has to pass before the runtime kills: docker stop waits 10 seconds unless told otherwise.
+# The runtime has to wait for SHUTDOWN_GRACE and 15 s more before it kills: docker stop waits 10 s unless told otherwise.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=6s --start-period=60s CMD ["/turnkey", "healthcheck"]
 ENTRYPOINT ["/turnkey"]

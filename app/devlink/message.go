@@ -11,6 +11,7 @@ type Order struct {
 	Hello   *Hello   `json:"hello,omitempty"`   // the first line, and only that
 	Changed []string `json:"changed,omitempty"` // files of web that were edited, with slashes
 	Problem *Problem `json:"problem,omitempty"` // the zero value: it is solved
+	Begin   bool     `json:"begin,omitempty"`   // no earlier process runs any more: jobs may begin; sent once
 	Stop    bool     `json:"stop,omitempty"`    // another process serves now
 }
 

@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"context"
 	"crypto/tls"
 	"net/http"
 )
@@ -21,6 +22,29 @@ type Server interface {
 	// keeps handshakes only if it was called before the server begins to serve. The function returns nil if TLS does
 	// not end in this server, and for a ClientHello that is too large to be kept.
 	Handshakes() func(*http.Request) *Handshake
+
+	// OnStop registers f, which closes what the site has opened. The functions are called one after another, the last
+	// registered first, after the last request has ended and every job has returned, or SHUTDOWN_GRACE is over. They
+	// are also called if Routes returns an error or panics, and if the server does not start for what Routes has
+	// registered.
+	//
+	// ctx ends 5 s after the grace. A function that has not returned then is logged and left alone. The others still
+	// run. Errors and panics are logged. A handler may call OnStop too. A function that is registered while the others
+	// run is called next, and one that comes after all of them is called at once.
+	OnStop(f func(ctx context.Context) error)
+
+	// Go runs a job beside the requests. f is called in a new goroutine once the server accepts connections. Under
+	// make dev it is called once the process before this one has ended, so that a job never runs twice at once. Two
+	// processes of a deployment may overlap. A job of a server that does not start is never called. A handler may call
+	// Go too: the job begins at once.
+	//
+	// ctx ends when the server begins to stop. The stop waits for f within SHUTDOWN_GRACE, then logs its name and goes
+	// on. A job that a request starts during the stop begins with an ended ctx and is waited for as well. The name is
+	// for the log alone.
+	//
+	// An error and a panic are logged at level error, and end the job, not the process. The error of a ctx that has
+	// ended is not logged: it is how a job tells that it was stopped.
+	Go(name string, f func(ctx context.Context) error)
 }
 
 // Handshake is what client and server said when a connection was made. All requests on the connection share it, so

@@ -19,6 +19,7 @@ type child struct {
 	cmd    *exec.Cmd
 	link   *devlink.Parent
 	began  time.Time
+	jobs   bool         // was told that its jobs may begin
 	failed string       // its own reason not to start
 	crash  bytes.Buffer // what the Go runtime wrote when it crashed
 }

@@ -4,8 +4,8 @@
 //
 // It builds ./app, starts it, and watches the files of the module. The server is told of an edited template or asset,
 // and its open pages show it at once. After an edit of a .go file, go.mod or .env, a new process is started with the
-// same sockets and replaces the old one as soon as it is ready, so that no request is refused. A failed build or start
-// is shown here and in the browser while the old process keeps serving.
+// same sockets and replaces the old one as soon as it is ready, so that no request is refused. Its jobs begin once the
+// old one has ended. A failed build or start is shown here and in the browser while the old process keeps serving.
 //
 // It ends with the server's exit status: at Ctrl-C, when another program stops the server, and when the first start
 // fails without a terminal.

@@ -191,10 +191,27 @@ func (s *supervisor) serving(c *child, r *report) {
 		fmt.Printf("  %s in %.1f s\n", s.what, time.Since(s.began).Seconds())
 	}
 	s.ready, s.what = true, ""
+	s.letJobsBegin()
+}
+
+// letJobsBegin tells the current child that its jobs may begin, unless a child runs that has been told so.
+func (s *supervisor) letJobsBegin() {
+	for c := range s.children {
+		if c.jobs {
+			return
+		}
+	}
+	if s.current != nil {
+		s.current.jobs = true
+		s.current.send(devlink.Order{Begin: true})
+	}
 }
 
 func (s *supervisor) ended(c *child) {
 	delete(s.children, c)
+	if !s.stopping && c != s.current {
+		s.letJobsBegin()
+	}
 	switch {
 	case s.stopping:
 		if s.exitState == 0 {

@@ -97,8 +97,8 @@ func TestTheManifestIsWhole(t *testing.T) {
 	if c.SecurityContext.ReadOnlyRootFilesystem == nil || !*c.SecurityContext.ReadOnlyRootFilesystem {
 		t.Error("the root file system can be written to")
 	}
-	if grace := template.Spec.TerminationGracePeriodSeconds; grace == nil || *grace <= 30 {
-		t.Errorf("terminationGracePeriodSeconds is %v, want more than SHUTDOWN_GRACE's 20 and 10 for what follows", grace)
+	if grace := template.Spec.TerminationGracePeriodSeconds; grace == nil || *grace <= 35 {
+		t.Errorf("terminationGracePeriodSeconds is %v, want more than SHUTDOWN_GRACE's 20 and 15 for what follows", grace)
 	}
 
 	ports := map[string]string{}

@@ -139,8 +139,8 @@ func TestTheServiceNeedsNoMoreThanTheUnitGives(t *testing.T) {
 		t.Errorf("KillSignal=%s, want SIGTERM", got)
 	}
 	timeout, err := time.ParseDuration(u.one(t, "TimeoutStopSec"))
-	if err != nil || timeout <= 30*time.Second {
-		t.Errorf("TimeoutStopSec=%v, want more than SHUTDOWN_GRACE's 20s and 10s for the store; %v", timeout, err)
+	if err != nil || timeout <= 35*time.Second {
+		t.Errorf("TimeoutStopSec=%v, want more than SHUTDOWN_GRACE's 20s, 5s for what the site closes and 10s for the store; %v", timeout, err)
 	}
 	signal(t, pidFile, syscall.SIGTERM)
 	if got := service.ExitCode(t, 15*time.Second); got != 0 {

@@ -26,6 +26,7 @@ type Link struct {
 
 	child      *devlink.Child
 	lines      *bufio.Reader
+	alone      chan struct{}     // closed by the order that jobs may begin
 	again      bool              // a process before this one serves on the same ports
 	addresses  map[string]string // present settings of the ports, by the port's name
 	openedFrom map[string]string // the settings from which the passed sockets were opened
@@ -49,7 +50,7 @@ func Connect(lookup func(string) (string, bool), addresses map[string]string, pr
 	if err != nil {
 		return nil
 	}
-	l := &Link{child: child, lines: bufio.NewReader(child), addresses: addresses}
+	l := &Link{child: child, lines: bufio.NewReader(child), alone: make(chan struct{}), addresses: addresses}
 	var first devlink.Order
 	if line, err := l.lines.ReadBytes('\n'); err != nil || json.Unmarshal(line, &first) != nil || first.Hello == nil {
 		return nil
@@ -77,6 +78,17 @@ func (l *Link) Wanted(name string) bool {
 // scripts/dev prints what became of the edit.
 func (l *Link) Again() bool { return l != nil && l.again }
 
+// Alone returns a channel that is closed once no earlier process of the site runs, so that jobs may begin. For a nil
+// *Link it is closed already.
+func (l *Link) Alone() <-chan struct{} {
+	if l == nil {
+		alone := make(chan struct{})
+		close(alone)
+		return alone
+	}
+	return l.alone
+}
+
 // Follow does what scripts/dev orders, in a goroutine. The returned context ends when scripts/dev orders a stop (its
 // cause is ErrReplaced), or has ended.
 func (l *Link) Follow(ctx context.Context) context.Context {
@@ -85,6 +97,7 @@ func (l *Link) Follow(ctx context.Context) context.Context {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	go func() {
+		begun := false
 		for {
 			line, err := l.lines.ReadBytes('\n')
 			if err != nil {
@@ -98,6 +111,9 @@ func (l *Link) Follow(ctx context.Context) context.Context {
 			switch {
 			case order.Stop:
 				stop(ErrReplaced)
+			case order.Begin && !begun:
+				begun = true
+				close(l.alone)
 			case order.Problem != nil:
 				l.Overlay.report(*order.Problem)
 			case len(order.Changed) > 0:

@@ -8,20 +8,36 @@ import (
 	"time"
 )
 
-// drain stops the server without losing a request: /readyz fails, load balancers get a moment to see it, the listeners
-// close, accepted connections deliver their first request, and open requests finish. It returns an error if requests
-// are still open when SHUTDOWN_GRACE ends.
+// stop ends the server: the context of the jobs ends, open requests finish, jobs return, and what the site has opened
+// is closed. endTasks is called once no request is open. stop returns an error if requests were cut off when
+// SHUTDOWN_GRACE ended.
 //
 // A process that make dev has replaced logs this at debug only, because another one already answers on the same ports.
-func (s *Server) drain(replaced bool) error {
+func (s *Server) stop(replaced bool, endTasks func()) error {
 	s.draining.Store(true)
 	level := slog.LevelInfo
 	if replaced {
 		level = slog.LevelDebug
 	}
 	s.Log.Log(context.Background(), level, "stopping", "open_requests", s.active.Load(), "grace", s.Settings.ShutdownGrace)
-	ctx, cancel := context.WithTimeout(context.Background(), s.Settings.ShutdownGrace)
+	deadline := time.Now().Add(s.Settings.ShutdownGrace)
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
+	s.life.end()
+	err := s.drain(ctx, replaced)
+	endTasks()
+	s.life.waitForJobs(ctx)
+	s.life.close(deadline.Add(closeTime))
+	if err == nil {
+		s.Log.Log(context.Background(), level, "stopped")
+	}
+	return err
+}
+
+// drain loses no request: /readyz fails, load balancers get a moment to see it, the listeners close, accepted
+// connections deliver their first request, and open requests finish. It returns an error if requests are still open
+// when ctx ends.
+func (s *Server) drain(ctx context.Context, replaced bool) error {
 	switch {
 	case replaced: // the new process answers, so no client and no developer waits for this one
 	case s.Settings.Prod:
@@ -54,7 +70,6 @@ func (s *Server) drain(replaced bool) error {
 		}
 		return fmt.Errorf("%d %s still open after SHUTDOWN_GRACE=%s and cut off", open, noun, s.Settings.ShutdownGrace)
 	}
-	s.Log.Log(context.Background(), level, "stopped")
 	return nil
 }
 

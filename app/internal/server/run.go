@@ -13,8 +13,8 @@ import (
 	"example.com/turnkey/app/internal/ports"
 )
 
-// Run serves until ctx is done or a part fails, then drains. At each signal from reload it reads certificates and names
-// again. It returns what failed and the error of the drain, or nil.
+// Run serves until ctx is done or a part fails, then stops. At each signal from reload it reads certificates and names
+// again. It returns what failed and the error of the stop, or nil.
 func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	failed := make(chan error, 1) // the first error alone
 	fail := func(err error) {
@@ -24,18 +24,24 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 		}
 	}
 	s.accept(fail)
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	background, endTasks := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.handshakes.Run(background, s.descriptors.report) })
 	tasks.Go(func() { s.followNames(background) })
+	tasks.Go(func() {
+		select {
+		case <-s.Dev.Alone():
+			s.life.begin()
+		case <-background.Done():
+		}
+	})
 	tasks.Go(func() {
 		if err := s.Source.Run(background); err != nil {
 			fail(fmt.Errorf("keeping certificates: %w", err))
 		}
 	})
 	cause := s.wait(ctx, reload, failed)
-	err := s.drain(errors.Is(context.Cause(ctx), dev.ErrReplaced))
-	stop()
+	err := s.stop(errors.Is(context.Cause(ctx), dev.ErrReplaced), endTasks)
 	s.waitForTasks(&tasks)
 	return errors.Join(cause, err)
 }

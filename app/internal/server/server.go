@@ -74,6 +74,7 @@ type Server struct {
 	stopping        chan struct{} // closed before the drain waits for open requests
 	active          atomic.Int64  // requests being answered
 	accepting       sync.WaitGroup
+	life            *life
 }
 
 // served is a port with its server.
@@ -83,7 +84,7 @@ type served struct {
 }
 
 // New prepares the server: it parses templates and registers the routes. No connection is accepted before Run. An error
-// that the owner can mend in several places is a settings.Faults.
+// that the owner can mend in several places is a settings.Faults. New has then closed what Routes had opened.
 func New(o Options) (*Server, error) {
 	switch {
 	case o.Site.Routes == nil:
@@ -91,11 +92,12 @@ func New(o Options) (*Server, error) {
 	case o.Site.Files == nil:
 		return nil, errors.New("the site has no templates and static files: set Files in handlers/site.go")
 	}
-	s := &Server{Options: o, hosts: host.NewSet(o.Hosts), stopping: make(chan struct{})}
+	s := &Server{Options: o, hosts: host.NewSet(o.Hosts), stopping: make(chan struct{}), life: newLife(o.Log)}
 	s.handshakes = logs.NewHandshakes(o.Log, o.Settings.Mode == tlsconfig.Local, ports.ErrPlainAnswered)
 	s.descriptors = newDescriptors(o.Log, &s.conns)
 	engine, err := s.newEngine()
 	if err != nil {
+		s.life.close(time.Now().Add(closeTime))
 		return nil, err
 	}
 	s.keepsHandshakes = s.wantsHandshakes.Load()
