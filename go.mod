@@ -4,6 +4,9 @@ go 1.26.0
 
 toolchain go1.26.11
 
+// What visitors upload there is not compiled or tested by ./...
+ignore ./data
+
 require (
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/gin-gonic/gin v1.12.0

@@ -12,6 +12,8 @@ var Site = kit.Site{
 	Files:         web.Files,
 	OnCertificate: onCertificate,
 
+	// Settings: []kit.Setting{{Name: "STRIPE_KEY", About: "the key of the account at Stripe", Required: true, Secret: true}},
+	// Commands: []kit.Command{{Name: "adduser", About: "add a user", Run: addUser}},
 	// BodyLimits: map[string]int64{"/api/pictures": 20 << 20}, // bytes; all other routes take 1 MiB
 	// BodyTypes:  map[string][]string{"/feed": {"application/xml"}}, // YAML from clients that you trust only
 	// Functions:  template.FuncMap{"upper": strings.ToUpper}, // for templates

@@ -15,7 +15,7 @@
 //	apptest.Start(t, handlers.Site, "ENV=dev") // error pages with details, https://localhost
 //
 // Settings come from these strings alone, not from the environment of the test or from .env. A handler that calls
-// os.Getenv sees the environment of the test, which t.Setenv changes.
+// os.Getenv sees the environment of the test, which t.Setenv changes. Run calls a command of the site instead.
 //
 // Tests may run in parallel, each with its own site. Only slog.Default is shared: it belongs to the site that started
 // last. The log of a site is printed when its test fails.
@@ -67,8 +67,7 @@ func Start(t testing.TB, site kit.Site, settings ...string) *Site {
 	p := &program{reload: make(chan os.Signal, 1), ended: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	p.cancel = cancel
-	world := command.World{Reload: p.reload, Stdout: &p.output, Stderr: &p.output,
-		Lookup: func(name string) (string, bool) { value, ok := env[name]; return value, ok }}
+	world := command.World{Reload: p.reload, Stdout: &p.output, Stderr: &p.output, Lookup: lookupIn(env)}
 	go func() {
 		p.status = command.Main(ctx, site, world)
 		close(p.ended)
@@ -89,6 +88,24 @@ func Start(t testing.TB, site kit.Site, settings ...string) *Site {
 	return (&Site{t: t, program: p}).Visitor()
 }
 
+// Run calls the program with words, such as those of a command of the site, and returns what it wrote on standard output
+// and its exit status. What it wrote on standard error is in the log of the test. Settings are those of Start. Each Run
+// and each Start has a DATA_DIR of its own. To share one, set it: "DATA_DIR="+dir.
+func Run(t testing.TB, site kit.Site, args []string, settings ...string) (stdout string, status int) {
+	t.Helper()
+	var out, errs output
+	status = command.Main(t.Context(), site, command.World{Args: args, Stdout: &out, Stderr: &errs,
+		Lookup: lookupIn(environment(t, settings))})
+	if said := errs.String(); said != "" {
+		t.Logf("%s wrote on standard error:\n%s", strings.Join(args, " "), said)
+	}
+	return out.String(), status
+}
+
+func lookupIn(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { value, ok := env[name]; return value, ok }
+}
+
 // environment is what the program is told instead of the environment of the process. Files go to a temporary directory.
 func environment(t testing.TB, settings []string) map[string]string {
 	t.Helper()
@@ -97,12 +114,12 @@ func environment(t testing.TB, settings []string) map[string]string {
 	env := map[string]string{"HOME": dir, "LocalAppData": dir, "LOG_FORMAT": "json",
 		"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0",
 		"TLS_CERT_FILE": filepath.Join(certs, "cert.pem"), "TLS_KEY_FILE": filepath.Join(certs, "key.pem"),
-		"ACME_CACHE": filepath.Join(certs, "acme"), "SHUTDOWN_GRACE": "1s"}
+		"ACME_CACHE": filepath.Join(certs, "acme"), "DATA_DIR": filepath.Join(dir, "data"), "SHUTDOWN_GRACE": "1s"}
 	own := map[string]string{}
 	for _, setting := range settings {
 		name, value, ok := strings.Cut(setting, "=")
 		if !ok {
-			t.Fatalf("apptest.Start: the setting %q is not NAME=value", setting)
+			t.Fatalf("the setting %q of this test is not NAME=value", setting)
 		}
 		own[name] = value
 	}

@@ -1,12 +1,14 @@
 package apptest_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -171,7 +173,7 @@ func TestFailedStartFailsTheTestWithTheSitesError(t *testing.T) {
 	}{
 		{"the owner's error", broken, nil, "no database here"},
 		{"a setting", shop, []string{"HSTS=for ever"}, `HSTS="for ever"`},
-		{"a setting without a value", shop, []string{"HSTS"}, `"HSTS" is not NAME=value`},
+		{"a setting without a value", shop, []string{"HSTS"}, `"HSTS" of this test is not NAME=value`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			said := failed(t, func(t testing.TB) { apptest.Start(t, test.site, test.settings...) })
@@ -215,4 +217,45 @@ type noting struct {
 func (n *noting) Fatalf(format string, args ...any) {
 	n.said = fmt.Sprintf(format, args...)
 	panic(http.ErrAbortHandler) // ends the test, as runtime.Goexit would
+}
+
+// A command writes what the site reads, as bin/shop adduser does beside the running server.
+func TestCommandAndSiteShareSettingsAndFiles(t *testing.T) {
+	t.Parallel()
+	site := shop
+	site.Settings = []kit.Setting{{Name: "GREETING", About: "what visitors read first", Default: "Hello"}}
+	site.Commands = []kit.Command{{Name: "adduser", About: "add a user", Run: func(_ context.Context, call kit.Call) error {
+		dir, err := call.DataDir()
+		if err != nil || len(call.Args) != 1 {
+			return errors.Join(err, errors.New("adduser takes a name"))
+		}
+		fmt.Fprintln(call.Stdout, "added", call.Args[0])
+		return os.WriteFile(filepath.Join(dir, "user"), []byte(call.Args[0]), 0o600)
+	}}}
+	site.Routes = func(r *gin.Engine, server kit.Server) error {
+		dir, err := server.DataDir()
+		r.GET("/user", kit.E(func(c *gin.Context) error {
+			user, err := os.ReadFile(filepath.Join(dir, "user"))
+			if err != nil {
+				return kit.Status(404, "no user")
+			}
+			c.String(200, "%s, %s", server.Setting("GREETING"), user)
+			return nil
+		}))
+		return errors.Join(err, shop.Routes(r, server))
+	}
+	data := "DATA_DIR=" + filepath.Join(t.TempDir(), "data")
+	if out, status := apptest.Run(t, site, []string{"adduser", "Ada"}, data); status != 0 || out != "added Ada\n" {
+		t.Fatalf("exit status %d:\n%s", status, out)
+	}
+	if out, status := apptest.Run(t, site, []string{"adduser"}); status != 1 || out != "" {
+		t.Errorf("without a name: exit status %d, %q", status, out)
+	}
+	s := apptest.Start(t, site, data, "GREETING=Good day")
+	if page := s.Get("/user"); page.Body != "Good day, Ada" {
+		t.Errorf("got %d %s", page.Status, page.Body)
+	}
+	if page := apptest.Start(t, site).Get("/user"); page.Status != 404 {
+		t.Errorf("another site reads the same folder: %d %s", page.Status, page.Body)
+	}
 }

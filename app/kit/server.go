@@ -8,6 +8,8 @@ import (
 
 // Server is what handlers can ask of the server that runs them. Its methods are safe for concurrent use.
 type Server interface {
+	Program
+
 	// Ready returns why a load balancer should send no visitor here now, or nil.
 	Ready() error
 

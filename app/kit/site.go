@@ -23,6 +23,13 @@ type Site struct {
 	// name of one of these replaces it.
 	Functions template.FuncMap
 
+	// Settings are the variables of the site's own. README.md has an example. A declaration that is itself wrong stops
+	// the start.
+	Settings []Setting
+
+	// Commands are the commands of the site's own. They have the settings, and do not call Routes.
+	Commands []Command
+
 	// BodyLimits are the routes that take larger request bodies than 1 MiB, the limit of all others: the size in bytes
 	// by the pattern (/api/pictures). A pattern that no route has stops the start.
 	BodyLimits map[string]int64

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/url"
 	"path/filepath"
@@ -39,12 +40,7 @@ func (s *Settings) readDirectory(r *reader) {
 }
 
 func (s *Settings) readCache(r *reader) {
-	s.ACMECache = r.text("ACME_CACHE", filepath.Join("certs", "acme"))
-	if v, _ := r.lookup("ACME_CACHE"); v == "" {
-		if dir, _ := r.lookup("STATE_DIRECTORY"); dir != "" { // from systemd, which separates several by colons
-			s.ACMECache, _, _ = strings.Cut(dir, ":")
-		}
-	}
+	s.ACMECache = r.text("ACME_CACHE", cmp.Or(r.stateDirectory(), filepath.Join("certs", "acme")))
 	if slices.Contains(r.refused, "ACME_CACHE") {
 		s.ACMECache = ""
 	}

@@ -1,34 +1,38 @@
 package settings
 
-import "strings"
-
-// nearest returns the known name that differs from name by one typing error, or "" if there is none.
-func nearest(name string, known []string) string {
+// Nearest returns the known name that name most probably means: the first of those that take the fewest typing errors,
+// at most limit of them. It returns "" if there is none. A typing error is a byte wrong, missing or added, or two
+// swapped.
+func Nearest(name string, known []string, limit int) (near string) {
+	best := limit + 1
 	for _, k := range known {
-		if name != k && isOneTypo(strings.ToUpper(name), k) {
-			return k
+		if d := errorsBetween(name, k); d < best {
+			near, best = k, d
 		}
 	}
-	return ""
+	return near
 }
 
-// isOneTypo reports whether a and b differ by one typing error: a letter wrong, missing or added, or two swapped.
-func isOneTypo(a, b string) bool {
-	if len(a) < len(b) {
-		a, b = b, a
+// errorsBetween is the optimal string alignment distance.
+func errorsBetween(a, b string) int {
+	var before, last []int // the rows for the two previous prefixes of a
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
 	}
-	if len(a)-len(b) > 1 {
-		return false
+	for i := range len(a) {
+		before, last, row = last, row, make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			wrong := last[j]
+			if a[i] != b[j] {
+				wrong++
+			}
+			row[j+1] = min(wrong, row[j]+1, last[j+1]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
 	}
-	i := 0
-	for i < len(b) && a[i] == b[i] {
-		i++
-	}
-	if len(a) > len(b) {
-		return a[i+1:] == b[i:]
-	}
-	if i == len(a) || a[i+1:] == b[i+1:] {
-		return true
-	}
-	return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+	return row[len(b)]
 }

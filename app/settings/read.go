@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -19,7 +20,9 @@ func (s *Settings) readSite(r *reader) {
 	s.Mode = setting.Mode(r.oneOf("TLS_MODE", pick(s.Prod, "acme", "local"), "local", "acme", "files", "proxy"))
 	proxy := s.InProxyMode()
 	s.HTTPSAddr = r.addr("HTTPS_ADDR", pick(s.Prod, ":443", "localhost:8443"), proxy)
-	s.HTTPAddr = r.addr("HTTP_ADDR", pick(proxy, "localhost:3000", pick(s.Prod, ":80", "localhost:8080")), !proxy)
+	s.port = r.port("PORT")
+	forProxy := cmp.Or(s.port, "localhost:3000")
+	s.HTTPAddr = r.addr("HTTP_ADDR", pick(proxy, forProxy, pick(s.Prod, ":80", "localhost:8080")), !proxy)
 	// A port moves only if the user did not set one. In proxy mode it never moves, because the proxy is configured for it.
 	s.HTTPSMoves = !s.Prod && !proxy && r.unset("HTTPS_ADDR")
 	s.HTTPMoves = !s.Prod && !proxy && r.unset("HTTP_ADDR")
@@ -65,6 +68,18 @@ func (s *Settings) readOperation(r *reader) {
 			"use a loopback address such as localhost:6060")
 	}
 	s.ShutdownGrace = r.duration("SHUTDOWN_GRACE", pick(s.Prod, 20*time.Second, 5*time.Second))
+	s.DataFolder = r.text("DATA_DIR", filepath.Join(r.stateDirectory(), "data"))
+	if strings.Contains(s.DataFolder, "://") {
+		r.fault("DATA_DIR", s.DataFolder, "is not a folder",
+			"write the path of a folder on this machine, such as /srv/shop/data")
+	}
+}
+
+// stateDirectory returns the folder that systemd keeps for the service, or "". systemd separates several by colons.
+func (r *reader) stateDirectory() string {
+	dirs, _ := r.lookup("STATE_DIRECTORY")
+	first, _, _ := strings.Cut(dirs, ":")
+	return first
 }
 
 // checkProxyMode closes the port for https, which the proxy has, and refuses TLS_CLIENT_CA_FILE, which only the end of
@@ -86,6 +101,35 @@ func (s *Settings) checkProxyMode(r *reader) {
 	}
 	if s.Prod && len(s.Domains) == 0 {
 		s.warn("DOMAINS is empty: every host that the proxy passes on is answered")
+	}
+}
+
+// platforms are the ranges from which the proxies of platforms that set PORT connect. No platform promises its range:
+// these are the ones in use in November 2026.
+const platforms = "Heroku and Render 10.0.0.0/8, Fly 172.16.0.0/12, Railway 100.64.0.0/10, Cloud Run 169.254.0.0/16"
+
+// checkPort refuses PORT, which platforms set, where the site would be served otherwise than the platform expects.
+func (s *Settings) checkPort(r *reader) {
+	written := strings.TrimPrefix(s.port, ":")
+	switch {
+	case s.port == "":
+	case s.InProxyMode():
+		if s.HTTPAddr != "" && !strings.HasSuffix(s.HTTPAddr, s.port) {
+			s.warn("PORT=" + written + " is ignored: HTTP_ADDR=" + s.HTTPAddr + " is set; if a platform sets PORT, " +
+				"it looks for the site there: take HTTP_ADDR out, or set it to nothing")
+		}
+		if r.unset("TRUSTED_PROXIES") && !IsLoopback(s.HTTPAddr) {
+			r.fault("TRUSTED_PROXIES", "", "required, since PORT is set: without it nothing that the platform's proxy says of "+
+				"a visitor is believed, so that all visitors have one address, and there is neither redirect nor HSTS",
+				"set the range of your platform's proxy: "+platforms)
+		}
+	case s.Prod && r.unset("HTTPS_ADDR") && r.unset("HTTP_ADDR"):
+		r.fault("PORT", written, "is the port to which a platform sends visitors after it has ended TLS, "+
+			"while TLS_MODE="+string(s.Mode)+" ends TLS here, on port 443",
+			"behind such a platform set TLS_MODE=proxy; otherwise set HTTPS_ADDR and HTTP_ADDR, or take PORT out")
+	default:
+		s.warn("PORT=" + written + " is ignored: it counts with TLS_MODE=proxy alone; " +
+			"the ports are set by HTTPS_ADDR and HTTP_ADDR")
 	}
 }
 

@@ -29,13 +29,19 @@ func (r *reader) fault(name, value, problem, fix string) {
 // raw returns a variable's value without the space around it. set is false as well for a value that valueProblem
 // refuses.
 func (r *reader) raw(name string) (value string, set bool) {
+	return r.guarded(name, secret(name), valueProblem)
+}
+
+// guarded does what raw does, with a guard that returns what is wrong with a value and what to write instead.
+func (r *reader) guarded(name string, secret bool, guard func(name, value string, secret bool) (problem, fix string)) (
+	value string, set bool) {
 	value, set = r.lookup(name)
 	value = strings.TrimSpace(value)
 	if !slices.Contains(r.names, name) {
 		r.names = append(r.names, name)
-		if problem, fix := valueProblem(name, value); problem != "" {
+		if problem, fix := guard(name, value, secret); problem != "" {
 			r.refused = append(r.refused, name)
-			r.fault(name, pick(secret(name), "", value), problem, fix)
+			r.fault(name, pick(secret, "", value), problem, fix)
 		}
 	}
 	if slices.Contains(r.refused, name) {
@@ -118,6 +124,20 @@ func (r *reader) addr(name, def string, mayBeOff bool) string {
 	example := cmp.Or(strings.TrimPrefix(def, "off"), "localhost:6060")
 	r.fault(name, v, "is not an address", "write host:port or :port, such as "+example)
 	return ""
+}
+
+// port reads the number of a port and returns the address that is this port of every interface, or "".
+func (r *reader) port(name string) string {
+	v := r.text(name, "")
+	if v == "" {
+		return ""
+	}
+	n, err := strconv.ParseUint(v, 10, 16)
+	if err != nil {
+		r.fault(name, v, "is not the number of a port", "write a number up to 65535, such as 3000, or take "+name+" out")
+		return ""
+	}
+	return ":" + strconv.FormatUint(n, 10)
 }
 
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9_.-]*$`)

@@ -48,7 +48,13 @@ type Settings struct {
 	AdminAddr     string // empty: closed
 	ShutdownGrace time.Duration
 
+	DataFolder string // DATA_DIR; DataDir makes it
+
 	DevCAConstraints bool // off: the development CA may sign for any name
+
+	Own    []Own             // the site's own, as it declares them
+	values map[string]string // of every name that Setting knows
+	port   string            // PORT, as ":3000"; empty: none, or not understood
 
 	// What follows from these settings and from this machine.
 	Project    string         // last element of the module's path
@@ -61,10 +67,11 @@ type Settings struct {
 
 // Load reads every setting through lookup. It returns every fault, not only the first, and with them the settings that
 // could be read, so that later checks can still run. file is what LoadDotenv returned: its faults and misspelt names
-// are faults, too. project is the last element of the module's path.
-func Load(lookup func(string) (string, bool), file Dotenv, project string) (Settings, Faults) {
+// are faults, too. project is the last element of the module's path. own are the settings that the site declares.
+func Load(lookup func(string) (string, bool), file Dotenv, project string, own ...Own) (Settings, Faults) {
 	r := &reader{lookup: lookup}
 	s := read(r, project)
+	s.readOwn(r, own)
 	return s, append(file.faults(r.names), r.faults...)
 }
 
@@ -86,6 +93,7 @@ func read(r *reader, project string) Settings {
 	s.readOperation(r)
 	s.DevCAConstraints = r.oneOf("DEV_CA_CONSTRAINTS", "on", "on", "off") == "on"
 	s.checkProxyMode(r)
+	s.checkPort(r)
 	s.checkMode(r)
 	s.findLocalCA(r)
 	return s

@@ -22,17 +22,9 @@ var (
 // instead. Shells and .env files remove quotes and comments, while docker --env-file, Kubernetes and systemd's
 // Environment= pass some or all of them on. With ACME_CACHE="/data" the server would make a directory whose name begins
 // with a quote, and order new certificates after every deployment.
-func valueProblem(name, value string) (problem, fix string) {
-	bare := func(v string) string { // the fix, which shows no secret
-		if secret(name) || strings.Contains(v, "@") || setting.Redacted(v) != v {
-			return "write the value alone"
-		}
-		return "write " + name + "=" + v
-	}
+func valueProblem(name, value string, secret bool) (problem, fix string) {
 	if i := comment.FindStringIndex(value); i != nil {
-		alone := strings.Trim(strings.TrimSpace(value[:i[0]]), quotes)
-		return "has a comment after the value, which the program that set the variable did not remove",
-			bare(strings.TrimSpace(alone))
+		return commentKept, bare(name, value[:i[0]], secret)
 	}
 	items := []string{value}
 	if name != "HSTS" {
@@ -40,7 +32,7 @@ func valueProblem(name, value string) (problem, fix string) {
 	}
 	var plain []string
 	for _, item := range items {
-		plain = append(plain, strings.Trim(strings.TrimSpace(item), quotes))
+		plain = append(plain, unquoted(item))
 		if item = strings.TrimSpace(item); item == "" {
 			continue
 		}
@@ -49,19 +41,40 @@ func valueProblem(name, value string) (problem, fix string) {
 			last = false
 		}
 		if first || last {
-			problem = "has quotes around the value, which the program that set the variable did not remove"
+			problem = quotesKept
 		}
 	}
 	if problem != "" {
-		return problem, bare(strings.Join(plain, ","))
+		return problem, bare(name, strings.Join(plain, ","), secret)
 	}
 	if i := strings.IndexFunc(value, isInvisible); i >= 0 {
-		r := []rune(value[i:])[0]
-		return "holds a character that cannot be seen: " + describeRune(r), "type the value again"
+		return invisible(value[i:])
 	}
 	if unexpanded.MatchString(value) {
-		return "begins with ~ or $, which this program does not expand",
-			"write the value in full, such as /home/you/acme"
+		return notExpanded, writeInFull
 	}
 	return "", ""
+}
+
+const (
+	commentKept = "has a comment after the value, which the program that set the variable did not remove"
+	quotesKept  = "has quotes around the value, which the program that set the variable did not remove"
+	notExpanded = "begins with ~ or $, which this program does not expand"
+	writeInFull = "write the value in full, such as /home/you/acme"
+)
+
+func invisible(from string) (problem, fix string) {
+	r := []rune(from)[0]
+	return "holds a character that cannot be seen: " + describeRune(r), "type the value again"
+}
+
+func unquoted(v string) string { return strings.Trim(strings.TrimSpace(v), quotes) }
+
+// bare is the fix that writes the value alone. It shows no secret.
+func bare(name, value string, secret bool) string {
+	value = strings.TrimSpace(unquoted(value))
+	if secret || strings.Contains(value, "@") || setting.Redacted(value) != value {
+		return "write the value alone"
+	}
+	return "write " + name + "=" + value
 }

@@ -94,7 +94,7 @@ func (w *watcher) skips(dir string) bool {
 		return false
 	}
 	if base := filepath.Base(dir); strings.HasPrefix(base, ".") || base == "node_modules" || dir == "bin" ||
-		dir == "certs" {
+		dir == "certs" || dir == "data" {
 		return true
 	}
 	_, err := os.Stat(filepath.Join(w.root, dir, "go.mod"))

@@ -38,7 +38,7 @@ func TestTheImageServes(t *testing.T) {
 	if c.User != "65532:65532" || len(c.Entrypoint) != 1 || len(c.Cmd) != 0 || c.StopSignal != "SIGTERM" {
 		t.Errorf("user %q, entrypoint %q, command %q, stop signal %q", c.User, c.Entrypoint, c.Cmd, c.StopSignal)
 	}
-	for _, want := range []string{"ENV=prod", "HTTPS_ADDR=:8443", "HTTP_ADDR=:8080", "ACME_CACHE=/data"} {
+	for _, want := range []string{"ENV=prod", "HTTPS_ADDR=:8443", "HTTP_ADDR=:8080", "ACME_CACHE=/data", "DATA_DIR=/data/files"} {
 		if !slices.Contains(c.Env, want) {
 			t.Errorf("no %s in %q", want, c.Env)
 		}

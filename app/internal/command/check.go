@@ -67,4 +67,8 @@ func (l loaded) print(w io.Writer) {
 	row("hsts", cmp.Or(cfg.HSTS, "none"))
 	row("admin", cmp.Or(l.ports.Admin.Addr, "off"))
 	row("grace", cfg.ShutdownGrace.Round(time.Millisecond))
+	row("data", cfg.DataFolder)
+	for _, o := range cfg.Own {
+		row(o.Name, cfg.Shown(o))
+	}
 }

@@ -4,6 +4,9 @@
 //	bin/NAME check        check settings and certificates, then exit: 0 or 1
 //	bin/NAME healthcheck  ask the server that runs with these settings whether it is ready: 0 or 1
 //	bin/NAME version      print the version
+//	bin/NAME help         list the commands and settings of the site
+//
+// and the commands that the site declares (own.go).
 //
 // Of the folders of app, it alone reads arguments, catches signals and chooses the exit status. It puts the others
 // together, so none of them may import it. The site comes to it as a kit.Site: it must not import handlers or web.
@@ -16,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"example.com/turnkey/app/kit"
@@ -38,13 +42,13 @@ func Run(site kit.Site) int {
 		os.Exit(128 + int(second.(syscall.Signal)))
 	}()
 	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP)
 	if len(os.Args) < 2 || os.Args[1] == "serve" {
+		signal.Notify(reload, syscall.SIGHUP)
 		outliveReaders()
 	}
 	return Main(ctx, site, World{
 		Args: os.Args[1:], Dotenv: settings.LoadDotenv(".env"), Lookup: os.LookupEnv,
-		Reload: reload, Stdout: os.Stdout, Stderr: os.Stderr,
+		Reload: reload, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	})
 }
 
@@ -62,31 +66,38 @@ type World struct {
 	Lookup         func(string) (string, bool) // the environment, with the variables of .env
 	Dotenv         settings.Dotenv             // what LoadDotenv found in .env
 	Reload         <-chan os.Signal            // each signal makes the server read certificates and names again
+	Stdin          io.Reader                   // for the site's own commands; nil: empty
 	Stdout, Stderr io.Writer
 }
 
 // Main runs one command until it is done or ctx ends. It returns the exit status: 0, 1 if the command failed, 2 if
-// there is no such command. It sets slog's default logger.
+// there is no such command. To serve, it sets slog's default logger.
 func Main(ctx context.Context, site kit.Site, w World) int {
-	command := "serve"
+	name, args := "serve", []string(nil)
 	if len(w.Args) > 0 {
-		command = w.Args[0]
+		name, args = w.Args[0], w.Args[1:]
 	}
+	own := ownCommand(site.Commands, name)
 	switch {
-	case command == "version" && len(w.Args) == 1:
+	case slices.Contains(helpWords, name):
+		usage(w.Stdout, site)
+		return 0
+	case name == "version" && len(args) == 0:
 		fmt.Fprintln(w.Stdout, version())
 		return 0
-	case command == "doctor":
+	case name == "doctor":
 		fmt.Fprintf(w.Stderr, "%s: the doctor is now a separate program → bin/doctor https://example.com; "+
 			"make build writes it, and in the project: make doctor SITE=https://example.com\n", project())
 		return 2
-	case len(w.Args) > 1 || command != "serve" && command != "check" && command != "healthcheck":
-		fmt.Fprintf(w.Stderr, "usage: %s [serve | check | healthcheck | version]\n", project())
+	case own != nil:
+		return report(runOwn(ctx, *own, args, site, w), name, w.Stderr)
+	case len(args) > 0 || !slices.ContainsFunc(commands, func(c kit.Command) bool { return c.Name == name }):
+		usage(w.Stderr, site)
 		return 2
 	}
-	l := load(w)
+	l := load(w, site)
 	var err error
-	switch command {
+	switch name {
 	case "check":
 		err = check(l, w.Stdout)
 	case "healthcheck":
@@ -94,13 +105,18 @@ func Main(ctx context.Context, site kit.Site, w World) int {
 	default:
 		err = serve(ctx, l, site, w)
 	}
+	return report(err, project(), w.Stderr)
+}
+
+// report prints the error of a command, and returns the exit status.
+func report(err error, name string, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
 	if faults, ok := errors.AsType[settings.Faults](err); ok {
-		faults.Print(w.Stderr, project())
+		faults.Print(stderr, project())
 	} else {
-		fmt.Fprintf(w.Stderr, "%s: %v\n", project(), err)
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 	}
 	return 1
 }

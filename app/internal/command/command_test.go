@@ -16,7 +16,7 @@ func TestUnknownCommandListsTheCommands(t *testing.T) {
 		"doctor https://example.com": "bin/doctor https://example.com; make build writes it, and in the project: make doctor SITE=",
 		"doctor":                     "make doctor SITE=",
 		"serve now":                  "usage: ",
-		"start":                      "[serve | check | healthcheck | version]\n",
+		"start":                      "\n  healthcheck  ask the running server",
 	} {
 		var out, errs bytes.Buffer
 		code := command.Main(t.Context(), testsite.Site(), command.World{Args: strings.Fields(words), Stdout: &out, Stderr: &errs})

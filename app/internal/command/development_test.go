@@ -16,6 +16,7 @@ import (
 
 	"example.com/turnkey/app/internal/server"
 	"example.com/turnkey/app/internal/testsite"
+	"example.com/turnkey/app/kit"
 	"example.com/turnkey/app/settings"
 )
 
@@ -52,7 +53,7 @@ type opened struct {
 // openWith opens the ports of testSite with settings, which change may alter.
 func openWith(t *testing.T, env map[string]string, change ...func(*loaded)) opened {
 	t.Helper()
-	l := load(World{Lookup: lookupIn(env)})
+	l := load(World{Lookup: lookupIn(env)}, kit.Site{})
 	for _, c := range change {
 		c(&l)
 	}

@@ -1,8 +1,11 @@
 package command_test
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -37,6 +40,30 @@ var (
 		"/express/feed": {"application/xml", "text/xml"},
 	}
 )
+
+// expressSite has what handlers/site.go declares.
+var expressSite = kit.Site{
+	Settings: []kit.Setting{
+		{Name: "STRIPE_KEY", About: "the key of the account at Stripe", Required: true, Secret: true},
+		{Name: "SHOP_NAME", About: "the name in the title of each page", Default: "The shop"},
+	},
+	Commands: []kit.Command{
+		{Name: "adduser", About: "add a user: adduser ada@example.com", Run: addUser},
+	},
+	Routes: func(r *gin.Engine, server kit.Server) error {
+		r.GET("/env", func(c *gin.Context) { c.String(200, server.Setting("STRIPE_KEY")) })
+		return nil
+	},
+}
+
+func addUser(ctx context.Context, call kit.Call) error {
+	dir, err := call.DataDir()
+	if err != nil || len(call.Args) != 1 {
+		return cmp.Or(err, errors.New("write: adduser ada@example.com"))
+	}
+	fmt.Fprintln(call.Stdout, call.Setting("SHOP_NAME"), "has a new user", call.Args[0])
+	return os.WriteFile(filepath.Join(dir, "users.txt"), []byte(call.Args[0]), 0o600)
+}
 
 // purchase is the JSON that the routes read and write.
 type purchase struct {
@@ -94,7 +121,6 @@ func expressRequests(r *gin.RouterGroup, dir string) {
 		c.JSON(200, gin.H{"agent": c.GetHeader("User-Agent"), "ip": c.ClientIP(), "scheme": c.Request.URL.Scheme, "host": c.Request.Host})
 	})
 	r.GET("/theme", func(c *gin.Context) { c.String(200, Cookie(c, "theme")) })
-	r.GET("/env", func(c *gin.Context) { c.String(200, os.Getenv("STRIPE_KEY")) })
 }
 
 func takePicture(dir string) func(*gin.Context) error {

@@ -23,10 +23,10 @@ import (
 	"github.com/gin-gonic/gin"
 	"golang.org/x/net/websocket"
 
+	"example.com/turnkey/app/apptest"
 	"example.com/turnkey/app/internal/pages"
 	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
-	"example.com/turnkey/app/settings"
 )
 
 // expressVisits has a test of each row's promise, keyed by the row's left column.
@@ -150,11 +150,20 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 			gets("POST", "/login", "", nil, 429, "Retry-After: ")(t)
 		},
 		"dotenv, process.env.STRIPE_KEY": func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), ".env")
-			os.WriteFile(file, []byte("STRIPE_KEY=sk_test_1\n"), 0o600)
-			settings.LoadDotenv(file)
-			defer os.Unsetenv("STRIPE_KEY")
-			gets("GET", "/env", "", nil, 200, "sk_test_1")(t)
+			site := testsite.Site()
+			site.Settings, site.Routes = expressSite.Settings, expressSite.Routes
+			if page := apptest.Start(t, site, "STRIPE_KEY=sk_test_1").Get("/env"); page.Body != "sk_test_1" {
+				t.Errorf("got %d %s", page.Status, page.Body)
+			}
+		},
+		"commander, process.argv": func(t *testing.T) {
+			dir := t.TempDir()
+			words := []string{"adduser", "ada@example.com"}
+			out, status := apptest.Run(t, expressSite, words, "STRIPE_KEY=sk_test_1", "DATA_DIR="+dir)
+			kept, err := os.ReadFile(filepath.Join(dir, "users.txt"))
+			if status != 0 || err != nil || string(kept) != words[1] || out != "The shop has a new user ada@example.com\n" {
+				t.Errorf("exit status %d, %q, kept %q, %v", status, out, kept, err)
+			}
 		},
 		"NODE_ENV=production": func(t *testing.T) { // no cause is shown, even to this machine
 			if _, body := s.do("GET", url+"/fail", "", asBrowser...); strings.Contains(body, "the cause is for the log") {

@@ -55,7 +55,7 @@ func lookupIn(env map[string]string) func(string) (string, bool) {
 
 // handlerOf returns a site's handler with the whole chain, without opening a port.
 func handlerOf(tb testing.TB, env map[string]string, site kit.Site, out io.Writer) http.Handler {
-	l := load(World{Lookup: lookupIn(env)})
+	l := load(World{Lookup: lookupIn(env)}, site)
 	if len(l.faults) > 0 {
 		tb.Fatal(l.faults)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"example.com/turnkey/app/internal/dev"
 	"example.com/turnkey/app/internal/ports"
+	"example.com/turnkey/app/kit"
 	"example.com/turnkey/app/settings"
 	"example.com/turnkey/tlsconfig"
 )
@@ -22,9 +23,9 @@ type loaded struct {
 
 // load reads the settings, takes over inherited sockets, and connects to `make dev` if that started this process.
 // Faults are in the result.
-func load(w World) loaded {
+func load(w World, site kit.Site) loaded {
 	var l loaded
-	l.settings, l.faults = settings.Load(w.Lookup, w.Dotenv, project())
+	l.settings, l.faults = loadSettings(w, site)
 	switch cfg := l.settings; {
 	case !cfg.Prod:
 		l.names = w.Dotenv.Names(cfg)
@@ -43,6 +44,16 @@ func load(w World) loaded {
 	l.dev = dev.Connect(w.Lookup, addresses, l.settings.Prod)
 	l.inherit(w)
 	return l
+}
+
+// loadSettings reads the settings of the program and of the site, and looks at what the site declares.
+func loadSettings(w World, site kit.Site) (settings.Settings, settings.Faults) {
+	var own []settings.Own
+	for _, declared := range site.Settings {
+		own = append(own, settings.Own(declared))
+	}
+	s, faults := settings.Load(w.Lookup, w.Dotenv, project(), own...)
+	return s, append(faults, misdeclared(site.Commands)...)
 }
 
 // inherit takes over sockets. If one cannot be used, no port is opened, because the parent process probably still

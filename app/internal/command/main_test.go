@@ -16,6 +16,7 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("TURNKEY_TEST_MAIN") != "" {
 		site := testsite.Site()
+		site.Commands = []kit.Command{waitCommand}
 		if os.Getenv("TURNKEY_TEST_ROUTES") == "limit" && limitRoutes != nil {
 			site.Routes = limitRoutes
 		}

@@ -3,6 +3,8 @@ package command
 import (
 	"strings"
 	"testing"
+
+	"example.com/turnkey/app/kit"
 )
 
 func TestOriginWithoutCookiesIsReportedAtTheStart(t *testing.T) {
@@ -29,7 +31,7 @@ func TestOriginWithoutCookiesIsReportedAtTheStart(t *testing.T) {
 		{"https://app.example.com", map[string]string{"ENV": "prod", "TLS_MODE": "proxy"}, nil}, // any host
 	} {
 		env := with(test.env, "CORS_ORIGINS", test.origin)
-		l := load(World{Lookup: lookupIn(env)})
+		l := load(World{Lookup: lookupIn(env)}, kit.Site{})
 		if len(l.faults) > 0 {
 			t.Errorf("%s: %v", test.origin, l.faults)
 		}

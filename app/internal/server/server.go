@@ -48,14 +48,15 @@ const (
 
 // Options are the parts of a server. All fields are required except Names and Dev.
 type Options struct {
-	Settings settings.Settings
-	Site     kit.Site
-	Ports    *ports.Set // open
-	Source   tlsconfig.Source
-	Hosts    []string        // host names to answer for; empty: every host
-	Names    func() []string // the same as they are now; nil: they do not change
-	Dev      *dev.Link       // nil: `make dev` did not start this process
-	Log      *slog.Logger
+	settings.Settings // implements kit.Program
+
+	Site   kit.Site
+	Ports  *ports.Set // open
+	Source tlsconfig.Source
+	Hosts  []string        // host names to answer for; empty: every host
+	Names  func() []string // the same as they are now; nil: they do not change
+	Dev    *dev.Link       // nil: `make dev` did not start this process
+	Log    *slog.Logger
 }
 
 // Server is the open ports and what answers on them. It implements kit.Server. Call Run once.

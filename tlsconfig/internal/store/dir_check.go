@@ -62,6 +62,8 @@ func Exposed(directory string) []string {
 		mode, ok := osfile.Mode(path)
 		switch {
 		case !ok:
+		case entry.IsDir() && path != directory && mode&0o077 == 0: // such as DATA_DIR, where the site's own files are
+			return fs.SkipDir
 		case entry.IsDir() && mode&0o022 != 0:
 			notes = append(notes, fmt.Sprintf("users other than its owner can replace files in ACME_CACHE: "+
 				"%s has mode %04o\n      → chmod 700 %s", path, mode, path))

@@ -1,0 +1,144 @@
+package command_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/app/internal/command"
+	"example.com/turnkey/app/internal/testsite"
+	"example.com/turnkey/app/kit"
+)
+
+// shop is a site that has settings and commands of its own.
+func shop(commands ...kit.Command) kit.Site {
+	site := testsite.Site()
+	site.Settings = []kit.Setting{
+		{Name: "STRIPE_KEY", About: "the key of the account at Stripe", Required: true, Secret: true,
+			Check: func(v string) error {
+				if !strings.HasPrefix(v, "sk_") {
+					return fmt.Errorf("%q does not begin with sk_", v)
+				}
+				return nil
+			}},
+		{Name: "SHOP_NAME", About: "what the first page is called", Default: "The shop"},
+	}
+	site.Commands = commands
+	return site
+}
+
+// runs calls the program with words and returns its exit status and what it wrote.
+func runs(t *testing.T, site kit.Site, env map[string]string, stdin io.Reader, words ...string) (status int, out, errs string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	status = command.Main(t.Context(), site, command.World{Args: words, Lookup: lookupIn(env), Stdin: stdin, Stdout: &stdout, Stderr: &stderr})
+	return status, stdout.String(), stderr.String()
+}
+
+func TestOwnCommandHasTheSettings(t *testing.T) {
+	t.Parallel()
+	site := shop(kit.Command{Name: "adduser", About: "add a user", Run: func(ctx context.Context, call kit.Call) error {
+		password, err := io.ReadAll(call.Stdin)
+		fmt.Fprintln(call.Stdout, call.Args, string(password), call.Setting("STRIPE_KEY"), call.Setting("SHOP_NAME"), call.Production())
+		return err
+	}})
+	site.Routes = nil // not called
+	status, out, errs := runs(t, site, map[string]string{"STRIPE_KEY": " sk_1 "}, strings.NewReader("hush"), "adduser", "ada", "--admin")
+	if status != 0 || errs != "" || out != "[ada --admin] hush sk_1 The shop false\n" {
+		t.Errorf("exit status %d, %q, %q", status, out, errs)
+	}
+	site.Commands[0].Run = func(context.Context, kit.Call) error { return errors.New("ada is there already") }
+	if status, out, errs = runs(t, site, map[string]string{"STRIPE_KEY": "sk_1"}, nil, "adduser"); status != 1 || errs != "adduser: ada is there already\n" {
+		t.Errorf("exit status %d, %q, %q", status, out, errs)
+	}
+}
+
+// All faults are told at once, those of the site's settings among the others, and by the commands of the site too.
+func TestFaultsOfOwnSettingsAreToldWithAllOthers(t *testing.T) {
+	t.Parallel()
+	called := false
+	site := shop(kit.Command{Name: "adduser", Run: func(context.Context, kit.Call) error { called = true; return nil }})
+	env := map[string]string{"HSTS": "?", "STRIPE_KEY": "pk_hush"}
+	for _, words := range []string{"check", "serve", "adduser ada", "healthcheck"} {
+		status, out, errs := runs(t, site, env, nil, strings.Fields(words)...)
+		if status != 1 || !strings.Contains(errs, "2 things are wrong; nothing was started") || !strings.Contains(errs, "  HSTS=") ||
+			!strings.Contains(errs, "  STRIPE_KEY: is not accepted\n      → correct STRIPE_KEY: the key of the account at Stripe\n") {
+			t.Errorf("%s: exit status %d\n%s", words, status, errs)
+		}
+		if strings.Contains(out+errs, "hush") {
+			t.Errorf("%s shows a secret:\n%s%s", words, out, errs)
+		}
+	}
+	if called {
+		t.Error("a command was called although its settings are wrong")
+	}
+}
+
+func TestCheckShowsOwnSettingsAndNoSecret(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"STRIPE_KEY": "sk_hush", "HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0", "DATA_DIR": "/srv/shop"}
+	status, out, errs := runs(t, shop(), env, nil, "check")
+	if status != 0 || !strings.Contains(out, "  STRIPE_KEY   set\n") || !strings.Contains(out, "  SHOP_NAME    The shop\n") ||
+		!strings.Contains(out, "  data         /srv/shop\n") || strings.Contains(out+errs, "hush") {
+		t.Errorf("exit status %d\n%s%s", status, out, errs)
+	}
+}
+
+func TestHelpListsWhatTheSiteDeclares(t *testing.T) {
+	t.Parallel()
+	site := shop(kit.Command{Name: "adduser", About: "add a user"})
+	for words, want := range map[string]int{"help": 0, "--help": 0, "-h": 0, "serve --help": 2, "addusers": 2} {
+		status, out, errs := runs(t, site, map[string]string{"HSTS": "?"}, nil, strings.Fields(words)...)
+		if want == 2 {
+			out, errs = errs, out
+		}
+		for _, line := range []string{"  adduser      add a user\n", "  version      print the version\n",
+			"  STRIPE_KEY  the key of the account at Stripe (required)\n", "  SHOP_NAME   what the first page is called (default: The shop)\n"} {
+			if status != want || errs != "" || !strings.Contains(out, line) {
+				t.Errorf("%s: exit status %d, no %q in\n%s%s", words, status, line, out, errs)
+			}
+		}
+	}
+}
+
+func TestWrongCommandsAreFaultsOfTheStart(t *testing.T) {
+	t.Parallel()
+	run := func(context.Context, kit.Call) error { return nil }
+	site := testsite.Site()
+	site.Settings = []kit.Setting{{Name: "HSTS"}}
+	site.Commands = []kit.Command{{Name: "check", Run: run}, {Name: "help", Run: run}, {Name: "Add User", Run: run}, {Name: "seed"},
+		{Name: "db:migrate", Run: run}, {Name: "db:migrate", Run: run}}
+	for _, words := range []string{"", "check", "db:migrate"} {
+		status, _, errs := runs(t, site, nil, nil, strings.Fields(words)...)
+		for _, want := range []string{"6 things are wrong", `Settings="HSTS": is a setting of the program itself`,
+			`Commands="check": is a command of the program itself`, `Commands="help": is a command of the program itself`,
+			`Commands="Add User": is not the name of a command`, `Commands="seed": has no Run`, `Commands="db:migrate": is declared twice`} {
+			if status != 1 || !strings.Contains(errs, want) {
+				t.Errorf("%q: exit status %d, no %q in\n%s", words, status, want, errs)
+			}
+		}
+	}
+}
+
+func TestUndeclaredSettingStopsTheStart(t *testing.T) {
+	t.Parallel()
+	site := shop()
+	site.Routes = func(_ *gin.Engine, server kit.Server) error { server.Setting("STRIPE_KEYS"); return nil }
+	status, _, errs := runs(t, site, with(prod, "STRIPE_KEY", "sk_1", "TLS_MODE", "proxy", "HTTP_ADDR", "localhost:0"), nil)
+	if status != 1 || !strings.Contains(errs, `the setting "STRIPE_KEYS" is not declared: add {Name: "STRIPE_KEYS"} to Settings`) {
+		t.Errorf("exit status %d\n%s", status, errs)
+	}
+}
+
+// waitCommand is a command of the site that TestMain runs: it waits until it is stopped.
+var waitCommand = kit.Command{Name: "wait", Run: func(ctx context.Context, call kit.Call) error {
+	fmt.Fprintln(call.Stdout, "waiting")
+	<-ctx.Done()
+	return ctx.Err()
+}}
