@@ -14,9 +14,12 @@ import (
 
 // AccessLog writes a line for every request once it is answered. The level is info, and debug for the quiet paths,
 // such as those of probes. The line has no query, cookie or other header, since these carry secrets.
+//
+// A response that the server's write timeout has cut off is logged with status 500, since the client did not get the
+// handler's, and with a warning that names the fix.
 func AccessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		start := time.Now()
+		start, w := time.Now(), watch(c)
 		// Deferred, so that a request whose connection is cut leaves a line too: Failures cuts it by a panic.
 		defer func() {
 			r, level := c.Request, slog.LevelInfo
@@ -31,17 +34,22 @@ func AccessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
 					verb = http.MethodHead
 				}
 			}
+			now, status := time.Now(), w.Status()
+			if limit := w.timedOut(r, now.Sub(start)); limit > 0 {
+				status = http.StatusInternalServerError
+				log.WarnContext(r.Context(), "the response was cut off by the write timeout: call kit.Stream(c) at the "+
+					"top of the handler", "method", verb, "path", r.URL.Path, "timeout", limit)
+			}
 			if !log.Enabled(ctx, level) {
 				return
 			}
 			// log.LogAttrs would walk the stack for the line of this call, which is always the same.
-			now := time.Now()
 			record := slog.NewRecord(now, level, "request", 0)
 			record.AddAttrs(
 				slog.String("method", verb),
 				slog.String("path", r.URL.Path),
-				slog.Int("status", c.Writer.Status()),
-				slog.Int("bytes", max(0, c.Writer.Size())),
+				slog.Int("status", status),
+				slog.Int("bytes", max(0, w.Size())),
 				slog.Duration("duration", now.Sub(start)),
 				slog.String("client", clientIP(c)),
 				slog.String("proto", r.Proto),
@@ -50,6 +58,7 @@ func AccessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
 			log.Handler().Handle(ctx, record)
 		}()
 		c.Next()
+		w.release()
 	}
 }
 

@@ -83,12 +83,12 @@ func TestOnlyIdentityAndLogAllocate(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		return float64(after.Mallocs-before.Mallocs) / n
 	}
-	bare := allocations()
-	chain := allocations(Forwarded(proxyheader.Policy{TLSEnds: true}), HSTS("max-age=31536000"), SecurityHeaders(),
+	bare := allocations(RequestID())
+	chain := allocations(Forwarded(proxyheader.Policy{TLSEnds: true}), RequestID(), HSTS("max-age=31536000"), SecurityHeaders(),
 		CSP("img-src data:"), CORS(nil, nil), Failures(slog.New(slog.DiscardHandler), false),
 		Hosts(host.NewSet([]string{"shop.test"}), nil, nil), RedirectToHTTPS(Redirect{}),
 		SameOrigin(), MediaTypes(nil), BodyLimit(1<<20, nil))
 	if chain-bare > 0.3 {
-		t.Errorf("%.2f allocations a request, and %.2f in gin alone", chain, bare)
+		t.Errorf("%.2f allocations a request, and %.2f with the id alone", chain, bare)
 	}
 }

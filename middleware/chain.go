@@ -50,6 +50,9 @@ type Options struct {
 	BodyLimit  int64
 	BodyLimits map[string]int64
 
+	// Words puts what is wrong with a field into other words than the English ones. It may be nil.
+	Words input.Words
+
 	// OnUnknownScheme is called for a request of which neither the connection nor a proxy tells the scheme. It may be
 	// nil.
 	OnUnknownScheme func(*http.Request)
@@ -94,6 +97,8 @@ func Chain(o Options) []gin.HandlerFunc {
 		SameOrigin(o.Origins...),
 		// Before the body is wrapped: a type that the route does not take is refused before a byte is read.
 		MediaTypes(o.MediaTypes),
+		// Before the handler, whose kit.Bind looks for the words.
+		input.Speak(o.Words),
 		// Last, since it wraps the body for the handler.
 		BodyLimit(cmp.Or(o.BodyLimit, defaultBodyLimit), o.BodyLimits),
 	}

@@ -5,17 +5,23 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"runtime"
 	rundebug "runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/middleware/input"
 )
 
-// Failures answers every error: those that a handler passes to c.Error, a panic, a template that fails, 404 and 405.
-// If a part of the response has been written already, Failures cuts the connection, so that a broken response never
-// looks complete. gin's own recovery ends it as if it were whole.
+// Failures answers every error: those that a handler passes to c.Error, a panic, a template that fails, 404 and 405. It
+// sends the site's own 404 in place of net/http's, as for c.File of a missing file.
+//
+// A response that the handler has sent is kept, and the error is logged. If that response is broken, Failures cuts the
+// connection, so that it never looks complete: after a panic, after a write or a source that failed, and for an error
+// that a function of kit.E returned after it began a response of 2xx. gin's own recovery ends it as if it were whole.
 //
 // In development, browsers on this machine are shown where to look: file, line and excerpt. Other visitors learn
 // nothing of the inside.
@@ -23,12 +29,13 @@ import (
 // A custom order calls input.PatchGin too, as Chain does. Without it, Failures takes some faults of clients for the
 // server's.
 func Failures(log *slog.Logger, development bool) gin.HandlerFunc {
-	answer := func(c *gin.Context) {
-		f := decide(c)
+	answer := func(c *gin.Context, w *writer) {
+		f := decide(c, w)
 		f.log(c, log)
 		f.write(c, log, development)
 	}
 	return func(c *gin.Context) {
+		w := watch(c)
 		defer func() {
 			v := recover()
 			if v == nil {
@@ -39,12 +46,17 @@ func Failures(log *slog.Logger, development bool) gin.HandlerFunc {
 			}
 			calls := make([]uintptr, 64)
 			c.Error(&panicError{v, rundebug.Stack(), calls[:runtime.Callers(2, calls)]})
-			answer(c)
+			answer(c, w)
 		}()
 		c.Next()
-		if len(c.Errors) > 0 {
-			answer(c)
+		switch {
+		case w.notFound:
+			c.Error(errNotFound)
+			answer(c, w)
+		case len(c.Errors) > 0:
+			answer(c, w)
 		}
+		w.release()
 	}
 }
 
@@ -62,6 +74,7 @@ type failure struct {
 	err    *gin.Error
 	status int
 	detail string // what visitors may read
+	ours   bool   // the error is the server's fault, whatever the status is
 	end    ending
 }
 
@@ -69,42 +82,77 @@ type failure struct {
 type ending int
 
 const (
-	respond  ending = iota // nothing has been written yet: send a Problem
-	complete               // the handler has written the response of an error: leave it
-	cut                    // the handler has written a part of another response: cut the connection
+	respond  ending = iota // nothing has been sent yet: send a Problem
+	complete               // the handler has sent a response: leave it
+	cut                    // the handler has sent a part of a response: cut the connection
 )
 
+// Remark is the Meta of an error that a handler recorded by c.Error and that did not end it. kit.E sets it.
+type Remark struct{}
+
 // decide decides about the last error of c, which is the one that is answered.
-func decide(c *gin.Context) failure {
+func decide(c *gin.Context, w *writer) failure {
 	f := failure{err: c.Errors.Last()}
-	f.status, f.detail = statusOf(c, f.err.Err)
-	if !c.Writer.Written() {
-		return f
-	}
 	_, panicked := errors.AsType[*panicError](f.err.Err)
+	returned := reflect.ValueOf(f.err.Meta).Kind() == reflect.Func // kit.E sets its function
+	f.err.Err = input.Clarify(c, f.err.Err)
+	f.status, f.detail = statusOf(c, f.err.Err)
+	f.ours = f.status >= 500
+	status := w.Status()
 	switch {
-	case f.status == statusClientGone:
-		// A client may have closed only its own direction and still read: cut what it reads. HEAD has no body to cut.
-		if !isHead(c.Request) {
-			f.end = cut
+	case w.notFound:
+		w.held, w.notFound = nil, false
+	case !w.Written():
+		if !panicked && !returned && keepsStatus(c, w, f.err) {
+			f.end = complete
+		} else if f.status == http.StatusInternalServerError && status >= 400 && status != w.initial {
+			f.status = status // as in Express: the status that the handler has set, for an error that has none
 		}
-	case !panicked && c.Writer.Size() <= 0 && c.Writer.Status() >= 400:
-		// c.AbortWithError and c.BindJSON have written the status: that is a complete response without a body.
-		f.end, f.status = complete, c.Writer.Status()
-	default:
+	case f.status == statusClientGone && status < 300:
+		// A client may have closed only its own direction and still read: cut what it reads. HEAD has no body to cut.
+		if f.end = cut; isHead(c.Request) {
+			f.end = complete
+		}
+	case panicked, status >= 200 && status < 300 && (returned || w.failed || isHalf(c, w, f.err)):
 		f.end = cut
+	default:
+		f.end = complete
 	}
 	return f
 }
 
-// log writes a line for what is the server's fault, and for a response that is cut.
+// keepsStatus reports whether the handler answered without a body before or after it recorded err: by c.Redirect for a
+// POST, or by c.Status(204). A Render that fails before its first byte has set a status too, and has called c.Abort.
+func keepsStatus(c *gin.Context, w *writer, err *gin.Error) bool {
+	switch status := w.Status(); {
+	case status == w.initial, status >= 400:
+		return false
+	case status >= 300:
+		return true
+	}
+	return !c.IsAborted() || err.Meta == Remark{}
+}
+
+// isHalf reports whether err is of a Render of gin that failed after its first byte. gin records it as a handler does,
+// by c.Error and c.Abort. What gin renders in a single Write is whole, and such an error is the handler's own.
+func isHalf(c *gin.Context, w *writer, err *gin.Error) bool {
+	if !c.IsAborted() || err.Meta == (Remark{}) {
+		return false
+	}
+	media, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";")
+	return w.writes != 1 || !slices.Contains([]string{"application/json", "text/plain", "text/html"}, media)
+}
+
+// log writes a line for what is the server's fault, for a response that is cut, and for an error beside a response that
+// is kept. What a client sent wrong has no line.
 func (f failure) log(c *gin.Context, log *slog.Logger) {
 	ctx, err := c.Request.Context(), f.err.Err
 	if f.status == statusClientGone {
 		log.DebugContext(ctx, "the client left before its answer", "error", err)
 		return
 	}
-	if f.status < 500 && f.end != cut {
+	sent := c.Writer.Status()
+	if !f.ours && f.end != cut && !(f.end == complete && sent >= 500) {
 		return
 	}
 	attrs := []slog.Attr{
@@ -118,11 +166,14 @@ func (f failure) log(c *gin.Context, log *slog.Logger) {
 	if p, ok := errors.AsType[*panicError](err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.stack)))
 	}
-	message := "request failed"
-	if f.end == cut {
+	message, level := "request failed", slog.LevelError
+	switch {
+	case f.end == cut:
 		message = "request failed after its first byte; the connection is cut"
+	case f.end == complete && sent < 500, f.end == respond && f.status < 500:
+		message, level = "an error beside the response", slog.LevelWarn
 	}
-	log.LogAttrs(ctx, slog.LevelError, message, attrs...)
+	log.LogAttrs(ctx, level, message, attrs...)
 }
 
 // write ends the response. To cut the connection it panics with http.ErrAbortHandler.
@@ -154,6 +205,7 @@ func (f failure) write(c *gin.Context, log *slog.Logger, development bool) {
 // bodyHeaders describe the body that the handler meant to send.
 var bodyHeaders = []string{
 	"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Etag", "Last-Modified",
+	"Location",
 }
 
 func (f failure) problem(c *gin.Context, development bool) Problem {
@@ -162,7 +214,7 @@ func (f failure) problem(c *gin.Context, development bool) Problem {
 		RequestID: RequestIDFrom(c.Request.Context()),
 	}
 	if f.status < 500 {
-		p.Errors = input.FieldErrors(f.err.Err)
+		p.Errors = input.Fields(c, f.err.Err)
 	}
 	if development && IsOwnMachine(c) {
 		p.Debug = newDebug(f.err)

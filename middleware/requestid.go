@@ -16,6 +16,7 @@ type requestContext struct {
 	id     string
 	header [1]string // the id again, as the value of the response's header
 	isHead bool
+	writer writer
 }
 
 type requestContextKey struct{}
@@ -39,6 +40,8 @@ func RequestID() gin.HandlerFunc {
 		rc := &requestContext{Context: c.Request.Context(), id: id, header: [1]string{id}, isHead: isHead(c.Request)}
 		c.Writer.Header()[requestIDHeader] = rc.header[:]
 		c.Request = c.Request.WithContext(rc)
+		rc.writer = writer{ResponseWriter: c.Writer, initial: c.Writer.Status()}
+		c.Writer = &rc.writer
 		c.Next()
 	}
 }

@@ -1,11 +1,7 @@
 package kit
 
 import (
-	"mime"
-	"net/http"
-
 	"github.com/gin-gonic/gin"
-	"github.com/gin-gonic/gin/binding"
 
 	"example.com/turnkey/middleware/input"
 )
@@ -17,20 +13,16 @@ import (
 //		return err
 //	}
 //
-// A body that is neither JSON nor a form is answered 415, unless BodyTypes lists its type for the route and gin has a
-// parser for it.
+// A form's field that cannot be parsed leaves all others filled, so that the form can be shown again. The "on" that
+// browsers send for a checkbox is true.
 //
-// c.ShouldBind reads the same input, but it recognises media types in lower case only, and it ignores bodies of types
-// that it does not know. It does not mark its errors as the client's: an error of UnmarshalParam or UnmarshalText in a
-// form is answered 500.
-func Bind(c *gin.Context, in any) error {
-	r := c.Request
-	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	parser := binding.Default(r.Method, media)
-	hasBody := r.ContentLength != 0 && r.Method != http.MethodGet // gin reads no body of a GET
-	// gin takes the form's parser for every type that it does not know.
-	if parser == binding.Form && hasBody && media != "" && media != binding.MIMEPOSTForm {
-		return Status(http.StatusUnsupportedMediaType, "The body has to be JSON or a form")
-	}
-	return input.Mark(parser.Bind(r, in))
-}
+// A body that is neither JSON nor a form is answered 415, unless BodyTypes lists its type for the route and gin has a
+// parser for it. A body that the handler has read already is the handler's fault: 500.
+//
+// c.ShouldBind reads the same input, but it recognises media types in lower case only, it ignores bodies of types that
+// it does not know, and it stops at the first bad field of a form. It does not mark its errors as the client's: an
+// error of UnmarshalParam or UnmarshalText in a form is answered 500.
+func Bind(c *gin.Context, in any) error { return input.Bind(c, in, false) }
+
+// BindStrict is Bind that also refuses a JSON body or a form with a field that in does not have, and names the field.
+func BindStrict(c *gin.Context, in any) error { return input.Bind(c, in, true) }

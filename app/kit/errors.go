@@ -1,7 +1,9 @@
 package kit
 
 import (
+	"reflect"
 	"runtime"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -12,14 +14,53 @@ import (
 //
 //	r.GET("/orders/:id", E(showOrder))
 //
-// A returned error is answered by middleware.Failures, as every error is. The handlers after this one do not run.
+// A returned error is answered by middleware.Failures, as every error is. The handlers after this one run only if f
+// neither returned an error nor answered: it set no status, no Location and no body. So a function that guards a group
+// lets a request through by answering nothing, as a middleware of Express does by calling next.
+//
+//go:noinline
 func E(f func(*gin.Context) error) gin.HandlerFunc {
+	var caller [1]uintptr
+	runtime.Callers(2, caller[:])
 	return func(c *gin.Context) {
+		if c == nil {
+			panic(registered(caller))
+		}
+		status, location, errs := c.Writer.Status(), c.Writer.Header().Get("Location"), len(c.Errors)
 		if err := f(c); err != nil {
 			c.Error(err).SetMeta(f) // the development page shows where f is
 			c.Abort()
+			return
 		}
+		if c.IsAborted() || !c.Writer.Written() && c.Writer.Status() == status &&
+			c.Writer.Header().Get("Location") == location {
+			return
+		}
+		if len(c.Errors) > errs {
+			c.Errors.Last().SetMeta(middleware.Remark{})
+		}
+		c.Abort()
 	}
+}
+
+// registered is what a handler of E panics with if it is called with nil, which only RegisteredAt does.
+type registered [1]uintptr
+
+// RegisteredAt returns where E was called for a handler of E, and false for any other handler. The server names the
+// place when two routes clash.
+func RegisteredAt(handler gin.HandlerFunc) (file string, line int, ok bool) {
+	name := runtime.FuncForPC(reflect.ValueOf(handler).Pointer()).Name()
+	if own := runtime.FuncForPC(reflect.ValueOf(E).Pointer()).Name(); !strings.HasPrefix(name, own+".") {
+		return "", 0, false
+	}
+	defer func() {
+		if caller, is := recover().(registered); is {
+			frame, _ := runtime.CallersFrames(caller[:]).Next()
+			file, line, ok = frame.File, frame.Line, true
+		}
+	}()
+	handler(nil)
+	return "", 0, false
 }
 
 // middleware.Failures finds the status through this interface. If a newer middleware wants another method, this line

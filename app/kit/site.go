@@ -3,6 +3,7 @@ package kit
 import (
 	"html/template"
 	"io/fs"
+	"net/http"
 
 	"github.com/gin-gonic/gin"
 
@@ -38,6 +39,10 @@ type Site struct {
 	// 415 to these. Every route takes JSON and forms, and types for which gin has no parser (image/png) reach the
 	// handler unchanged. A pattern that no route has stops the start.
 	BodyTypes map[string][]string
+
+	// Words puts what is wrong with a field of an input into other words than the English ones, such as those of the
+	// visitor's language. It returns "" to keep them. nil: English.
+	Words func(r *http.Request, e FieldError) string
 
 	// OnCertificate is called for every certificate that was obtained or renewed, and for every failure, each time in a
 	// new goroutine. nil: nothing is called.

@@ -3,9 +3,15 @@ package input
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/gin-gonic/gin"
+	"github.com/gin-gonic/gin/binding"
 	"github.com/go-playground/validator/v10"
 )
 
@@ -15,21 +21,75 @@ type FieldError struct {
 	Pointer string `json:"pointer"`
 	// Detail continues a sentence that begins with the field's name: "is required".
 	Detail string `json:"detail"`
+	// Rule and Param are for words of your own. Rule is the binding tag that refused the value (required, max), with its
+	// Param ("500"). For a value of another kind Rule is whole, number, bool, string, list, object, time (Param is an
+	// example), duration, file, format, small or large. It is missing for a file that did not come, and unknown for a field that a
+	// strict input does not have.
+	Rule  string `json:"-"`
+	Param string `json:"-"`
 }
 
-// FieldErrors returns what c.ShouldBind and similar methods found wrong with a request's fields, and nil for any
+// Words returns the Detail of a FieldError in other words, such as those of the visitor's language, or "" to keep it.
+type Words func(*http.Request, FieldError) string
+
+const wordsKey = "middleware/input.words" // in the gin.Context
+
+// Speak makes words those of the site. nil: English.
+func Speak(words Words) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if words != nil {
+			c.Set(wordsKey, words)
+		}
+	}
+}
+
+func inWords(c *gin.Context, list []FieldError) []FieldError {
+	if words, ok := c.Value(wordsKey).(Words); ok {
+		for i, f := range list {
+			if text := words(c.Request, f); text != "" {
+				list[i].Detail = text
+			}
+		}
+	}
+	return list
+}
+
+// FieldErrors returns what Bind, c.ShouldBind and similar methods found wrong with a request's fields, and nil for any
 // other error.
-func FieldErrors(err error) []FieldError {
+func FieldErrors(err error) []FieldError { return describe(err, nil) }
+
+// Fields is FieldErrors in the site's words. For an error of c.ShouldBind it also finds the form's field by its value.
+func Fields(c *gin.Context, err error) []FieldError {
+	if e, ok := errors.AsType[markedError](err); ok { // Bind has described it
+		return describe(e, nil)
+	}
+	list := describe(err, nil)
+	if list == nil {
+		if key := formKey(c.Request, err); key != "" {
+			list = []FieldError{valueField("#/"+escapePointer(key), err)}
+		}
+	}
+	return inWords(c, list)
+}
+
+// describe returns the fields that err is about. in is what was bound, or nil if that is not known.
+func describe(err error, in any) []FieldError {
+	if e, ok := errors.AsType[fieldsError](err); ok {
+		return e.fields
+	}
 	if list, ok := errors.AsType[validator.ValidationErrors](err); ok {
 		out := make([]FieldError, len(list))
 		for i, e := range list {
-			out[i] = FieldError{pointer(e), explain(e)}
+			param := e.Param()
+			if strings.HasSuffix(e.Tag(), "field") {
+				param = otherField(in, e)
+			}
+			out[i] = newField(pointer(e), e.Tag(), param, unit(e.Kind()))
 		}
 		return out
 	}
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
-		return []FieldError{{"#/" + strings.ReplaceAll(e.Field, ".", "/"),
-			"must be " + jsonKind(e.Type) + ", not " + e.Value}}
+	if e, ok := errors.AsType[jsonMark](err); ok {
+		return e.fields
 	}
 	return nil
 }
@@ -46,38 +106,132 @@ func pointer(e validator.FieldError) string {
 	return "#/" + strings.NewReplacer("~", "~0", "/", "~1", ".", "/", "[", "/", "]", "").Replace(path)
 }
 
-// explain returns the Detail of a FieldError.
-func explain(e validator.FieldError) string {
-	unit := ""
-	switch e.Kind() {
+func escapePointer(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
+
+// otherField returns the client's name of the field that a tag such as eqfield compares with, or "" if it is not known.
+// The tag has the name in Go, which visitors must not see.
+func otherField(in any, e validator.FieldError) string {
+	t := reflect.TypeOf(in)
+	path := strings.Split(e.StructNamespace(), ".")
+	for i, name := range path {
+		for t != nil && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map) {
+			t = t.Elem()
+		}
+		if t == nil || t.Kind() != reflect.Struct {
+			return ""
+		}
+		if i == 0 && name == t.Name() {
+			continue
+		}
+		if i == len(path)-1 {
+			if f, ok := t.FieldByName(e.Param()); ok {
+				return clientName(f)
+			}
+			return ""
+		}
+		name, _, _ = strings.Cut(name, "[")
+		f, ok := t.FieldByName(name)
+		if !ok {
+			return ""
+		}
+		t = f.Type
+	}
+	return ""
+}
+
+// valueField says what is wrong with a value that gin or an UnmarshalText cannot parse.
+func valueField(pointer string, err error) FieldError {
+	rule, param := "format", ""
+	number, isNumber := errors.AsType[*strconv.NumError](err)
+	date, isDate := errors.AsType[*time.ParseError](err)
+	switch {
+	case isNumber:
+		rule, param = numberRule(number)
+	case isDate:
+		layout := strings.Trim(date.Layout, `"`)
+		rule, param = "time", time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC).Format(layout)
+	case strings.HasPrefix(err.Error(), "time: "):
+		rule = "duration"
+	case errors.Is(err, binding.ErrMultiFileHeader), errors.Is(err, binding.ErrMultiFileHeaderLenInvalid):
+		rule = "file"
+	}
+	return newField(pointer, rule, param, "")
+}
+
+// numberRule returns the rule that a number in a form breaks.
+func numberRule(e *strconv.NumError) (rule, param string) {
+	negative := strings.HasPrefix(e.Num, "-")
+	_, notWhole := strconv.ParseInt(e.Num, 10, 64)
+	switch {
+	case e.Func == "ParseUint" && negative && notWhole == nil:
+		return "min", "0"
+	case errors.Is(e.Err, strconv.ErrRange) && negative:
+		return "small", ""
+	case errors.Is(e.Err, strconv.ErrRange):
+		return "large", ""
+	case e.Func == "ParseBool":
+		return "bool", ""
+	case e.Func == "ParseFloat":
+		return "number", ""
+	}
+	return "whole", ""
+}
+
+// typeRule returns the rule that a JSON value breaks.
+func typeRule(e *json.UnmarshalTypeError) (rule, param string) {
+	switch e.Type.Kind() {
 	case reflect.String:
-		unit = " characters long"
-	case reflect.Slice, reflect.Array, reflect.Map:
-		unit = " items long"
+		return "string", ""
+	case reflect.Bool:
+		return "bool", ""
+	case reflect.Slice, reflect.Array:
+		return "list", ""
+	case reflect.Struct, reflect.Map:
+		return "object", ""
 	}
-	switch e.Tag() {
-	case "required":
-		return "is required"
-	case "min", "gte":
-		return "must be at least " + e.Param() + unit
-	case "max", "lte":
-		return "must be at most " + e.Param() + unit
-	case "gt":
-		return "must be more than " + e.Param() + unit
-	case "lt":
-		return "must be less than " + e.Param() + unit
-	case "len":
-		return "must be exactly " + e.Param() + unit
-	case "email":
-		return "must be an e-mail address"
-	case "url", "http_url", "uri":
-		return "must be a URL"
-	case "uuid", "uuid4":
-		return "must be a UUID"
-	case "oneof":
-		return "must be one of: " + e.Param()
-	case "eqfield":
-		return "must be the same as " + e.Param()
+	number, isNumber := strings.CutPrefix(e.Value, "number ")
+	whole := isNumber && !strings.ContainsAny(number, ".eE")
+	negative := strings.HasPrefix(number, "-")
+	_, tooLong := strconv.ParseInt(number, 10, 64)
+	switch kind := e.Type.Kind(); {
+	case !isNumber && (kind == reflect.Float32 || kind == reflect.Float64):
+		return "number", ""
+	case whole && negative && tooLong == nil && reflect.Uint <= kind && kind <= reflect.Uintptr:
+		return "min", "0"
+	case isNumber && (whole || kind == reflect.Float32 || kind == reflect.Float64) && negative:
+		return "small", ""
+	case isNumber && (whole || kind == reflect.Float32 || kind == reflect.Float64):
+		return "large", ""
 	}
-	return "does not fit: " + strings.TrimSuffix(e.Tag()+" "+e.Param(), " ")
+	return "whole", ""
+}
+
+// formKey returns the name of the only field of a form or query that has the value that err quotes, or "".
+func formKey(r *http.Request, err error) (key string) {
+	var value string
+	if e, ok := errors.AsType[*strconv.NumError](err); ok {
+		value = e.Num
+	} else if e, ok := errors.AsType[*time.ParseError](err); ok {
+		value = e.Value
+	} else {
+		return ""
+	}
+	values := maps.Clone(r.Form)
+	if values == nil {
+		values = r.URL.Query()
+	}
+	for name, list := range values {
+		for _, v := range list {
+			if !contains(v, value) {
+				continue
+			}
+			if key != "" && key != name {
+				return ""
+			}
+			key = name
+		}
+	}
+	return key
 }

@@ -2,12 +2,15 @@ package input
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,9 +25,11 @@ func formError(c *gin.Context, err error, marked bool) (status int, detail strin
 	isMultipart := media == "multipart/form-data"
 	switch {
 	case errors.Is(err, http.ErrMissingFile):
-		return http.StatusBadRequest, "A file is missing"
+		return http.StatusBadRequest, "A file is missing" + otherFiles(c.Request)
 	case errors.Is(err, multipart.ErrMessageTooLarge), err.Error() == "http: POST too large":
 		return http.StatusRequestEntityTooLarge, ""
+	case errors.Is(err, http.ErrNotMultipart) && media == "application/x-www-form-urlencoded":
+		return http.StatusBadRequest, `The form needs enctype="multipart/form-data"`
 	case errors.Is(err, http.ErrNotMultipart), errors.Is(err, http.ErrMissingBoundary),
 		isMultipart && !hasForm(c.Request) && isCutForm(err):
 		return http.StatusBadRequest, "The body is not a complete multipart form"
@@ -37,6 +42,14 @@ func formError(c *gin.Context, err error, marked bool) (status int, detail strin
 		return http.StatusBadRequest, "A list has too many values, or too few"
 	}
 	return 0, ""
+}
+
+// otherFiles names the fields in which files did come. c.FormFile does not say which field it looked for.
+func otherFiles(r *http.Request) string {
+	if r.MultipartForm == nil || len(r.MultipartForm.File) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(": there is one in the field %s only", quote(slices.Sorted(maps.Keys(r.MultipartForm.File))[0]))
 }
 
 const encodingRule = "write % as %25 and ; as %3B, and send at most 10000 fields"
@@ -81,4 +94,10 @@ func isCutForm(err error) bool {
 	_, header := errors.AsType[textproto.ProtocolError](err)
 	return header || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
 		strings.HasPrefix(err.Error(), "multipart: ") || strings.HasPrefix(err.Error(), "quotedprintable: ")
+}
+
+// Missing makes err, which is that of c.FormFile for a file that did not come, name the field.
+func Missing(c *gin.Context, field string, err error) error {
+	f := newField("#/"+escapePointer(field), "missing", "", "")
+	return Mark(fieldsError{err, inWords(c, []FieldError{f})})
 }

@@ -32,14 +32,17 @@ func nameFields() {
 	if !ok { // the application has set another one
 		return
 	}
-	engine.RegisterTagNameFunc(func(f reflect.StructField) string {
-		for _, tag := range []string{"json", "form", "uri", "header"} {
-			if name, _, _ := strings.Cut(f.Tag.Get(tag), ","); name != "" && name != "-" {
-				return name
-			}
+	engine.RegisterTagNameFunc(clientName)
+}
+
+// clientName returns a field's name as clients write it.
+func clientName(f reflect.StructField) string {
+	for _, tag := range []string{"json", "form", "uri", "header"} {
+		if name, _, _ := strings.Cut(f.Tag.Get(tag), ","); name != "" && name != "-" {
+			return name
 		}
-		return f.Name
-	})
+	}
+	return f.Name
 }
 
 // markedBinding is one of gin's bindings, with its errors marked as the client's fault.
@@ -55,7 +58,10 @@ func (b markedBinding) BindBody(body []byte, in any) error {
 
 // jsonMark marks an error of reading a request's JSON. Errors about other JSON, which a handler gives to
 // encoding/json, have no such mark.
-type jsonMark struct{ error }
+type jsonMark struct {
+	error
+	fields []FieldError
+}
 
 func (e jsonMark) Unwrap() error { return e.error }
 
@@ -64,21 +70,16 @@ func (e jsonMark) Unwrap() error { return e.error }
 type markedCodec struct{ ginjson.Core }
 
 func (c markedCodec) NewDecoder(r io.Reader) ginjson.Decoder {
-	return markedDecoder{c.Core.NewDecoder(r)}
+	strict, ok := r.(strictBody)
+	if ok {
+		r = strict.ReadCloser
+	}
+	return &jsonDecoder{core: c.Core, r: r, strict: ok}
 }
 
 func (c markedCodec) Unmarshal(data []byte, in any) error {
 	if err := c.Core.Unmarshal(data, in); err != nil {
-		return jsonMark{err}
-	}
-	return nil
-}
-
-type markedDecoder struct{ ginjson.Decoder }
-
-func (d markedDecoder) Decode(in any) error {
-	if err := d.Decoder.Decode(in); err != nil {
-		return jsonMark{err}
+		return jsonMark{error: err}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@
 package input
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -41,7 +42,7 @@ func Status(c *gin.Context, err error) (status int, detail string) {
 	if invalid || invalidList {
 		return http.StatusUnprocessableEntity, "Some fields are not valid"
 	}
-	if isOurs(err) || errors.Is(err, os.ErrDeadlineExceeded) {
+	if isOurs(err) || errors.Is(err, errReadTwice) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return 0, ""
 	}
 	if _, ok := errors.AsType[readError](err); ok {
@@ -51,6 +52,12 @@ func Status(c *gin.Context, err error) (status int, detail string) {
 	_, isJSON := errors.AsType[jsonMark](err)
 	if _, ok := errors.AsType[*json.SyntaxError](err); ok && marked { // the handler called encoding/json itself
 		isJSON = true
+	}
+	if fields := describe(err, nil); len(fields) == 1 {
+		name := cmp.Or(strings.TrimPrefix(fields[0].Pointer, "#/"), "#")
+		return http.StatusBadRequest, strings.Replace(name, "#", "The body", 1) + " " + fields[0].Detail
+	} else if len(fields) > 0 {
+		return http.StatusBadRequest, "Some fields are not valid"
 	}
 	b := bodyOf(c)
 	unseen := b.hasOtherReader() && !b.keeps // such as text/plain that c.ShouldBindXML read: nothing of it was kept
@@ -67,6 +74,20 @@ func Status(c *gin.Context, err error) (status int, detail string) {
 		return http.StatusBadRequest, "The request cannot be parsed"
 	}
 	return 0, ""
+}
+
+// errReadTwice is the error for a handler that binds a body which was read already.
+var errReadTwice = errors.New("the body was read already: bind it once, or keep it with c.ShouldBindBodyWithJSON")
+
+// Clarify returns err, or errReadTwice if err is that of a parser which found an empty body, and the body was not empty
+// when it came. It returns an error about a body of another type than the handler's parser takes as well.
+func Clarify(c *gin.Context, err error) error {
+	if b := bodyOf(c); err != nil && b != nil && b.ended && errors.Is(err, io.EOF) {
+		if _, isJSON := errors.AsType[jsonMark](err); isJSON {
+			return errReadTwice
+		}
+	}
+	return err
 }
 
 // isOurs reports whether only the program or the machine can cause err: a type that cannot be filled, a full disk.

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,8 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/gin-gonic/gin"
-	"golang.org/x/net/websocket"
 
 	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
@@ -29,6 +28,8 @@ var (
 	E, Status, Stream = kit.E, kit.Status, kit.Stream
 	Bind              = kit.Bind
 	Cookie, SetCookie = kit.Cookie, kit.SetCookie
+
+	FormFile, SaveUpload, Attachment, Event = kit.FormFile, kit.SaveUpload, kit.Attachment, kit.Event
 )
 
 // BodyLimits and BodyTypes have the names from package handlers. In these tests each site has its own.
@@ -84,6 +85,7 @@ func expressRequests(r *gin.RouterGroup, dir string) {
 	showOrder := func(c *gin.Context) { c.String(200, "order %s, page %s", c.Param("id"), c.DefaultQuery("page", "1")) }
 	r.GET("/orders/:id", showOrder)
 	r.POST("/orders/:id", showOrder)
+	r.GET("/orders/", func(c *gin.Context) { c.String(200, "all orders") })
 	r.Any("/hook", func(c *gin.Context) { c.String(200, c.Request.Method) })
 	r.POST("/json", E(func(c *gin.Context) error {
 		var in purchase
@@ -125,14 +127,15 @@ func expressRequests(r *gin.RouterGroup, dir string) {
 
 func takePicture(dir string) func(*gin.Context) error {
 	return func(c *gin.Context) error {
-		file, err := c.FormFile("picture")
+		file, err := FormFile(c, "picture")
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(dir, "picture") // a name of the server's choice, never the visitor's
-		if err := c.SaveUploadedFile(file, path); err != nil {
+		name, err := SaveUpload(file, dir)
+		if err != nil {
 			return err
 		}
+		c.Header("X-Name", name)
 		c.String(200, "%d", file.Size)
 		return nil
 	}
@@ -147,7 +150,7 @@ func expressAnswers(r *gin.RouterGroup, dir string) {
 	r.GET("/moved", func(c *gin.Context) { c.Redirect(303, "/login") })
 	path := filepath.Join(dir, "report.pdf")
 	r.GET("/file", func(c *gin.Context) { c.File(path) })
-	r.GET("/download", func(c *gin.Context) { c.FileAttachment(path, "report.pdf") })
+	r.GET("/download", func(c *gin.Context) { Attachment(c, path, "Rechnung März.pdf") })
 	r.GET("/header", func(c *gin.Context) { c.Header("X-Robots-Tag", "noindex") })
 	r.GET("/format", func(c *gin.Context) {
 		switch c.NegotiateFormat("text/html", "application/json") {
@@ -184,8 +187,9 @@ func expressAnswers(r *gin.RouterGroup, dir string) {
 			return err
 		}
 		for i := range 3 {
-			c.SSEvent("tick", i)
-			c.Writer.Flush()
+			if err := Event(c, "tick", i); err != nil {
+				return nil
+			}
 		}
 		return nil
 	}))
@@ -220,7 +224,7 @@ func expressMiddleware(r *gin.RouterGroup) {
 }
 
 // expressFallback has the two recipes below the table.
-func expressFallback(r *gin.Engine) {
+func expressFallback(r *gin.Engine, server kit.Server) {
 	r.NoRoute(E(func(c *gin.Context) error {
 		if strings.Contains(c.GetHeader("Accept"), "text/html") && c.Request.Method == "GET" && !strings.HasPrefix(c.Request.URL.Path, "/api/") {
 			c.HTML(200, "app", nil) // web/templates/app.html
@@ -229,17 +233,34 @@ func expressFallback(r *gin.Engine) {
 		return Status(404, "There is nothing at this address")
 	}))
 
-	echo := func(ws *websocket.Conn) {
-		ws.SetReadDeadline(time.Now().Add(time.Minute))
-		io.Copy(ws, ws)
-	}
 	r.GET("/ws", E(func(c *gin.Context) error {
 		// Another site's page may open this too, and your visitor's cookies come along.
 		if !c.IsWebsocket() || c.GetHeader("Origin") != "https://"+c.Request.Host {
 			return Status(403, "only for pages of this site")
 		}
-		websocket.Server{Handler: echo}.ServeHTTP(c.Writer, c.Request) // golang.org/x/net/websocket
-		return nil
+		ws, err := websocket.Accept(c.Writer, c.Request, nil) // github.com/coder/websocket
+		if err != nil {
+			return err // Accept has answered
+		}
+		defer ws.CloseNow()
+		ended := make(chan struct{})
+		defer close(ended)
+		go func() {
+			select {
+			case <-server.Stopping():
+				ws.Close(websocket.StatusGoingAway, "the server stops") // ends the Read below
+			case <-ended:
+			}
+		}()
+		for {
+			kind, text, err := ws.Read(c.Request.Context())
+			if err != nil {
+				return nil // the visitor has left
+			}
+			if err := ws.Write(c.Request.Context(), kind, text); err != nil {
+				return nil
+			}
+		}
 	}))
 }
 

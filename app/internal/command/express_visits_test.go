@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
-	"crypto/tls"
 	"encoding/json"
 	"io"
 	"io/fs"
@@ -20,8 +19,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/gin-gonic/gin"
-	"golang.org/x/net/websocket"
 
 	"example.com/turnkey/app/apptest"
 	"example.com/turnkey/app/internal/pages"
@@ -78,6 +77,7 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 			gets("POST", "/json", strings.Repeat(" ", 1<<20+1), asJSON, 413)(t)
 		},
 		"multer":                                func(t *testing.T) { s.expressUpload(t, 1000, 200) },
+		"app.set('strict routing', true)":       gets("GET", "/orders/", "", nil, 200, "all orders"),
 		"req.get('User-Agent')":                 gets("GET", "/about", "", []string{"User-Agent", "probe/1"}, 200, `"agent":"probe/1"`),
 		"req.ip, req.protocol, req.get('Host')": gets("GET", "/about", "", nil, 200, `"ip":"127.0.0.1"`, `"scheme":"https"`, `"host":"shop.test"`),
 		"app.set('trust proxy', …)":             all(gets("GET", "/about", "", []string{"X-Forwarded-For", "203.0.113.9"}, 200, `"ip":"127.0.0.1"`), expressProxy),
@@ -96,7 +96,7 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 		"res.status(201).json(order), res.sendStatus(204)": all(gets("POST", "/json", `{"email":"a@b.test"}`, asJSON, 201, "Content-Type: application/json"), gets("DELETE", "/order", "", nil, 204)),
 		"res.set('X-Robots-Tag', 'noindex')":               gets("GET", "/header", "", nil, 200, "X-Robots-Tag: noindex"),
 		"res.redirect('/login')":                           gets("GET", "/moved", "", nil, 303, "Location: /login"),
-		"res.sendFile(path), res.download(path)":           all(gets("GET", "/file", "", nil, 200, "%PDF-1.7", "Content-Type: application/pdf"), gets("GET", "/download", "", nil, 200, "%PDF-1.7", `Content-Disposition: attachment; filename="report.pdf"`)),
+		"res.sendFile(path), res.download(path)":           all(gets("GET", "/file", "", nil, 200, "%PDF-1.7", "Content-Type: application/pdf"), gets("GET", "/download", "", nil, 200, "%PDF-1.7", `Content-Disposition: attachment; filename="Rechnung M_rz.pdf"; filename*=UTF-8''Rechnung%20M%C3%A4rz.pdf`)),
 		"res.format({ … })":                                all(gets("GET", "/format", "", []string{"Accept", "application/json"}, 200, `"scheme":"https"`), gets("GET", "/format", "", []string{"Accept", "text/html;q=0.1, application/json"}, 200, "</html>"), gets("GET", "/format", "", []string{"Accept", "image/png"}, 406)),
 		"res.render('home', data), view engine":            all(page, gets("GET", "/page", "", nil, 200, "<!doctype html>")),
 		"view cache":                                       expressViewCache,
@@ -115,7 +115,7 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 		"app.use((err, req, res, next) => …)":         all(gets("GET", "/fail", "", nil, 500, "Content-Type: application/problem+json"), gets("GET", "/fail", "", asBrowser, 500, "Content-Type: text/html", "</html>")),
 		"app.use((req, res) => res.status(404)…)":     all(gets("GET", "/nowhere", "", nil, 404, "Content-Type: application/problem+json"), gets("GET", "/nowhere", "", asBrowser, 404, "Content-Type: text/html")),
 		"app.get('*', sendIndex)":                     expressSPA,
-		"res.write('data: …')":                        gets("GET", "/ticks", "", nil, 200, "Content-Type: text/event-stream", "event:tick\ndata:2\n\n"),
+		"res.write('data: …')":                        gets("GET", "/ticks", "", nil, 200, "Content-Type: text/event-stream", " 2\n\n"),
 		"ws, socket.io":                               expressWebSocket,
 		"app.listen(3000), https.createServer({ key, cert }, app)": func(t *testing.T) {
 			if serving := s.logged("serving"); serving["https"] == "" { // this site has HTTPS_ADDR, and a certificate of its own
@@ -268,7 +268,7 @@ func expressServerOf(t *testing.T, site kit.Site) *httptest.Server {
 }
 
 func expressSPA(t *testing.T) {
-	srv := expressServer(t, expressFallback)
+	srv := expressServer(t, func(r *gin.Engine) { expressFallback(r, nil) })
 	for _, test := range []struct {
 		method, path, accept string
 		status               int
@@ -304,34 +304,32 @@ func expressSPA(t *testing.T) {
 	}
 }
 
-// A WebSocket outlives the server's timeouts. Only pages of this site can open it.
+// A WebSocket outlives the server's timeouts, and ends with the server. Only pages of this site can open it.
 func expressWebSocket(t *testing.T) {
-	srv := expressServer(t, expressFallback)
-	roots := srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	site := siteWith(func(*gin.Engine) {})
+	own, stopping := site.Routes, make(chan struct{})
+	site.Routes = func(r *gin.Engine, server kit.Server) error {
+		expressFallback(r, stoppable{server, stopping})
+		return own(r, server)
+	}
+	srv := expressServerOf(t, site)
+	client := &http.Client{Transport: onlyHTTP1(srv.Client().Transport.(*http.Transport))}
 	dial := func(origin string) (*websocket.Conn, error) {
-		conn, err := tls.Dial("tcp", srv.Listener.Addr().String(), &tls.Config{RootCAs: roots, ServerName: "example.com", NextProtos: []string{"http/1.1"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		conn.SetDeadline(time.Now().Add(10 * time.Second))
-		config, err := websocket.NewConfig("wss://example.com/ws", origin)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return websocket.NewClient(config, conn)
+		ws, _, err := websocket.Dial(t.Context(), srv.URL+"/ws", &websocket.DialOptions{HTTPClient: client, Host: "example.com",
+			HTTPHeader: http.Header{"Origin": {origin}}})
+		return ws, err
 	}
 	ws, err := dial("https://example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pause := range []time.Duration{0, 500 * time.Millisecond} {
+	defer ws.CloseNow()
+	for _, pause := range []time.Duration{0, 500 * time.Millisecond} { // longer than the timeouts
 		time.Sleep(pause)
-		var got string
-		if err := websocket.Message.Send(ws, "hello"); err != nil {
+		if err := ws.Write(t.Context(), websocket.MessageText, []byte("hello")); err != nil {
 			t.Fatal(err)
 		}
-		if err := websocket.Message.Receive(ws, &got); err != nil || got != "hello" {
+		if _, got, err := ws.Read(t.Context()); err != nil || string(got) != "hello" {
 			t.Errorf("after %s got %q %v", pause, got, err)
 		}
 	}
@@ -339,6 +337,10 @@ func expressWebSocket(t *testing.T) {
 		if _, err := dial(origin); err == nil {
 			t.Errorf("a page of %s is let in with the visitor's cookies", origin)
 		}
+	}
+	close(stopping)
+	if _, _, err := ws.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("at the stop the visitor reads %v", err)
 	}
 	// A request without a handshake is answered like any other, also over HTTP/2.
 	for _, origin := range []string{"", "https://example.com"} {
@@ -358,6 +360,14 @@ func expressWebSocket(t *testing.T) {
 		}
 	}
 }
+
+// stoppable is a kit.Server whose stop the test chooses.
+type stoppable struct {
+	kit.Server
+	stopping chan struct{}
+}
+
+func (s stoppable) Stopping() <-chan struct{} { return s.stopping }
 
 func expressViewCache(t *testing.T) {
 	files := fstest.MapFS{"static/a.txt": {}, "templates/a.html": {Data: []byte(`{{define "a"}}one{{end}}`)}}

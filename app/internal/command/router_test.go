@@ -29,10 +29,10 @@ func faulty(r *gin.Engine) {
 		c.Writer.Flush()
 		panic("too late")
 	})
-	r.GET("/error-late", func(c *gin.Context) {
+	r.GET("/error-late", kit.E(func(c *gin.Context) error {
 		c.String(200, "half")
-		c.Error(errors.New("too late"))
-	})
+		return errors.New("too late")
+	}))
 	r.GET("/no-order", func(c *gin.Context) {
 		c.Error(fmt.Errorf("secret table: %w", kit.Status(410, "that order is gone")))
 	})

@@ -29,6 +29,7 @@ func serve(ctx context.Context, l loaded, site kit.Site, w World) (err error) {
 	defer out.Close()
 	logger := logs.New(out, l.settings.LogLevel, l.settings.LogJSON)
 	slog.SetDefault(logger)
+	slog.SetLogLoggerLevel(max(slog.LevelInfo, l.settings.LogLevel)) // so that log.Fatal is seen with any LOG_LEVEL
 	banner := &banner{loaded: l, w: w.Stdout, log: logger}
 	s, err := open(l, site, w.Stderr, banner)
 	if err != nil {

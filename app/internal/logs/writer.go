@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"sync"
@@ -12,12 +13,15 @@ const (
 	bufferSize = 1 << 20               // bytes that wait for a slow reader at most
 )
 
-// Writer gathers lines for a few milliseconds and writes them together. So a request waits neither for a system call
-// nor for the program that reads the log. A line that finds the buffer full is dropped, and counted. It is safe for
-// concurrent use.
+// Writer gathers the lines of requests for a few milliseconds and writes them together. So a request waits neither for a
+// system call nor for the program that reads the log. Any other line is written before Write returns, since the program
+// may end right after it: log.Fatal, a panic. If the reader of the log is stuck, such a line waits maxWait once, and
+// those after it do not wait until the reader goes on. A line that finds the buffer full is dropped, and counted. It is
+// safe for concurrent use.
 type Writer struct {
 	w       io.Writer
 	wake    chan struct{}
+	now     chan struct{} // as wake, without a delay
 	closing chan struct{}
 	closed  chan struct{}
 
@@ -25,33 +29,82 @@ type Writer struct {
 	buf     []byte
 	spare   []byte
 	dropped int
+	written chan struct{} // closed when what is in buf has been written
+	stuck   bool          // a line has waited in vain
+	direct  bool          // after Close
 }
+
+// maxWait is how long a line waits for a reader that is stuck.
+const maxWait = time.Second
 
 // NewWriter returns a Writer that writes to w in a goroutine. Close ends that.
 func NewWriter(w io.Writer) *Writer {
-	l := &Writer{w: w, wake: make(chan struct{}, 1), closing: make(chan struct{}), closed: make(chan struct{})}
+	l := &Writer{w: w, wake: make(chan struct{}, 1), now: make(chan struct{}, 1), closing: make(chan struct{}),
+		closed: make(chan struct{}), written: make(chan struct{})}
 	go l.run()
 	return l
 }
 
-// Write adds a line to the buffer. It never fails.
+// Write writes a line, or adds it to the buffer. It never fails.
 func (l *Writer) Write(line []byte) (int, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	if l.direct {
+		l.mu.Unlock()
+		select {
+		case <-l.closed:
+			l.w.Write(line)
+		default: // the reader is stuck
+		}
+		return len(line), nil
+	}
 	if len(l.buf)+len(line) > bufferSize {
+		defer l.mu.Unlock()
 		l.dropped++
 		return len(line), nil
 	}
 	l.buf = append(l.buf, line...)
-	select {
-	case l.wake <- struct{}{}:
-	default: // run is about to write
+	written, waits := l.written, !l.stuck
+	l.mu.Unlock()
+	if isRequest(line) {
+		signal(l.wake)
+		return len(line), nil
+	}
+	signal(l.now)
+	if waits {
+		select {
+		case <-written:
+		case <-time.After(maxWait):
+			l.mu.Lock()
+			select {
+			case <-written:
+			default:
+				l.stuck = true
+			}
+			l.mu.Unlock()
+		}
 	}
 	return len(line), nil
 }
 
-// Close writes what is left, and waits at most a second for the program that reads the log. Lines written afterwards
-// are lost. Call it once.
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default: // run is about to write
+	}
+}
+
+// isRequest reports whether a line is that of a request, by its message, which both formats write before any value that
+// a client chose.
+func isRequest(line []byte) bool {
+	if _, message, ok := bytes.Cut(line, []byte(`"msg":`)); ok && line[0] == '{' {
+		return bytes.HasPrefix(message, []byte(`"request",`))
+	}
+	_, message, _ := bytes.Cut(line, []byte(" msg="))
+	return bytes.HasPrefix(message, []byte("request "))
+}
+
+// Close writes what is left, and waits at most a second for the program that reads the log. Lines after it are written
+// directly. Call it once.
 func (l *Writer) Close() {
 	close(l.closing)
 	select {
@@ -64,29 +117,37 @@ func (l *Writer) run() {
 	defer close(l.closed)
 	for {
 		select {
+		case <-l.now:
+			l.flush(false)
 		case <-l.wake:
 			select {
 			case <-time.After(writeDelay):
+			case <-l.now:
 			case <-l.closing:
 			}
-			l.flush()
+			l.flush(false)
 		case <-l.closing:
-			l.flush()
+			l.flush(true)
 			return
 		}
 	}
 }
 
-func (l *Writer) flush() {
+// flush writes what the buffer has. If last is true, nothing is added to it any more.
+func (l *Writer) flush(last bool) {
 	l.mu.Lock()
-	lines, dropped := l.buf, l.dropped
-	l.buf, l.spare, l.dropped = l.spare[:0], nil, 0
+	lines, dropped, written := l.buf, l.dropped, l.written
+	l.buf, l.spare, l.dropped, l.written, l.direct = l.spare[:0], nil, 0, make(chan struct{}), last
 	l.mu.Unlock()
 	l.w.Write(lines) // if this fails, there is no other place to report it
-	if dropped > 0 {
-		slog.Warn("log lines dropped: the program that reads this log is too slow", "lines", dropped)
+	close(written)
+	if last {
+		return
 	}
 	l.mu.Lock()
-	l.spare = lines[:0]
+	l.spare, l.stuck = lines[:0], false
 	l.mu.Unlock()
+	if dropped > 0 {
+		go slog.Warn("log lines dropped: the program that reads this log is too slow", "lines", dropped)
+	}
 }

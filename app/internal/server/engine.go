@@ -1,7 +1,6 @@
 package server
 
 import (
-	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
@@ -61,6 +60,7 @@ func newGin(cfg settings.Settings) (*gin.Engine, error) {
 	r.HandleMethodNotAllowed = true // 405 with Allow, where gin would answer 404
 	r.RedirectTrailingSlash = false // gin's redirect would skip every middleware
 	r.RedirectFixedPath = false     // as this redirect would
+	r.UseRawPath = true             // so that %2F in a path is part of a parameter; middleware.Target prepares it
 	r.ContextWithFallback = true    // as a context, c ends with the request
 	r.RemoteIPHeaders = []string{cfg.ClientIPHeader}
 	trusted := []string{}
@@ -83,6 +83,7 @@ func (s *Server) chain() []gin.HandlerFunc {
 		Hosts: s.hosts, Probes: probes,
 		HSTS: cfg.HSTS, PlainPort: s.Ports.HTTP.Number(), TLSPort: s.Ports.HTTPS.Number(),
 		Origins: cfg.CORSOrigins, MediaTypes: s.Site.BodyTypes, BodyLimit: bodyLimit, BodyLimits: s.Site.BodyLimits,
+		Words:           s.Site.Words,
 		OnUnknownScheme: h.unknownScheme, OnRefusedOrigin: h.refusedOrigin,
 	}
 	if s.Dev != nil {
@@ -94,12 +95,12 @@ func (s *Server) chain() []gin.HandlerFunc {
 	return middleware.Chain(options)
 }
 
-// register calls the site's Routes. gin panics if two routes clash. register turns that into an error that names the
-// file.
+// register calls the site's Routes. A panic there, such as gin's for two routes that clash, becomes an error that names
+// the line.
 func (s *Server) register(r *gin.Engine) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("handlers/routes.go: %v", v)
+			err = routesPanic(r, v)
 		}
 	}()
 	return s.Site.Routes(r, s)

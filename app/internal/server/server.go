@@ -32,7 +32,8 @@ import (
 
 const (
 	headerTimeout  = 5 * time.Second  // for a client to send a request's header, and for a handshake
-	bodyTimeout    = 30 * time.Second // to read a request, and to write its response; kit.Stream lifts it
+	bodyTimeout    = 25 * time.Second // to read a request; kit.Stream lifts it
+	answerTimeout  = 30 * time.Second // to read a request and to write its response; kit.Stream lifts it
 	idleTimeout    = 120 * time.Second
 	maxHeaderBytes = 64 << 10
 
@@ -130,7 +131,7 @@ func (s *Server) newServer(h http.Handler) *http.Server {
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
-		WriteTimeout:      bodyTimeout,
+		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(s.handshakes, "", 0),

@@ -12,7 +12,7 @@ import (
 func TestTimeoutsOnBothListeners(t *testing.T) {
 	t.Parallel()
 	srv := (&Server{}).newServer(http.NotFoundHandler())
-	if srv.ReadHeaderTimeout != 5*time.Second || srv.ReadTimeout != 30*time.Second || srv.WriteTimeout != 30*time.Second || srv.IdleTimeout != 120*time.Second || srv.MaxHeaderBytes != 64<<10 {
+	if srv.ReadHeaderTimeout != 5*time.Second || srv.ReadTimeout != 25*time.Second || srv.WriteTimeout != 30*time.Second || srv.IdleTimeout != 120*time.Second || srv.MaxHeaderBytes != 64<<10 {
 		t.Errorf("got %+v", srv)
 	}
 }

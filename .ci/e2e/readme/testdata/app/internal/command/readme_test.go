@@ -113,7 +113,7 @@ var expressOther = map[string]func(*testing.T){
 		t.Errorf("app/apptest has no function Start: %v", err)
 	},
 	"make dev":                   func(*testing.T) {}, // visited, and a target: TestWhatTheREADMEsNameIsThere
-	"golang.org/x/net/websocket": func(*testing.T) {}, // visited
+	"github.com/coder/websocket": func(*testing.T) {}, // visited
 }
 
 // expressHelper starts a site with a template that calls a function. Templates are parsed at the start, which an

@@ -1,0 +1,71 @@
+package input
+
+import (
+	"cmp"
+	"reflect"
+	"strings"
+)
+
+// unit returns what a length is counted in, for a kind that has one.
+func unit(k reflect.Kind) string {
+	switch k {
+	case reflect.String:
+		return "character"
+	case reflect.Slice, reflect.Array, reflect.Map:
+		return "item"
+	}
+	return ""
+}
+
+// details has the Detail for each Rule. % stands for the Param.
+var details = map[string]string{
+	"min": "must be at least %", "gte": "must be at least %", "max": "must be at most %", "lte": "must be at most %",
+	"gt": "must be more than %", "lt": "must be less than %", "len": "must be exactly %",
+	"eq": "must be %", "ne": "must not be %", "oneof": "must be one of: %",
+	"email": "must be an e-mail address", "url": "must be a URL", "http_url": "must be a URL", "uri": "must be a URL",
+	"uuid": "must be a UUID", "uuid4": "must be a UUID", "ip": "must be an IP address", "hostname": "must be a host name",
+	"e164": "must be a phone number such as +4930123456", "datetime": "is not a valid date or time",
+	"alpha": "must have letters only", "alphanum": "must have letters and digits only",
+	"number": "must be a number", "numeric": "must be a number", "boolean": "must be true or false",
+	"unique": "must have no value twice", "startswith": "must begin with %", "endswith": "must end with %",
+	"contains": "must contain %", "eqfield": "must be the same as %", "nefield": "must not be the same as %",
+	"gtfield": "must be more than %", "gtefield": "must be at least %", "ltfield": "must be less than %",
+	"ltefield": "must be at most %",
+
+	"whole": "must be a whole number", "bool": "must be true or false", "string": "must be a string",
+	"list": "must be a list", "object": "must be an object", "time": "must look like %",
+	"duration": "must be a duration such as 1m30s", "small": "is too small", "large": "is too large",
+	"file": "has a file where none is accepted, or too many files", "unknown": "is not known here",
+	"missing": "has no file",
+}
+
+// newField returns a FieldError in English.
+func newField(pointer, rule, param, unit string) FieldError {
+	text := details[rule]
+	switch {
+	case strings.HasPrefix(rule, "required"):
+		text = "is required"
+	case strings.HasPrefix(rule, "excluded"):
+		text = "must be left out"
+	case text == "":
+		text = "is not valid"
+	}
+	shown := param
+	if strings.HasSuffix(rule, "field") {
+		shown = cmp.Or(param, "the other field")
+	}
+	text = strings.ReplaceAll(text, "%", shown)
+	switch rule {
+	case "min", "gte", "max", "lte", "gt", "lt", "len":
+		if unit != "" && param != "1" {
+			unit += "s"
+		}
+		if unit != "" {
+			text += " " + unit + " long"
+		}
+	}
+	if strings.HasPrefix(rule, "required") || strings.HasPrefix(rule, "excluded") {
+		param = "" // names of fields in Go
+	}
+	return FieldError{Pointer: pointer, Detail: text, Rule: rule, Param: param}
+}

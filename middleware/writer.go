@@ -1,0 +1,141 @@
+package middleware
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// writer is the gin.ResponseWriter of a request. It remembers what AccessLog and Failures need to know of the response,
+// and it holds back the two pages of net/http that stand for "not found", so that Failures sends the site's own.
+type writer struct {
+	gin.ResponseWriter
+	initial     int  // the status before any handler: 200, or 404 and 405 where no route matches
+	failed      bool // a Write failed, or the source of a ReadFrom
+	writes      int
+	held        []byte // the beginning of a page in netHTTPNotFound
+	notFound    bool   // held is the whole of it
+	hijacked    bool
+	ownDeadline bool // the handler has changed the write deadline
+}
+
+// watch returns the writer of c, which RequestID has put in place, or else watch.
+func watch(c *gin.Context) *writer {
+	w, ok := c.Writer.(*writer)
+	if !ok {
+		w = &writer{ResponseWriter: c.Writer, initial: c.Writer.Status()}
+		c.Writer = w
+	}
+	return w
+}
+
+// netHTTPNotFound are the bodies with status 404 that are not the site's: that of http.NotFound, which c.File sends for
+// a missing file, and the empty list of files that r.Static sends for a folder.
+var netHTTPNotFound = []string{
+	"404 page not found\n",
+	"<!doctype html>\n<meta name=\"viewport\" content=\"width=device-width\">\n<pre>\n</pre>\n",
+}
+
+// holds reports whether p goes on with a page of netHTTPNotFound, and keeps it.
+func (w *writer) holds(p string) bool {
+	if w.Status() != http.StatusNotFound || p == "" || w.ResponseWriter.Written() {
+		return false
+	}
+	begun := string(w.held) + p
+	for _, page := range netHTTPNotFound {
+		if strings.HasPrefix(page, begun) {
+			w.held = append(w.held, p...)
+			w.notFound = begun == page
+			return true
+		}
+	}
+	return false
+}
+
+// release sends what is held back: it is the beginning of another page.
+func (w *writer) release() {
+	if held := w.held; held != nil {
+		w.held, w.notFound = nil, false
+		w.ResponseWriter.Write(held)
+	}
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	if len(p) < 100 && w.holds(string(p)) {
+		return len(p), nil
+	}
+	w.release()
+	n, err := w.ResponseWriter.Write(p)
+	w.wrote(err)
+	return n, err
+}
+
+func (w *writer) WriteString(s string) (int, error) {
+	if len(s) < 100 && w.holds(s) {
+		return len(s), nil
+	}
+	w.release()
+	n, err := w.ResponseWriter.WriteString(s)
+	w.wrote(err)
+	return n, err
+}
+
+// ReadFrom is called by io.Copy, as for c.DataFromReader. So a source that fails is seen here.
+func (w *writer) ReadFrom(src io.Reader) (int64, error) {
+	n, err := io.Copy(struct{ io.Writer }{w}, src)
+	w.failed = w.failed || err != nil
+	return n, err
+}
+
+func (w *writer) wrote(err error) {
+	w.writes++
+	w.failed = w.failed || err != nil
+}
+
+func (w *writer) Written() bool { return w.held != nil || w.ResponseWriter.Written() }
+
+func (w *writer) WriteHeaderNow() {
+	w.release()
+	w.ResponseWriter.WriteHeaderNow()
+}
+
+func (w *writer) Flush() {
+	w.release()
+	w.ResponseWriter.Flush()
+}
+
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := w.ResponseWriter.Hijack()
+	w.hijacked = w.hijacked || err == nil
+	return conn, rw, err
+}
+
+// Status returns 101 for a connection that a handler took over: most WebSocket libraries write that themselves.
+func (w *writer) Status() int {
+	if status := w.ResponseWriter.Status(); !w.hijacked || status != http.StatusOK {
+		return status
+	}
+	return http.StatusSwitchingProtocols
+}
+
+// SetWriteDeadline is called by http.ResponseController, as kit.Stream uses it.
+func (w *writer) SetWriteDeadline(t time.Time) error {
+	w.ownDeadline = true
+	return http.NewResponseController(w.ResponseWriter).SetWriteDeadline(t)
+}
+
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// timedOut returns the server's write timeout if the response was cut off by it, and else 0.
+func (w *writer) timedOut(r *http.Request, took time.Duration) time.Duration {
+	srv, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if !ok || w.ownDeadline || w.hijacked || srv.WriteTimeout <= 0 || took < srv.WriteTimeout {
+		return 0
+	}
+	return srv.WriteTimeout
+}
