@@ -16,7 +16,7 @@ import (
 // values. /api/connection has the same values as JSON. Two commands remove all of it:
 //
 //	rm handlers/connection*.go web/*/connection.*
-//	sed -i.bak /connection/d handlers/routes.go web/templates/home.html && rm */routes.go.bak web/*/home.html.bak
+//	sed -i.bak /connection/d handlers/routes.go handlers/site.go web/templates/home.html && rm handlers/*.bak web/*/*.bak
 
 // connection registers the routes of the example.
 func connection(r *gin.Engine, server kit.Server) {
@@ -68,6 +68,12 @@ type voucher struct {
 	Issuer string `json:"issuer,omitempty"` // of the leaf
 }
 
+// connectionPage is what the page shows.
+type connectionPage struct {
+	page
+	Connection connectionInfo
+}
+
 // describer describes the connections of requests.
 type describer struct {
 	tlsMode     string
@@ -77,7 +83,7 @@ type describer struct {
 
 func (d *describer) page(c *gin.Context) {
 	c.Header("Cache-Control", "no-store") // the next request may come over another connection
-	c.HTML(http.StatusOK, "connection", d.describe(c))
+	c.HTML(http.StatusOK, "connection", connectionPage{newPage(c, "This connection"), d.describe(c)})
 }
 
 func (d *describer) api(c *gin.Context) {

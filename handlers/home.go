@@ -6,7 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// home is the first page, web/templates/home.html. What you pass in place of nil is {{.}} in the template.
+// home is the first page, web/templates/home.html.
 func home(c *gin.Context) {
-	c.HTML(http.StatusOK, "home", nil)
+	c.HTML(http.StatusOK, "home", newPage(c, ""))
 }

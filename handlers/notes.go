@@ -19,7 +19,7 @@ import (
 // their own notes, in memory, so that strangers who try a public site share nothing. Two commands remove all of it:
 //
 //	rm handlers/notes*.go web/*/notes.*
-//	sed -i.bak /notes/d handlers/routes.go web/templates/home.html && rm */routes.go.bak web/*/home.html.bak
+//	sed -i.bak /notes/d handlers/routes.go handlers/site.go web/templates/home.html && rm handlers/*.bak web/*/*.bak
 
 const (
 	notesVisitors = 1000 // at most; the one seen longest ago is forgotten for a new one
@@ -70,8 +70,9 @@ func (t trimmed) shown() string {
 	return strings.ToValidUTF8(string(t[:min(len(t), notesShown)]), "")
 }
 
-// notesView is what the page shows.
-type notesView struct {
+// notesPage is what the page shows.
+type notesPage struct {
+	page
 	notebook
 	Text string // what the visitor entered, if it was refused
 	Err  error  // why it was refused
@@ -81,7 +82,11 @@ func (n *notebooks) page(c *gin.Context) { n.render(c, http.StatusOK, "", nil) }
 
 func (n *notebooks) render(c *gin.Context, status int, text string, err error) {
 	c.Header("Cache-Control", "no-store") // another visitor must not see it
-	c.HTML(status, "notes", notesView{n.of(kit.Cookie(c, notesCookie)), text, err})
+	title := "Notes"
+	if err != nil {
+		title = "Not added – Notes" // which a screen reader says first
+	}
+	c.HTML(status, "notes", notesPage{newPage(c, title), n.of(kit.Cookie(c, notesCookie)), text, err})
 }
 
 // submit handles the page's form. A refused note is shown again, with what is wrong with it.

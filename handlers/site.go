@@ -11,6 +11,18 @@ var Site = kit.Site{
 	Routes:        Routes,
 	Files:         web.Files,
 	OnCertificate: onCertificate,
+	ErrorPage:     newErrorPage,
+
+	// Pages are those of web/templates, each with the type of its value. The fields that a page uses are checked
+	// against it, at the start and after each edit.
+	Pages: map[string]any{
+		"error": errorPage{},
+		"home":  page{},
+		// /notes, an example
+		"notes": notesPage{},
+		// /connection, an example
+		"connection": connectionPage{},
+	},
 
 	// Settings: []kit.Setting{{Name: "STRIPE_KEY", About: "the key of the account at Stripe", Required: true, Secret: true}},
 	// Commands: []kit.Command{{Name: "adduser", About: "add a user", Run: addUser}},

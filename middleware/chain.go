@@ -30,6 +30,8 @@ type Options struct {
 	// Probes are paths that load balancers ask for: by address, without TLS, every few seconds. They are answered
 	// under any host and over plain HTTP, and logged at level debug.
 	Probes []string
+	// ErrorPages says how pages of errors are made. The zero value renders the page "error" with the Problem.
+	ErrorPages ErrorPages
 	// Quiet are further paths that are logged at level debug.
 	Quiet []string
 
@@ -83,7 +85,7 @@ func Chain(o Options) []gin.HandlerFunc {
 		HSTS(o.HSTS),
 		SecurityHeaders(),
 		// Before anything that fails: it answers the errors and panics of all that follow.
-		Failures(log, o.Development),
+		Failures(log, o.Development, o.ErrorPages),
 		// Before the redirect, which repeats the request's host: it must not repeat one that the client made up.
 		Hosts(o.Hosts, o.Probes, o.OnRefusedHost),
 		// Before anything that acts on the request, since plain HTTP can be read and changed on its way.

@@ -11,7 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// debug is where in the sources a developer has to look. The fields have the names that the page "error" uses.
+// debug is where in the sources a developer has to look. The fields have the names that errorpages.html uses.
 type debug struct {
 	Error string       `json:"error"`           // in full, with what visitors never see
 	What  string       `json:"what,omitempty"`  // what File and Line are: "The panic is here"

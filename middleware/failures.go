@@ -24,15 +24,19 @@ import (
 // that a function of kit.E returned after it began a response of 2xx. gin's own recovery ends it as if it were whole.
 //
 // In development, browsers on this machine are shown where to look: file, line and excerpt. Other visitors learn
-// nothing of the inside.
+// nothing of the inside. pages says how pages are made; without it, the page "error" gets the Problem.
 //
 // A custom order calls input.PatchGin too, as Chain does. Without it, Failures takes some faults of clients for the
 // server's.
-func Failures(log *slog.Logger, development bool) gin.HandlerFunc {
+func Failures(log *slog.Logger, development bool, pages ...ErrorPages) gin.HandlerFunc {
+	render := &pageRenderer{log: log, development: development}
+	for _, p := range pages {
+		render.ErrorPages = p
+	}
 	answer := func(c *gin.Context, w *writer) {
 		f := decide(c, w)
-		f.log(c, log)
-		f.write(c, log, development)
+		f.log(c, log, development)
+		f.write(c, render)
 	}
 	return func(c *gin.Context) {
 		w := watch(c)
@@ -44,8 +48,7 @@ func Failures(log *slog.Logger, development bool) gin.HandlerFunc {
 			if v == http.ErrAbortHandler { // the handler asks net/http to cut the connection
 				panic(v)
 			}
-			calls := make([]uintptr, 64)
-			c.Error(&panicError{v, rundebug.Stack(), calls[:runtime.Callers(2, calls)]})
+			c.Error(newPanicError(v))
 			answer(c, w)
 		}()
 		c.Next()
@@ -65,6 +68,12 @@ type panicError struct {
 	value any
 	stack []byte
 	calls []uintptr
+}
+
+// newPanicError is called by the deferred function that recovered.
+func newPanicError(value any) *panicError {
+	calls := make([]uintptr, 64)
+	return &panicError{value, rundebug.Stack(), calls[:runtime.Callers(3, calls)]}
 }
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
@@ -144,8 +153,9 @@ func isHalf(c *gin.Context, w *writer, err *gin.Error) bool {
 }
 
 // log writes a line for what is the server's fault, for a response that is cut, and for an error beside a response that
-// is kept. What a client sent wrong has no line.
-func (f failure) log(c *gin.Context, log *slog.Logger) {
+// is kept. What a client sent wrong has no line, except in development: the page that visitors get does not say where a
+// handler refused.
+func (f failure) log(c *gin.Context, log *slog.Logger, development bool) {
 	ctx, err := c.Request.Context(), f.err.Err
 	if f.status == statusClientGone {
 		log.DebugContext(ctx, "the client left before its answer", "error", err)
@@ -153,6 +163,10 @@ func (f failure) log(c *gin.Context, log *slog.Logger) {
 	}
 	sent := c.Writer.Status()
 	if !f.ours && f.end != cut && !(f.end == complete && sent >= 500) {
+		if p, ok := errors.AsType[positioner](err); ok && development {
+			log.InfoContext(ctx, "request refused", "error", err, "status", f.status, "path", c.Request.URL.Path,
+				"at", at(p.Position()))
+		}
 		return
 	}
 	attrs := []slog.Attr{
@@ -177,7 +191,7 @@ func (f failure) log(c *gin.Context, log *slog.Logger) {
 }
 
 // write ends the response. To cut the connection it panics with http.ErrAbortHandler.
-func (f failure) write(c *gin.Context, log *slog.Logger, development bool) {
+func (f failure) write(c *gin.Context, render *pageRenderer) {
 	switch {
 	case f.end == cut:
 		panic(http.ErrAbortHandler)
@@ -193,10 +207,13 @@ func (f failure) write(c *gin.Context, log *slog.Logger, development bool) {
 		header.Del(name)
 	}
 	header.Set("Cache-Control", "no-store")
-	p := f.problem(c, development)
+	p := f.problem(c)
 	if prefersHTML(c.Request.Header.Get("Accept")) {
-		writePage(c, log, p)
+		render.write(c, p, f.err)
 		return
+	}
+	if render.development && IsOwnMachine(c) {
+		p.Debug = newDebug(f.err)
 	}
 	header.Set("Content-Type", "application/problem+json")
 	c.JSON(f.status, p)
@@ -208,7 +225,7 @@ var bodyHeaders = []string{
 	"Location",
 }
 
-func (f failure) problem(c *gin.Context, development bool) Problem {
+func (f failure) problem(c *gin.Context) Problem {
 	p := Problem{
 		Title: http.StatusText(f.status), Status: f.status, Detail: f.detail,
 		RequestID: RequestIDFrom(c.Request.Context()),
@@ -216,19 +233,5 @@ func (f failure) problem(c *gin.Context, development bool) Problem {
 	if f.status < 500 {
 		p.Errors = input.Fields(c, f.err.Err)
 	}
-	if development && IsOwnMachine(c) {
-		p.Debug = newDebug(f.err)
-	}
 	return p
-}
-
-// writePage sends the page "error", or its title alone if that page fails too.
-func writePage(c *gin.Context, log *slog.Logger, p Problem) {
-	before := len(c.Errors)
-	c.HTML(p.Status, "error", p)
-	if len(c.Errors) > before && !c.Writer.Written() {
-		log.ErrorContext(c.Request.Context(), "error page failed", "error", c.Errors.Last().Err)
-		c.Header("Content-Type", "text/plain; charset=utf-8")
-		c.String(p.Status, "%s\n", p.Title)
-	}
 }

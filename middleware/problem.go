@@ -10,5 +10,5 @@ type Problem struct {
 	Detail    string             `json:"detail,omitempty"`
 	RequestID string             `json:"request_id,omitempty"`
 	Errors    []input.FieldError `json:"errors,omitempty"` // what is wrong with the input, field by field
-	Debug     *debug             `json:"debug,omitempty"`  // in development, for browsers on this machine. Else nil
+	Debug     *debug             `json:"debug,omitempty"`  // in development, for JSON on this machine. Else nil
 }

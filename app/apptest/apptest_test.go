@@ -24,7 +24,7 @@ import (
 var shop = kit.Site{
 	Files: fstest.MapFS{
 		"templates/home.html":  {Data: []byte(`{{define "home"}}<h1>Hello, {{.}}</h1>{{end}}`)},
-		"templates/error.html": {Data: []byte(`{{define "error"}}{{.Status}}{{with .Debug}} {{.Error}}{{end}}{{end}}`)},
+		"templates/error.html": {Data: []byte(`{{define "error"}}{{.Status}}{{end}}`)},
 		"static/style.css":     {Data: []byte("h1 { color: teal }")},
 	},
 	Routes: func(r *gin.Engine, server kit.Server) error {

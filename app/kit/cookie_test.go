@@ -14,7 +14,7 @@ import (
 func TestCookieIsForThisHostOnly(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, kit.Site{
-		Files: fstest.MapFS{"templates/none.html": {}, "static/none.css": {}},
+		Files: fstest.MapFS{},
 		Routes: func(r *gin.Engine, _ kit.Server) error {
 			r.POST("/login", func(c *gin.Context) { kit.SetCookie(c, "session", "ada", 90*time.Minute) })
 			r.POST("/logout", func(c *gin.Context) { kit.SetCookie(c, "session", "", -1) })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/middleware"
 	"example.com/turnkey/tlsconfig"
 )
 
@@ -16,9 +17,18 @@ type Site struct {
 	// served. Its error stops the start.
 	Routes func(r *gin.Engine, server Server) error
 
-	// Files has the folders templates and static. In development the folder web of the working directory replaces them,
-	// so that an edit shows at the next request.
+	// Files may have the folders templates, static and root. In development the folder web of the working directory
+	// replaces them, so that an edit shows at the next request.
 	Files fs.FS
+
+	// Pages has, by the name of the page, a value of the type that it is rendered with. The fields that its templates
+	// use are checked against the type: in production at the start, which a fault stops; in development at the start and
+	// after each edit. c.HTML of a page that is not in it, or with a value of another type, is an error. A pointer is as
+	// good as what it points to, and a nil value stands for every type. nil: nothing is checked.
+	Pages map[string]any
+
+	// ErrorPage returns what the page "error" is rendered with. nil: the middleware.Problem.
+	ErrorPage func(c *gin.Context, p middleware.Problem) any
 
 	// Functions can be called in templates, beside asset and invalid and those of html/template. A function with the
 	// name of one of these replaces it.

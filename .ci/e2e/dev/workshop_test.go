@@ -49,22 +49,28 @@ type workshop struct {
 const (
 	page, template, code, styles = "/bench", "web/templates/bench.html", "handlers/bench.go", "web/static/style.css"
 
-	benchTemplate = `{{define "bench"}}{{template "header" "Bench"}}
+	benchTemplate = `{{define "content"}}
 <h1>At the bench</h1>
 <p><input id="typed" aria-label="typed"> <b id="mark">mark 0</b> <b id="code">{{.Code}}</b></p>
-{{template "footer"}}{{end}}
+{{end}}
 `
 	benchCode = `package handlers
 
 import "github.com/gin-gonic/gin"
 
+type benchPage struct {
+	page
+	Code string
+}
+
 func bench(c *gin.Context) {
-	c.HTML(200, "bench", gin.H{"Code": "code 0"})
+	c.HTML(200, "bench", benchPage{newPage(c, "Bench"), "code 0"})
 }
 
 func crash(c *gin.Context) { go panic("no milk today") }
 `
 	benchRoutes = "func Routes(r *gin.Engine, server kit.Server) error {\n"
+	benchPages  = "\tPages: map[string]any{\n"
 )
 
 // open clones, prepares, and starts make dev with settings in .env beside two free ports.
@@ -75,6 +81,7 @@ func open(t *testing.T, settings string, prepare ...func(*workshop)) *workshop {
 	w.write(template, benchTemplate)
 	w.write(code, benchCode)
 	w.edit("handlers/routes.go", benchRoutes, benchRoutes+"\tr.GET(\""+page+"\", bench)\n\tr.GET(\"/crash\", crash)\n")
+	w.edit("handlers/site.go", benchPages, benchPages+"\t\t\"bench\": benchPage{},\n")
 	for _, do := range prepare {
 		do(w)
 	}

@@ -23,11 +23,14 @@ func TestAPageIsAddedAsTheREADMESays(t *testing.T) {
 	}
 
 	named := regexp.MustCompile(`(?://|<!--) (handlers/\w+\.go|web/templates/\w+\.html)\b`)
-	var routes, files []string
+	var routes, declared, files []string
 	page := section(t, docs["README.md"], "Add a page")
 	for _, span := range page.spans() {
 		if strings.HasPrefix(span, "r.") {
 			routes = append(routes, span+"\n")
+		}
+		if strings.HasSuffix(span, "{},") {
+			declared = append(declared, "\t\t"+span+"\n")
 		}
 	}
 	for _, block := range append(page.blocks("go"), page.blocks("html")...) {
@@ -38,9 +41,17 @@ func TestAPageIsAddedAsTheREADMESays(t *testing.T) {
 		files = append(files, m[1])
 		rig.Write(t, filepath.Join(clone, m[1]), []byte(block), 0o644)
 	}
-	if len(routes) != 1 || len(files) != 3 {
-		t.Fatalf("the README has %q and the files %q, want a route, a handler, a template and a test", routes, files)
+	if len(routes) != 1 || len(declared) != 1 || len(files) != 3 {
+		t.Fatalf("the README has %q, %q and the files %q, want a route, its page, a handler, a template and a test", routes, declared, files)
 	}
+	site := filepath.Join(clone, "handlers", "site.go")
+	const pages = "\tPages: map[string]any{\n"
+	text := string(rig.Read(t, site))
+	if !strings.Contains(text, pages) {
+		t.Fatalf("handlers/site.go has no %q:\n%s", pages, text)
+	}
+	rig.Write(t, site, []byte(strings.Replace(text, pages, pages+declared[0], 1)), 0o644)
+	run(t, clone, env, "gofmt -w handlers/site.go")
 	file := filepath.Join(clone, "handlers", "routes.go")
 	before := string(rig.Read(t, file))
 	begin := regexp.MustCompile(`(?m)^func Routes\(.*\{\n`).FindString(before)

@@ -80,7 +80,7 @@ func TestACloneThatWasBegunWithKeepsItsWork(t *testing.T) {
 	mine := map[string]string{
 		"README.md":                "# Tea\n\nWhat we sell.\n",
 		".github/workflows/ci.yml": "name: mine\n",
-		"web/templates/home.html":  `{{define "home"}}{{template "header" "Tea"}}<h1>A turnkey tea room</h1>{{template "footer"}}{{end}}` + "\n",
+		"web/templates/home.html":  `{{define "content"}}<h1>A turnkey tea room</h1>{{end}}` + "\n",
 		"web/static/style.css":     "body { margin: 2em }\n",
 		"handlers/tea.go":          "package handlers\n\nimport (\n\t\"github.com/gin-gonic/gin\"\n\n\t\"" + clone.Template + "/middleware\"\n)\n\n// Tea is ours.\nfunc Tea(c *gin.Context) { _ = middleware.CSP; c.String(200, \"tea\") }\n",
 		"scripts/brew/main.go":     "// Command brew is ours.\npackage main\n\nfunc main() {}\n",

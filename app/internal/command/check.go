@@ -10,21 +10,24 @@ import (
 	"time"
 
 	"example.com/turnkey/app/internal/ports"
+	"example.com/turnkey/app/internal/server"
+	"example.com/turnkey/app/kit"
 	"example.com/turnkey/app/settings"
 	"example.com/turnkey/tlsconfig"
 )
 
 // check reports every fault that can be found without serving, or else what would be served. It opens the ports for a
 // moment.
-func check(l loaded, out io.Writer) error {
+func check(l loaded, site kit.Site, out io.Writer) error {
 	options := l.tlsOptions(slog.Default())
 	tlsFaults, notes := tlsconfig.Inspect(options)
-	faults := l.faults.AndThen(tlsFaults)
+	fileFaults, fileNotes := server.CheckFiles(site, l.settings)
+	faults := slices.Concat(l.faults.AndThen(tlsFaults), fileFaults)
 	moved, portFaults := l.ports.Open()
 	l.ports.Close()
 	running, busy := ownPorts(portFaults)
 	// Print the notes even if there are faults. Beside a running server, the operator looks for what concerns that one.
-	for _, w := range slices.Concat(l.warnings, moved, running, notes) {
+	for _, w := range slices.Concat(l.warnings, moved, running, notes, fileNotes) {
 		fmt.Fprintln(out, "note:", w)
 	}
 	if faults = slices.Concat(faults, busy); len(faults) > 0 {

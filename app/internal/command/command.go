@@ -99,7 +99,7 @@ func Main(ctx context.Context, site kit.Site, w World) int {
 	var err error
 	switch name {
 	case "check":
-		err = check(l, w.Stdout)
+		err = check(l, site, w.Stdout)
 	case "healthcheck":
 		err = healthcheck(ctx, l)
 	default:

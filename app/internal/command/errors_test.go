@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -341,6 +343,42 @@ func TestErrorPageShowsDevelopersTheSourceLine(t *testing.T) {
 	}
 	if _, body := s.do("GET", "https://localhost:"+port+"/nowhere", ""); strings.Contains(body, "debug") {
 		t.Errorf("a 404 of the router's own has something to debug: %s", body)
+	}
+}
+
+// Below 500 a developer sees the page that visitors see, and of an error of the server both.
+func TestTheSitesOwnErrorPageCanBeSeenInDevelopment(t *testing.T) {
+	t.Parallel()
+	s := start(t, map[string]string{"ENV": "dev"}, brokenRoutes, func(r *gin.Engine) {
+		r.GET("/no-order", kit.E(func(*gin.Context) error { return fmt.Errorf("order 7: %w", kit.Status(404, "no such order")) }))
+	})
+	_, port, _ := net.SplitHostPort(s.https)
+	get := func(path string) (*http.Response, string) {
+		return s.do("GET", "https://localhost:"+port+path, "", "Accept", "text/html")
+	}
+	const own, developers = `href="/static/style.`, "For developers"
+	for path, wantOwn := range map[string]bool{"/nowhere": true, "/no-order": true, "/test-panic?a=b": false, "/test-panic?_visitors": true} {
+		_, body := get(path)
+		if strings.Contains(body, own) != wantOwn || strings.Contains(body, developers) == wantOwn {
+			t.Errorf("%s: want the site's own page: %v, got\n%s", path, wantOwn, body)
+		}
+		for _, inside := range []string{"errors_test.go", "nil pointer", "order 7"} {
+			if wantOwn && strings.Contains(body, inside) {
+				t.Errorf("%s: the page for visitors tells of %q:\n%s", path, inside, body)
+			}
+		}
+	}
+	_, body := get("/test-panic?a=b")
+	link := regexp.MustCompile(`<a href="(\?[^"]*)">See the page that visitors get`).FindStringSubmatch(body)
+	if link == nil {
+		t.Fatalf("no link to the page that visitors get:\n%s", body)
+	}
+	if _, body := get("/test-panic" + html.UnescapeString(link[1])); !strings.Contains(body, own) {
+		t.Errorf("%s leads to\n%s", link[1], body)
+	}
+	refused := s.logged("request refused", "path", "/no-order")
+	if at := fmt.Sprint(refused["at"]); !strings.HasPrefix(at, "errors_test.go:") || refused["level"] != "INFO" {
+		t.Errorf("the log says %v, want where the refusal was made", refused)
 	}
 }
 

@@ -2,7 +2,9 @@ package command_test
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +21,7 @@ import (
 
 	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
+	"example.com/turnkey/middleware"
 )
 
 // faulty has routes that make the mistakes handlers can make.
@@ -426,7 +429,7 @@ func TestAnotherSiteCannotPost(t *testing.T) {
 	}
 }
 
-// A site may lack the template "error", and the template may be broken while it is edited.
+// A site may lack the page "error". Visitors then get a plain one, and that is no fault to be logged.
 func TestErrorWithoutAnErrorTemplate(t *testing.T) {
 	t.Parallel()
 	p := testsite.Site()
@@ -439,10 +442,57 @@ func TestErrorWithoutAnErrorTemplate(t *testing.T) {
 	if resp, body := s.do("GET", "https://shop.test/own", ""); resp.StatusCode != 200 || body != "mine" {
 		t.Errorf("the page got %d %q", resp.StatusCode, body)
 	}
-	for path, want := range map[string]string{"/nowhere": "404 Not Found\n", "/panic": "500 Internal Server Error\n", "/": "500 Internal Server Error\n"} {
+	for path, status := range map[string]int{"/nowhere": 404, "/panic": 500, "/": 500} {
 		resp, body := s.do("GET", "https://shop.test"+path, "", "Accept", "text/html")
-		if got := fmt.Sprint(resp.StatusCode, " ", body); got != want || resp.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
-			t.Errorf("%s got %s %q, want %q in plain text", path, resp.Header.Get("Content-Type"), got, want)
+		isPlainPage(t, path, resp, body, status)
+	}
+	if lines := s.lines("page \"error\" fails"); len(lines) > 0 {
+		t.Errorf("a site without an error page is told that it fails: %v", lines)
+	}
+}
+
+// isPlainPage checks that an answer is the whole page that needs nothing of the site, and that browsers show its style.
+func isPlainPage(t *testing.T, path string, resp *http.Response, body string, status int) {
+	t.Helper()
+	title := fmt.Sprint("<title>", status, " ", http.StatusText(status), "</title>")
+	if resp.StatusCode != status || resp.Header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.HasPrefix(body, "<!doctype html>") ||
+		!strings.HasSuffix(body, "</html>\n") || !strings.Contains(body, title) || !strings.Contains(body, resp.Header.Get("X-Request-Id")) {
+		t.Errorf("%s got %d %s\n%s\nwant a whole page", path, resp.StatusCode, resp.Header.Get("Content-Type"), body)
+	}
+	_, style, _ := strings.Cut(body, "<style>")
+	style, _, _ = strings.Cut(style, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	if source := "style-src 'self' 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(resp.Header.Get("Content-Security-Policy"), source) {
+		t.Errorf("%s: %s does not allow the page's style", path, resp.Header.Get("Content-Security-Policy"))
+	}
+}
+
+// An error page that fails must not take the error with it, and its owner has to know.
+func TestABrokenErrorPageIsReplacedByAPlainOne(t *testing.T) {
+	t.Parallel()
+	for name, breakIt := range map[string]func(*kit.Site){
+		"the template": func(s *kit.Site) {
+			s.Files = fstest.MapFS{"templates/error.html": {Data: []byte(`{{define "error"}}half{{.Status.Nope}}{{end}}`)}}
+		},
+		"its value": func(s *kit.Site) {
+			s.ErrorPage = func(*gin.Context, middleware.Problem) any { panic("no value") }
+		},
+		"the type": func(s *kit.Site) {
+			s.ErrorPage = func(*gin.Context, middleware.Problem) any { return 7 }
+		},
+	} {
+		site := testsite.Site()
+		breakIt(&site)
+		s := startSite(t, prod, site)
+		for range 2 {
+			resp, body := s.do("GET", "https://shop.test/nowhere", "", "Accept", "text/html")
+			isPlainPage(t, name, resp, body, 404)
+			if strings.Contains(body, "half") {
+				t.Errorf("%s: the page has a part of the broken one:\n%s", name, body)
+			}
+		}
+		if lines := s.lines("page \"error\" fails"); len(lines) != 1 || lines[0]["level"] != "ERROR" {
+			t.Errorf("%s is broken, and the log says %v; want one ERROR", name, lines)
 		}
 	}
 }
@@ -457,12 +507,19 @@ func TestBrokenLayoutIsAnErrorPageInDevelopment(t *testing.T) {
 	t.Chdir(dir)
 	router := handlerOf(t, nil, testsite.Site(), io.Discard)
 	for path, status := range map[string]int{"/": 500, "/nowhere": 404, "/healthz": 200} {
-		r := httptest.NewRequest("GET", "https://localhost"+path, nil)
-		r.Header.Set("Accept", "text/html")
-		w := httptest.NewRecorder()
-		router.ServeHTTP(w, r)
-		if w.Code != status || w.Body.Len() == 0 || status != 200 && w.Body.String() != http.StatusText(status)+"\n" {
-			t.Errorf("with a broken layout %s got %d %q, want %d", path, w.Code, w.Body, status)
+		for _, own := range []bool{true, false} {
+			r := httptest.NewRequest("GET", "https://localhost"+path, nil)
+			r.Header.Set("Accept", "text/html")
+			if r.RemoteAddr = "192.0.2.7:4000"; own {
+				r.RemoteAddr = "127.0.0.1:4000"
+			}
+			w := httptest.NewRecorder()
+			router.ServeHTTP(w, r)
+			body := w.Body.String()
+			told := strings.Contains(body, "web/templates/layout.html:1: missing value for if")
+			if w.Code != status || status != 200 && (!strings.HasSuffix(body, "</html>\n") || told != own) {
+				t.Errorf("with a broken layout %s got, on this machine: %v, %d %q, want %d", path, own, w.Code, body, status)
+			}
 		}
 	}
 }

@@ -37,8 +37,8 @@ type Overlay struct {
 	mu       sync.Mutex
 	state    state
 	build    devlink.Problem // reported by scripts/dev
-	template devlink.Problem // found by check, or by a page that was rendered
-	check    func() error    // returns why the templates cannot be parsed; nil before Mount
+	template devlink.Problem // found by check
+	check    func() error    // returns what is wrong with the templates; nil before Mount
 	next     chan struct{}   // closed when the state changes, then replaced
 }
 
@@ -54,12 +54,13 @@ func newOverlay() *Overlay {
 	return &Overlay{process: strconv.FormatInt(time.Now().UnixNano(), 36), next: make(chan struct{})}
 }
 
-// Mount registers the script and the stream of events. check returns why the templates cannot be parsed. stopping is
+// Mount registers the script and the stream of events. check returns what is wrong with the templates. stopping is
 // closed when the server stops.
 func (p *Overlay) Mount(r *gin.Engine, check func() error, stopping <-chan struct{}) {
 	p.mu.Lock() // scripts/dev may already have sent an order
 	defer p.mu.Unlock()
 	p.check, p.stopping = check, stopping
+	p.checkTemplates()
 	r.GET(scriptPath, p.script)
 	r.GET(eventsPath, p.events)
 }
@@ -74,12 +75,7 @@ func (p *Overlay) changed(files []string) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.template = devlink.Problem{}
-	if p.check != nil {
-		if err := p.check(); err != nil {
-			p.template = templateProblem(err)
-		}
-	}
+	p.checkTemplates()
 	p.state.Version++
 	for _, f := range files {
 		if path.Ext(f) != ".css" {
@@ -100,8 +96,15 @@ func (p *Overlay) report(build devlink.Problem) {
 	p.announce()
 }
 
-func templateProblem(err error) devlink.Problem {
-	return devlink.Problem{Title: "A template is broken", Text: err.Error()}
+// checkTemplates notes what is wrong with the templates as they are now. p.mu is locked.
+func (p *Overlay) checkTemplates() {
+	p.template = devlink.Problem{}
+	if p.check == nil {
+		return
+	}
+	if err := p.check(); err != nil {
+		p.template = devlink.Problem{Title: "A template is broken", Text: err.Error()}
+	}
 }
 
 // announce makes every stream send the state. p.mu is locked.
@@ -178,19 +181,4 @@ func (p *Overlay) Inject(page *bytes.Buffer, at pages.Stamp) {
 	rest := string(page.Bytes()[i:])
 	page.Truncate(i)
 	fmt.Fprintf(page, "<script src=\"%s?%s.%d\" defer></script>\n%s", scriptPath, at.Process, at.Version, rest)
-}
-
-// Broken writes a page that shows why the templates cannot be parsed, and that reloads once they can. The site's own
-// error page is one of these templates.
-func (p *Overlay) Broken(w http.ResponseWriter, err error) error {
-	p.mu.Lock()
-	p.template = templateProblem(err)
-	p.mu.Unlock()
-	page := bytes.NewBufferString("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n" +
-		"<meta name=\"color-scheme\" content=\"light dark\">\n<title>A template is broken</title>\n" +
-		"</head>\n<body>\n</body>\n</html>\n")
-	p.Inject(page, p.Begin())
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, err = w.Write(page.Bytes())
-	return err
 }

@@ -20,11 +20,13 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// assets serves web/static under /static. In production the files are in memory, compressed, under names that change
-// with their content, so browsers may keep them. In development they are read from the disk. Folders are not listed.
+// assets serves web/static under /static, and web/root under /. In production the files are in memory, compressed. Those
+// of web/static have names that change with their content, so browsers may keep them. In development all are read from
+// the disk. Folders are not listed.
 type assets struct {
 	files  fs.FS
-	loaded map[string]*asset // by "style.css" and "style.4f1c0ffee123.css"; nil: read at each request
+	folder string            // staticFolder or rootFolder
+	loaded map[string]*asset // by "style.css", in web/static by "style.4f1c0ffee123.css" too; nil: read at each request
 }
 
 type asset struct {
@@ -48,30 +50,41 @@ var (
 	gzipEncoding   = []string{"gzip"}
 )
 
-func newAssets(files fs.FS, live bool) (*assets, error) {
-	a := &assets{files: files}
+func newAssets(files fs.FS, folder string, live bool) (*assets, error) {
+	a := &assets{files: files, folder: folder}
 	if live {
 		return a, nil
 	}
+	names, err := a.names()
+	if err != nil {
+		return nil, err
+	}
 	a.loaded = map[string]*asset{}
-	err := fs.WalkDir(files, "static", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		name = strings.TrimPrefix(name, "static/")
+	for _, name := range names {
 		loaded, err := a.read(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		loaded.compress()
-		a.loaded[name], a.loaded[loaded.hashed] = loaded, loaded
-		return nil
-	})
-	return a, err
+		a.loaded[name] = loaded
+		if folder == staticFolder {
+			a.loaded[loaded.hashed] = loaded
+		}
+	}
+	return a, nil
+}
+
+// names returns the files of the folder, by their paths in it.
+func (a *assets) names() ([]string, error) {
+	names, _, err := list(a.files, a.folder)
+	for i, name := range names {
+		names[i] = strings.TrimPrefix(name, a.folder+"/")
+	}
+	return names, err
 }
 
 func (a *assets) read(name string) (*asset, error) {
-	data, err := fs.ReadFile(a.files, "static/"+name)
+	data, err := fs.ReadFile(a.files, a.folder+"/"+name)
 	if err != nil {
 		return nil, err
 	}
@@ -122,22 +135,17 @@ func (a *asset) compress() {
 
 // url returns the URL path of a file in web/static.
 func (a *assets) url(name string) (string, error) {
-	if a.loaded == nil {
-		if _, err := fs.Stat(a.files, "static/"+name); err != nil {
-			return "", fmt.Errorf("asset %q: there is no such file in web/static", name)
-		}
+	if a.loaded == nil && has(a.files, "static/"+name) {
 		return "/static/" + name, nil
 	}
-	found := a.loaded[name]
-	if found == nil {
-		return "", fmt.Errorf("asset %q: there is no such file in web/static", name)
+	if found := a.loaded[name]; found != nil {
+		return "/static/" + found.hashed, nil
 	}
-	return "/static/" + found.hashed, nil
+	return "", fmt.Errorf("asset %q: there is no such file in web/static", name)
 }
 
-// serve answers a request for /static/*file.
-func (a *assets) serve(c *gin.Context) {
-	name := strings.TrimPrefix(c.Param("file"), "/")
+// serve answers a request for a file of the folder.
+func (a *assets) serve(c *gin.Context, name string) {
 	found, err := a.find(name)
 	if err != nil {
 		c.Error(err)
@@ -150,7 +158,7 @@ func (a *assets) serve(c *gin.Context) {
 	header := c.Writer.Header()
 	header["Content-Type"] = found.contentType
 	header["Cache-Control"] = revalidate
-	if name == found.hashed {
+	if a.folder == staticFolder && name == found.hashed {
 		header["Cache-Control"] = immutable
 	}
 	e := &found.plain
@@ -173,12 +181,13 @@ func (a *assets) serve(c *gin.Context) {
 // with "no-cache".
 func (a *assets) find(name string) (*asset, error) {
 	if a.loaded != nil {
-		if found := a.loaded[name]; found != nil {
-			return found, nil
+		found := a.loaded[name]
+		if found == nil && a.folder == staticFolder {
+			found = a.loaded[withoutHash(name)]
 		}
-		return a.loaded[withoutHash(name)], nil
+		return found, nil
 	}
-	if info, err := fs.Stat(a.files, "static/"+name); err != nil || info.IsDir() {
+	if !has(a.files, a.folder+"/"+name) {
 		return nil, nil
 	}
 	return a.read(name)

@@ -21,7 +21,7 @@ func TestAssetsOfEveryKind(t *testing.T) {
 		"static/no-extension":      {Data: []byte("plain words")},
 		"static/a.0123456789ab.js": {Data: []byte("one that looks hashed")},
 	}
-	a, err := newAssets(files, false)
+	a, err := newAssets(files, staticFolder, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestAssetsOfEveryKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	for live, files := range map[bool]fs.FS{false: files, true: os.DirFS(dir)} {
-		a, err := newAssets(files, live)
+		a, err := newAssets(files, staticFolder, live)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,16 +1,19 @@
 // Package pages renders templates and serves static files. In production both are prepared at the start, from the files
 // in the binary. In development both are read from a folder at each request.
 //
-// A page is rendered whole before its first byte is sent, so a template that fails is a clean error. The package knows
-// no routes, settings or data of the site: it must not import handlers, web, app/settings or app/internal/server. What
-// `make dev` adds to pages comes through the interface Overlay.
+// Which files belong to the site is one rule for both (files.go). Each page is a set of templates of its own (sets.go). A
+// page is rendered whole before its first byte is sent, so a template that fails is a clean error. The fields that a page
+// uses are checked beforehand, against the type of its value (fields.go).
+//
+// The package knows no routes, settings or data of the site: it must not import handlers, web, app/settings or
+// app/internal/server. What `make dev` adds to pages comes through the interface Overlay.
 package pages
 
 import (
 	"bytes"
 	"html/template"
 	"io/fs"
-	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/gin-gonic/gin/render"
@@ -18,10 +21,16 @@ import (
 
 // Options are what pages are made of.
 type Options struct {
-	Files     fs.FS            // has the folders templates and static
+	Files     fs.FS            // may have the folders templates, static and root
 	Live      bool             // read Files at each request; New then does not fail for a broken template
 	Functions template.FuncMap // for templates, beside asset and invalid; may be nil
 	Overlay   Overlay          // of `make dev`; nil: none
+
+	// Values has, by the name of each page, a value of the type that it is rendered with; a nil value stands for every
+	// type. Other pages and other types are then refused. Nil: nothing is checked.
+	Values map[string]any
+	// Error is a value of the type that the page "error" is rendered with unless Values has one. Nil: not known.
+	Error any
 }
 
 // Overlay is what `make dev` adds to pages. Its methods are called from several goroutines at once.
@@ -30,8 +39,6 @@ type Overlay interface {
 	Begin() Stamp
 	// Inject adds to a rendered page.
 	Inject(page *bytes.Buffer, at Stamp)
-	// Broken writes an error page that needs no template, while the templates cannot be parsed.
-	Broken(w http.ResponseWriter, err error) error
 }
 
 // Stamp is the state of the files when the rendering of a page begins. It shows whether a file was edited during that.
@@ -40,39 +47,48 @@ type Stamp struct {
 	Version int
 }
 
-// Pages are the templates and static files of a site. They are safe for concurrent use.
+// Pages are the templates and files of a site. They are safe for concurrent use.
 type Pages struct {
-	renderer *renderer
-	assets   *assets
+	renderer     *renderer
+	static, root *assets
 }
 
-// New prepares pages. If they are not live, it parses every template, and reads and compresses every static file. It
-// returns why that failed.
+// New prepares pages. If they are not live, it parses every template, and reads and compresses every file. It returns why
+// that failed, as Faults where a template is wrong.
 func New(o Options) (*Pages, error) {
-	a, err := newAssets(o.Files, o.Live)
+	static, err := newAssets(o.Files, staticFolder, o.Live)
 	if err != nil {
 		return nil, err
 	}
-	r := &renderer{files: o.Files, functions: functions(a, o.Functions), overlay: o.Overlay}
+	root, err := newAssets(o.Files, rootFolder, o.Live)
+	if err != nil {
+		return nil, err
+	}
+	r := &renderer{Options: o, functions: functions(static, o.Functions)}
 	if !o.Live {
-		if r.templates, err = r.parse(); err != nil {
-			return nil, err
+		r.templates = load(o.Files, r.functions)
+		if faults := r.faults(r.templates); len(faults) > 0 {
+			return nil, faults
 		}
 	}
-	return &Pages{r, a}, nil
+	return &Pages{r, static, root}, nil
 }
 
 // Renderer returns what gin needs for c.HTML.
 func (p *Pages) Renderer() render.HTMLRender { return p.renderer }
 
 // ServeStatic is the handler of /static/*file.
-func (p *Pages) ServeStatic(c *gin.Context) { p.assets.serve(c) }
+func (p *Pages) ServeStatic(c *gin.Context) {
+	p.static.serve(c, strings.TrimPrefix(c.Param("file"), "/"))
+}
 
-// Check returns why live templates cannot be parsed at this moment, or nil.
+// Check returns what is wrong with live templates at this moment, as Faults, or nil.
 func (p *Pages) Check() error {
 	if p.renderer.templates != nil {
 		return nil
 	}
-	_, err := p.renderer.parse()
-	return err
+	if faults := p.renderer.faults(load(p.renderer.Files, p.renderer.functions)); len(faults) > 0 {
+		return faults
+	}
+	return nil
 }

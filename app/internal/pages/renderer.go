@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"maps"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -20,18 +21,17 @@ import (
 // renderer renders a page whole before its first byte is sent. A template that fails is then a clean 500, and not half
 // a page. gin's own renderer writes while it renders (gin-gonic/gin#456).
 type renderer struct {
-	files     fs.FS
-	functions template.FuncMap
-	templates *template.Template // nil: they are parsed for each page
-	overlay   Overlay            // nil: none
+	Options
+	functions template.FuncMap // all of them
+	templates *templates       // nil: they are read for each page
 }
 
 // functions returns those that templates can call beside html/template's own. A function of the site's owner replaces
 // one of the same name.
-func functions(assets *assets, own template.FuncMap) template.FuncMap {
+func functions(static *assets, own template.FuncMap) template.FuncMap {
 	all := template.FuncMap{
 		// {{asset "style.css"}} is the URL path of web/static/style.css.
-		"asset": assets.url,
+		"asset": static.url,
 		// {{with invalid .Err "email"}}<p>E-mail {{.}}</p>{{end}} is what kit.Bind found wrong with a field.
 		"invalid": func(err error, field string) string {
 			for _, e := range input.FieldErrors(err) {
@@ -46,12 +46,88 @@ func functions(assets *assets, own template.FuncMap) template.FuncMap {
 	return all
 }
 
-func (r *renderer) parse() (*template.Template, error) {
-	t, err := template.New("").Funcs(r.functions).ParseFS(r.files, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("parsing templates: %w", err)
+// errorPage is the name of the page that middleware.Failures renders.
+const errorPage = "error"
+
+// siteFile is where an owner declares the values of pages.
+const siteFile = "handlers/site.go"
+
+// faults returns all that is wrong with templates: what cannot be parsed, and what their values lack.
+func (r *renderer) faults(t *templates) Faults {
+	faults := slices.Clone(t.faults)
+	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
+		if t.pages[name] == nil && t.shared[name] == nil && len(t.faults) == 0 {
+			known := slices.Sorted(maps.Keys(t.pages))
+			faults = append(faults, Fault{File: siteFile, Problem: fmt.Sprintf("Pages has %q, and there is no page of that name", name),
+				Fix: suggestion(name, known) + "Else write web/templates/" + name + ".html, or remove the line"})
+		}
 	}
-	return t, nil
+	if own, ok := r.Values[errorPage]; ok && r.Error != nil && typeOf(own) != typeOf(r.Error) {
+		faults = append(faults, Fault{File: siteFile, Problem: fmt.Sprintf("Pages has a %T for %q, which gets a %T", own, errorPage, r.Error),
+			Fix: "set ErrorPage to a function that makes the one from the other, or remove the line"})
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.pages)) {
+		faults = append(faults, r.fieldFaults(t.pages[name])...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.shared)) {
+		if t.pages[name] == nil {
+			faults = append(faults, r.fieldFaults(t.shared[name])...)
+		}
+	}
+	return faults.unique()
+}
+
+// fieldFaults returns what the value of a page lacks.
+func (r *renderer) fieldFaults(s *set) Faults {
+	value, ok := r.Values[s.name]
+	if !ok && s.name == errorPage && r.Values != nil {
+		value = r.Error
+	}
+	if value == nil || len(s.faults) > 0 {
+		return nil
+	}
+	return checkFields(s, value, r.functions)
+}
+
+// typeOf is the type of a page's value. A pointer is as good as what it points to.
+func typeOf(value any) reflect.Type {
+	t := reflect.TypeOf(value)
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+// checkValue returns why a page must not be rendered with a value.
+func (r *renderer) checkValue(name string, value any) error {
+	want, ok := r.Values[name]
+	switch {
+	case r.Values == nil || !ok && name == errorPage:
+		return nil
+	case !ok:
+		return fmt.Errorf("the page %q is not declared, so its fields were not checked: add %q: %s to Pages in %s",
+			name, name, literal(value), siteFile)
+	case want != nil && typeOf(want) != typeOf(value):
+		return fmt.Errorf("the page %q is declared for %T and got %T: pass the one, or write %q: %s in Pages in %s",
+			name, want, value, name, literal(value), siteFile)
+	}
+	return nil
+}
+
+// literal is a value of the same type, as the package handlers writes it.
+func literal(value any) string {
+	t := typeOf(value)
+	if t == nil {
+		return "nil"
+	}
+	name := regexp.MustCompile(`\b(handlers|main)\.`).ReplaceAllString(t.String(), "")
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Array:
+		return name + "{}"
+	case reflect.String:
+		return name + `("")`
+	}
+	return "*new(" + name + ")"
 }
 
 // Instance implements render.HTMLRender.
@@ -71,31 +147,49 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // Render implements render.Render.
 func (p page) Render(w http.ResponseWriter) error {
 	var at Stamp
-	if p.overlay != nil {
-		at = p.overlay.Begin()
+	if p.Overlay != nil {
+		at = p.Overlay.Begin()
 	}
-	t := p.templates
-	if t == nil {
-		var err error
-		if t, err = p.parse(); err != nil {
-			if p.overlay != nil && p.name == "error" {
-				return p.overlay.Broken(w, err)
-			}
-			return withTemplateLine(err)
-		}
+	s, err := p.find()
+	if err != nil {
+		return err
 	}
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
 	buf.Reset()
-	if err := t.ExecuteTemplate(buf, p.name, p.data); err != nil {
+	if s.html == nil {
+		return fmt.Errorf("%s is empty", s.file)
+	}
+	if err := s.html.ExecuteTemplate(buf, s.entry, p.data); err != nil {
 		return withTemplateLine(fmt.Errorf("rendering %s: %w", p.name, err))
 	}
-	if p.overlay != nil {
-		p.overlay.Inject(buf, at)
+	if p.Overlay != nil {
+		p.Overlay.Inject(buf, at)
 	}
 	p.WriteContentType(w)
-	_, err := w.Write(buf.Bytes())
+	_, err = w.Write(buf.Bytes())
 	return err
+}
+
+// find returns the page's set, or why it must not be rendered.
+func (p page) find() (*set, error) {
+	t := p.templates
+	if t == nil {
+		t = load(p.Files, p.functions)
+	}
+	s, err := t.get(p.name)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkValue(p.name, p.data); err != nil {
+		return nil, err
+	}
+	if p.templates == nil { // otherwise New has done it
+		if faults := p.fieldFaults(s); len(faults) > 0 {
+			return nil, faults
+		}
+	}
+	return s, nil
 }
 
 var htmlContentType = []string{"text/html; charset=utf-8"}
@@ -114,14 +208,14 @@ func (e *templateError) Unwrap() error { return e.error }
 // Position returns the file and the line, for the development page.
 func (e *templateError) Position() (file string, line int) { return e.file, e.line }
 
-var templateLine = regexp.MustCompile(`template: ([^:/]+\.html):(\d+)`)
+var executing = regexp.MustCompile(`template: (web/templates/[^:]+\.html):(\d+)`)
 
 // withTemplateLine returns err as a templateError if its text names a line of a template, or else err.
 func withTemplateLine(err error) error {
-	m := templateLine.FindStringSubmatch(err.Error())
+	m := executing.FindStringSubmatch(err.Error())
 	if m == nil {
 		return err
 	}
 	line, _ := strconv.Atoi(m[2])
-	return &templateError{err, filepath.Join("web", "templates", m[1]), line}
+	return &templateError{err, filepath.FromSlash(m[1]), line}
 }

@@ -1,9 +1,8 @@
 package server
 
 import (
-	"io/fs"
+	"bytes"
 	"net/http"
-	"os"
 
 	"github.com/gin-gonic/gin"
 
@@ -28,16 +27,18 @@ func (s *Server) newEngine() (http.Handler, error) {
 	}
 	overlay := s.overlay()
 	files, live := s.files()
-	options := pages.Options{Files: files, Live: live, Functions: s.Site.Functions}
+	options := pageOptions(s.Site, files, live)
 	if overlay != nil {
 		options.Overlay = overlay
 	}
 	site, err := pages.New(options)
 	if err != nil {
-		return nil, err
+		return nil, asFaults(err)
 	}
+	s.logFiles(files, site)
 	r.HTMLRender = site.Renderer()
 	r.Use(s.chain()...)
+	r.Use(site.ServeRoot)
 	r.NoRoute(middleware.NotFound)
 	r.NoMethod(middleware.MethodNotAllowed)
 	r.GET("/static/*file", site.ServeStatic)
@@ -47,7 +48,8 @@ func (s *Server) newEngine() (http.Handler, error) {
 	if err := s.register(r); err != nil {
 		return nil, err
 	}
-	if faults := unmatchedBodies(s.Site, r.Routes()); len(faults) > 0 {
+	faults := append(unmatchedBodies(s.Site, r.Routes()), settingsFaults(site.RootClashes(r.Routes()))...)
+	if len(faults) > 0 {
 		return nil, faults
 	}
 	return middleware.Target(middleware.Head(r)), nil
@@ -86,8 +88,10 @@ func (s *Server) chain() []gin.HandlerFunc {
 		Words:           s.Site.Words,
 		OnUnknownScheme: h.unknownScheme, OnRefusedOrigin: h.refusedOrigin,
 	}
-	if s.Dev != nil {
+	options.ErrorPages.Value = s.Site.ErrorPage
+	if overlay := s.overlay(); overlay != nil {
 		options.Quiet = dev.QuietPaths()
+		options.ErrorPages.Inject = func(page *bytes.Buffer) { overlay.Inject(page, overlay.Begin()) }
 	}
 	if !cfg.Prod { // in production the response must not tell a stranger what the settings are
 		options.OnRefusedHost = h.refusedHost
@@ -112,20 +116,4 @@ func (s *Server) overlay() *dev.Overlay {
 		return nil
 	}
 	return s.Dev.Overlay
-}
-
-// files returns the site's templates and static files. In development they are the folder web of the working directory,
-// and live is true: they are read again at each request. In production, and without such a folder, they are those built
-// into the binary.
-func (s *Server) files() (files fs.FS, live bool) {
-	if s.Settings.Prod {
-		return s.Site.Files, false
-	}
-	disk := os.DirFS("web")
-	if info, err := fs.Stat(disk, "templates"); err == nil && info.IsDir() {
-		return disk, true
-	}
-	s.Log.Info("no folder web/templates in the working directory: pages come from the binary, so edits do not show; " +
-		"start in the project's folder to see them")
-	return s.Site.Files, false
 }

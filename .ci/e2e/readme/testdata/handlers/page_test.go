@@ -31,7 +31,7 @@ func TestThePagePromisesNoMoreThanTheConnectionKeeps(t *testing.T) {
 		info := connectionInfo{Scheme: "https"}
 		info.addState(&test.state)
 		var out strings.Builder
-		if err := page.ExecuteTemplate(&out, "connection", info); err != nil {
+		if err := page.ExecuteTemplate(&out, "layout.html", connectionPage{Connection: info}); err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
 		text := strings.Join(strings.Fields(out.String()), " ") // wherever lines are broken

@@ -1,0 +1,71 @@
+package pages
+
+import (
+	"fmt"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/middleware"
+)
+
+// ServeRoot is a middleware that answers requests for the files in web/root: /robots.txt, /.well-known/security.txt. It
+// belongs at the end of the chain, behind all that guards the site's own routes. A route with that very path is called
+// in place of the file. A route such as /:page is not: the file has the more exact address.
+func (p *Pages) ServeRoot(c *gin.Context) {
+	name := strings.TrimPrefix(c.Request.URL.Path, "/")
+	if c.FullPath() == c.Request.URL.Path || isReserved(name) {
+		return
+	}
+	found, err := p.root.find(name)
+	if err == nil && found == nil {
+		return
+	}
+	defer c.Abort()
+	switch method := c.Request.Method; {
+	case err != nil:
+		c.Error(err)
+	case method == http.MethodGet || method == http.MethodHead:
+		p.root.serve(c, name)
+	default:
+		c.Header("Allow", http.MethodGet)
+		middleware.MethodNotAllowed(c)
+	}
+}
+
+// reserved are the addresses of the server's own: no file of web/root is served there.
+var reserved = []string{"static/", "_dev/", ".well-known/acme-challenge/"}
+
+func isReserved(name string) bool {
+	for _, prefix := range reserved {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// RootClashes returns a fault for each file in web/root that is never served, because a route or the server itself has
+// its address.
+func (p *Pages) RootClashes(routes gin.RoutesInfo) (faults Faults) {
+	names, err := p.root.names()
+	if err != nil {
+		return Faults{{File: "web/root", Problem: "cannot be read: " + err.Error(), Fix: "make it readable"}}
+	}
+	for _, name := range names {
+		file := path.Join("web/root", name)
+		if isReserved(name) {
+			faults = append(faults, Fault{File: file, Fix: "remove the file",
+				Problem: fmt.Sprintf("is never served: the server itself answers /%s/", path.Dir(name))})
+		}
+		for _, r := range routes {
+			if r.Path == "/"+name && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+				faults = append(faults, Fault{File: file, Fix: "remove one of the two",
+					Problem: fmt.Sprintf("has the address of the route %s %s of %s", r.Method, r.Path, r.Handler)})
+			}
+		}
+	}
+	return faults
+}
