@@ -1,4 +1,4 @@
-# What the template tests of itself, beside what its Makefile tests.
+# The template's own targets, beside those of the Makefile.
 .PHONY: e2e drill fuzz bench
 
 FUZZTIME ?= 60s
@@ -13,13 +13,13 @@ e2e: ## run the tests with real browsers, proxies and deployments: needs chromiu
 	@rm -f .ci/e2e/artifacts/site.txt
 	go -C .ci/e2e test -count=1 ./site/...; status=$$?; cat .ci/e2e/artifacts/site.txt; exit $$status
 
-drill: ## five minutes of renewals under load against a real ACME server, and what came of it as a table
-	go -C .ci/e2e test -count=1 -timeout 20m -run TestAYearInAMinute ./storm -drill=5m
+drill: ## five minutes of renewals under load against a real ACME server, with a table of the results
+	go -C .ci/e2e test -count=1 -timeout 20m -run TestRenewalsUnderLoadFailNoHandshake ./storm -drill=5m
 	@cat .ci/e2e/artifacts/drill.txt
 
-# A failure is tried once more: the go command may fail at the very end of its time (golang/go#75804). Input that fails is
-# kept in testdata/fuzz and fails the second time too.
-fuzz: ## try made-up input on everything that reads what strangers and operators write, a minute each; FUZZTIME=10s
+# A failed target runs once more, because the go command may fail when its time ends (golang/go#75804). Input that fails is
+# kept in testdata/fuzz and fails again.
+fuzz: ## fuzz every parser of clients' and operators' input, a minute each; FUZZTIME=10s
 	@grep -ro --include='*_test.go' --exclude-dir='.?*' '^func Fuzz[A-Za-z0-9]*' . | sort | while IFS=: read -r file name; do \
 		fuzz() { go test $(TAGS) -run '^Fuzz' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; }; \
 		echo "$${name#func }"; fuzz || fuzz || exit 1; \

@@ -16,14 +16,13 @@ import (
 	"testing"
 	"time"
 
-	"example.com/turnkey/scripts/doctor/machine"
 	"example.com/turnkey/scripts/internal/truststore"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
 // TestMain makes the test binary an Executable for what the doctor starts.
 func TestMain(m *testing.M) {
-	machine.Serve()
+	truststore.ServeVerify(os.Args, os.Stdin)
 	os.Exit(m.Run())
 }
 

@@ -1,17 +1,13 @@
-// Command doctor looks at HTTPS, on this machine or of a deployed site, and says what is right, what is wrong and how
-// to fix it. It changes nothing.
+// Command doctor examines HTTPS on this machine or of a deployed site. It says what is right, what is wrong and how to
+// fix it. It changes nothing.
 //
 //	go run ./scripts/doctor                         this machine, for development: make doctor
 //	go run ./scripts/doctor https://host[:port]     a site, as its visitors and CAs see it: make doctor SITE=https://host
 //
-// make build writes the same program as bin/doctor, for a server without Go. Flags may come before or after the site:
+// make build writes the same program as bin/doctor, for a server without Go. -h lists the flags, which may come before
+// or after the site. Package report describes the output of -json.
 //
-//	-json              print the report as JSON, which package report describes; it holds no secrets
-//	-ca FILE           trust the authorities of this PEM file too: a private CA, or a test CA
-//	-address IP        look at this address instead of what DNS says: a server before its name leads to it
-//	-http-port PORT    where the site answers plain http (80, if https is on 443)
-//
-// The exit status is 0 if nothing is wrong, 1 if something is, 2 if it is not clear what to look at.
+// The exit status is 0 if nothing is wrong, 1 if something is, 2 if the arguments are not clear.
 package main
 
 import (
@@ -20,6 +16,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
@@ -28,12 +25,13 @@ import (
 	"example.com/turnkey/scripts/doctor/machine"
 	"example.com/turnkey/scripts/doctor/report"
 	"example.com/turnkey/scripts/doctor/site"
+	"example.com/turnkey/scripts/internal/certfile"
 	"example.com/turnkey/scripts/internal/settings"
 	"example.com/turnkey/scripts/internal/truststore"
 )
 
 func main() {
-	machine.Serve()
+	truststore.ServeVerify(os.Args, os.Stdin)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, program{
@@ -52,16 +50,27 @@ type program struct {
 
 // run is the whole program. It returns the exit status.
 func run(ctx context.Context, p program) int {
-	r, asJSON, err := examine(ctx, p)
+	o, asJSON, err := parseArgs(p.args, p.stderr)
+	var r report.Report
+	switch {
+	case err != nil:
+	case o.URL != "":
+		r, err = site.Look(ctx, o)
+	default:
+		host, hostErr := p.host()
+		if err = hostErr; err == nil {
+			host.Getenv = p.getenv
+			r = machine.Look(ctx, host)
+		}
+	}
 	if err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(p.stderr, "doctor:", err)
 		}
 		return 2
 	}
-	for _, name := range []string{"HOME", "USERPROFILE"} {
-		r.Redact(p.getenv(name))
-	}
+	r.Redact(p.getenv("HOME"))
+	r.Redact(p.getenv("USERPROFILE"))
 	if asJSON {
 		err = r.JSON(p.stdout)
 	} else {
@@ -76,22 +85,45 @@ func run(ctx context.Context, p program) int {
 	return 0
 }
 
-// examine examines what the arguments ask for. After an error nothing was examined.
-func examine(ctx context.Context, p program) (r report.Report, asJSON bool, err error) {
-	o, asJSON, err := parseArgs(p.args, p.stderr)
-	if err != nil {
-		return r, asJSON, err
+// parseArgs reads the command line. A result without a URL means this machine.
+func parseArgs(args []string, stderr io.Writer) (o site.Options, asJSON bool, err error) {
+	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // run prints the error
+	flags.BoolVar(&asJSON, "json", false, "print the report as JSON")
+	flags.IntVar(&o.HTTPPort, "http-port", 0, "where the site answers plain http (80, if https is on 443)")
+	flags.Func("ca", "trust the authorities of this PEM `file` too: a private CA, or a test CA", func(file string) error {
+		o.Roots, err = certfile.Read(file)
+		return err
+	})
+	flags.Func("address", "look at this `IP` instead of what DNS says: a server before its name leads to it",
+		func(text string) error { o.Address, err = netip.ParseAddr(text); return err })
+	var sites []string
+	for len(args) > 0 { // package flag stops at the first other argument, and many users type the site first
+		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(stderr, "usage: doctor [-json]                        look at this machine\n"+
+				"       doctor [flags] https://host[:port]    look at a site\n")
+			flags.SetOutput(stderr)
+			flags.PrintDefaults()
+			return o, false, err
+		} else if err != nil {
+			return o, false, err
+		}
+		if args = flags.Args(); len(args) > 0 {
+			sites, args = append(sites, args[0]), args[1:]
+		}
 	}
-	if o.URL != "" {
-		r, err = site.Look(ctx, o)
-		return r, asJSON, err
+	const example = " → doctor https://example.com"
+	switch {
+	case len(sites) > 1:
+		return o, false, fmt.Errorf("%d sites are given, and it looks at one"+example, len(sites))
+	case len(sites) == 1 && sites[0] == "":
+		return o, false, errors.New("the site is empty" + example + ", or leave it out to look at this machine")
+	case len(sites) == 1:
+		o.URL = sites[0]
+	case o.Roots != nil || o.Address.IsValid() || o.HTTPPort != 0:
+		return o, false, errors.New("-ca, -address and -http-port are for a site, and none is given" + example)
 	}
-	host, err := p.host()
-	if err != nil {
-		return r, asJSON, err
-	}
-	host.Getenv = p.getenv
-	return machine.Look(ctx, host), asJSON, nil
+	return o, asJSON, nil
 }
 
 // colourful reports whether w is a terminal and its user wants colour (no-color.org). Windows' consoles show colour

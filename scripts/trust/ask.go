@@ -76,7 +76,7 @@ func ask(ctx context.Context, host *truststore.Host, dir string, c console) erro
 func describe(w io.Writer, dir string, ca *localca.CA) {
 	fmt.Fprintf(w, "\n  A local CA for development was made in %s, until %s.\n", dir, ca.Root().NotAfter.Format("2006"))
 	fmt.Fprintln(w, "  It can vouch for private names only (localhost, *.test, *.local, LAN addresses), and its "+
-		"root key is gone.")
+		"root key was never stored.")
 }
 
 // changeable returns the user's stores that a yes would change, and the reasons why others cannot be changed, each

@@ -10,9 +10,9 @@ func (r Result) Lines(req Request) []string {
 	var lines []string
 	if r.MadeCA {
 		limits := "it can vouch for private names only (localhost, *.test, *.local, LAN addresses), " +
-			"and its root key is gone"
+			"and its root key was never stored"
 		if isUnconstrained(req.CADir) {
-			limits = "it can vouch for any site on the internet; its root key is gone, its issuing key is not"
+			limits = "it can vouch for any site on the internet; its root key was never stored, its issuing key is there"
 		}
 		lines = append(lines, "local CA     made in "+req.CADir, "             "+limits)
 		if r.whyCA != caFirst {

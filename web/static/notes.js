@@ -1,4 +1,4 @@
-// Shows at once what was added or deleted in another tab. Without this script, the page works by its forms.
+// Shows at once which notes were added or deleted in another tab. Without this script the forms of the page still work.
 const list = () => document.querySelector("#notes");
 
 // show takes the list from a new copy of the page, so that the HTML of a note is in the template only.
@@ -24,5 +24,5 @@ function listen() {
 }
 
 if (list().dataset.version) listen();
-// A visitor without notes may write the first one in another tab.
+// A visitor without notes may write the first one in another tab, so listening starts when this tab is shown.
 document.addEventListener("visibilitychange", () => document.hidden || listen());

@@ -47,7 +47,7 @@ func (p ports) env() rig.Env {
 	return rig.Env{"ENV": "prod", "HTTPS_ADDR": rig.Loopback(p.https), "HTTP_ADDR": rig.Loopback(p.http)}
 }
 
-// from lets a site have its certificates from pebble, and keep them in cache.
+// from are the settings of a site that gets its certificates from pebble and keeps them in cache.
 func from(pebble *rig.Pebble, cache string) rig.Env {
 	return rig.Env{"ACME_DIRECTORY": pebble.Directory, "ACME_CA_FILE": pebble.CAFile, "ACME_CACHE": cache}
 }
@@ -61,10 +61,10 @@ func waitReady(t *testing.T, url string) {
 	})
 }
 
-// stranger is a client that believes every certificate, as load balancers' probes do.
+// stranger is a client that accepts every certificate, as load balancers' probes do.
 func stranger() *http.Client { return rig.VisitorWith(&tls.Config{InsecureSkipVerify: true}) }
 
-// verified shakes hands as host and checks the chain as browsers do.
+// verified completes a handshake for host and verifies the chain as browsers do.
 func verified(addr, host string, roots *x509.CertPool) (tls.ConnectionState, error) {
 	return rig.Handshake(addr, &tls.Config{ServerName: host, RootCAs: roots, NextProtos: []string{"h2", "http/1.1"}})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // The test checks the responses of one production site to clients of all kinds.
-func TestAnswersInProduction(t *testing.T) {
+func TestProductionResponses(t *testing.T) {
 	t.Parallel()
 	p := newPorts(t)
 	pebble := rig.StartPebble(t, rig.PebbleOptions{TLSPort: p.https, HTTPPort: p.http})
@@ -54,7 +54,7 @@ func TestAnswersInProduction(t *testing.T) {
 		}
 	})
 
-	t.Run("the plain port leads to https", func(t *testing.T) {
+	t.Run("the plain port redirects to https", func(t *testing.T) {
 		for _, test := range []struct{ method, host, target string }{
 			{"GET", shop, "/"},
 			{"HEAD", shop, "/a"},
@@ -77,7 +77,7 @@ func TestAnswersInProduction(t *testing.T) {
 		}
 	})
 
-	t.Run("no other host is answered for on either port", func(t *testing.T) {
+	t.Run("other hosts get 421 on both ports", func(t *testing.T) {
 		for _, url := range []string{p.secure(shop, "/"), p.plain(shop, "/"), p.plain(shop, "/?to=x")} {
 			for _, host := range []string{"other.example.test", "127.0.0.1", "sub." + shop, shop + ".example.test"} {
 				got := rig.Ask(t, visitor, rig.Request{URL: url, Host: host, Header: []string{"X-Forwarded-Host", shop}})
@@ -91,7 +91,7 @@ func TestAnswersInProduction(t *testing.T) {
 		}
 	})
 
-	t.Run("where challenges are answered the same holds", func(t *testing.T) {
+	t.Run("other hosts get 421 on the path of challenges too", func(t *testing.T) {
 		const path = "/.well-known/acme-challenge/no-such-token"
 		got := rig.Get(t, visitor, p.secure(shop, path))
 		if hsts := got.Header.Get("Strict-Transport-Security"); got.StatusCode != http.StatusNotFound || hsts != "max-age=31536000" {
@@ -117,7 +117,7 @@ func TestAnswersInProduction(t *testing.T) {
 		}
 	})
 
-	t.Run("a stranger's X-Forwarded-Proto changes nothing", func(t *testing.T) {
+	t.Run("X-Forwarded-Proto of an untrusted client changes nothing", func(t *testing.T) {
 		spoofed := []string{"X-Forwarded-Proto", "https", "X-Forwarded-For", "203.0.113.9"}
 		got := rig.Ask(t, visitor, rig.Request{URL: p.plain(shop, "/"), Header: spoofed})
 		if got.StatusCode != http.StatusPermanentRedirect && got.StatusCode != http.StatusMovedPermanently {
@@ -175,7 +175,7 @@ func TestAnswersInProduction(t *testing.T) {
 		}
 	})
 
-	t.Run("what the page says is what was agreed on", func(t *testing.T) {
+	t.Run("the page shows what was negotiated", func(t *testing.T) {
 		got := connection(t, visitor, rig.Request{URL: p.secure(shop, "/api/connection")})
 		want := connectionInfo{Scheme: "https", Protocol: "HTTP/2.0", Host: fmt.Sprintf("%s:%d", shop, p.https), Client: "127.0.0.1", TLS: "TLS 1.3", ServerName: shop, ALPN: "h2"}
 		if got != want {

@@ -10,7 +10,7 @@ import (
 )
 
 // The server uses forwarding headers of proxies that TRUSTED_PROXIES names, and of no other client.
-func TestClientAddressBehindACDN(t *testing.T) {
+func TestClientAddressComesFromTrustedProxiesOnly(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ca := rig.NewCA(t, "Site")
@@ -24,9 +24,9 @@ func TestClientAddressBehindACDN(t *testing.T) {
 	}{
 		{"trusted, by its own header", rig.Env{"TRUSTED_PROXIES": "127.0.0.1/32", "CLIENT_IP_HEADER": "CF-Connecting-IP"}, "203.0.113.9"},
 		{"trusted, by the common header", rig.Env{"TRUSTED_PROXIES": "127.0.0.1"}, "198.51.100.1"},
-		{"somebody else is trusted", rig.Env{"TRUSTED_PROXIES": "192.0.2.0/24", "CLIENT_IP_HEADER": "CF-Connecting-IP"}, "127.0.0.1"},
+		{"another address is trusted", rig.Env{"TRUSTED_PROXIES": "192.0.2.0/24", "CLIENT_IP_HEADER": "CF-Connecting-IP"}, "127.0.0.1"},
 		{"Cloudflare is trusted, and this is not Cloudflare", rig.Env{"TRUSTED_PROXIES": "cloudflare", "CLIENT_IP_HEADER": "CF-Connecting-IP"}, "127.0.0.1"},
-		{"nobody is trusted", nil, "127.0.0.1"},
+		{"no address is trusted", nil, "127.0.0.1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -42,7 +42,7 @@ func TestClientAddressBehindACDN(t *testing.T) {
 
 // Helpers
 
-// connectionInfo is the part of /api/connection that does not depend on chance.
+// connectionInfo is the part of /api/connection that is the same in every run.
 type connectionInfo struct {
 	Scheme, Protocol, Host, Client string
 	Proxied                        bool

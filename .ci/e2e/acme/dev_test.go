@@ -16,8 +16,8 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// This is the first minute of a developer who has just cloned the template, and the second.
-func TestDevelopment(t *testing.T) {
+// The first start of a fresh clone makes a CA and a certificate. The second start finds both.
+func TestDevelopmentServesATrustedSite(t *testing.T) {
 	t.Parallel()
 	dir, home := t.TempDir(), t.TempDir()
 	p := newPorts(t)
@@ -138,7 +138,7 @@ func TestDevelopmentCertificateIsRepaired(t *testing.T) {
 			}
 		}
 	})
-	t.Run("somebody else's pair is left alone", func(t *testing.T) {
+	t.Run("a pair of another CA is left alone", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 		rig.NewCA(t, "Other").Issue(t, rig.Leaf{Names: []string{"localhost"}}).Write(t, dir+"/certs/cert.pem", dir+"/certs/key.pem")
@@ -149,7 +149,7 @@ func TestDevelopmentCertificateIsRepaired(t *testing.T) {
 		}
 		wantFault(t, "serve", got.Stderr, []string{`TLS_CERT_FILE="certs/cert.pem"`, "somebody else", "TLS_MODE=files"})
 		if after := contents(t, dir); !maps.EqualFunc(before, after, bytes.Equal) {
-			t.Error("files that somebody else made were changed")
+			t.Error("files of another CA were changed")
 		}
 	})
 }

@@ -10,9 +10,9 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// A site of ours in production, seen from outside by the doctor: what is left to say is that Pebble is no authority
-// for browsers.
-func TestDoctorFindsNothingWrongWithASiteOfOurs(t *testing.T) {
+// The doctor examines a site in production. With Pebble's CA given, nothing is wrong. Without it, the only fault is
+// that browsers do not trust Pebble.
+func TestDoctorFindsNothingWrongWithAProductionSite(t *testing.T) {
 	t.Parallel()
 	p := newPorts(t)
 	pebble := rig.StartPebble(t, rig.PebbleOptions{TLSPort: p.https, HTTPPort: p.http})
@@ -44,7 +44,6 @@ func TestDoctorFindsNothingWrongWithASiteOfOurs(t *testing.T) {
 			t.Errorf("%s = %q, want ok", want, got)
 		}
 	}
-	// Who does not trust Pebble is told so, and nothing else.
 	if exit, r := doctor(); exit != 1 || r.count("wrong") != 1 || r.status("certificate trust") != "wrong" {
 		t.Errorf("exit status %d: %+v", exit, r)
 	}

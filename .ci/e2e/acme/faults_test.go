@@ -12,8 +12,8 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// Nothing falls back in silence: each of these stops the start and tells what is wrong, where, and what to do.
-func TestWrongSettings(t *testing.T) {
+// No setting falls back to a default: each of these stops the start with what is wrong, where, and what to do.
+func TestWrongSettingsStopTheStart(t *testing.T) {
 	shopping := rig.Env{"ENV": "prod", "DOMAINS": shop}
 	ofFiles := rig.Env{"ENV": "prod", "TLS_MODE": "files", "TLS_CERT_FILE": "cert.pem", "TLS_KEY_FILE": "key.pem"}
 	for _, test := range []struct {
@@ -33,7 +33,7 @@ func TestWrongSettings(t *testing.T) {
 		{"a scheme in a domain", rig.Env{"ENV": "prod", "DOMAINS": "https://" + shop}, "", []string{`DOMAINS="https://` + shop + `"`, "leave the scheme out"}},
 		{"a duration without a unit", rig.Env{"SHUTDOWN_GRACE": "20"}, "", []string{`SHUTDOWN_GRACE="20"`, "not a duration", "20s"}},
 		{"no CIDR", rig.Env{"TRUSTED_PROXIES": "10.0.0.0/33"}, "", []string{`TRUSTED_PROXIES="10.0.0.0/33"`, "CIDR", "10.0.0.0/8"}},
-		{"a CIDR that trusts everybody", rig.Env{"TRUSTED_PROXIES": "0.0.0.0/0"}, "", []string{`TRUSTED_PROXIES="0.0.0.0/0"`, "your proxy's own addresses"}},
+		{"a CIDR that trusts every address", rig.Env{"TRUSTED_PROXIES": "0.0.0.0/0"}, "", []string{`TRUSTED_PROXIES="0.0.0.0/0"`, "your proxy's own addresses"}},
 		{"no HSTS value", rig.Env{"HSTS": "forever"}, "", []string{`HSTS="forever"`, "max-age=31536000"}},
 		{"HSTS for lists of browsers, too short", rig.Env{"HSTS": "max-age=60; includeSubDomains; preload"}, "", []string{`HSTS="max-age=60; includeSubDomains; preload"`, "31536000"}},
 		{"half an EAB pair, the id", shopping.With(rig.Env{"ACME_EAB_KID": "kid-1"}), "", []string{"ACME_EAB_HMAC_KEY", "missing", "set both"}},
@@ -50,7 +50,7 @@ func TestWrongSettings(t *testing.T) {
 		{"no CA of clients", ofFiles.With(rig.Env{"TLS_CLIENT_CA_FILE": "key.pem"}), "", []string{`TLS_CLIENT_CA_FILE="key.pem"`, "no PEM certificate"}},
 		{"no address", rig.Env{"HTTPS_ADDR": "8443"}, "", []string{`HTTPS_ADDR="8443"`, "host:port"}},
 		{"an address of another machine", rig.Env{"HTTP_ADDR": "203.0.113.77:80"}, "", []string{`HTTP_ADDR="203.0.113.77:80"`, "does not belong to this machine"}},
-		{"profiles for everybody", rig.Env{"ADMIN_ADDR": ":6060"}, "", []string{`ADMIN_ADDR=":6060"`, "loopback"}},
+		{"profiles on all interfaces", rig.Env{"ADMIN_ADDR": ":6060"}, "", []string{`ADMIN_ADDR=":6060"`, "loopback"}},
 		{"a misspelt setting in .env", nil, "HTPS_ADDR=:9443\n", []string{"HTPS_ADDR", ".env", "HTTPS_ADDR"}},
 		{"a quote in .env that is never closed", nil, "GREETING=hello\nAPI_TOKEN=\"" + secret + "\nDATABASE_URL=postgres://app:" + secret + "@localhost/app\n", []string{".env", "line 2", "API_TOKEN", "quote that is never closed", "close it"}},
 		{"something behind a quote in .env", nil, "API_TOKEN=\"" + secret + "\" and so on\n", []string{".env", "line 1", "API_TOKEN", "after the closing quote", "put the whole value into quotes"}},
@@ -99,8 +99,8 @@ func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 	}
 }
 
-// A fault brings no second one that is only its echo.
-func TestOneMistakeIsOneFault(t *testing.T) {
+// A fault that follows from another one is not reported.
+func TestOneMistakeIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	for _, env := range []rig.Env{
 		{"ENV": "prod", "DOMAINS": shop + ":443"}, // not: DOMAINS is required
@@ -115,7 +115,7 @@ func TestOneMistakeIsOneFault(t *testing.T) {
 	}
 }
 
-func TestAddressInUse(t *testing.T) {
+func TestAddressInUseIsReported(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -140,7 +140,7 @@ func TestAddressInUse(t *testing.T) {
 	}
 }
 
-func TestCheckOfRightSettings(t *testing.T) {
+func TestCheckAcceptsRightSettings(t *testing.T) {
 	t.Parallel()
 	dir := wrongDir(t, "")
 	before := files(t, dir)
@@ -160,7 +160,7 @@ func TestCheckOfRightSettings(t *testing.T) {
 }
 
 // The real environment wins over .env, which wins over defaults.
-func TestDotenv(t *testing.T) {
+func TestEnvironmentOverridesDotenv(t *testing.T) {
 	t.Parallel()
 	dir := wrongDir(t, "# of this machine\nLOG_LEVEL=loud\nexport HSTS=\"max-age=60\"\nGREETING='hello # you'\n")
 	got := rig.Run(t, dir, anyPort, "check")
@@ -177,7 +177,7 @@ func TestDotenv(t *testing.T) {
 
 const secret = "hunter2-and-more"
 
-// anyPort opens ports that are free for certain.
+// anyPort lets the system choose both ports.
 var anyPort = rig.Env{"HTTPS_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0"}
 
 // wrongDir makes a directory with the files that wrong settings name: two good pairs, an expired pair, and a .env file

@@ -20,7 +20,7 @@ import (
 // renewalTime is how long a renewed pair may stay unnoticed.
 const renewalTime = 10 * time.Second
 
-func TestFilesAreChosenByServerName(t *testing.T) {
+func TestCertificateFilesAreChosenByServerName(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ca := rig.NewCA(t, "Site")
@@ -46,7 +46,7 @@ func TestFilesAreChosenByServerName(t *testing.T) {
 
 // Each case replaces a pair as a tool does, step by step. The requests of visitors during the replacement must always
 // get a matching pair.
-func TestRenewedFilesAreTakenUp(t *testing.T) {
+func TestRenewedFilesAreServed(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		setup func(t *testing.T, dir string, old rig.Pair)
@@ -60,9 +60,9 @@ func TestRenewedFilesAreTakenUp(t *testing.T) {
 			next.Write(t, filepath.Join(dir, "archive", "fullchain2.pem"), filepath.Join(dir, "archive", "privkey2.pem"))
 			for _, l := range [][2]string{{"archive/privkey2.pem", "key.pem"}, {"archive/fullchain2.pem", "cert.pem"}} {
 				remove(t, filepath.Join(dir, l[1]))
-				time.Sleep(300 * time.Millisecond) // there is no file now
+				time.Sleep(300 * time.Millisecond) // one file is missing
 				link(t, l[0], filepath.Join(dir, l[1]))
-				time.Sleep(300 * time.Millisecond) // and now one of two
+				time.Sleep(300 * time.Millisecond) // one of the two is new
 			}
 		}},
 		{"Kubernetes swaps the directory behind ..data", func(t *testing.T, dir string, old rig.Pair) {
@@ -107,8 +107,8 @@ func TestRenewedFilesAreTakenUp(t *testing.T) {
 	}
 }
 
-// What must never be served while a good pair is in hand, though it lies there for long.
-func TestBadFilesAreNotTakenUp(t *testing.T) {
+// Bad files are never served in place of a good pair, however long they stay there.
+func TestBadFilesAreNotServed(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		bad  func(t *testing.T, s *swap) rig.Pair
@@ -138,12 +138,12 @@ func TestBadFilesAreNotTakenUp(t *testing.T) {
 					return line["level"] == "ERROR" && strings.HasSuffix(fmt.Sprint(line["file"]), "cert.pem")
 				})) > 0
 			})
-			s.site.Signal(t, syscall.SIGHUP) // not even when asked to
+			s.site.Signal(t, syscall.SIGHUP) // nor after a SIGHUP
 			time.Sleep(time.Second)
 			if !s.serves(t, s.old) {
 				t.Error("the old certificate is not served any more")
 			}
-			// Once the files are right, so is what is served.
+			// After the files are repaired, the new certificate is served.
 			write(t, s.dir, s.next)
 			rig.Eventually(t, renewalTime, "the certificate that is right again", func() bool { return s.serves(t, s.next) })
 			visits.end(t)
@@ -161,8 +161,8 @@ func TestSIGHUPReloadsAtOnce(t *testing.T) {
 	visits.end(t)
 }
 
-// A shop that lets in only who shows a certificate: staff, or Cloudflare's Authenticated Origin Pulls.
-func TestClientCertificates(t *testing.T) {
+// A site requires a client certificate: of its staff, or of Cloudflare's Authenticated Origin Pulls.
+func TestClientCertificatesAreRequired(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	site, staff, strangers := rig.NewCA(t, "Site"), rig.NewCA(t, "Staff"), rig.NewCA(t, "Strangers")
@@ -235,7 +235,8 @@ func (s *swap) serves(t *testing.T, want rig.Pair) bool {
 	return state.PeerCertificates[0].Equal(want.Leaf)
 }
 
-// greet shakes hands and waits for the server's word: TLS 1.3 clients learn only then whether theirs was enough.
+// greet completes a handshake and reads from the server. A TLS 1.3 client learns only then whether its certificate was
+// accepted.
 func greet(addr string, config *tls.Config) error {
 	conn, err := tls.Dial("tcp", addr, config)
 	if err != nil {
@@ -247,7 +248,7 @@ func greet(addr string, config *tls.Config) error {
 	return err
 }
 
-// visits are many handshakes, one after the other, while files change.
+// visits makes handshakes, one after another, while files change.
 type visits struct {
 	stop   chan struct{}
 	done   sync.WaitGroup
@@ -293,7 +294,7 @@ func (v *visits) end(t *testing.T) {
 	}
 }
 
-// der is a pair's whole chain as it is on the wire.
+// der is a pair's chain as the server sends it.
 func der(p rig.Pair) []byte {
 	var out []byte
 	for data := p.Chain; ; {

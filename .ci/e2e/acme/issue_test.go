@@ -17,8 +17,8 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// Each of the two challenges must be enough alone: the CA gets no answer at the port of the other.
-func TestCertificateIsThereBeforeTheFirstVisitor(t *testing.T) {
+// Each of the two challenges suffices: the CA gets no answer at the port of the other one.
+func TestCertificateIsOrderedBeforeTheFirstVisitor(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		pebble func(p ports, closed int) rig.PebbleOptions
@@ -132,7 +132,7 @@ func TestExternalAccountBinding(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("without, the CA's own words reach the log", func(t *testing.T) {
+	t.Run("without, the CA's error is in the log", func(t *testing.T) {
 		t.Parallel()
 		p := newPorts(t)
 		pebble := rig.StartPebble(t, rig.PebbleOptions{TLSPort: p.https, HTTPPort: p.http, EAB: map[string]string{kid: key}})
@@ -141,8 +141,8 @@ func TestExternalAccountBinding(t *testing.T) {
 	})
 }
 
-// A site whose name does not lead to it yet: the CA reaches neither port.
-func TestFailingChallengeLeavesTheServerUp(t *testing.T) {
+// The CA reaches neither port, as for a site whose DNS record does not exist yet.
+func TestServerRunsWhileChallengesFail(t *testing.T) {
 	t.Parallel()
 	p := newPorts(t)
 	pebble := rig.StartPebble(t, rig.PebbleOptions{TLSPort: rig.Port(t), HTTPPort: rig.Port(t)})
@@ -175,8 +175,8 @@ func TestFailingChallengeLeavesTheServerUp(t *testing.T) {
 	}
 }
 
-// The CA asks to be left alone for an hour.
-func TestRateLimitIsHeeded(t *testing.T) {
+// The CA answers that the client must wait an hour.
+func TestServerWaitsAsLongAsARateLimitSays(t *testing.T) {
 	t.Parallel()
 	const words = "too many certificates (5) already issued for this exact set of domains"
 	p := newPorts(t)
@@ -200,8 +200,8 @@ func TestRateLimitIsHeeded(t *testing.T) {
 	}
 }
 
-// The CA has a bad moment, and needs longer than visitors would wait.
-func TestSlowAndFailingCA(t *testing.T) {
+// The CA first fails, then takes two seconds. No visitor waits for it.
+func TestSlowAndFailingCAIsRetried(t *testing.T) {
 	t.Parallel()
 	p := newPorts(t)
 	pebble := rig.StartPebble(t, rig.PebbleOptions{TLSPort: p.https, HTTPPort: p.http})
@@ -240,7 +240,7 @@ func TestSlowAndFailingCA(t *testing.T) {
 	}
 }
 
-// Two names, two certificates, each with the whole chain.
+// Each of two domains gets a certificate of its own, with the whole chain.
 func TestEachDomainHasItsCertificate(t *testing.T) {
 	t.Parallel()
 	p := newPorts(t)

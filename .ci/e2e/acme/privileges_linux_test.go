@@ -10,8 +10,8 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// What only a user without rights runs into. Root runs the product as one.
-func TestWithoutRights(t *testing.T) {
+// An unprivileged user gets faults that root never gets. Run by root, the test starts the product as another user.
+func TestUnprivilegedUserIsToldWhatIsMissing(t *testing.T) {
 	var nobody *rig.User
 	if os.Getuid() == 0 {
 		nobody = &rig.User{UID: 65534, GID: 65534}
@@ -45,7 +45,7 @@ func TestWithoutRights(t *testing.T) {
 		t.Parallel()
 		unprivileged(t)
 		dir := reachable(t)
-		if err := os.Chmod(dir, 0o777); err != nil { // the certificates' place is not what is wrong
+		if err := os.Chmod(dir, 0o777); err != nil { // so that the fault is not about the directory of certificates
 			t.Fatal(err)
 		}
 		env := rig.Env{"ENV": "prod", "DOMAINS": shop, "HTTPS_ADDR": "127.0.0.1:0", "HTTP_ADDR": "80"}
@@ -55,7 +55,7 @@ func TestWithoutRights(t *testing.T) {
 			t.Errorf("stderr does not say %q:\n%s", want, got.Stderr)
 		}
 	})
-	t.Run("a cache that belongs to somebody else", func(t *testing.T) {
+	t.Run("a cache that belongs to another user", func(t *testing.T) {
 		t.Parallel()
 		dir := reachable(t)
 		cache := filepath.Join(dir, "acme")

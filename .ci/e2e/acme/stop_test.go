@@ -17,7 +17,7 @@ import (
 )
 
 // After readiness fails, load balancers get time to stop sending requests before the ports close.
-func TestReadinessFallsBeforeThePortsClose(t *testing.T) {
+func TestReadinessFailsBeforeThePortsClose(t *testing.T) {
 	t.Parallel()
 	site, p := newSite(t, rig.Env{"SHUTDOWN_GRACE": "10s"})
 	urls := []string{p.plain("127.0.0.1", "/readyz"), p.secure("127.0.0.1", "/readyz")}
@@ -44,7 +44,7 @@ func TestReadinessFallsBeforeThePortsClose(t *testing.T) {
 		return closed == len(urls)
 	})
 	for _, url := range urls {
-		got := strings.TrimPrefix(strings.Join(answers[url], " "), "200 ") // the signal takes a moment, too
+		got := strings.TrimPrefix(strings.Join(answers[url], " "), "200 ") // the signal needs time to arrive
 		if want := "503 refused"; got != want {
 			t.Errorf("%s after SIGTERM: %s, want %s", url, got, want)
 		}
@@ -57,7 +57,7 @@ func TestReadinessFallsBeforeThePortsClose(t *testing.T) {
 	}
 }
 
-func TestSignals(t *testing.T) {
+func TestSignalsStopTheServer(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		signal syscall.Signal
@@ -65,7 +65,7 @@ func TestSignals(t *testing.T) {
 		{"SIGTERM", syscall.SIGTERM},
 		{"SIGINT", syscall.SIGINT},
 	} {
-		t.Run(test.name+" ends in peace", func(t *testing.T) {
+		t.Run(test.name+" stops the server with status 0", func(t *testing.T) {
 			t.Parallel()
 			site, _ := newSite(t, rig.Env{"SHUTDOWN_GRACE": "2s"})
 			site.Signal(t, test.signal)
@@ -73,7 +73,7 @@ func TestSignals(t *testing.T) {
 				t.Errorf("exit status = %d, want 0", got)
 			}
 		})
-		t.Run("a second "+test.name+" ends at once", func(t *testing.T) {
+		t.Run("a second "+test.name+" stops it at once", func(t *testing.T) {
 			t.Parallel()
 			site, p := newSite(t, rig.Env{"SHUTDOWN_GRACE": "60s"})
 			site.Signal(t, test.signal)
@@ -89,11 +89,11 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// A download is open when the stop comes. In development the site's files come from the disk, so one can be put
-// there that is too large for any buffer between here and there.
-func TestOpenDownloadAtTheStop(t *testing.T) {
+// A download is open when the server is told to stop. In development the site serves its files from the disk, so the
+// test can put a file there that is larger than all buffers on the way.
+func TestOpenDownloadEndsWithinTheGrace(t *testing.T) {
 	for _, protocol := range []string{"http/1.1", "h2"} {
-		t.Run(protocol+" may finish", func(t *testing.T) {
+		t.Run(protocol+" is finished within the grace", func(t *testing.T) {
 			t.Parallel()
 			d := newDownload(t, protocol, rig.Env{"SHUTDOWN_GRACE": "20s"})
 			d.site.Signal(t, syscall.SIGTERM)
@@ -115,7 +115,7 @@ func TestOpenDownloadAtTheStop(t *testing.T) {
 				t.Errorf("exit status = %d, want 0", got)
 			}
 		})
-		t.Run(protocol+" is cut off when the grace is over, and that is said", func(t *testing.T) {
+		t.Run(protocol+" is cut off after the grace, with a log line", func(t *testing.T) {
 			t.Parallel()
 			d := newDownload(t, protocol, rig.Env{"SHUTDOWN_GRACE": "1s"})
 			d.site.Signal(t, syscall.SIGTERM)
@@ -132,8 +132,8 @@ func TestOpenDownloadAtTheStop(t *testing.T) {
 	}
 }
 
-// The binary asks itself, for containers without curl.
-func TestHealthcheck(t *testing.T) {
+// The binary requests its own health route, because images may have no curl.
+func TestHealthcheckAsksTheServer(t *testing.T) {
 	t.Parallel()
 	site, p := newSite(t, rig.Env{"SHUTDOWN_GRACE": "1s"})
 	env := p.env().With(pairs("cert.pem", "key.pem"))
@@ -161,7 +161,7 @@ func newSite(t *testing.T, env rig.Env) (*rig.Product, ports) {
 	return rig.Start(t, dir, p.env().With(pairs("cert.pem", "key.pem")).With(env)), p
 }
 
-// download is one of which the first bytes have come.
+// download is a response of which the first bytes have arrived.
 type download struct {
 	site *rig.Product
 	addr string
@@ -200,7 +200,7 @@ func newDownload(t *testing.T, protocol string, env rig.Env) *download {
 	return &download{site, rig.Loopback(p.https), io.MultiReader(strings.NewReader(string(first)), resp.Body), sha256.Sum256(large), len(large)}
 }
 
-// finish reads the rest, and compares.
+// finish reads the rest and compares it with the file.
 func (d *download) finish() error {
 	h := sha256.New()
 	n, err := io.Copy(h, d.body)

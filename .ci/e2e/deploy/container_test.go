@@ -19,12 +19,12 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// The image that the Dockerfile makes, built by buildah without a daemon, and run as its own user in its own file
-// system. Only the golang image is a stand-in: this machine's Go, shell and roots at the places that it has them.
-func TestTheImageServes(t *testing.T) {
+// buildah builds the Dockerfile's image without a daemon, and the image runs as its own user in its own file system.
+// Only the golang base image is replaced: by this machine's Go, shell and roots, at the paths of that image.
+func TestContainerImageServes(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	need(t, "buildah", "unshare", "chroot")
+	rig.Need(t, "buildah", "unshare", "chroot")
 	b := newBuilder(t)
 	b.golang(t)
 	b.run(t, "build", "--format=docker", "--pull=never", "--volume=/usr:/usr:ro", "--volume="+rig.GoEnv(t, "GOROOT")+":"+rig.GoEnv(t, "GOROOT")+":ro",
@@ -70,7 +70,7 @@ func TestTheImageServes(t *testing.T) {
 		}
 	}
 
-	// What a runtime adds: names, and here the practice authority's root, which a real one needs not.
+	// A container runtime adds files for host names. The test also adds Pebble's root.
 	https, plain := rig.Port(t), rig.Port(t)
 	ca := rig.StartPebble(t, rig.PebbleOptions{HTTPPort: plain, TLSPort: https})
 	rig.Write(t, fsroot+"/etc/hosts", []byte("127.0.0.1 localhost\n::1 localhost\n"), 0o644)
@@ -97,13 +97,13 @@ func TestTheImageServes(t *testing.T) {
 	if got := health(); got != 0 {
 		t.Errorf("the health check of the site: exit status = %d, want 0", got)
 	}
-	// The doctor is in the image too, and says of this site that Pebble is no authority for browsers, and nothing else.
+	// The doctor is in the image too. Its only fault for this site is that browsers do not trust Pebble.
 	doctor := start("/doctor", "-json", "-address", "127.0.0.1", "-http-port", fmt.Sprint(plain), fmt.Sprintf("https://%s:%d", shop, https))
 	report := doctor.Finish(t, 30*time.Second)
 	if report.ExitCode != 1 || strings.Count(report.Stdout, `"status": "wrong"`) != 1 || !strings.Contains(report.Stdout, "no browser trusts it") {
 		t.Errorf("the doctor in the image: exit status = %d\n%s%s", report.ExitCode, report.Stdout, report.Stderr)
 	}
-	// Through -p 80:8080 a visitor names no port.
+	// With -p 80:8080 the Host header has no port.
 	if got := rig.Ask(t, visitor, rig.Request{URL: fmt.Sprintf("http://%s:%d/a?b", shop, plain), Host: shop}); got.Header.Get("Location") != "https://"+shop+"/a?b" {
 		t.Errorf("plain http got %s to %q, want https without a port", got.Status, got.Header.Get("Location"))
 	}
@@ -117,12 +117,12 @@ func TestTheImageServes(t *testing.T) {
 	}
 }
 
-// builder is buildah with a storage of its own, and what is to be built.
+// builder is buildah with its own storage, and the folder to build.
 type builder struct {
 	storage, context string
 }
 
-// newBuilder copies what git would commit, as a clone has it, and puts secrets beside it that must not be built in.
+// newBuilder copies the files that git would commit, and adds secrets that must not get into the image.
 func newBuilder(t *testing.T) *builder {
 	t.Helper()
 	b := &builder{storage: t.TempDir(), context: t.TempDir()}
@@ -141,7 +141,7 @@ func newBuilder(t *testing.T) *builder {
 
 var secrets = []string{".env", ".env.local", "handlers/.env", "certs/key.pem", "origin.key", "app/server.pem", ".git/config"}
 
-// sendsNoSecrets looks at everything that a build is given.
+// sendsNoSecrets checks the whole build context.
 func (b *builder) sendsNoSecrets(t *testing.T) {
 	t.Helper()
 	all := filepath.Join(t.TempDir(), "Dockerfile")
@@ -158,7 +158,7 @@ func (b *builder) sendsNoSecrets(t *testing.T) {
 	}
 }
 
-// run is buildah in a mount namespace of its own: nothing of what it mounts is ever seen, or removed, out here.
+// run runs buildah in its own mount namespace, so that its mounts are neither visible nor removed outside.
 func (b *builder) run(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(find(t, "unshare"), append([]string{"--mount", "--propagation=private", "buildah", "--storage-driver=vfs",
@@ -173,8 +173,8 @@ func (b *builder) run(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// golang makes the image that the Dockerfile begins from, as far as no registry is needed for it: Debian's layout, with
-// roots, and this machine's /usr, mounted while it builds.
+// golang makes the base image of the Dockerfile without a registry: Debian's layout with roots, and this machine's /usr
+// mounted during the build.
 func (b *builder) golang(t *testing.T) {
 	t.Helper()
 	base := ""
@@ -206,8 +206,8 @@ func (b *builder) golang(t *testing.T) {
 	b.run(t, "commit", from, "docker.io/library/"+base)
 }
 
-// installed is the folder of this machine's own go command, which the image has, as below /usr; not of one that go.mod's
-// toolchain line had it download.
+// installed is the folder of this machine's own go command, below /usr, as the image has it. It is not the toolchain
+// that go.mod's toolchain line made the go command download.
 func installed(t *testing.T) string {
 	t.Helper()
 	cmd := exec.Command("go", "env", "GOROOT")
@@ -219,7 +219,7 @@ func installed(t *testing.T) string {
 	return filepath.Join(strings.TrimSpace(string(out)), "bin")
 }
 
-// image is what is read of buildah inspect.
+// image is what the tests read of buildah inspect.
 type image struct {
 	Docker struct {
 		Config struct {

@@ -1,5 +1,5 @@
-// Package deploy puts the product where its users would: under systemd's units, into a container, onto Kubernetes. It
-// takes the files of scripts/deploy and the Dockerfile as they stand.
+// Package deploy runs the product under systemd's units, in a container and as in a pod of Kubernetes, with the files
+// of scripts/deploy and the Dockerfile unchanged.
 package deploy
 
 import (
@@ -24,30 +24,17 @@ const shop = "shop.example.test"
 
 var root = filepath.Join("..", "..", "..")
 
-// need finds programs of the system. Where one is missing the test is skipped, but never in CI.
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, name := range programs {
-		if _, err := rig.Find(name); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatalf("%s is missing", name)
-			}
-			t.Skipf("%s is missing", name)
-		}
-	}
-}
-
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		if os.Getenv("CI") != "" {
-			t.Fatal("only root can become somebody else")
+			t.Fatal("only root can run programs as another user")
 		}
-		t.Skip("only root can become somebody else")
+		t.Skip("only root can run programs as another user")
 	}
 }
 
-// reachable is a directory that other users can get to.
+// reachable is a directory that other users can enter.
 func reachable(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -57,7 +44,7 @@ func reachable(t *testing.T) string {
 	return dir
 }
 
-// run is a program of the system that must succeed; its standard output.
+// run runs a program of the system, which must succeed, and returns its standard output.
 func run(t *testing.T, dir, program string, args ...string) string {
 	t.Helper()
 	path, err := rig.Find(program)
@@ -71,8 +58,8 @@ func run(t *testing.T, dir, program string, args ...string) string {
 	return got.Stdout
 }
 
-// crowd asks for both ports' pages, each time on a new connection, until its end is called. Nobody of it may be turned
-// away. end returns how many were answered.
+// crowd requests pages from both ports, each time on a new connection, until end is called. Every request must be
+// answered. end returns how many were.
 func crowd(t *testing.T, roots *x509.CertPool, https, plain int) (end func() int64) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -82,7 +69,7 @@ func crowd(t *testing.T, roots *x509.CertPool, https, plain int) (end func() int
 		for range 2 {
 			visitors.Go(func() {
 				visitor := rig.Visitor(roots)
-				visitor.Timeout = 30 * time.Second // who comes during a restart waits
+				visitor.Timeout = 30 * time.Second // a connection waits during a restart
 				for ctx.Err() == nil {
 					got, err := rig.Try(visitor, rig.Request{URL: url})
 					if err != nil || got.StatusCode != http.StatusOK {
@@ -102,7 +89,7 @@ func crowd(t *testing.T, roots *x509.CertPool, https, plain int) (end func() int
 	}
 }
 
-// lowPort is a free port that only the privileged may open.
+// lowPort is a free port that only privileged users may open.
 func lowPort(t *testing.T) int {
 	t.Helper()
 	for port := 600 + os.Getpid()%300; port < 1024; port++ {

@@ -34,8 +34,8 @@ type manifest struct {
 	Certificate certmanager.Certificate
 }
 
-// readManifest reads with Kubernetes' and cert-manager's own types. A field that these have not, or a name in
-// other letters, is a fault as it is for the API server.
+// readManifest decodes into Kubernetes' and cert-manager's own types. An unknown field, or a name in another case, is a
+// fault, as it is for the API server.
 func readManifest(t *testing.T) (m manifest) {
 	t.Helper()
 	kinds := map[string]any{"apps/v1 Deployment": &m.Deployment, "v1 Service": &m.Service, "cert-manager.io/v1 Certificate": &m.Certificate}
@@ -65,7 +65,7 @@ func readManifest(t *testing.T) (m manifest) {
 	return m
 }
 
-func TestTheManifestIsWhole(t *testing.T) {
+func TestKubernetesManifestIsValid(t *testing.T) {
 	t.Parallel()
 	m := readManifest(t)
 	template := m.Deployment.Spec.Template
@@ -80,7 +80,7 @@ func TestTheManifestIsWhole(t *testing.T) {
 		}
 	}
 
-	// What Kubernetes itself says of the pods under its strictest profile.
+	// The pods meet the strictest of Kubernetes' own security profiles.
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -136,9 +136,9 @@ func TestTheManifestIsWhole(t *testing.T) {
 	}
 }
 
-// The container's settings, in a pod as a kubelet makes it: the pod's user, the secret behind its ..data link with the
-// mode and the group that the manifest says. The probes' requests name the pod's address. A renewed secret is served.
-func TestThePodServesAndTakesUpARenewedSecret(t *testing.T) {
+// The product runs with the container's settings as a kubelet would start it: as the pod's user, with the secret behind
+// its ..data link, in the manifest's mode and group. Probes send the pod's address as host. A renewed secret is served.
+func TestPodServesARenewedSecret(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	m := readManifest(t)
@@ -198,7 +198,7 @@ func TestThePodServesAndTakesUpARenewedSecret(t *testing.T) {
 	if ready, live := probe(c.ReadinessProbe), probe(c.LivenessProbe); ready != http.StatusOK || live != http.StatusOK {
 		t.Errorf("the probes get %d and %d, want 200", ready, live)
 	}
-	// A visitor came through the Service's port 80.
+	// A visitor who came through the Service's port 80 sends no port.
 	if got := rig.Ask(t, visitor, rig.Request{URL: "http://" + rig.Loopback(plain) + "/a", Host: domain}); got.Header.Get("Location") != "https://"+domain+"/a" {
 		t.Errorf("plain http got %s to %q, want https without a port", got.Status, got.Header.Get("Location"))
 	}

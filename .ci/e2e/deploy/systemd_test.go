@@ -17,10 +17,10 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// What systemd says of the units without running them: that they are sound, and how far the service is shut in.
-func TestTheUnitsAreSoundAndTight(t *testing.T) {
+// systemd-analyze finds no fault in the units, and the service's exposure is low.
+func TestSystemdFindsNoFaultInTheUnits(t *testing.T) {
 	t.Parallel()
-	need(t, "systemd-analyze")
+	rig.Need(t, "systemd-analyze")
 	name := rig.Project(t)
 	dir := t.TempDir()
 	install := func(file, as string) {
@@ -66,10 +66,10 @@ func TestTheUnitsAreSoundAndTight(t *testing.T) {
 
 // The unit's commands, with the rights that it gives and the system calls that it allows, get a certificate, serve it
 // on privileged ports, reload and stop.
-func TestTheServiceNeedsNoMoreThanTheUnitGives(t *testing.T) {
+func TestServiceRunsWithTheRightsOfTheUnit(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	need(t, "setpriv", "strace", "systemd-analyze")
+	rig.Need(t, "setpriv", "strace", "systemd-analyze")
 	name := rig.Project(t)
 	dir, https := reachable(t), lowPort(t)
 	state := filepath.Join(dir, "state", name)
@@ -153,14 +153,14 @@ func TestTheServiceNeedsNoMoreThanTheUnitGives(t *testing.T) {
 func TestUpgradeUnderSocketActivationRefusesNoConnection(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	need(t, "systemd-socket-activate", "setpriv")
+	rig.Need(t, "systemd-socket-activate", "setpriv")
 	name := rig.Project(t)
 	dir := reachable(t)
 	state, binary := filepath.Join(dir, "state", name), filepath.Join(dir, name)
 	replace := map[string]string{"%S": filepath.Join(dir, "state"), "/usr/local/bin/" + name: binary}
 	u := readUnit(t, replace, name+".service", name+"-sockets.conf")
 	makeState(t, u, state)
-	upgrade := func() { // as install(1) does: never into a file that runs
+	upgrade := func() { // as install(1) does: a running file cannot be written
 		rig.Write(t, binary+".new", rig.Read(t, rig.Binary(t)), 0o755)
 		if err := os.Rename(binary+".new", binary); err != nil {
 			t.Fatal(err)
@@ -173,14 +173,14 @@ func TestUpgradeUnderSocketActivationRefusesNoConnection(t *testing.T) {
 	if n, _ := strconv.Atoi(uid); os.Chown(key, n, n) != nil {
 		t.Fatal("the key cannot be given to the service")
 	}
-	// The settings' ports are privileged: were they tried, the start would fail.
+	// The service may not open the ports of its settings. If it tried, the start would fail.
 	https, plain := rig.Port(t), rig.Port(t)
 	env := append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME=/", "STATE_DIRECTORY=" + state, "DOMAINS=" + shop, "TLS_MODE=files",
 		"TLS_CERT_FILE=" + cert, "TLS_KEY_FILE=" + key, "HTTPS_ADDR=127.0.0.1:1", "HTTP_ADDR=127.0.0.1:2", "SHUTDOWN_GRACE=1s"}, u["Environment"]...)
 	check := append(u.rights(t), strings.Fields(u.one(t, "ExecStartPre"))...)
 
-	// systemd-socket-activate becomes what it starts, which here starts the service anew as often as it ends, as systemd
-	// does: LISTEN_PID is the service's. Visitors' first connection is what it waits for.
+	// systemd-socket-activate waits for a first connection and then executes its command. The command here restarts the
+	// service whenever it ends, as systemd does. LISTEN_PID is the service's.
 	const manager = `while test ! -e stop; do sh -c 'echo $$ >pid; LISTEN_PID=$$ exec "$@"' sh "$@" || exit; done`
 	args := []string{"--listen=" + rig.Loopback(https), "--listen=" + rig.Loopback(plain), "--fdname=" +
 		readUnit(t, nil, name+"-https.socket").one(t, "FileDescriptorName") + ":" + readUnit(t, nil, name+"-http.socket").one(t, "FileDescriptorName")}
@@ -263,7 +263,8 @@ func makeState(t *testing.T, u unit, dir string) {
 	}
 }
 
-// open lets other users read a file of the rig's. Nothing but the tests' own directories is touched, whatever TMPDIR is.
+// open lets other users read a file of package rig. It changes the modes of the tests' own directories only, whatever
+// TMPDIR is.
 func open(t *testing.T, file string) {
 	t.Helper()
 	temp := filepath.Clean(os.TempDir()) + string(filepath.Separator)

@@ -12,8 +12,8 @@ import (
 // unit is a systemd unit with its drop-ins: the values of each setting.
 type unit map[string][]string
 
-// readUnit reads as systemd does: a later file adds, and an empty value takes back what came before (systemd.unit(5)).
-// Specifiers and the product's path stand for those of the test.
+// readUnit reads as systemd does: a later file adds values, and an empty value removes earlier ones (systemd.unit(5)).
+// Specifiers and the product's path become those of the test.
 func readUnit(t *testing.T, replace map[string]string, files ...string) unit {
 	t.Helper()
 	u := unit{}
@@ -35,7 +35,7 @@ func readUnit(t *testing.T, replace map[string]string, files ...string) unit {
 	return u
 }
 
-// one is the value of a setting that has one.
+// one is the value of a setting that has exactly one.
 func (u unit) one(t *testing.T, name string) string {
 	t.Helper()
 	if len(u[name]) != 1 {
@@ -44,8 +44,8 @@ func (u unit) one(t *testing.T, name string) string {
 	return u[name][0]
 }
 
-// rights is the command that gives another one the rights that the unit gives it: an unprivileged user, the unit's
-// capabilities and no more, its umask.
+// rights is a command that runs another one with the rights of the unit: an unprivileged user, the unit's capabilities
+// only, its umask.
 func (u unit) rights(t *testing.T) []string {
 	t.Helper()
 	capabilities := func(setting string) string {
@@ -68,10 +68,10 @@ func (u unit) rights(t *testing.T) []string {
 	return append(command, "sh", "-c", "umask "+u.one(t, "UMask")+`; exec "$@"`, "sh")
 }
 
-// uid is of the range that systemd takes for DynamicUser=.
+// uid is in the range that systemd uses for DynamicUser=.
 const uid = "64123"
 
-// filter is the command that has every system call outside of the unit's filter fail as the unit says.
+// filter is a command under which each system call outside the unit's filter fails with the unit's error.
 func (u unit) filter(t *testing.T) []string {
 	t.Helper()
 	allowed := map[string]bool{}
@@ -92,15 +92,15 @@ func (u unit) filter(t *testing.T) []string {
 	}
 	names := []string{}
 	for call := range allowed {
-		names = append(names, "?"+call) // not every one is of this machine's kind
+		names = append(names, "?"+call) // some do not exist on this architecture
 	}
 	slices.Sort(names)
-	// With -D strace is the child and the service the parent, so that the service's end does not hang on strace's.
+	// With -D strace is the child and the service the parent, so that the service can end before strace does.
 	return []string{"strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "signal=none",
 		"-e", "inject=!" + strings.Join(names, ",") + ":error=" + u.one(t, "SystemCallErrorNumber")}
 }
 
-// calls are the system calls of one of systemd's groups, and of the groups in it.
+// calls are the system calls of one of systemd's groups, including the groups that it contains.
 func calls(t *testing.T, group string) (out []string) {
 	t.Helper()
 	for line := range strings.Lines(run(t, "", "systemd-analyze", "syscall-filter", "--no-pager", group)) {

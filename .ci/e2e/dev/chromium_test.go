@@ -20,11 +20,11 @@ import (
 
 var artifacts = filepath.Join("..", "artifacts")
 
-// strict is a policy that forbids everything written into a page: inline scripts and styles.
+// strict is a policy that forbids inline scripts and styles.
 const strict = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; require-trusted-types-for 'script'"
 
-// What a developer sees who types into a page, and saves files beside it.
-func TestThePageFollowsEdits(t *testing.T) {
+// A developer types into a form of the open page and saves files.
+func TestOpenPageFollowsEdits(t *testing.T) {
 	w := serve(t, "")
 	w.edit(code, "func bench(c *gin.Context) {", "func bench(c *gin.Context) {\n\tc.Header(\"Content-Security-Policy\", \""+strict+"\")")
 	w.edit(styles, "body {", "body { min-height: 300vh;")
@@ -39,7 +39,7 @@ func TestThePageFollowsEdits(t *testing.T) {
 	b.eventually("a long page", func() bool { return b.value("scrollTo(0, 400); ''+scrollY") == "400" })
 	b.value("typed.value = 'half a sentence'; window.same = true; ''")
 
-	// Style sheets are exchanged under what is typed.
+	// A saved style sheet replaces the old one. The text in the form stays.
 	time.Sleep(200 * time.Millisecond) // for the stream
 	w.edit(styles, "body {", "body { outline: 3px solid rgb(1, 2, 3);")
 	b.eventually("the new style", func() bool { return b.value("getComputedStyle(document.body).outlineColor") == "rgb(1, 2, 3)" })
@@ -50,7 +50,7 @@ func TestThePageFollowsEdits(t *testing.T) {
 		t.Errorf("after an edit of a style sheet the page has %s", got)
 	}
 
-	// Everything else asks for a new page.
+	// Every other edit reloads the page.
 	var templates, goCode []time.Duration
 	for n := range 5 {
 		begin := time.Now()
@@ -80,7 +80,7 @@ func TestThePageFollowsEdits(t *testing.T) {
 		t.Error("that is no live page")
 	}
 
-	// What does not build is told above the page, which stays.
+	// A failed build is shown above the page, which stays.
 	b.value("window.same = true; typed.value = 'the other half'; ''")
 	w.edit(code, "c.HTML(200", "d.HTML(200, nothing")
 	text := "(s => s && s.activeElement !== undefined ? s.querySelector('dialog')?.textContent : '')(document.querySelector('make-dev')?.shadowRoot) ?? ''"
@@ -88,7 +88,7 @@ func TestThePageFollowsEdits(t *testing.T) {
 	if got := b.value("(d => [d.open, d.getAttribute('role'), getComputedStyle(d).borderTopLeftRadius, window.same].join())(document.querySelector('make-dev').shadowRoot.querySelector('dialog'))"); got != "true,alert,12px,true" {
 		t.Errorf("the overlay is %s, want it open, an alert, styled, above the same page", got)
 	}
-	time.Sleep(300 * time.Millisecond) // it fades in
+	time.Sleep(300 * time.Millisecond) // it appears gradually
 	for _, look := range []struct {
 		name, scheme string
 		width        int
@@ -102,7 +102,7 @@ func TestThePageFollowsEdits(t *testing.T) {
 		return b.value("''+(window.same === undefined && !document.querySelector('make-dev'))") == "true" && mark() == "mark 5"
 	})
 
-	// A broken template leaves the page that is open, and a page that is asked for meanwhile comes back, too.
+	// With a broken template the open page stays. A page that is requested meanwhile reloads after the fix.
 	w.edit(template, "{{end}}", "{{end}}{{nonsense}}")
 	b.eventually("the template's overlay", func() bool { return strings.Contains(b.value(text), "nonsense") })
 	b.visit(w.url(page + "?asked=meanwhile"))
@@ -110,7 +110,7 @@ func TestThePageFollowsEdits(t *testing.T) {
 	w.edit(template, "{{nonsense}}", "")
 	b.eventually("that page", func() bool { return mark() == "mark 5" && b.value(text) == "" })
 
-	// A server that is gone is told after a while.
+	// The page reports after a while that the server has stopped.
 	w.interrupt()
 	b.eventually("the page that is left alone", func() bool { return strings.Contains(b.value(text), "No answer from the server") })
 
@@ -122,7 +122,7 @@ func TestThePageFollowsEdits(t *testing.T) {
 }
 
 // A developer who saves a file while the browser shows the response to a form must not send the form again.
-func TestAnEditSendsNoFormAgain(t *testing.T) {
+func TestReloadSubmitsNoFormAgain(t *testing.T) {
 	w := open(t, "", func(w *workshop) {
 		w.edit(code, `"code 0"`, "c.Request.Method")
 		w.edit("handlers/routes.go", benchRoutes, benchRoutes+"\tr.POST(\""+page+"\", bench)\n")
@@ -144,7 +144,7 @@ func TestAnEditSendsNoFormAgain(t *testing.T) {
 
 // Helpers
 
-// browser is a Chromium that is steered over a pair of pipes. Messages are JSON, and end in a zero byte.
+// browser controls a Chromium over a pair of pipes. Messages are JSON and end with a zero byte.
 type browser struct {
 	t       *testing.T
 	out     *os.File
@@ -156,13 +156,7 @@ type browser struct {
 
 func steer(t *testing.T) *browser {
 	t.Helper()
-	path, err := rig.Find("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("chromium is not installed")
-		}
-		t.Skip("chromium is not installed")
-	}
+	path := rig.Need(t, "chromium")
 	theirIn, out := pipe(t)
 	in, theirOut := pipe(t)
 	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
@@ -176,7 +170,7 @@ func steer(t *testing.T) *browser {
 	t.Cleanup(func() {
 		kill := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
 		defer kill.Stop()
-		defer cmd.Wait() // however it ends, and be there an answer or not
+		defer cmd.Wait() // also after a failed test and without an answer
 		b.session = ""
 		b.call("Browser.close", nil, nil)
 	})
@@ -197,7 +191,7 @@ func (b *browser) visit(url string) {
 	b.call("Page.navigate", map[string]any{"url": url}, nil)
 }
 
-// value is that of an expression, a string; empty while pages change.
+// value is the value of an expression, as a string. It is empty during a reload.
 func (b *browser) value(expression string) string {
 	b.t.Helper()
 	var got struct{ Result struct{ Value any } }
@@ -227,7 +221,7 @@ func (b *browser) picture(name string) {
 	rig.Write(b.t, filepath.Join(artifacts, name), data, 0o644)
 }
 
-// call is a command and its answer.
+// call sends a command and returns its result.
 func (b *browser) call(method string, params map[string]any, result any) {
 	b.t.Helper()
 	b.id++
@@ -267,7 +261,7 @@ func (b *browser) call(method string, params map[string]any, result any) {
 			continue
 		}
 		if answer.Error != nil && method == "Runtime.evaluate" {
-			return // the page is being left
+			return // during a navigation
 		}
 		if answer.Error != nil {
 			b.t.Fatalf("%s: %s", method, answer.Error.Message)

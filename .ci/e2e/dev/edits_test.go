@@ -14,7 +14,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-func TestEditedPagesAreToldAtOnceHoweverTheyAreSaved(t *testing.T) {
+func TestEveryWayToSaveAFileReloadsThePage(t *testing.T) {
 	w := serve(t, "")
 	open := w.stream()
 	st, _ := open.now()
@@ -51,7 +51,7 @@ func TestEditedPagesAreToldAtOnceHoweverTheyAreSaved(t *testing.T) {
 		if reload := next.Reload > st.Version; reload == save.css {
 			t.Errorf("%s: a new page is asked for: %v", save.name, reload)
 		}
-		time.Sleep(300 * time.Millisecond) // an edit is told once
+		time.Sleep(300 * time.Millisecond) // an edit causes one event
 		st, _ = open.now()
 		if st.Version != next.Version {
 			t.Errorf("%s is told as version %d and as %d", save.name, next.Version, st.Version)
@@ -60,7 +60,7 @@ func TestEditedPagesAreToldAtOnceHoweverTheyAreSaved(t *testing.T) {
 
 	_, before := open.now()
 	for _, file := range []string{"web/templates/4913", "web/templates/#bench.html#", "bin/x.go", ".git/x.go", "handlers/x_test.go", "web/static/.hidden.css"} {
-		w.write(file, "package nothing") // what editors and tools write beside
+		w.write(file, "package nothing") // files that editors and tools write
 		if file == "web/templates/4913" {
 			if err := os.Remove(w.path(file)); err != nil {
 				t.Fatal(err)
@@ -76,7 +76,7 @@ func TestEditedPagesAreToldAtOnceHoweverTheyAreSaved(t *testing.T) {
 	}
 }
 
-func TestABrokenTemplateIsShownAndComesBack(t *testing.T) {
+func TestBrokenTemplateIsShownUntilItIsFixed(t *testing.T) {
 	w := serve(t, "")
 	open := w.stream()
 	w.edit(template, "{{end}}", "{{end}}{{if}}")
@@ -97,7 +97,7 @@ func TestABrokenTemplateIsShownAndComesBack(t *testing.T) {
 		t.Errorf("the mended page got %d", status)
 	}
 
-	// One that parses and fails as it is filled in is a page of errors, which follows edits as any other does.
+	// A template that parses and fails while it is executed gives an error page, which also follows edits.
 	w.edit(template, "{{.Code}}", "{{.Code.Colour}}")
 	w.eventually("an error page that is followed", func() bool {
 		status, body := w.get(page)
@@ -105,7 +105,7 @@ func TestABrokenTemplateIsShownAndComesBack(t *testing.T) {
 	})
 }
 
-func TestABrokenBuildIsShownWhileTheOldServerServes(t *testing.T) {
+func TestBrokenBuildIsShownWhileTheOldServerServes(t *testing.T) {
 	w := serve(t, "")
 	open := w.stream()
 	before, _ := open.now()
@@ -127,7 +127,7 @@ func TestABrokenBuildIsShownWhileTheOldServerServes(t *testing.T) {
 		t.Errorf("a page opened meanwhile is told of %+v", late.Problem)
 	}
 
-	// Taken back, it is what it was; mended otherwise, it is something new.
+	// After the edit is undone, the old server stays. After another fix, a new one starts.
 	w.edit(code, "\n\tundefined()", "")
 	same := open.await("a state without the problem", func(st state) bool { return st.Problem.Title == "" })
 	if same.Process != before.Process {
@@ -149,13 +149,13 @@ func TestABrokenBuildIsShownWhileTheOldServerServes(t *testing.T) {
 	}
 }
 
-// A development server may be open to a network, for a phone or a colleague; what the compiler says is not for them.
-func TestOthersAreToldThatSomethingIsWrongAndNotWhat(t *testing.T) {
+// Other machines on the network may reach a development server. Only this machine gets the compiler's output.
+func TestRemoteClientsGetNoCompilerOutput(t *testing.T) {
 	w := serve(t, "TRUSTED_PROXIES=127.0.0.1,::1\n")
 	open := w.stream()
 	w.edit(code, "func bench(c *gin.Context) {", "func bench(c *gin.Context) {\n\tundefined()")
 	open.await("the compiler's words", func(st state) bool { return strings.Contains(st.Problem.Text, "undefined") })
-	// What a proxy says of its client may be about a stranger, so no address in it makes the request this machine's.
+	// A forwarding header that names a loopback address does not make the request one of this machine.
 	for from, own := range map[string]bool{"192.0.2.7": false, "2001:db8::7": false, "127.0.0.1": false, "": true} {
 		req, err := http.NewRequestWithContext(t.Context(), "GET", w.url("/_dev/events"), nil)
 		if err != nil {
@@ -177,7 +177,7 @@ func TestOthersAreToldThatSomethingIsWrongAndNotWhat(t *testing.T) {
 	}
 }
 
-func TestEditedSettingsStartAnotherProcess(t *testing.T) {
+func TestEditedSettingsRestartTheServer(t *testing.T) {
 	w := serve(t, "HSTS=max-age=0\n")
 	open := w.stream()
 	before, _ := open.now()
@@ -196,7 +196,7 @@ func TestEditedSettingsStartAnotherProcess(t *testing.T) {
 		return err == nil && resp.Header.Get("Strict-Transport-Security") == "max-age=7"
 	})
 
-	// A port of another number is opened, and the old one closed.
+	// After the port is changed, the new port is opened and the old one closed.
 	old, moved := w.https, rig.Port(t)
 	w.edit(".env", portText(old), portText(moved))
 	w.https = moved
@@ -209,11 +209,11 @@ func TestEditedSettingsStartAnotherProcess(t *testing.T) {
 	}
 }
 
-func TestACrashIsShownAndServingGoesOn(t *testing.T) {
+func TestCrashIsShownAndTheServerRestarts(t *testing.T) {
 	w := serve(t, "")
 	open := w.stream()
 	st, _ := open.now()
-	time.Sleep(1100 * time.Millisecond) // one that crashes as it starts would not be started again
+	time.Sleep(1100 * time.Millisecond) // a server that crashes at its start is not restarted
 	w.get("/crash")
 	st = open.await("the crash", func(next state) bool { return next.Process != st.Process && next.Problem.Title != "" })
 	if !strings.Contains(st.Problem.Text, "no milk today") || !strings.Contains(st.Problem.Text, code+":") {

@@ -14,9 +14,9 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-func TestCtrlCEndsEverything(t *testing.T) {
+func TestCtrlCEndsAllProcesses(t *testing.T) {
 	w := serve(t, "")
-	w.stream() // which would hold a server that waits for it
+	w.stream() // an open request, which a graceful stop waits for
 	begin := time.Now()
 	w.interrupt()
 	select {
@@ -60,7 +60,7 @@ func TestStoppingTheServerEndsTheWatcher(t *testing.T) {
 	w.nothingLeft()
 }
 
-func TestAFirstStartThatFailsEndsWithItsStatus(t *testing.T) {
+func TestFailedFirstStartEndsWithItsExitStatus(t *testing.T) {
 	for _, test := range []struct {
 		name, settings, want string
 		prepare              func(*workshop)
@@ -75,7 +75,7 @@ func TestAFirstStartThatFailsEndsWithItsStatus(t *testing.T) {
 			select {
 			case <-w.ended:
 			case <-time.After(patience):
-				t.Fatal("make dev waits, and nobody is there to mend it")
+				t.Fatal("make dev waits for an edit without a terminal")
 			}
 			if w.cmd.ProcessState.Success() {
 				t.Error("exit status 0")
@@ -89,9 +89,9 @@ func TestAFirstStartThatFailsEndsWithItsStatus(t *testing.T) {
 }
 
 // At a terminal make dev waits, because a developer can fix the fault.
-func TestAtATerminalAFirstStartWaitsToBeMended(t *testing.T) {
+func TestFailedFirstStartAtATerminalWaitsForAnEdit(t *testing.T) {
 	w := open(t, "LOG_LEVEL=loud\nTLS_MODE=proxy\n", func(w *workshop) {
-		w.command = []string{"script", "--quiet", "--return", "--command", "make dev", "/dev/null"} // runs it at a terminal of its own
+		w.command = []string{"script", "--quiet", "--return", "--command", "make dev", "/dev/null"} // runs it at a new terminal
 		w.env = []string{"CI="}
 	})
 	w.eventually("the fault", func() bool { return strings.Contains(w.out.String(), `LOG_LEVEL="loud"`) })
@@ -106,8 +106,8 @@ func TestAtATerminalAFirstStartWaitsToBeMended(t *testing.T) {
 	}
 }
 
-// Production under make dev is production: no script, no stream, and the same bytes as from the binary alone.
-func TestProductionHasNothingOfIt(t *testing.T) {
+// With ENV=prod make dev adds neither script nor stream. The responses are those of the binary alone.
+func TestProductionPagesHaveNoReloadScript(t *testing.T) {
 	alone := rig.Port(t)
 	settings := rig.Env{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test"}
 	rig.Start(t, t.TempDir(), settings.With(rig.Env{"HTTP_ADDR": rig.Loopback(alone)}))
@@ -138,7 +138,7 @@ func TestProductionHasNothingOfIt(t *testing.T) {
 		}
 	}
 
-	// In development it is the script's element, and that alone.
+	// In development the script element is the only difference.
 	d := serve(t, "")
 	_, page := d.get("/nowhere")
 	script := regexp.MustCompile(`<script src="/_dev/reload\.js\?[0-9a-z]+\.[0-9]+" defer></script>\n</body>`)

@@ -16,9 +16,9 @@ import (
 
 var codeOf = regexp.MustCompile(`code [0-9]+<`)
 
-// TestNoRequestIsRefusedWhileGoIsRebuilt asks without a pause, over new connections and over kept ones, HTTP/1.1 and
-// HTTP/2, while processes take each other's place.
-func TestNoRequestIsRefusedWhileGoIsRebuilt(t *testing.T) {
+// TestNoRequestFailsDuringARebuild sends requests without a pause, over new and over kept connections, by HTTP/1.1
+// and HTTP/2, while a new process replaces the old one.
+func TestNoRequestFailsDuringARebuild(t *testing.T) {
 	w := serve(t, "")
 	ask := func(c *http.Client) (string, error) {
 		resp, err := c.Get(w.url(page))
@@ -38,7 +38,7 @@ func TestNoRequestIsRefusedWhileGoIsRebuilt(t *testing.T) {
 	for i := range 4 {
 		c := client(i%2 == 0)
 		if i >= 2 {
-			c.Transport.(*http.Transport).ForceAttemptHTTP2 = false // and then HTTP/1.1 alone is offered
+			c.Transport.(*http.Transport).ForceAttemptHTTP2 = false // then only HTTP/1.1 is offered
 		}
 		wg.Go(func() {
 			defer c.CloseIdleConnections()
@@ -65,7 +65,7 @@ func TestNoRequestIsRefusedWhileGoIsRebuilt(t *testing.T) {
 			got, err := ask(w.once)
 			return err == nil && strings.Contains(got, fmt.Sprintf("code %d<", n))
 		})
-		time.Sleep(300 * time.Millisecond) // the old one leaves
+		time.Sleep(300 * time.Millisecond) // the old process ends
 	}
 	stop.Store(true)
 	wg.Wait()

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package dev drives `make dev` in a fresh clone as its owner would: it edits files, and looks at what the server
-// answers, what pages are told, and what the terminal and a real browser show.
+// Package dev runs `make dev` in a fresh clone and edits files. It checks the server's responses, the events that pages
+// get, and what the terminal and a real browser show.
 package dev
 
 import (
@@ -27,10 +27,10 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-// patience is for a machine that does much else; figures.txt says how long things really take.
+// patience is long because the machine is busy with other tests. figures.txt has the real times.
 const patience = time.Minute
 
-// workshop is a clone in which make dev runs.
+// workshop is a clone with a running make dev.
 type workshop struct {
 	t     *testing.T
 	dir   string
@@ -40,12 +40,12 @@ type workshop struct {
 	out   rig.Buffer
 
 	command []string
-	env     []string // beside a stranger's
+	env     []string // in addition to that of rig.Stranger
 	ended   chan struct{}
 	once    *http.Client // a new connection each time
 }
 
-// The page that is worked on. It is the tests' own, so that the site's may become anything.
+// The page that the tests edit. It is their own, so that an owner can change all pages of the site.
 const (
 	page, template, code, styles = "/bench", "web/templates/bench.html", "handlers/bench.go", "web/static/style.css"
 
@@ -73,7 +73,7 @@ func crash(c *gin.Context) { go panic("no milk today") }
 	benchPages  = "\tPages: map[string]any{\n"
 )
 
-// open clones, prepares, and starts make dev with settings in .env beside two free ports.
+// open clones the project, adds the page, and starts make dev with two free ports and these settings in .env.
 func open(t *testing.T, settings string, prepare ...func(*workshop)) *workshop {
 	t.Helper()
 	w := &workshop{t: t, command: []string{"make", "dev"}, dir: rig.Clone(t), https: rig.Port(t), http: rig.Port(t), ended: make(chan struct{}), once: client(true)}
@@ -114,7 +114,7 @@ func open(t *testing.T, settings string, prepare ...func(*workshop)) *workshop {
 	return w
 }
 
-// serve is open, until the first page is there.
+// serve is open that waits until the first page is served.
 func serve(t *testing.T, settings string) *workshop {
 	t.Helper()
 	w := open(t, settings)
@@ -132,7 +132,7 @@ func (w *workshop) url(path string) string {
 	return fmt.Sprintf("https://localhost:%d%s", w.https, path)
 }
 
-// get is a visitor's, who prefers pages. The status is 0 if there is no answer.
+// get requests a page as a browser does. The status is 0 if there is no response.
 func (w *workshop) get(path string) (status int, body string) {
 	resp, body, err := w.ask(path)
 	if err != nil {
@@ -175,7 +175,7 @@ func (w *workshop) write(file, text string) {
 	rig.Write(w.t, w.path(file), []byte(text), 0o644)
 }
 
-// edit replaces a text that a file has to have.
+// edit replaces a text in a file, which must contain it.
 func (w *workshop) edit(file, old, text string) {
 	w.t.Helper()
 	before := string(rig.Read(w.t, w.path(file)))
@@ -185,10 +185,10 @@ func (w *workshop) edit(file, old, text string) {
 	w.write(file, strings.Replace(before, old, text, 1))
 }
 
-// interrupt is Ctrl-C.
+// interrupt sends what Ctrl-C sends.
 func (w *workshop) interrupt() { syscall.Kill(-w.cmd.Process.Pid, syscall.SIGINT) }
 
-// processes are the ids of those that run a binary of the clone, by its name.
+// processes are the ids of the processes that run a binary of the clone, by the binary's name.
 func (w *workshop) processes() map[string][]int {
 	out := map[string][]int{}
 	links, _ := filepath.Glob("/proc/[0-9]*/exe")
@@ -213,14 +213,14 @@ func (w *workshop) listening() bool {
 	return true
 }
 
-// state is what pages are told.
+// state is an event that pages get.
 type state struct {
 	Process         string
 	Version, Reload int
 	Problem         struct{ Title, Text string }
 }
 
-// stream is an open page's: it asks again when it ends, as browsers do.
+// stream is the event stream of an open page. It reconnects when it ends, as browsers do.
 type stream struct {
 	w  *workshop
 	mu sync.Mutex
@@ -278,7 +278,7 @@ func (s *stream) now() (st state, events int) {
 	return s.st, s.n
 }
 
-// await waits for a state, and returns it.
+// await waits for a state and returns it.
 func (s *stream) await(what string, ok func(state) bool) (st state) {
 	s.w.t.Helper()
 	s.w.eventually(what, func() bool {

@@ -13,14 +13,14 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// artifacts keeps what a person may want to look at.
+// artifacts is the folder for screenshots, which people look at.
 var artifacts = filepath.Join("..", "artifacts")
 
-// What a developer sees in the browser: nothing of the page before the local CA is trusted, and the page after.
-func TestChromium(t *testing.T) {
+// Chromium shows its warning before the development CA is trusted, and the page after.
+func TestChromiumShowsThePageOnlyWithTrust(t *testing.T) {
 	t.Parallel()
-	need(t, "chromium", "chromium")
-	need(t, "certutil", "libnss3-tools")
+	rig.Need(t, "chromium")
+	rig.Need(t, "certutil")
 	dir := t.TempDir()
 	https, http := rig.Port(t), rig.Port(t)
 	rig.Start(t, dir, rig.Env{"HTTPS_ADDR": fmt.Sprintf("localhost:%d", https), "HTTP_ADDR": fmt.Sprintf("localhost:%d", http)})
@@ -44,7 +44,7 @@ func TestChromium(t *testing.T) {
 	t.Run("with trust the page is private", func(t *testing.T) {
 		t.Parallel()
 		b := newBrowser(t)
-		b.Trust(t, need(t, "certutil", "libnss3-tools"), caFile)
+		b.Trust(t, rig.Need(t, "certutil"), caFile)
 		for _, url := range []string{
 			connection,
 			fmt.Sprintf("http://localhost:%d/connection?by=redirect", http),
@@ -69,7 +69,7 @@ func TestChromium(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := newBrowser(t)
-		b.Trust(t, need(t, "certutil", "libnss3-tools"), caFile)
+		b.Trust(t, rig.Need(t, "certutil"), caFile)
 		for _, page := range []struct{ name, url string }{{"home", home}, {"connection", connection}, {"missing", home + "nothing-here"}} {
 			for _, look := range []struct {
 				name          string
@@ -99,13 +99,13 @@ func TestChromium(t *testing.T) {
 
 // Helpers
 
-// newBrowser is Chromium for a user who has never used it before.
+// newBrowser is Chromium with a new home directory.
 func newBrowser(t *testing.T) rig.Chromium {
 	t.Helper()
-	return rig.Chromium{Path: need(t, "chromium", "chromium"), Home: t.TempDir()}
+	return rig.Chromium{Path: rig.Need(t, "chromium"), Home: t.TempDir()}
 }
 
-// checkPicture looks whether there is something on it, on paper of the right shade.
+// checkPicture checks that a screenshot is not blank and that its background is light or dark as wanted.
 func checkPicture(t *testing.T, file string, width, height int, dark bool) {
 	t.Helper()
 	f, err := os.Open(file)

@@ -46,10 +46,10 @@ http {
 }
 `
 
-// Under the same limit and beside the same idle connections, new visitors are served as nginx serves them: by closing the
-// connections that have been idle longest.
-func TestIdleConnectionsKeepNewVisitorsOutNoMoreThanAtNginx(t *testing.T) {
-	nginx := need(t, "nginx", "nginx")
+// Under the same limit and beside the same idle connections, new visitors are served as nginx serves them: by closing
+// the connections that have been idle longest.
+func TestNewVisitorsAreServedBesideIdleConnections(t *testing.T) {
+	nginx := rig.Need(t, "nginx")
 	var own syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &own); err != nil || own.Cur < 3*idleConns {
 		t.Fatalf("this test opens %d connections and may open %d files (%v): raise ulimit -n", idleConns, own.Cur, err)
@@ -113,7 +113,7 @@ func limited(path string, args ...string) (string, []string) {
 	return "/bin/sh", append([]string{"-c", script, path}, args...)
 }
 
-// ask opens a connection and has one request answered on it.
+// ask opens a connection and sends one request, which must be answered.
 func ask(port int, config *tls.Config, connection string) (net.Conn, error) {
 	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", rig.Loopback(port), config)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// firefox is a Firefox that runs, steered by Marionette: its --screenshot never ends on the page that warns.
+// firefox controls a Firefox by Marionette, since its --screenshot never ends on the warning page.
 type firefox struct {
 	process *rig.Process
 	conn    net.Conn
@@ -49,7 +49,7 @@ user_pref("termsofuse.bypassNotification", true);
 user_pref("toolkit.telemetry.reportingpolicy.firstRun", false);
 `
 
-// newProfile makes one that Firefox has never started with, where it looks for profiles below home.
+// newProfile makes an unused profile below home, where Firefox looks for profiles.
 func newProfile(t *testing.T, home string) (dir string, port int) {
 	t.Helper()
 	root := filepath.Join(home, ".mozilla", "firefox")
@@ -62,7 +62,7 @@ func newProfile(t *testing.T, home string) (dir string, port int) {
 func startFirefox(t *testing.T, home, profile string, port int) *firefox {
 	t.Helper()
 	f := &firefox{process: rig.Spawn(t, rig.Command{
-		Path: need(t, "firefox-esr", "firefox-esr"), Master: true, Dir: home,
+		Path: rig.Need(t, "firefox-esr"), Master: true, Dir: home,
 		Args: []string{"--headless", "--no-remote", "--marionette", "--profile", profile},
 		Env:  []string{"PATH=/usr/bin:/bin", "HOME=" + home, "MOZ_CRASHREPORTER_DISABLE=1"},
 	})}
@@ -73,12 +73,12 @@ func startFirefox(t *testing.T, home, profile string, port int) *firefox {
 	})
 	t.Cleanup(func() { f.conn.Close() })
 	f.in = bufio.NewReader(f.conn)
-	f.read(t) // it introduces itself
+	f.read(t) // Firefox sends its greeting first
 	f.call(t, "WebDriver:NewSession", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{"acceptInsecureCerts": false}}}, nil)
 	return f
 }
 
-// open visits a page and returns its source, or how Firefox names the reason that it is not shown.
+// open visits a page and returns its source, or Firefox's name for the reason why it does not show the page.
 func (f *firefox) open(t *testing.T, url string) (source, refusal string) {
 	t.Helper()
 	if refusal = f.call(t, "WebDriver:Navigate", map[string]any{"url": url}, nil); refusal == "" {
@@ -87,7 +87,7 @@ func (f *firefox) open(t *testing.T, url string) (source, refusal string) {
 	return source, refusal
 }
 
-// picture saves what is to be seen.
+// picture saves a screenshot.
 func (f *firefox) picture(t *testing.T, file string) {
 	t.Helper()
 	var encoded string
@@ -105,7 +105,7 @@ func (f *firefox) quit(t *testing.T) {
 	f.process.ExitCode(t, 20*time.Second)
 }
 
-// call is a command and its answer: value, or the name of an error.
+// call sends a command and returns its value, or the name of an error.
 func (f *firefox) call(t *testing.T, command string, params map[string]any, value any) (refusal string) {
 	t.Helper()
 	if params == nil {
@@ -139,7 +139,7 @@ func (f *firefox) call(t *testing.T, command string, params map[string]any, valu
 	return ""
 }
 
-// read takes one message: its length, a colon, and JSON.
+// read reads one message: its length, a colon, and JSON.
 func (f *firefox) read(t *testing.T) []byte {
 	t.Helper()
 	f.conn.SetReadDeadline(time.Now().Add(time.Minute))

@@ -11,19 +11,18 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// Two tabs of one visitor: what is written in one is in the other a moment later, and the page's own policy stands in
-// the way of nothing.
-func TestNotesInTwoTabs(t *testing.T) {
+// A note that a visitor writes in one tab appears in a second one, and the page's own policy blocks nothing.
+func TestNoteAppearsInASecondTab(t *testing.T) {
 	t.Parallel()
-	need(t, "chromium", "chromium")
-	need(t, "certutil", "libnss3-tools")
+	rig.Need(t, "chromium")
+	rig.Need(t, "certutil")
 	dir := t.TempDir()
 	https, http := rig.Port(t), rig.Port(t)
 	rig.Start(t, dir, rig.Env{"HTTPS_ADDR": fmt.Sprintf("localhost:%d", https), "HTTP_ADDR": fmt.Sprintf("localhost:%d", http)})
 	caFile := filepath.Join(dir, "certs", "ca.pem")
 	rig.Eventually(t, 5*time.Second, caFile, func() bool { _, err := os.Stat(caFile); return err == nil })
 	b := newBrowser(t)
-	b.Trust(t, need(t, "certutil", "libnss3-tools"), caFile)
+	b.Trust(t, rig.Need(t, "certutil"), caFile)
 	page := fmt.Sprintf("https://localhost:%d/notes", https)
 
 	one := tab{b.Steer(t)}
@@ -31,7 +30,7 @@ func TestNotesInTwoTabs(t *testing.T) {
 	two := tab{one.Tab(t)}
 	two.watchPolicy(t)
 
-	one.Call(t, "Page.bringToFront", nil, nil) // nothing is focused by itself in a tab behind
+	one.Call(t, "Page.bringToFront", nil, nil) // a hidden tab focuses nothing by itself
 	one.open(t, page, "Notes")
 	one.write(t, "")
 	one.eventually(t, "document.title", "Not added – Notes")
@@ -47,12 +46,12 @@ func TestNotesInTwoTabs(t *testing.T) {
 	one.write(t, "a second line\nand what is <b>not</b> markup, with a word of "+fmt.Sprintf("%0120d", 7))
 	two.eventually(t, "document.querySelector('#count').innerText", "2 notes.")
 	two.eventually(t, "document.querySelectorAll('#notes li').length + document.querySelector('#note-2').innerText.slice(0, 13)", "2a second line")
-	two.eventually(t, "document.activeElement.id", "delete-1") // the list is another, the focus is where it was
+	two.eventually(t, "document.activeElement.id", "delete-1") // the list was replaced, and the focus stays
 	two.pictures(t, "notes")
 
 	one.evaluate(t, "document.querySelector('#delete-1').click()")
 	two.eventually(t, "document.querySelector('#count').innerText", "1 note.")
-	two.eventually(t, "document.activeElement.id", "text") // what had the focus is gone
+	two.eventually(t, "document.activeElement.id", "text") // the focused element was removed
 	two.eventually(t, "window.loadedOnce", "yes")
 	for _, tab := range []tab{one, two} {
 		tab.eventually(t, "sessionStorage.refused ?? 'nothing'", "nothing")
@@ -64,7 +63,7 @@ func TestNotesInTwoTabs(t *testing.T) {
 // tab is a page of a browser.
 type tab struct{ *rig.Devtools }
 
-// watchPolicy notes what the Content-Security-Policy refuses.
+// watchPolicy records what the Content-Security-Policy blocks.
 func (p tab) watchPolicy(t *testing.T) {
 	t.Helper()
 	p.Call(t, "Page.enable", nil, nil)
@@ -107,7 +106,7 @@ func (p tab) write(t *testing.T, text string) {
 	p.evaluate(t, fmt.Sprintf("document.querySelector('#text').value = %q; document.querySelector('form').requestSubmit()", text))
 }
 
-// pictures keeps the page's looks for a person, and sees that it fits a narrow screen.
+// pictures saves screenshots for people, and checks that the page fits a narrow screen.
 func (p tab) pictures(t *testing.T, name string) {
 	t.Helper()
 	const pictureHeight = 1500

@@ -15,7 +15,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// nginxConf has at its heart the README's block, which is the one in every guide.
+// nginxConf contains the README's block, which most guides have too.
 const nginxConf = `
 %[1]s
 worker_processes 1;
@@ -62,12 +62,12 @@ Listen %[3]s:%[5]d
 </VirtualHost>
 `
 
-// apacheModules are where Debian puts them; some builds have a few inside.
+// apacheModules are at Debian's paths. Some builds have a few of them compiled in.
 var apacheModules = []string{"mpm_event", "authz_core", "headers", "proxy", "proxy_http", "socache_shmcb", "ssl"}
 
 func TestBehindNginx(t *testing.T) {
 	t.Parallel()
-	nginx := need(t, "nginx", "nginx")
+	nginx := rig.Need(t, "nginx")
 	behind(t, func(t *testing.T, f front) rig.Command {
 		user := ""
 		if os.Getuid() == 0 {
@@ -81,11 +81,11 @@ func TestBehindNginx(t *testing.T) {
 
 func TestBehindApache(t *testing.T) {
 	t.Parallel()
-	apache := need(t, "apache2", "apache2")
+	apache := rig.Need(t, "apache2")
 	behind(t, func(t *testing.T, f front) rig.Command {
 		user := ""
 		if os.Getuid() == 0 {
-			user = "User www-data\nGroup www-data" // it refuses to answer as root
+			user = "User www-data\nGroup www-data" // Apache refuses to serve as root
 		}
 		var modules []string
 		for _, m := range apacheModules {
@@ -109,7 +109,7 @@ func readme(t *testing.T, language string, port int) string {
 	return strings.ReplaceAll(block, "localhost:3000", fmt.Sprintf("localhost:%d", port))
 }
 
-// front is a proxy's place: where it listens, and where the product does.
+// front is where a proxy listens, and where the product listens behind it.
 type front struct {
 	dir         string
 	ip          string
@@ -117,10 +117,10 @@ type front struct {
 	product     int
 }
 
-// behind is all that must hold with either in front, as its owner set it up by any guide.
+// behind tests what must hold behind either proxy.
 func behind(t *testing.T, command func(t *testing.T, f front) rig.Command) {
 	ca := rig.NewCA(t, "Site")
-	f := front{dir: t.TempDir(), ip: ownAddress(t), https: rig.Port(t), http: rig.Port(t), product: rig.Port(t)}
+	f := front{dir: t.TempDir(), ip: rig.OwnAddress(t), https: rig.Port(t), http: rig.Port(t), product: rig.Port(t)}
 	ca.Issue(t, rig.Leaf{Names: []string{shop}}).Write(t, filepath.Join(f.dir, "cert.pem"), filepath.Join(f.dir, "key.pem"))
 
 	rig.Start(t, t.TempDir(), rig.Env{
@@ -146,7 +146,7 @@ func behind(t *testing.T, command func(t *testing.T, f front) rig.Command) {
 		"CF-Connecting-IP", "203.0.113.9", "Forwarded", "for=203.0.113.9;proto=http;host=elsewhere.example.test",
 	}
 
-	t.Run("the visitor is known by address and scheme", func(t *testing.T) {
+	t.Run("the app knows the visitor's address and scheme", func(t *testing.T) {
 		for name, header := range map[string][]string{
 			"":                              nil,
 			", who lies about himself":      append([]string{"X-Forwarded-Proto", "http"}, spoofed...),
@@ -166,7 +166,7 @@ func behind(t *testing.T, command func(t *testing.T, f front) rig.Command) {
 		}
 	})
 
-	t.Run("HSTS goes by the visitor's scheme", func(t *testing.T) {
+	t.Run("HSTS is sent if the visitor's scheme is https", func(t *testing.T) {
 		for path, want := range map[string]int{"/": 200, "/nothing-here": 404} {
 			got := rig.Ask(t, visitor, rig.Request{URL: secure(path), Host: shop})
 			if hsts := got.Header["Strict-Transport-Security"]; got.StatusCode != want || len(hsts) != 1 || hsts[0] != "max-age=31536000" {
@@ -179,7 +179,7 @@ func behind(t *testing.T, command func(t *testing.T, f front) rig.Command) {
 		}
 	})
 
-	t.Run("plain http leads to https", func(t *testing.T) {
+	t.Run("plain http redirects to https", func(t *testing.T) {
 		for name, header := range map[string][]string{
 			"":                        nil,
 			", who says it is https":  append([]string{"X-Forwarded-Proto", "https"}, spoofed...),
@@ -192,7 +192,7 @@ func behind(t *testing.T, command func(t *testing.T, f front) rig.Command) {
 		}
 	})
 
-	t.Run("no other host is answered for", func(t *testing.T) {
+	t.Run("other hosts get 421", func(t *testing.T) {
 		for _, url := range []string{secure("/"), plain("/")} {
 			got := rig.Ask(t, visitor, rig.Request{URL: url, Host: "elsewhere.example.test", Header: []string{"X-Forwarded-Host", shop}})
 			if got.StatusCode != http.StatusMisdirectedRequest {

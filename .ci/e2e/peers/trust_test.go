@@ -12,16 +12,16 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// private is on the page /connection of a visitor whose connection is.
+// private is a text that /connection shows to a visitor with a private connection.
 const private = "This connection is private."
 
 // make trust must let each browser accept the site, and make untrust must undo it. The browsers start with a new
 // profile each time.
-func TestTrust(t *testing.T) {
+func TestBrowsersFollowTrustAndUntrust(t *testing.T) {
 	t.Parallel()
-	need(t, "certutil", "libnss3-tools")
+	rig.Need(t, "certutil")
 	chromium := newBrowser(t)
-	need(t, "firefox-esr", "firefox-esr")
+	rig.Need(t, "firefox-esr")
 	home := chromium.Home
 	profile, marionette := newProfile(t, home)
 
@@ -59,10 +59,10 @@ func TestTrust(t *testing.T) {
 	d.Picture(t, artifact(t, "chromium-untrusted.png"))
 }
 
-// The page of make phone says by itself when the device trusts the CA, and fits the smallest phone.
-func TestPhonePage(t *testing.T) {
+// The page of make phone reports without a reload when the device trusts the CA, and fits the smallest phone.
+func TestPhonePageReportsTrust(t *testing.T) {
 	t.Parallel()
-	need(t, "certutil", "libnss3-tools")
+	rig.Need(t, "certutil")
 	chromium := newBrowser(t)
 	https, page := rig.Port(t), rig.Port(t)
 	program := filepath.Join(t.TempDir(), "phone")
@@ -99,7 +99,7 @@ func TestPhonePage(t *testing.T) {
 
 // Helpers
 
-// script runs one of the project's as the user of a home directory, who has the modules and built packages already.
+// script runs a script of the project as the user of a home directory. Modules and built packages are cached.
 func script(t *testing.T, home, name string, args ...string) {
 	t.Helper()
 	out, err := command(t, home, "go", append([]string{"run", "./scripts/" + name}, args...)...).CombinedOutput()

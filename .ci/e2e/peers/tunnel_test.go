@@ -15,8 +15,9 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// tunnelConf is what a tunnel's program does, as far as the development server sees it: TLS ends far away, and requests
-// come in plain over loopback, under the tunnel's name. X-Forwarded-For has the port in it, as behind IIS and Azure.
+// tunnelConf does what a tunnel's program does, as far as the development server sees it: TLS ends on another machine,
+// and requests arrive over loopback in plain http with the tunnel's host. X-Forwarded-For has a port, as behind IIS and
+// Azure.
 const tunnelConf = `
 		location / {
 			proxy_pass http://localhost:%d;
@@ -43,10 +44,10 @@ func waitFor(t *testing.T, p *rig.Product, words ...string) {
 	t.Errorf("no line with %q in:\n%s", words, p.Stdout())
 }
 
-// The README's two lines are all that a tunnel needs, and without them the log and the page say so.
-func TestThroughATunnelToTheDevelopmentServer(t *testing.T) {
+// The README's two lines suffice for a tunnel. Without them the log and the page name both.
+func TestDevelopmentServerBehindATunnel(t *testing.T) {
 	t.Parallel()
-	nginx := need(t, "nginx", "nginx")
+	nginx := rig.Need(t, "nginx")
 	text := string(rig.Read(t, filepath.Join("..", "..", "..", "scripts", "README.md")))
 	lines := regexp.MustCompile("```ini\nDOMAINS=(.*)\nTRUSTED_PROXIES=(.*)\n```").FindStringSubmatch(text)
 	if lines == nil {
@@ -74,7 +75,7 @@ func TestThroughATunnelToTheDevelopmentServer(t *testing.T) {
 			"HOME": home, "HTTPS_ADDR": rig.Loopback(rig.Port(t)), "HTTP_ADDR": fmt.Sprintf("localhost:%d", f.product),
 		}.With(more))
 	}
-	// One after the other: they are on the port that the tunnel leads to.
+	// These run one after another, since each uses the port that the tunnel forwards to.
 	t.Run("without a setting the page and the log name both", func(t *testing.T) {
 		p := with(t, nil)
 		got := ask("/")
@@ -83,7 +84,7 @@ func TestThroughATunnelToTheDevelopmentServer(t *testing.T) {
 		}
 		waitFor(t, p, "host="+shop, "DOMAINS="+shop, "TRUSTED_PROXIES="+lines[2])
 	})
-	t.Run("with DOMAINS alone the log names the circle", func(t *testing.T) {
+	t.Run("with DOMAINS alone the log reports the redirect loop", func(t *testing.T) {
 		p := with(t, rig.Env{"DOMAINS": shop})
 		if got := ask("/"); got.StatusCode != http.StatusTemporaryRedirect {
 			t.Errorf("the answer is %s, want the redirect", got.Status)
@@ -114,9 +115,9 @@ listen site
 	server site 127.0.0.1:%d %s
 `
 
-func TestHAProxyThatSendsThePROXYProtocolIsNamed(t *testing.T) {
+func TestUnexpectedPROXYHeaderIsReported(t *testing.T) {
 	t.Parallel()
-	haproxy := need(t, "haproxy", "haproxy")
+	haproxy := rig.Need(t, "haproxy")
 	ca := rig.NewCA(t, "Site")
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")

@@ -23,8 +23,8 @@ type document struct {
 // root is the repository, from the directory of this package.
 var root = filepath.Join("..", "..", "..")
 
-// documents are the READMEs of a repository that are on the disk, the root's first. Not among them is the one that a
-// rename puts in place.
+// documents are the READMEs of a repository that are on the disk, the root's first, without the one that a rename puts
+// in place.
 func documents(t *testing.T, dir string) []document {
 	t.Helper()
 	list := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "*README.md")
@@ -70,7 +70,7 @@ func (d document) commands() []string {
 // prose is the text without fenced blocks.
 func (d document) prose() string { return fence.ReplaceAllString(d.text, "") }
 
-// spans is the code within lines.
+// spans are the code spans within lines.
 func (d document) spans() (spans []string) {
 	for _, m := range code.FindAllStringSubmatch(d.prose(), -1) {
 		spans = append(spans, m[1])
@@ -78,7 +78,7 @@ func (d document) spans() (spans []string) {
 	return spans
 }
 
-// rows are the lines of tables, less those that separate their headings.
+// rows are the lines of tables, without those below the headings.
 func (d document) rows() (rows []string) {
 	for line := range strings.Lines(d.prose()) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(line, "| ") {
@@ -109,7 +109,7 @@ type target struct {
 	file, fragment string
 }
 
-// anchors are the fragments that the headings have on GitHub: letters, digits, dashes and underscores in lower case.
+// anchors are the fragments of the headings on GitHub: letters, digits, dashes and underscores, in lower case.
 func (d document) anchors() map[string]bool {
 	anchors := map[string]bool{}
 	for _, m := range heading.FindAllStringSubmatch(d.prose(), -1) {

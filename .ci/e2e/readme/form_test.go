@@ -24,7 +24,7 @@ const (
 	lineLength = 150 // characters, outside tables and, in the folders, outside blocks
 )
 
-func TestTheRootREADMEIsShort(t *testing.T) {
+func TestRootREADMEIsShort(t *testing.T) {
 	t.Parallel()
 	for _, d := range documents(t, root) {
 		isRoot, text := d.path == "README.md", d.prose()
@@ -43,17 +43,17 @@ func TestTheRootREADMEIsShort(t *testing.T) {
 	}
 }
 
-// Blocks in other languages would be commands or settings that no test knows.
-func TestEveryBlockIsOfALanguageThatATestKnows(t *testing.T) {
+// A block in another language would contain commands or settings that no test runs.
+func TestEveryBlockHasATestedLanguage(t *testing.T) {
 	t.Parallel()
 	known := map[string]string{
-		"":        "",                            // what programs print, a picture of it
+		"":        "",                            // output of programs
 		"mermaid": "",                            // a picture
 		"console": "",                            // other machines: servers, registries
-		"sh":      "",                            // TestTheREADMEsHold
-		"ini":     "",                            // TestTheREADMEsSettingsAreUnderstood
-		"go":      "README.md app/kit/README.md", // TestAPageIsAddedAsTheREADMESays, TestTheExpressTableHolds
-		"html":    "README.md",                   // TestAPageIsAddedAsTheREADMESays
+		"sh":      "",                            // TestCommandsInREADMEsWork
+		"ini":     "",                            // TestSettingsInREADMEsAreAccepted
+		"go":      "README.md app/kit/README.md", // TestAddAPageAsTheREADMESays, TestExpressTableIsTrue
+		"html":    "README.md",                   // TestAddAPageAsTheREADMESays
 		"nginx":   "scripts/deploy/README.md",    // TestBehindNginx
 		"apache":  "scripts/deploy/README.md",    // TestBehindApache
 		"haproxy": "scripts/deploy/README.md",    // TestBehindHAProxyAsTheREADMESays
@@ -71,9 +71,9 @@ func TestEveryBlockIsOfALanguageThatATestKnows(t *testing.T) {
 	}
 }
 
-// Every README can be reached from the root's, and every link leads somewhere: in the template, and in a renamed clone,
-// where the root's README is another one and what only the template needs is gone.
-func TestLinksLeadSomewhere(t *testing.T) {
+// Every README can be reached from the root's, and every link has a target, in the template and in a renamed clone,
+// which has another root README and no files that only the template needs.
+func TestLinksInREADMEsHaveTargets(t *testing.T) {
 	t.Parallel()
 	lead(t, root)
 
@@ -111,9 +111,9 @@ func lead(t *testing.T, dir string) {
 	}
 }
 
-// What the root's tables say of settings, Express and symptoms is said in a folder too, in the same words: a renamed
-// clone has another README in the root.
-func TestTheRootsTablesAreThoseOfTheFolders(t *testing.T) {
+// The root's tables of settings, Express and symptoms are in a folder's README too, in the same words, since a renamed
+// clone has another root README.
+func TestTablesOfTheRootAreInTheFoldersToo(t *testing.T) {
 	t.Parallel()
 	docs := documents(t, root)
 	rows := map[string]bool{}
@@ -145,8 +145,8 @@ func TestTheRootsTablesAreThoseOfTheFolders(t *testing.T) {
 	}
 }
 
-// What READMEs name in code is there: files, targets of make, names that packages export.
-func TestWhatTheREADMEsNameIsThere(t *testing.T) {
+// Files, targets of make and exported names in READMEs exist.
+func TestNamesInREADMEsExist(t *testing.T) {
 	t.Parallel()
 	clone := rig.Clone(t)
 	env := rig.Stranger(t, t.TempDir(), "CI=1")
@@ -186,7 +186,7 @@ var (
 	repositoryFile = regexp.MustCompile(`^(app|handlers|middleware|scripts|tlsconfig|web|\.ci|\.github)/[\w./*-]*$`)
 	makeTarget     = regexp.MustCompile(`^make ([a-z0-9]+)`)
 	exported       = regexp.MustCompile(`\b(kit|apptest|middleware|tlsconfig|handlers)\.([A-Z]\w*)`)
-	// kitAlone matches a function of kit that a handler could not call so.
+	// kitAlone matches a function of kit that is written without its package.
 	kitAlone = regexp.MustCompile(`(?:^|[^.\w])(?:E|Status|Bind|Stream|Cookie|SetCookie|Healthz|Readyz)\(`)
 
 	folders = map[string]string{
@@ -209,7 +209,7 @@ func declares(t *testing.T, folder, name string) bool {
 }
 
 // The limits in the README of middleware are the constants that it names.
-func TestTheLimitsAreThose(t *testing.T) {
+func TestLimitsInTheREADMEAreTheConstants(t *testing.T) {
 	t.Parallel()
 	text := string(rig.Read(t, filepath.Join(root, "middleware", "README.md")))
 	rows := regexp.MustCompile("(?m)^\\| .* \\| ([^|]+) \\| `(\\w+)` \\|$").FindAllStringSubmatch(text, -1)
@@ -223,7 +223,7 @@ func TestTheLimitsAreThose(t *testing.T) {
 	}
 }
 
-// limit is a constant of the program, wherever it is, as the README writes it.
+// limit returns a constant of the program, in any package, as the README writes it.
 func limit(t *testing.T, name string) string {
 	t.Helper()
 	declaration := regexp.MustCompile(`(?m)^(?:const |\t)` + name + `\s+= ([^/\n]+?)\s*(?://.*)?$`)
@@ -263,7 +263,7 @@ func limit(t *testing.T, name string) string {
 }
 
 // The order in the README of middleware is the one in chain.go.
-func TestTheOrderIsThatOfTheChain(t *testing.T) {
+func TestOrderInTheREADMEIsTheChains(t *testing.T) {
 	t.Parallel()
 	var listed, mounted []string
 	text := string(rig.Read(t, filepath.Join(root, "middleware", "README.md")))

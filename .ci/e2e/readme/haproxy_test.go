@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ import (
 
 const balancedHost = "shop.example.test"
 
-// haproxyConf has the block of the README below what every configuration has.
+// haproxyConf contains the block of the README after the lines of every configuration.
 const haproxyConf = `
 global
 	maxconn 100
@@ -30,8 +29,8 @@ defaults
 	timeout server 30s
 %s`
 
-// The block in the README of scripts/deploy is all that HAProxy needs: the app knows the visitor's address and scheme,
-// redirects plain http, and answers for no other host. nginx and Apache have the same test in ../peers.
+// The block in the README of scripts/deploy suffices for HAProxy: the app knows the visitor's address and scheme,
+// redirects plain http, and answers other hosts with 421. nginx and Apache have the same test in ../peers.
 func TestBehindHAProxyAsTheREADMESays(t *testing.T) {
 	t.Parallel()
 	b := behindHAProxy(t)
@@ -73,15 +72,9 @@ type balanced struct {
 // behindHAProxy starts both.
 func behindHAProxy(t *testing.T) balanced {
 	t.Helper()
-	haproxy, err := rig.Find("haproxy")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	haproxy := rig.Need(t, "haproxy")
 	dir, ca, product := t.TempDir(), rig.NewCA(t, "Site"), rig.Port(t)
-	b := balanced{ip: ownAddress(t), ports: map[string]int{"https": rig.Port(t), "http": rig.Port(t)}}
+	b := balanced{ip: rig.OwnAddress(t), ports: map[string]int{"https": rig.Port(t), "http": rig.Port(t)}}
 	cert, key, pair := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "pair.pem")
 	ca.Issue(t, rig.Leaf{Names: []string{balancedHost}}).Write(t, cert, key)
 	rig.Write(t, pair, slices.Concat(rig.Read(t, cert), rig.Read(t, key)), 0o600)
@@ -118,7 +111,8 @@ func (b balanced) ask(t *testing.T, scheme, path, host string, header ...string)
 	return rig.Ask(t, b.visitor, rig.Request{URL: url, Host: host, Header: header})
 }
 
-// haproxyBlock is the README's block, for other ports and files. Each of them has to be there.
+// haproxyBlock returns the README's block with the test's ports and files in place of its own, each of which must be
+// there.
 func haproxyBlock(t *testing.T, replace map[string]string) string {
 	t.Helper()
 	text := string(rig.Read(t, filepath.Join(root, "scripts", "deploy", "README.md")))
@@ -134,24 +128,4 @@ func haproxyBlock(t *testing.T, replace map[string]string) string {
 		block = strings.ReplaceAll(block, old, new)
 	}
 	return block
-}
-
-// ownAddress is an address of this machine that is no loopback address, so that a visitor's address differs from the
-// proxy's.
-func ownAddress(t *testing.T) string {
-	t.Helper()
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
-			return n.IP.String()
-		}
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("this machine has no address but loopback ones")
-	}
-	t.Skip("this machine has no address but loopback ones")
-	return ""
 }

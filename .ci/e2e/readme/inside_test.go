@@ -19,8 +19,8 @@ import (
 
 // The tests in testdata belong to packages of the repository: each is in the folder of its package. They compare the
 // template's READMEs, .env.example and pages with the code. They are not in the packages themselves, because a clone
-// has a README and pages of its own. The go command is told that they are (go help build, -overlay).
-func TestInsideThePackages(t *testing.T) {
+// has its own README and pages. An overlay adds them for the go command (go help build, -overlay).
+func TestPackagesAgreeWithTheREADMEs(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
 	if err != nil {
 		t.Fatal(err)

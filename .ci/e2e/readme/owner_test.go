@@ -13,7 +13,7 @@ import (
 // shop is the module path of the owner's project.
 const shop = "example.com/you/shop"
 
-// owned are the packages that run an owner's site, or could know something of it.
+// owned are the packages whose tests run an owner's site or could depend on it.
 const owned = "go vet -tags nomsgpack ./... && go test -tags nomsgpack ./app/... ./handlers ./middleware"
 
 // renamed is a clone that has its owner's name.
@@ -33,7 +33,7 @@ func put(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// change replaces text in a file of a clone; it must be there.
+// change replaces text in a file of a clone, which must contain it.
 func change(t *testing.T, dir, file, before, after string) {
 	t.Helper()
 	text := string(rig.Read(t, filepath.Join(dir, file)))
@@ -43,8 +43,9 @@ func change(t *testing.T, dir, file, before, after string) {
 	put(t, dir, map[string]string{file: strings.Replace(text, before, after, 1)})
 }
 
-// Pages, stylesheet and README of one's own, a parameter of Routes, packages and scripts: no test of the starter minds.
-func TestAnOwnersSiteKeepsTheTestsGreen(t *testing.T) {
+// The owner has pages, a stylesheet, a README, packages and scripts of his own, and a parameter of Routes. The
+// starter's tests still pass.
+func TestStarterTestsPassOnAnOwnersSite(t *testing.T) {
 	dir, env := renamed(t)
 	put(t, dir, map[string]string{
 		"README.md":                 "# The shop\n\nWe sell tea.\n",
@@ -79,8 +80,8 @@ func TestAnOwnersSiteKeepsTheTestsGreen(t *testing.T) {
 	run(t, dir, env, owned)
 }
 
-// A site that has nothing of the template's own pages any more.
-func TestASiteWithHealthRoutesAloneKeepsTheTestsGreen(t *testing.T) {
+// The site has none of the template's own pages any more.
+func TestStarterTestsPassOnASiteWithHealthRoutesAlone(t *testing.T) {
 	dir, env := renamed(t)
 	run(t, dir, env, "rm handlers/home*.go handlers/connection*.go handlers/notes*.go web/*/home.* web/*/connection.* web/*/notes.*")
 	run(t, dir, env, "sed -i.bak '/home/d; /notes/d; /connection/d' handlers/site.go && rm handlers/*.bak")

@@ -11,9 +11,8 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// A reader who types what “Add a page” shows has a page, and a test of it that passes. The test in the README of
-// kit passes too.
-func TestAPageIsAddedAsTheREADMESays(t *testing.T) {
+// The code of “Add a page” gives a page and a test of it that passes. The test in the README of kit passes too.
+func TestAddAPageAsTheREADMESays(t *testing.T) {
 	t.Parallel()
 	clone := rig.Clone(t)
 	env := rig.Stranger(t, t.TempDir(), "CI=1")

@@ -1,8 +1,7 @@
 //go:build unix
 
-// Package readme does what the READMEs say, the root's and those of the folders, in a fresh clone with an empty home:
-// every command in them, every block of settings. A command that is not known here fails the test, so that none goes
-// unrun.
+// Package readme runs every command and loads every block of settings of all READMEs, in a fresh clone with an empty
+// home. A command that the package does not know fails the test, so that every command is run.
 package readme
 
 import (
@@ -26,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestTheREADMEsHold(t *testing.T) {
+func TestCommandsInREADMEsWork(t *testing.T) {
 	clone := rig.Clone(t)
 	https, plain := rig.Port(t), rig.Port(t)
 	r := &reader{t: t, clone: clone, https: https}
@@ -46,7 +45,7 @@ func TestTheREADMEsHold(t *testing.T) {
 	t.Log("\n" + r.figures.String())
 }
 
-// reader types the commands of the READMEs in a fresh clone, one after the other.
+// reader runs the commands of the READMEs in a fresh clone, one after another.
 type reader struct {
 	t        *testing.T
 	clone    string
@@ -59,13 +58,13 @@ type reader struct {
 }
 
 var (
-	// removal matches the commands that remove one of the examples, which have a test of their own.
+	// removal matches the commands that remove an example. Another test runs them.
 	removal = regexp.MustCompile(`^(rm|sed) .*\b(notes|connection)\b`)
-	// elsewhere matches targets that have tests and targets of their own. CI runs make test beside this one.
+	// elsewhere matches targets that other tests run. CI runs make test itself.
 	elsewhere = regexp.MustCompile(`^make (test|trust|untrust|doctor|phone|rehearse|drill|bench)$`)
 )
 
-// answers are what curl prints of an address, by its last element.
+// answers are curl's expected output, by the last element of the address.
 var answers = map[string]string{"connection": `"scheme":"https"`, "readyz": `"status":"ready"`}
 
 func (r *reader) types(d document, line string) {
@@ -94,7 +93,7 @@ func (r *reader) types(d document, line string) {
 	}
 }
 
-// serve has make dev run. The first two starts are measured.
+// serve runs make dev. The first two starts are measured.
 func (r *reader) serve() {
 	r.t.Helper()
 	if r.dev != nil {
@@ -120,7 +119,7 @@ func (r *reader) stop() {
 	}
 }
 
-// build runs make build once, and measures what it makes.
+// build runs make build once and measures the binaries.
 func (r *reader) build(command string) {
 	r.t.Helper()
 	if r.built {
@@ -147,9 +146,8 @@ func (r *reader) build(command string) {
 
 func (r *reader) figure(what string, value any) { fmt.Fprintf(&r.figures, "%-57s %v\n", what, value) }
 
-// Every block of settings is understood: what is wrong with it here can only be files, ports and keys of other
-// machines.
-func TestTheREADMEsSettingsAreUnderstood(t *testing.T) {
+// Every block of settings is accepted. Its only faults here may be files, ports and keys of other machines.
+func TestSettingsInREADMEsAreAccepted(t *testing.T) {
 	seen := map[string]bool{}
 	for _, d := range documents(t, root) {
 		for _, block := range d.blocks("ini") {
@@ -174,8 +172,8 @@ func TestTheREADMEsSettingsAreUnderstood(t *testing.T) {
 	}
 }
 
-// An editor that is to know both modules has a go.work around them, in which the go command lists two.
-func TestAWorkspaceLeavesTheBinaryItsName(t *testing.T) {
+// A go.work for editors contains both modules, so that the go command lists two.
+func TestWorkspaceDoesNotRenameTheBinary(t *testing.T) {
 	clone, name := rig.Clone(t), rig.Project(t)
 	rig.Write(t, filepath.Join(clone, "go.work"), []byte("go 1.26.0\n\nuse (\n\t.\n\t./.ci/e2e\n)\n"), 0o644)
 	if got := run(t, clone, rig.Stranger(t, t.TempDir(), "CI=1"), "make -n build"); !strings.Contains(got, " -o bin/"+name+" ./app\n") {
@@ -209,7 +207,7 @@ func run(t *testing.T, dir string, env []string, command string) string {
 	return string(out)
 }
 
-// serve runs make dev until its page is there.
+// serve runs make dev until its page is served.
 func serve(t *testing.T, dir string, env []string, port int) (*exec.Cmd, time.Duration) {
 	t.Helper()
 	cmd := exec.Command("make", "dev")

@@ -17,10 +17,10 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// example is one of those that two commands remove.
+// example is an example that two commands remove.
 type example struct {
 	name  string   // of its function in handlers/routes.go, and how its files begin
-	paths []string // what it answers
+	paths []string // the paths that it answers
 	words []string // in files of the project and in the binary, as long as the example is there
 }
 
@@ -32,7 +32,7 @@ var examples = []example{
 			"handlers/connection", "Look into the lock", `class="glance"`, ".wire li"}},
 }
 
-// commands are the two that the first file of the example gives for its removal.
+// commands are the two commands for its removal, in the first file of the example.
 func (e example) commands(t *testing.T, dir string) []string {
 	t.Helper()
 	var commands []string
@@ -46,7 +46,7 @@ func (e example) commands(t *testing.T, dir string) []string {
 	return commands
 }
 
-func TestTheREADMERemovesTheExamplesAsTheirFilesSay(t *testing.T) {
+func TestREADMEHasTheRemovalCommandsOfTheFiles(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..", "..")
 	lines := blocks(string(rig.Read(t, filepath.Join(root, "README.md"))), "sh")
@@ -59,9 +59,9 @@ func TestTheREADMERemovesTheExamplesAsTheirFilesSay(t *testing.T) {
 	}
 }
 
-// Each example is removed from a renamed clone, alone and with the others. Nothing is left of it, and the rest of the site
-// works as before.
-func TestTheExamplesAreRemovedByTwoCommandsEach(t *testing.T) {
+// Each example is removed from a renamed clone, alone and with the others. No trace of it remains, and the rest of the
+// site works as before.
+func TestTwoCommandsRemoveEachExample(t *testing.T) {
 	dir, env := renamed(t)
 	run(t, dir, env, "git add -A && git -c user.name=You -c user.email=you@example.com -c maintenance.auto=false commit -qm Mine")
 	remove := func(names ...string) {
@@ -92,7 +92,7 @@ func TestTheExamplesAreRemovedByTwoCommandsEach(t *testing.T) {
 	}
 }
 
-// whole checks what is left of a project after the removal, by its own vet, build and tests.
+// whole runs the project's own vet, build and tests after the removal.
 func whole(t *testing.T, dir string, env []string, tests string, removed ...string) {
 	t.Helper()
 	for line := range strings.Lines(run(t, dir, env, "git status --porcelain")) {
@@ -107,8 +107,8 @@ func whole(t *testing.T, dir string, env []string, tests string, removed ...stri
 	run(t, dir, env, "go test -tags nomsgpack "+tests)
 }
 
-// look builds a project and checks that its files, its binary and its site have no trace of the removed examples, and still
-// have the others.
+// look builds a project and checks that its files, its binary and its site have no trace of the removed examples, and
+// still have the others.
 func look(t *testing.T, dir string, env []string, removed ...string) {
 	t.Helper()
 	run(t, dir, env, "make build")
@@ -141,7 +141,7 @@ func look(t *testing.T, dir string, env []string, removed ...string) {
 	}
 }
 
-// watching are the packages whose tests build on the owner's handlers and pages.
+// watching are the packages whose tests use the owner's handlers and pages.
 func watching(t *testing.T, dir string, env []string) (packages []string) {
 	t.Helper()
 	list := `go list -tags nomsgpack -test -f '{{.ImportPath}} {{join .Deps " "}}' ./...`
@@ -158,7 +158,7 @@ func watching(t *testing.T, dir string, env []string) (packages []string) {
 	return packages
 }
 
-// contents are the files of a project, without what git and builds keep.
+// contents are the files of a project, without those of git and of builds.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -177,7 +177,7 @@ func contents(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// holding are the names of files with a word in their name or text.
+// holding are the names of the files that contain a word in their name or text.
 func holding(files map[string]string, word string) (names []string) {
 	for name, text := range files {
 		if strings.Contains(text, word) {
@@ -190,7 +190,7 @@ func holding(files map[string]string, word string) (names []string) {
 // shopServer is the built program of a project.
 type shopServer struct{ https int }
 
-// serveBinary starts it in an empty folder, so that its pages are those it was built with.
+// serveBinary starts it in an empty folder, so that it serves its embedded pages.
 func serveBinary(t *testing.T, dir string, env []string) shopServer {
 	t.Helper()
 	s := shopServer{rig.Port(t)}

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Package rehearse plays make rehearse in a fresh clone, and looks itself whether what it tells is so.
+// Package rehearse runs make rehearse in a fresh clone, and checks by its own requests what the rehearsal reports.
 package rehearse
 
 import (
@@ -24,8 +24,8 @@ import (
 
 var names = []string{"shop.example", "www.shop.example"}
 
-// These tests have the same authority: what passes here must be what is rehearsed with.
-func TestOneVersionOfPebble(t *testing.T) {
+// The rehearsal and these tests use the same version of Pebble.
+func TestAllTestsUseOneVersionOfPebble(t *testing.T) {
 	root := filepath.Join("..", "..", "..")
 	tools := rig.Read(t, filepath.Join(root, "scripts", "rehearse", "tools.go"))
 	m := regexp.MustCompile(`pebbleModule += "(.+)"\n\s+pebbleVersion = "(.+)"`).FindSubmatch(tools)
@@ -37,8 +37,8 @@ func TestOneVersionOfPebble(t *testing.T) {
 	}
 }
 
-// A whole rehearsal, from a fresh clone to the renewal. A second visitor sees what the rehearsal says that its own saw.
-func TestTheStoryIsTrue(t *testing.T) {
+// A whole rehearsal, from a fresh clone to the renewal. The test's own client sees what the rehearsal reports.
+func TestRehearsalReportsWhatHappens(t *testing.T) {
 	clone := rig.Clone(t)
 	r := rehearse(t, clone, nil, "make", "rehearse", "ONCE=1")
 	r.waitFor("Ctrl-C ends it all")
@@ -67,12 +67,12 @@ func TestTheStoryIsTrue(t *testing.T) {
 	if told := r.find(`http redirects (\d+) to (\S+)`); told[1] != strconv.Itoa(moved.StatusCode) || told[2] != moved.Header.Get("Location") || told[1] != "308" {
 		t.Errorf("told %q; the answer is %s to %q", told[0], moved.Status, moved.Header.Get("Location"))
 	}
-	stranger := rig.Ask(t, visitor, rig.Request{URL: home.String(), Host: "somebody.else"})
+	stranger := rig.Ask(t, visitor, rig.Request{URL: home.String(), Host: "other.example"})
 	if told := r.find(`a stranger's host gets (\d+)`); told[1] != strconv.Itoa(stranger.StatusCode) {
 		t.Errorf("told %q; the answer is %s", told[0], stranger.Status)
 	}
 
-	// The last renewal ends it all: what is seen of it here depends on who looks first.
+	// The rehearsal ends with the last renewal, so the test may or may not see that certificate.
 	seen := map[string]bool{}
 	for deadline := time.Now().Add(patience); !r.ended(); {
 		if time.Now().After(deadline) {
@@ -113,14 +113,14 @@ func TestTheStoryIsTrue(t *testing.T) {
 		t.Errorf("a rehearsal leaves what git does not ignore: %v\n%s", err, out)
 	}
 
-	// What follows needs no network, no wait, and no authority built.
+	// The following runs need neither network nor a build of Pebble.
 	t.Run("the second run, and a Ctrl-C", func(t *testing.T) { secondRun(t, clone) })
 	t.Run("the authority dies", func(t *testing.T) { authorityDies(t, clone) })
 	t.Run("killed", func(t *testing.T) { killed(t, clone) })
-	t.Run("a name that no authority takes", func(t *testing.T) { refusedName(t, clone) })
+	t.Run("a name that no CA accepts", func(t *testing.T) { refusedName(t, clone) })
 }
 
-// The second run fetches nothing, takes its names from .env, moves from a busy port, and Ctrl-C ends every part of it.
+// The second run fetches nothing, takes its names from .env and moves from a busy port. Ctrl-C ends all its processes.
 func secondRun(t *testing.T, clone string) {
 	busy, err := net.Listen("tcp", "127.0.0.1:5443")
 	if err == nil { // if this fails, another program has the port already
@@ -144,7 +144,7 @@ func secondRun(t *testing.T, clone string) {
 	r.find(`Strict-Transport-Security: max-age=77`)
 	r.find(`note: .* proxy`)
 	if conn, err := net.Dial("tcp", "127.0.0.1:"+home.Port()); err != nil {
-		t.Errorf("nobody listens on %s: %v", home.Host, err)
+		t.Errorf("no program listens on %s: %v", home.Host, err)
 	} else {
 		conn.Close()
 	}
@@ -154,7 +154,7 @@ func secondRun(t *testing.T, clone string) {
 	r.leavesNothing()
 }
 
-// A rehearsal that was cut short must not pass: with ONCE=1 the caller gets an exit status and a reason.
+// With ONCE=1 an interrupted rehearsal ends with an exit status and a reason.
 func authorityDies(t *testing.T, clone string) {
 	r := rehearse(t, clone, nil, filepath.Join("bin", "scripts", "rehearse"), "-once")
 	r.waitFor("Ctrl-C ends it all")
@@ -170,7 +170,7 @@ func authorityDies(t *testing.T, clone string) {
 	r.leavesNothing()
 }
 
-// No part outlives a rehearsal that is killed, where the system sees to it.
+// On Linux no process remains after the rehearsal is killed.
 func killed(t *testing.T, clone string) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux ends children with their parent")
@@ -187,7 +187,7 @@ func killed(t *testing.T, clone string) {
 	rig.Eventually(t, 5*time.Second, "the end of every part", func() bool { return len(r.parts()) == 0 })
 }
 
-// What the site refuses, the rehearsal refuses in the site's words.
+// The rehearsal refuses what the site refuses, with the site's message.
 func refusedName(t *testing.T, clone string) {
 	r := rehearse(t, clone, nil, "make", "rehearse", "DOMAINS=localhost", "ONCE=1")
 	if code := r.exitCode(); code == 0 {
@@ -208,7 +208,7 @@ func leaf(t *testing.T, port, name string, roots *x509.CertPool) *x509.Certifica
 	return state.PeerCertificates[0]
 }
 
-// inOrder checks that the story's clock runs forward and that its steps come in the order of a deployment.
+// inOrder checks that the printed times increase and that the steps are in the order of a deployment.
 func (r *run) inOrder() {
 	r.t.Helper()
 	last := -1.0
@@ -241,7 +241,7 @@ func (r *run) url() *url.URL {
 	return u
 }
 
-// roots are those that the line for curl trusts.
+// roots are the roots in the printed curl command.
 func (r *run) roots() *x509.CertPool {
 	r.t.Helper()
 	pool := x509.NewCertPool()
@@ -251,7 +251,7 @@ func (r *run) roots() *x509.CertPool {
 	return pool
 }
 
-// leavesNothing looks for files, programs and ports.
+// leavesNothing checks that no files, processes or open ports remain.
 func (r *run) leavesNothing() {
 	r.t.Helper()
 	left, err := os.ReadDir(r.tmp)
@@ -264,7 +264,7 @@ func (r *run) leavesNothing() {
 	for _, m := range regexp.MustCompile(`(?:on port|plain http on|https://127\.0\.0\.1:)\s?(\d+)`).FindAllStringSubmatch(r.out.String(), -1) {
 		if conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%s", m[1]), time.Second); err == nil {
 			conn.Close()
-			r.t.Errorf("somebody still listens on port %s", m[1])
+			r.t.Errorf("a program still listens on port %s", m[1])
 		}
 	}
 }

@@ -16,10 +16,10 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// patience is for a fresh clone's first build and a renewal after a minute, on a machine with other things to do.
+// patience allows for the first build of a fresh clone and a renewal after a minute, on a busy machine.
 const patience = 3 * time.Minute
 
-// run is one rehearsal, with a directory for temporary files to itself.
+// run is one rehearsal with its own directory for temporary files.
 type run struct {
 	t      *testing.T
 	clone  string
@@ -31,7 +31,7 @@ type run struct {
 	exited chan struct{}
 }
 
-// rehearse starts a command in the clone; the test's end kills it and what it started.
+// rehearse starts a command in the clone. When the test ends, the command and its children are killed.
 func rehearse(t *testing.T, clone string, env []string, name string, args ...string) *run {
 	t.Helper()
 	r := &run{t: t, clone: clone, tmp: t.TempDir(), begin: time.Now(), exited: make(chan struct{})}
@@ -39,7 +39,7 @@ func rehearse(t *testing.T, clone string, env []string, name string, args ...str
 	r.cmd = exec.Command(name, args...)
 	if strings.Contains(name, "/") {
 		r.cmd.Path = filepath.Join(clone, name)
-		r.cmd.Args[0] = r.cmd.Path // whose it is can be seen in a list of processes
+		r.cmd.Args[0] = r.cmd.Path // shows in the list of processes whose it is
 	}
 	r.cmd.Dir, r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = clone, r.env, &r.out, &r.out
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's signal reaches make and its child
@@ -66,7 +66,7 @@ func rehearse(t *testing.T, clone string, env []string, name string, args ...str
 	return r
 }
 
-// signal is one at the terminal: for the whole group.
+// signal sends a signal to the whole process group, as a terminal does.
 func (r *run) signal(s syscall.Signal) { syscall.Kill(-r.cmd.Process.Pid, s) }
 
 func (r *run) ended() bool {
@@ -108,7 +108,7 @@ func (r *run) find(pattern string) []string {
 	return m
 }
 
-// shell runs what was printed as a person would who pastes it, in a terminal of their own.
+// shell runs a printed command as a user does who pastes it into another terminal.
 func (r *run) shell(line string) (string, error) {
 	cmd := exec.Command("sh", "-c", line)
 	cmd.Dir, cmd.Env = r.clone, rig.Stranger(r.t, r.t.TempDir(), "TZ=UTC")
@@ -126,7 +126,7 @@ type process struct {
 	args string
 }
 
-// parts are the programs from the clone that run.
+// parts are the running programs of the clone.
 func (r *run) parts() []process {
 	out, err := exec.Command("ps", "-A", "-o", "pid=,args=").Output()
 	if err != nil {

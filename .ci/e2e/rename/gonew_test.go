@@ -15,9 +15,9 @@ import (
 
 const gonew = "golang.org/x/tools/cmd/gonew@v0.52.0"
 
-// gonew gets the template as a module, from a proxy that is a folder. It copies no nested module, sets no run bit, and
-// changes go.mod and imports alone.
-func TestAProjectMadeByGonew(t *testing.T) {
+// gonew gets the template as a module, from a folder that serves as a proxy. It copies no nested module, sets no
+// executable bit, and changes only go.mod and imports.
+func TestProjectMadeByGonew(t *testing.T) {
 	p := clone.New(t)
 	version := "v0.0.1"
 	proxy := filepath.Join(t.TempDir(), "proxy")
@@ -28,7 +28,7 @@ func TestAProjectMadeByGonew(t *testing.T) {
 	here := &clone.Project{Dir: clone.Root(t), Env: append(p.Env[:len(p.Env):len(p.Env)], "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")}
 	here.Run(t, fmt.Sprintf("git archive --format=zip --prefix=%s@%s/ -o '%s' HEAD -- . ':(exclude).ci/e2e'", clone.Template, version, filepath.Join(at, version+".zip")))
 
-	// A module cache of its own, as the version is none that anybody else should find; what is cached serves as a proxy.
+	// The test has its own module cache, so that the made-up version gets into no other. The cache serves as a proxy.
 	maker := &clone.Project{Dir: t.TempDir()}
 	maker.Env = append(p.Env[:len(p.Env):len(p.Env)], "GOBIN="+maker.Dir)
 	maker.Run(t, "go install "+gonew)
@@ -54,7 +54,7 @@ func TestAProjectMadeByGonew(t *testing.T) {
 	}
 	p.Serves(t)
 
-	// The names that are left are the rename's to change, without git too.
+	// scripts/rename changes the remaining names, also without git.
 	out := p.Run(t, "go run ./scripts/rename -write "+clone.Shop)
 	if !strings.Contains(out, "git cannot take this back: not a git repository\n") || strings.Contains(out, "git stash") {
 		t.Errorf("without git the rename says\n%s", out)

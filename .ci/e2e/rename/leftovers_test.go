@@ -14,13 +14,13 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// keepers may say the template's name in a project of another name: rooms as upgrades bring them, what belongs to the
-// CA that all projects share, where upgrades come from, and tests, which are run.
+// keepers may contain the template's name in a renamed project: closed rooms, which upgrades replace, the files of the
+// CA that all projects share, the address of upgrades, and tests.
 var keepers = regexp.MustCompile(`^(LICENSE|middleware/|tlsconfig/|scripts/internal/truststore/|scripts/internal/module/|scripts/rename/|scripts/upgrade/)|_test\.go$`)
 
 var keeperLines = regexp.MustCompile(`\.local/share\}?/turnkey|[/@]example\.com/turnkey|turnkey-doctor`)
 
-// leftovers are the lines that still say the template's name, and should not.
+// leftovers are the lines that still contain the template's name and should not.
 func leftovers(t *testing.T, p *clone.Project) []string {
 	t.Helper()
 	var out []string

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Package rename makes projects of the template, in each way that the README names.
+// Package rename makes projects of the template, in each of the README's ways.
 package rename
 
 import (
@@ -15,7 +15,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-func TestARenamedCloneIsAProjectOfItsOwn(t *testing.T) {
+func TestRenamedCloneIsItsOwnersProject(t *testing.T) {
 	p := clone.Of(t, clone.Root(t))
 	plan := p.Run(t, "go run ./scripts/rename "+clone.Shop)
 	if !strings.Contains(plan, "  web/templates/home.html  ") || !strings.HasSuffix(plan, "nothing was changed; to do it: go run ./scripts/rename -write "+clone.Shop+"\n") {
@@ -60,7 +60,7 @@ func TestARenamedCloneIsAProjectOfItsOwn(t *testing.T) {
 		t.Errorf("a build, the tests and a run left what git does not ignore:\n%s", out)
 	}
 
-	// Another name, after work of the owner's: go.mod and imports alone.
+	// A second rename, after work of the owner, changes only go.mod and imports.
 	rig.Write(t, filepath.Join(p.Dir, "README.md"), []byte("# Turnkey apartments\n"), 0o644)
 	rig.Write(t, filepath.Join(p.Dir, ".ci", "run"), []byte("turnkey\n"), 0o644)
 	p.Run(t, "git rm -q Dockerfile")
@@ -74,8 +74,8 @@ func TestARenamedCloneIsAProjectOfItsOwn(t *testing.T) {
 	p.Run(t, "go vet -tags nomsgpack ./...")
 }
 
-// Work that was begun before the rename stays: pages, a README, a workflow, and what is gone.
-func TestACloneThatWasBegunWithKeepsItsWork(t *testing.T) {
+// A rename keeps what the owner did before it: pages, a README, a workflow, removed files.
+func TestRenameKeepsEarlierWork(t *testing.T) {
 	p := clone.Of(t, clone.Root(t))
 	mine := map[string]string{
 		"README.md":                "# Tea\n\nWhat we sell.\n",
@@ -113,9 +113,9 @@ func TestACloneThatWasBegunWithKeepsItsWork(t *testing.T) {
 	}
 }
 
-// The README that a rename replaces is the template's as it is committed. Its hash is written by hand: a target of make
-// would take a README that is its owner's for the template's.
-func TestTheTemplatesREADMEIsKnown(t *testing.T) {
+// A rename replaces only the template's own README, which it knows by its hash. The hash is written by hand, because a
+// target of make would also write the hash of an owner's README.
+func TestHashIsThatOfTheCommittedREADME(t *testing.T) {
 	p := clone.Of(t, clone.Root(t))
 	got := strings.TrimSpace(string(rig.Read(t, filepath.Join(p.Dir, "scripts", "rename", "own", "readme.hash"))))
 	if want := strings.TrimSpace(p.Run(t, "git rev-parse HEAD:README.md")); got != want {
@@ -123,7 +123,7 @@ func TestTheTemplatesREADMEIsKnown(t *testing.T) {
 	}
 }
 
-// One trust serves every project of a machine: what make trust did for one is not asked for the next.
+// All projects of a machine share one CA: after make trust in one project the next one does not ask.
 func TestProjectsShareTheirCA(t *testing.T) {
 	first := clone.Of(t, clone.Root(t))
 	if banner, _ := first.Serves(t); !strings.Contains(banner, "made in") {
@@ -146,7 +146,7 @@ func TestProjectsShareTheirCA(t *testing.T) {
 	}
 }
 
-// madeOwn checks what a project has of its own, and that nothing is left that only the template needs.
+// madeOwn checks the project's own files, and that no files remain that only the template needs.
 func madeOwn(t *testing.T, p *clone.Project) {
 	t.Helper()
 	for _, gone := range []string{".ci", ".github/ISSUE_TEMPLATE", ".github/screenshots", ".github/workflows/template.yml"} {
@@ -195,7 +195,7 @@ func madeOwn(t *testing.T, p *clone.Project) {
 	}
 }
 
-// passes runs what the project's own CI runs. A test may skip here only if it skips in the template too.
+// passes runs the commands of the project's own CI. A test may skip here only if it skips in the template too.
 func passes(t *testing.T, p *clone.Project) {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)^ *- run: (.*)$`).FindStringSubmatch(string(rig.Read(t, filepath.Join(p.Dir, ".github", "workflows", "ci.yml"))))
@@ -211,7 +211,7 @@ func passes(t *testing.T, p *clone.Project) {
 		slices.Sort(names)
 		return names
 	}
-	here := names(verbose.Run(t, strings.Replace(m[1], "make test", "make RACE= test", 1))) // the detector has run on the same code
+	here := names(verbose.Run(t, strings.Replace(m[1], "make test", "make RACE= test", 1))) // the race detector has run on the same code
 	if len(here) == 0 {
 		return
 	}

@@ -13,7 +13,7 @@ import (
 
 const pebbleModule = "github.com/letsencrypt/pebble/v2/cmd/"
 
-// buildProduct and buildDoctor build what make build does, once a run.
+// buildProduct and buildDoctor build the programs of make build, once per run.
 var (
 	buildProduct = sync.OnceValues(func() (string, error) { return build("turnkey", "./app") })
 	buildDoctor  = sync.OnceValues(func() (string, error) { return build("doctor", "./scripts/doctor") })
@@ -29,12 +29,12 @@ func build(name, pkg string) (bin string, err error) {
 	return bin, goCommand(root, append(args, pkg)...)
 }
 
-// buildPebble builds the ACME server and its DNS once a run, in the versions of go.mod.
+// buildPebble builds the ACME server and its DNS server, once per run, in go.mod's versions.
 var buildPebble = sync.OnceValues(func() (string, error) {
 	return tools, goCommand("..", "build", "-o", tools+string(filepath.Separator), pebbleModule+"pebble", pebbleModule+"pebble-challtestsrv")
 })
 
-// Binary is the product's, built if it is not yet.
+// Binary returns the path of the product's binary.
 func Binary(t testing.TB) string {
 	t.Helper()
 	bin, err := buildProduct()
@@ -44,7 +44,7 @@ func Binary(t testing.TB) string {
 	return bin
 }
 
-// Doctor is the program that looks at a deployed site, built if it is not yet.
+// Doctor returns the path of the program that examines a deployed site.
 func Doctor(t testing.TB) string {
 	t.Helper()
 	bin, err := buildDoctor()
@@ -64,7 +64,7 @@ func Tool(t testing.TB, pkg string) string {
 	return bin
 }
 
-// Project is the product's name: the last element of its module's path, as its owner chose it.
+// Project is the product's name: the last element of its module's path.
 func Project(t testing.TB) string {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-m")

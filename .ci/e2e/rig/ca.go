@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// CA is a certificate authority as the paid ones are: a root, and an intermediate that signs.
+// CA is a certificate authority: a root, and an intermediate that signs leaves.
 type CA struct {
 	root, issuer *x509.Certificate
 	key          *ecdsa.PrivateKey // the intermediate's
@@ -28,7 +28,7 @@ func NewCA(t testing.TB, name string) *CA {
 	return &CA{root, sign(t, authority(name+" intermediate"), root, key, rootKey), key}
 }
 
-// Leaf is what a certificate should say. Without dates it is valid from an hour ago for 90 days.
+// Leaf is the content of a certificate. Without dates it is valid from an hour ago for 90 days.
 type Leaf struct {
 	Names               []string // DNS names and addresses
 	NotBefore, NotAfter time.Time
@@ -82,17 +82,17 @@ func (ca *CA) Issue(t testing.TB, leaf Leaf) Pair {
 	}
 }
 
-// RootPEM is what to trust, as a file.
+// RootPEM returns the root in PEM.
 func (ca *CA) RootPEM() []byte { return block("CERTIFICATE", ca.root.Raw) }
 
-// Pool is what to trust.
+// Pool returns the root as a pool.
 func (ca *CA) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.root)
 	return pool
 }
 
-// Pool reads what to trust from PEM.
+// Pool returns a pool of PEM certificates.
 func Pool(t testing.TB, pemData []byte) *x509.CertPool {
 	t.Helper()
 	pool := x509.NewCertPool()
@@ -109,7 +109,7 @@ func (p Pair) Write(t testing.TB, certFile, keyFile string) {
 	Write(t, keyFile, p.Key, 0o600)
 }
 
-// TLS is the pair as crypto/tls wants it.
+// TLS returns the pair for crypto/tls.
 func (p Pair) TLS(t testing.TB) tls.Certificate {
 	t.Helper()
 	cert, err := tls.X509KeyPair(p.Chain, p.Key)

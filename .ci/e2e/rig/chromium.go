@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// Chromium is the browser of one user. Its own networking is off, and it finds no host but loopback ones and Sites.
+// Chromium is the browser of one user. It makes no connections of its own, and resolves only loopback hosts and Sites.
 type Chromium struct {
 	Path  string // of the program
 	Home  string // the user's home; an empty directory makes a new profile
 	Sites Sites
 }
 
-// Sites are where hosts are found that no name server knows: "shop.example.test:443" at "127.0.0.1:8443".
+// Sites maps hosts to addresses, such as "shop.example.test:443" to "127.0.0.1:8443".
 type Sites map[string]string
 
 // Env is the environment it runs in.
 func (c Chromium) Env() []string { return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.Home} }
 
-// Run visits a page, which args name, with an empty profile.
+// Run visits the page in args with an empty profile.
 func (c Chromium) Run(t testing.TB, args ...string) Result {
 	t.Helper()
 	return c.spawn(t, args...).Finish(t, time.Minute)
 }
 
-// Listen starts it for tools that steer it over a port of 127.0.0.1.
+// Listen starts it for tools that control it over a port of 127.0.0.1.
 func (c Chromium) Listen(t testing.TB, port int) {
 	t.Helper()
 	c.spawn(t, fmt.Sprintf("--remote-debugging-port=%d", port), "about:blank").WaitForPort(t, Loopback(port))
@@ -39,7 +39,7 @@ func (c Chromium) spawn(t testing.TB, args ...string) *Process {
 	return Spawn(t, Command{Path: c.Path, Env: c.Env(), Args: append(c.flags(t), args...)})
 }
 
-// flags are what it is always started with.
+// flags are the command line of every start.
 func (c Chromium) flags(t testing.TB) []string {
 	rules := []string{}
 	for host, addr := range c.Sites {
@@ -53,7 +53,7 @@ func (c Chromium) flags(t testing.TB) []string {
 	}
 }
 
-// Trust puts a root where Chromium on Linux looks for the user's own. certutil is the program of libnss3-tools.
+// Trust adds a root to the store where Chromium on Linux looks for the user's roots. certutil is in libnss3-tools.
 func (c Chromium) Trust(t testing.TB, certutil, caFile string) {
 	t.Helper()
 	db := filepath.Join(c.Home, ".pki", "nssdb")

@@ -22,8 +22,8 @@ func Clone(t testing.TB) string {
 	return dir
 }
 
-// Stranger is the environment of somebody with an empty home, and extra, as "NAME=value". Go's caches are shared, so that
-// the network is not what is tested.
+// Stranger is the environment of a user with an empty home, and extra, as "NAME=value". Go's caches are shared, so that
+// no test depends on the network.
 func Stranger(t testing.TB, home string, extra ...string) []string {
 	t.Helper()
 	env := append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home}, extra...)
@@ -33,7 +33,7 @@ func Stranger(t testing.TB, home string, extra ...string) []string {
 	return env
 }
 
-// GoEnv is what go env says of a name.
+// GoEnv returns what go env prints for a name.
 func GoEnv(t testing.TB, name string) string {
 	t.Helper()
 	value, err := exec.Command("go", "env", name).Output()

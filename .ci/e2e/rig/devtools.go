@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Devtools is a Chromium that runs, steered over a pair of pipes: its --screenshot makes no picture of the page that
-// warns. Messages are JSON, and end in a zero byte.
+// Devtools controls a Chromium over a pair of pipes, since its --screenshot makes no picture of the warning page.
+// Messages are JSON and end with a zero byte.
 type Devtools struct {
 	*pipes
 	session string // of the page; empty: the browser's own
@@ -26,7 +26,7 @@ type pipes struct {
 	id  int // of the last command
 }
 
-// Steer starts Chromium with an empty page. The test's end closes it.
+// Steer starts Chromium with an empty page. It is closed when the test ends.
 func (c Chromium) Steer(t testing.TB) *Devtools {
 	t.Helper()
 	theirIn, out := pipe(t)
@@ -41,14 +41,14 @@ func (c Chromium) Steer(t testing.TB) *Devtools {
 		d.Call(t, "Browser.close", nil, nil)
 		kill := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
 		defer kill.Stop()
-		cmd.Wait() // however it ends
+		cmd.Wait() // also after a failed test
 	})
 	theirIn.Close()
 	theirOut.Close()
 	return d.Tab(t)
 }
 
-// Tab opens a further page of the same browser, which is steered in turn with the first.
+// Tab opens another page of the same browser. Only one of the pages may be used at a time.
 func (d *Devtools) Tab(t testing.TB) *Devtools {
 	t.Helper()
 	tab := &Devtools{pipes: d.pipes}
@@ -60,7 +60,7 @@ func (d *Devtools) Tab(t testing.TB) *Devtools {
 	return tab
 }
 
-// Visit opens a page and waits until all of it is there and it has the title; "" is any but none.
+// Visit opens a page and waits until it is loaded and has the title. "" accepts any title that is not empty.
 func (d *Devtools) Visit(t testing.TB, url, title string) {
 	t.Helper()
 	d.Call(t, "Page.navigate", map[string]any{"url": url}, nil)
@@ -71,8 +71,8 @@ func (d *Devtools) Visit(t testing.TB, url, title string) {
 	})
 }
 
-// Evaluate runs a script in the page, whatever the page's own policy of scripts is, waits for its promise if it is
-// one, and takes its value.
+// Evaluate runs a script in the page, whatever the page's own policy of scripts is, and returns its value. It waits for
+// a promise.
 func (d *Devtools) Evaluate(t testing.TB, script string, value any) {
 	t.Helper()
 	var got struct {
@@ -93,7 +93,7 @@ func (d *Devtools) Evaluate(t testing.TB, script string, value any) {
 	}
 }
 
-// Picture saves what is to be seen.
+// Picture saves a screenshot.
 func (d *Devtools) Picture(t testing.TB, file string) {
 	t.Helper()
 	var shot struct{ Data string }
@@ -105,7 +105,7 @@ func (d *Devtools) Picture(t testing.TB, file string) {
 	Write(t, file, data, 0o644)
 }
 
-// Call is a command and its answer; events in between are not of interest.
+// Call sends a command and returns its result. Events in between are skipped.
 func (d *Devtools) Call(t testing.TB, method string, params map[string]any, result any) {
 	t.Helper()
 	d.id++
@@ -140,7 +140,7 @@ func (d *Devtools) Call(t testing.TB, method string, params map[string]any, resu
 			continue
 		}
 		if answer.Error != nil && method == "Runtime.evaluate" && strings.Contains(answer.Error.Message, "navigated") {
-			return // without a value, since the page is being left
+			return // without a value during a navigation
 		}
 		if answer.Error != nil {
 			t.Fatalf("%s: %s", method, answer.Error.Message)

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// Door stands in front of an ACME server. It counts who comes and what they were answered, and can keep them
-// waiting or send them away.
+// Door is a proxy in front of an ACME server. It records requests and responses, and its hook can delay a request or
+// answer it.
 type Door struct {
 	Addr  string
 	proxy http.Handler
@@ -30,10 +30,10 @@ type Door struct {
 	newOrder  string // path
 }
 
-// Hook sees each request before the ACME server does. It may wait, and it may answer, which it then reports.
+// Hook gets each request before the ACME server does. It may wait. It returns true if it has answered.
 type Hook func(w http.ResponseWriter, r *http.Request) (answered bool)
 
-// Exchange is a request and its answer, whose status is 0 until it is there.
+// Exchange is a request and its response, whose status is 0 until it arrives.
 type Exchange struct {
 	Time   time.Time // of the request
 	Method string
@@ -41,69 +41,69 @@ type Exchange struct {
 	Status int
 }
 
-// Intercept puts a hook in place; nil takes it away.
+// Intercept sets the hook. nil removes it.
 func (d *Door) Intercept(h Hook) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hook = h
 }
 
-// IsNewOrder says whether a request asks for a certificate.
+// IsNewOrder reports whether a request places an order.
 func (d *Door) IsNewOrder(r *http.Request) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return r.Method == http.MethodPost && r.URL.Path == d.newOrder
 }
 
-// IsCertificate says whether a request fetches a certificate.
+// IsCertificate reports whether a request fetches a certificate.
 func (d *Door) IsCertificate(r *http.Request) bool {
 	return r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, certificatePath)
 }
 
-// Passed is what the ACME server answered.
+// Passed is a response of the ACME server.
 type Passed struct {
 	Code   int
 	Header http.Header
 	Body   []byte
 }
 
-// WriteTo hands the answer on as it is.
+// WriteTo sends the response unchanged.
 func (p Passed) WriteTo(w http.ResponseWriter) {
 	maps.Copy(w.Header(), p.Header)
 	w.WriteHeader(p.Code)
 	w.Write(p.Body)
 }
 
-// Pass sends a request on to the ACME server, for a hook that changes what it answers.
+// Pass forwards a request to the ACME server, for a hook that changes the response.
 func (d *Door) Pass(r *http.Request) Passed {
 	w := httptest.NewRecorder()
 	d.proxy.ServeHTTP(w, r)
 	return Passed{w.Code, w.Header().Clone(), w.Body.Bytes()}
 }
 
-// Exchanges are all so far.
+// Exchanges returns all exchanges so far.
 func (d *Door) Exchanges() []Exchange {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return append([]Exchange{}, d.exchanges...)
 }
 
-// OrdersAsked is how many orders were asked for, in vain or not.
+// OrdersAsked returns how many orders were requested, refused ones included.
 func (d *Door) OrdersAsked() int {
 	return d.count(func(e Exchange) bool { return e.Path == d.newOrder })
 }
 
-// Orders is how many orders were made.
+// Orders returns how many orders the CA made.
 func (d *Door) Orders() int {
 	return d.count(func(e Exchange) bool { return e.Path == d.newOrder && e.Status == http.StatusCreated })
 }
 
-// Fetched is how many certificates were fetched.
+// Fetched returns how many certificates were fetched.
 func (d *Door) Fetched() int {
 	return d.count(func(e Exchange) bool { return strings.HasPrefix(e.Path, certificatePath) && e.Status == http.StatusOK })
 }
 
-// certificatePath is where Pebble keeps certificates, which no directory tells.
+// certificatePath begins the paths of Pebble's certificates, which its directory does not contain.
 const certificatePath = "/certZ/"
 
 func (d *Door) count(ok func(Exchange) bool) (n int) {
@@ -117,7 +117,7 @@ func (d *Door) count(ok func(Exchange) bool) (n int) {
 	return n
 }
 
-// RateLimited is how Let's Encrypt says "not now" (RFC 8555 §6.6).
+// RateLimited answers as Let's Encrypt does when a limit is reached (RFC 8555 §6.6).
 func RateLimited(w http.ResponseWriter, detail string, retryAfter time.Duration) {
 	w.Header().Set("Retry-After", fmt.Sprint(int(retryAfter.Seconds())))
 	Problem(w, http.StatusTooManyRequests, "rateLimited", detail)
@@ -130,8 +130,8 @@ func Problem(w http.ResponseWriter, status int, kind, detail string) {
 	fmt.Fprintf(w, `{"type":"urn:ietf:params:acme:error:%s","detail":%q,"status":%d}`, kind, detail, status)
 }
 
-// openDoor listens with cert and passes requests on to target as they are. The ACME server builds its URLs from
-// their Host, so that clients come back here.
+// openDoor listens with cert and forwards requests to target unchanged. The ACME server builds its URLs from their
+// Host, so that clients send further requests here too.
 func openDoor(t testing.TB, target string, cert tls.Certificate, roots *x509.CertPool) *Door {
 	t.Helper()
 	proxy := &httputil.ReverseProxy{

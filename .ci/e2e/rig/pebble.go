@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Pebble is Let's Encrypt's ACME server for tests. It finds every host at 127.0.0.1 and forgets everything when it
-// ends. The product reaches it through a Door.
+// Pebble is Let's Encrypt's ACME server for tests. It resolves every host to 127.0.0.1 and keeps nothing after its end.
+// The product reaches it through a Door.
 type Pebble struct {
 	*Door
 	Directory string // URL of the directory
@@ -24,7 +24,7 @@ type Pebble struct {
 	client    *http.Client
 }
 
-// PebbleOptions say where challenges are looked for, and who may have an account.
+// PebbleOptions are the ports of challenges and the conditions for an account.
 type PebbleOptions struct {
 	HTTPPort int                      // of http-01
 	TLSPort  int                      // of tls-alpn-01
@@ -80,8 +80,8 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 	configFile := filepath.Join(dir, "pebble.json")
 	Write(t, configFile, config, 0o644)
 	server := Spawn(t, Command{Path: filepath.Join(bin, "pebble"+exe()), Args: []string{"-config", configFile, "-dnsserver", dns}, Env: []string{
-		"PEBBLE_VA_NOSLEEP=1",      // a real one waits between validations
-		"PEBBLE_WFE_NONCEREJECT=0", // and is not at odds with its clients at random
+		"PEBBLE_VA_NOSLEEP=1",      // without a wait between validations
+		"PEBBLE_WFE_NONCEREJECT=0", // rejects no valid nonces at random
 		"PEBBLE_AUTHZREUSE=0",      // each order is validated anew
 		"PEBBLE_CHAIN_LENGTH=1",    // one intermediate
 		"PEBBLE_ALTERNATE_ROOTS=0", // one root
@@ -99,19 +99,19 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 	return p
 }
 
-// Roots are what to trust of the certificates that Pebble issues.
+// Roots returns the roots of the certificates that Pebble issues.
 func (p *Pebble) Roots(t testing.TB) *x509.CertPool {
 	t.Helper()
 	return Pool(t, p.RootPEM(t))
 }
 
-// RootPEM is the same as a file.
+// RootPEM returns the root in PEM.
 func (p *Pebble) RootPEM(t testing.TB) []byte {
 	t.Helper()
 	return p.managed(t, "roots/0")
 }
 
-// Intermediate is the certificate that signs.
+// Intermediate returns the certificate that signs leaves, in PEM.
 func (p *Pebble) Intermediate(t testing.TB) []byte {
 	t.Helper()
 	return p.managed(t, "intermediates/0")
@@ -127,7 +127,7 @@ func (p *Pebble) managed(t testing.TB, path string) []byte {
 	return []byte(answer.Body)
 }
 
-// SuggestRenewal makes Pebble say that it would like a certificate renewed between start and end (RFC 9773).
+// SuggestRenewal makes Pebble suggest a renewal between start and end (RFC 9773).
 func (p *Pebble) SuggestRenewal(t testing.TB, leaf *x509.Certificate, start, end time.Time) {
 	t.Helper()
 	window, err := json.Marshal(map[string]any{"suggestedWindow": map[string]time.Time{"start": start, "end": end}})

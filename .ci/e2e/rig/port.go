@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"sync"
 	"testing"
 )
 
-// Ports are given out below the range from which systems take the local ends of connections, so that none is lost
-// between here and the program it is for. Each is given out once a run, from a random start: other runs have theirs.
+// Ports are below the range that systems use for outgoing connections, so that no other program takes one before it is
+// used. Each is returned once per run. The first one is random, since other runs may be active.
 const (
 	firstPort = 20000
 	lastPort  = 32000
@@ -20,7 +21,7 @@ var nextPort = struct {
 	n int
 }{n: firstPort + rand.IntN(lastPort-firstPort)}
 
-// Port is a free port of 127.0.0.1 (and ::1), on which nothing listens.
+// Port returns a port of 127.0.0.1 (and ::1) on which no program listens.
 func Port(t testing.TB) int {
 	t.Helper()
 	nextPort.Lock()
@@ -52,5 +53,25 @@ func free(port int) bool {
 	return true
 }
 
-// Loopback is a port's address.
+// Loopback returns the address of a port.
 func Loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// OwnAddress returns an address of this machine that is no loopback address, so that it differs from a proxy's. Packets
+// between two of a machine's own addresses never leave it. Without one the test is skipped, and fails in CI.
+func OwnAddress(t testing.TB) string {
+	t.Helper()
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
+			return n.IP.String()
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("this machine has no address but loopback ones")
+	}
+	t.Skip("this machine has no address but loopback ones")
+	return ""
+}

@@ -2,6 +2,7 @@ package rig
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"net"
 	"os"
@@ -14,7 +15,7 @@ import (
 	"time"
 )
 
-// Process is a program that runs until its test ends. What it writes is shown only if the test fails, or with -v.
+// Process is a program that runs until its test ends. Its output is shown only if the test fails, or with -v.
 type Process struct {
 	name   string
 	cmd    *exec.Cmd
@@ -30,11 +31,11 @@ type Command struct {
 	Dir  string
 	Env  []string
 	As   *User // nil: as this user
-	// Master says that the program has workers of its own, which end when it is asked to, but not when it is killed.
+	// Master says that the program has worker processes, which end after a signal to it, but not after it was killed.
 	Master bool
 }
 
-// Spawn starts c. The test's end kills it.
+// Spawn starts c. It is killed when the test ends.
 func Spawn(t testing.TB, c Command) *Process {
 	t.Helper()
 	p := &Process{name: filepath.Base(c.Path), cmd: exec.Command(c.Path, c.Args...), exited: make(chan struct{})}
@@ -67,13 +68,13 @@ func Spawn(t testing.TB, c Command) *Process {
 	return p
 }
 
-// Stdout is what the process has written so far.
+// Stdout returns the output so far.
 func (p *Process) Stdout() string { return p.stdout.String() }
 
-// Stderr is what the process has complained about so far.
+// Stderr returns the error output so far.
 func (p *Process) Stderr() string { return p.stderr.String() }
 
-// PID is the process's number.
+// PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Signal sends s to the process and to no other.
@@ -84,7 +85,7 @@ func (p *Process) Signal(t testing.TB, s os.Signal) {
 	}
 }
 
-// Exited says whether the process has ended.
+// Exited reports whether the process has ended.
 func (p *Process) Exited() bool {
 	select {
 	case <-p.exited:
@@ -129,19 +130,19 @@ const (
 	masterTimeout = 5 * time.Second
 )
 
-// Finish waits for a program that ends by itself.
+// Finish waits until the program ends.
 func (p *Process) Finish(t testing.TB, timeout time.Duration) Result {
 	t.Helper()
 	return Result{p.ExitCode(t, timeout), p.Stdout(), p.Stderr()}
 }
 
-// Result is what is left of a program that has ended.
+// Result is the output and the exit status of a program that has ended.
 type Result struct {
 	ExitCode       int
 	Stdout, Stderr string
 }
 
-// Buffer is written by a process and read by its test meanwhile. The zero value is empty.
+// Buffer collects a process's output while its test reads it. The zero value is empty.
 type Buffer struct {
 	mu   sync.Mutex
 	data bytes.Buffer
@@ -161,7 +162,24 @@ func (b *Buffer) String() string {
 
 var errNoPath = errors.New("not installed")
 
-// Find looks for a program in PATH and in the directories that hold servers.
+// Need returns the path of the first program. Without one of the programs the test is skipped, and fails in CI, where
+// .ci/run has installed them all.
+func Need(t testing.TB, programs ...string) string {
+	t.Helper()
+	first := ""
+	for _, name := range programs {
+		path, err := Find(name)
+		if err != nil && os.Getenv("CI") != "" {
+			t.Fatalf("%s is not installed", name)
+		} else if err != nil {
+			t.Skipf("%s is not installed; see .ci/run", name)
+		}
+		first = cmp.Or(first, path)
+	}
+	return first
+}
+
+// Find looks for a program in PATH and in the directories of servers.
 func Find(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil

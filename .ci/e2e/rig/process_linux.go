@@ -5,7 +5,7 @@ import "syscall"
 // User is another user to run a program as, which requires root.
 type User struct{ UID, GID uint32 }
 
-// attributes let no program outlive the tests, however these end.
+// attributes have the kernel end each program with the tests, also if these are killed.
 func attributes(c Command) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if c.Master {

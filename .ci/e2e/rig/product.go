@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Env is the product's environment: what a test gives, PATH, and a HOME that is empty unless the test names one.
+// Env is the product's environment: the test's variables, PATH, and a HOME that is empty unless the test sets one.
 type Env map[string]string
 
-// With is e and more; a later value wins.
+// With returns e and more. The last value of a name wins.
 func (e Env) With(more Env) Env {
 	out := Env{}
 	for _, from := range []Env{e, more} {
@@ -25,7 +25,7 @@ func (e Env) With(more Env) Env {
 func (e Env) list(t testing.TB) []string {
 	out := []string{"PATH=" + os.Getenv("PATH")}
 	if raceEnabled {
-		out = append(out, "GORACE=atexit_sleep_ms=0") // a second's wait at each end otherwise
+		out = append(out, "GORACE=atexit_sleep_ms=0") // without a wait of a second at each end
 	}
 	if _, given := e["HOME"]; !given {
 		out = append(out, "HOME="+t.TempDir())
@@ -36,14 +36,14 @@ func (e Env) list(t testing.TB) []string {
 	return out
 }
 
-// Product is the product, serving.
+// Product is a running server.
 type Product struct {
 	*Process
 	Dir string // its working directory
 	env Env
 }
 
-// Start serves in dir, and returns once every port in env is open.
+// Start starts the server in dir and returns when every port in env is open.
 func Start(t testing.TB, dir string, env Env) *Product {
 	t.Helper()
 	p := &Product{Spawn(t, Command{Path: Binary(t), Dir: dir, Env: env.list(t)}), dir, env}
@@ -56,7 +56,7 @@ func Start(t testing.TB, dir string, env Env) *Product {
 	return p
 }
 
-// Run runs the product with args to its end, which must come by itself.
+// Run runs the product with args and waits until it ends.
 func Run(t testing.TB, dir string, env Env, args ...string) Result {
 	t.Helper()
 	return RunAs(t, nil, dir, env, args...)
@@ -69,13 +69,13 @@ func RunAs(t testing.TB, as *User, dir string, env Env, args ...string) Result {
 	return p.Finish(t, 10*time.Second)
 }
 
-// RunDoctor runs the doctor with args to its end.
+// RunDoctor runs the doctor with args and waits until it ends.
 func RunDoctor(t testing.TB, dir string, env Env, args ...string) Result {
 	t.Helper()
 	return Spawn(t, Command{Path: Doctor(t), Args: args, Dir: dir, Env: env.list(t)}).Finish(t, 30*time.Second)
 }
 
-// inspect looks for what no run of the product may write.
+// inspect fails the test if the product wrote what it must never write.
 func (p *Product) inspect(t testing.TB) {
 	output := p.Stdout() + p.Stderr()
 	for _, never := range []string{"PRIVATE KEY", "WARNING: DATA RACE", "panic:", "fatal error:"} {

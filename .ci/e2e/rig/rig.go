@@ -1,5 +1,5 @@
-// Package rig builds the product, runs it as its owner would, and surrounds it with real parts: an ACME server, a
-// certificate authority, visitors. It reaches the product by environment, ports and files, and by nothing else.
+// Package rig builds and runs the product, and starts real parts for it: an ACME server, a certificate authority,
+// clients. It reaches the product by environment, ports and files only.
 package rig
 
 import (
@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// root is the product's repository, seen from the directory of a test package, where go test runs it.
+// root is the product's repository, relative to the directory of a test package, where go test runs the tests.
 var root = filepath.Join("..", "..", "..")
 
-// tools is where this run's binaries are.
+// tools is the directory of this run's binaries.
 var tools string
 
-// parallel is how many tests run at once: they wait much more than they compute.
+// parallel is how many tests run at once. It is above the number of processors, because the tests mostly wait.
 const parallel = 8
 
-// Main is TestMain of every package here.
+// Main is the TestMain of every package here.
 func Main(m *testing.M) {
 	os.Exit(run(m))
 }
@@ -42,14 +42,14 @@ func run(m *testing.M) int {
 		return 1
 	}
 	tools = dir
-	if _, err := buildProduct(); err != nil { // said once, not by each test
+	if _, err := buildProduct(); err != nil { // reported once, not by each test
 		fmt.Fprintln(os.Stderr, "building the product:", err)
 		return 1
 	}
 	return m.Run()
 }
 
-// Eventually waits until ok says true, and fails the test with what it waited for after timeout.
+// Eventually waits until ok returns true. After timeout it fails the test with what.
 func Eventually(t testing.TB, timeout time.Duration, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(timeout); ; time.Sleep(20 * time.Millisecond) {
@@ -62,7 +62,7 @@ func Eventually(t testing.TB, timeout time.Duration, what string, ok func() bool
 	}
 }
 
-// Write puts a file in place, and its directories.
+// Write writes a file and makes its directories.
 func Write(t testing.TB, path string, data []byte, mode os.FileMode) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// Visitor is a client that looks every host up at 127.0.0.1, trusts roots, follows no redirect, and opens a
-// connection for each request, as a new visitor would.
+// Visitor is a client that resolves every host to 127.0.0.1, trusts roots, follows no redirect, and opens a connection
+// for each request, as a new visitor does.
 func Visitor(roots *x509.CertPool) *http.Client {
 	return VisitorWith(&tls.Config{RootCAs: roots})
 }
 
-// VisitorWith is Visitor with TLS of the test's own.
+// VisitorWith is Visitor with the test's own TLS configuration.
 func VisitorWith(config *tls.Config) *http.Client {
 	return &http.Client{
 		Timeout: 10 * time.Second,
@@ -38,7 +38,7 @@ func VisitorWith(config *tls.Config) *http.Client {
 	}
 }
 
-// Request is what a visitor asks. Only URL is required.
+// Request is a visitor's request. Only URL is required.
 type Request struct {
 	Method string
 	URL    string
@@ -46,19 +46,19 @@ type Request struct {
 	Header []string // name, value, name, value; a name may come twice
 }
 
-// Answer is what a visitor got.
+// Answer is the response to a visitor.
 type Answer struct {
 	*http.Response
 	Body string
 }
 
-// Get asks for url and must be answered.
+// Get requests url. The test fails without a response.
 func Get(t testing.TB, c *http.Client, url string) Answer {
 	t.Helper()
 	return Ask(t, c, Request{URL: url})
 }
 
-// Ask sends a request and must be answered.
+// Ask sends a request. The test fails without a response.
 func Ask(t testing.TB, c *http.Client, r Request) Answer {
 	t.Helper()
 	answer, err := Try(c, r)
@@ -89,7 +89,7 @@ func Try(c *http.Client, r Request) (Answer, error) {
 	return Answer{resp, string(body)}, err
 }
 
-// Handshake shakes hands with addr and hangs up.
+// Handshake completes a handshake with addr and closes the connection.
 func Handshake(addr string, config *tls.Config) (tls.ConnectionState, error) {
 	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", addr, config)
 	if err != nil {
@@ -99,7 +99,7 @@ func Handshake(addr string, config *tls.Config) (tls.ConnectionState, error) {
 	return conn.ConnectionState(), nil
 }
 
-// Refused says whether err is a peer's TLS alert of that name, in crypto/tls's words.
+// Refused reports whether err is a TLS alert from the peer, by crypto/tls's text for it.
 func Refused(err error, alert string) bool {
 	return err != nil && strings.Contains(err.Error(), "remote error: tls: "+alert)
 }

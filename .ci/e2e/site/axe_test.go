@@ -11,16 +11,16 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// axe runs the rules of WCAG 2.2 AA and axe's best practices on the page, and returns what they found.
+// axe runs the rules of WCAG 2.2 AA and axe's best practices on the page and returns the violations.
 const axe = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => ({
 	passes: r.passes.length,
 	violations: r.violations.map(v => ({id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.map(n => n.html + "\n" + n.failureSummary)})),
 }))`
 
-// pages are those of the site, errors aside. A page of your own belongs here too.
+// pages are the pages of the site, without errors. Add your own pages here.
 var pages = []string{"/", "/connection"}
 
-// view is what was found on a page, at one width and in one colour scheme.
+// view is the result for a page, at one width and in one colour scheme.
 type view struct {
 	Status, Width int
 	Passes        int
@@ -30,8 +30,8 @@ type view struct {
 	}
 }
 
-// The pages and the errors are accessible at the width of a phone and of a desk, in light and in dark.
-func TestThePagesAreAccessible(t *testing.T) {
+// Pages and error pages are accessible at the widths of a phone and a desktop, in light and dark.
+func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	local, ca := broken(t)

@@ -12,9 +12,9 @@ import (
 // moreAllocations is how many the whole chain may add to a request: its id and its line in the log.
 const moreAllocations = 3
 
-// What the chain adds to a request, beside gin without any. Time depends on the machine and has no bar; allocations
-// do not.
-func TestTheChainAddsLittleToARequest(t *testing.T) {
+// The test compares the whole chain with bare gin. Allocations have a limit. Time has none, since it depends on the
+// machine.
+func TestChainAddsFewAllocations(t *testing.T) {
 	cmd := exec.Command("go", "test", "-tags", "nomsgpack", "-run", "^$", "-bench", "^BenchmarkRouter$", "-benchmem", "-count", "5", "./app/internal/command")
 	cmd.Dir = filepath.Join("..", "..", "..")
 	out, err := cmd.CombinedOutput()

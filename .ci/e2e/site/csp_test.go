@@ -7,14 +7,14 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// severities of the CSP Evaluator, the worst first.
+// severities are those of the CSP Evaluator, the worst first.
 var severities = map[int]string{10: "high", 20: "syntax", 30: "medium", 40: "possibly high", 45: "strict CSP", 50: "possibly medium", 60: "info", 100: "none"}
 
-// possiblyMedium is what it says of every 'self', whatever is served there.
+// possiblyMedium is its severity of every 'self', whatever the site serves.
 const possiblyMedium = 50
 
-// Every kind of answer has a policy that leaves nothing to hold on to: pages, errors, JSON and files.
-func TestTheContentSecurityPolicyHasNoHole(t *testing.T) {
+// Pages, errors, JSON and files all have a policy without a weakness.
+func TestCSPEvaluatorFindsNoWeakness(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	client := rig.Visitor(s.pebble.Roots(t))

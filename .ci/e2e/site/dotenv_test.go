@@ -13,9 +13,9 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// TestDotenvReadsAsNodesDotenv compares the product's reader of .env with the npm package itself: each file is read
-// exactly so, or is a fault.
-func TestDotenvReadsAsNodesDotenv(t *testing.T) {
+// TestDotenvIsReadAsByNodesPackage compares the product's reader of .env with the npm package dotenv. Each file gives
+// the same values, or a fault.
+func TestDotenvIsReadAsByNodesPackage(t *testing.T) {
 	t.Parallel()
 	table := []string{ // these are no faults
 		"KEY=$2y$10$abcdefgHIJ", `KEY="Pa$WORD"`, "KEY=kAjMfB<Qdq$7KJ!x", `KEY='single $x ${X}'`, "KEY=`it's \"both\"`", "KEY=a #b", `KEY="a#b"`,

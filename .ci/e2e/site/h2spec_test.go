@@ -14,7 +14,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// upstream is what fails in every server of net/http, and why.
+// upstream are the cases that fail in every server of net/http, with the reason.
 var upstream = map[string]string{
 	"http2/4.2: Sends a large size HEADERS frame that exceeds the SETTINGS_MAX_FRAME_SIZE":                        "it is smaller than the 1 MiB that the server has announced (golang/go#25023, summerwind/h2spec#102)",
 	"http2/6.5.3: Sends multiple values of SETTINGS_INITIAL_WINDOW_SIZE":                                          "net/http hangs up on a setting that comes twice (golang/go#56760)",
@@ -22,8 +22,8 @@ var upstream = map[string]string{
 	`http2/8.1.2.2: Sends a HEADERS frame that contains the TE header field with any value other than "trailers"`: "the same",
 }
 
-// HTTP/2 is spoken as its RFCs have it. h2spec asks for the address that it connects to, so this site is called so.
-func TestHTTP2ConformsToItsSpecification(t *testing.T) {
+// h2spec checks HTTP/2 against its RFCs. It sends the address that it connects to as host, so that is the site's name.
+func TestHTTP2PassesH2spec(t *testing.T) {
 	t.Parallel()
 	dir, port := t.TempDir(), rig.Port(t)
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
@@ -37,8 +37,8 @@ func TestHTTP2ConformsToItsSpecification(t *testing.T) {
 		t.Fatalf("the page is answered with %s", got.Status)
 	}
 
-	// Some cases send a fault behind a request that may be answered first, as it is on a busy machine: what passes once
-	// has passed.
+	// Some cases send a fault after a request. On a busy machine the server may answer the request first. One pass
+	// counts.
 	program := rig.Tool(t, "github.com/summerwind/h2spec/cmd/h2spec")
 	var failed map[string]string
 	total := 0

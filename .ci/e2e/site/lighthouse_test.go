@@ -9,15 +9,15 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// The pages as Lighthouse sees them on a slow phone. Nothing else is measured meanwhile.
-func TestThePagesDoWellOnASlowPhone(t *testing.T) {
+// Lighthouse measures the pages as on a slow phone. No other test runs meanwhile.
+func TestLighthouseScoresOnASlowPhone(t *testing.T) {
 	s := serve(t)
 	for _, path := range []string{"/", "/connection"} {
 		t.Run(path, func(t *testing.T) { s.measure(t, path) })
 	}
 }
 
-// report is what Lighthouse prints.
+// report is Lighthouse's output.
 type report struct {
 	RuntimeError *struct{ Code, Message string }
 	Categories   map[string]struct {

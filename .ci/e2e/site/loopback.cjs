@@ -1,5 +1,5 @@
 // Lets the program that loads this find the hosts of $SITES ("host:port" to "address:port") where they are, this
-// machine, and nobody else: every connection passes here, and what goes over it is left as it is.
+// machine only. It sees every connection and changes no data.
 const net = require("node:net");
 
 const sites = JSON.parse(process.env.SITES) ?? {};

@@ -14,8 +14,8 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// modules is the folder of what package-lock.json names, installed anew when the lock is the newer one. Nothing of it
-// runs while it is installed: some of it would download more.
+// modules is the folder of the packages in package-lock.json, installed again when the lock is newer. No scripts run at
+// the installation, since some would download more.
 var modules = sync.OnceValues(func() (string, error) {
 	dir, err := filepath.Abs("node_modules")
 	if err != nil {
@@ -33,7 +33,7 @@ var modules = sync.OnceValues(func() (string, error) {
 	return dir, cmd.Run()
 })
 
-// module is the path of a file that npm has installed.
+// module returns the path of a file that npm has installed.
 func module(t *testing.T, path string) string {
 	t.Helper()
 	dir, err := modules()

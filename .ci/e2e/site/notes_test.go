@@ -1,4 +1,4 @@
 package site
 
-// The example's page is one of the site's.
+// The page of the example notes is measured too.
 func init() { pages = append(pages, "/notes") }

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What the headers are worth by the rules of the MDN HTTP Observatory.
-func TestTheHeadersAreWorthAnAPlus(t *testing.T) {
+// The headers get the best grade of the MDN HTTP Observatory.
+func TestObservatoryGradesTheHeadersAPlus(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	var got struct {

@@ -1,6 +1,6 @@
 //go:build ignore
 
-// Reads a JSON list of texts from a file and prints what the product makes of each: null where it finds a fault.
+// Reads a JSON list of .env texts from a file and prints the product's result for each. null means a fault.
 package main
 
 import (

@@ -1,6 +1,6 @@
-// Package site measures the site with the field's own tools, in production behind an ACME root that nobody trusts: what
-// it sends, how its pages read, how its TLS and HTTP/2 hold. Each test has a bar and a row in one table,
-// artifacts/site.txt. A tool that is missing is a failure.
+// Package site measures the site in production with well-known tools: its headers, pages, TLS and HTTP/2. Its
+// certificate is of a test CA. Each test has a limit and a row in one table, artifacts/site.txt. A missing tool is a
+// failure.
 package site
 
 import (
@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { rig.Main(m) }
 
 // Helpers
 
-// site is the product, serving shop with a certificate from Pebble.
+// site is a running server for shop with a certificate of Pebble.
 type site struct {
 	https, http int
 	pebble      *rig.Pebble
@@ -42,10 +42,10 @@ func serve(t *testing.T) site {
 	return s
 }
 
-// at is the URL of a path on the port that the product has here.
+// at returns the URL of a path, with the product's port.
 func (s site) at(path string) string { return fmt.Sprintf("https://%s:%d%s", shop, s.https, path) }
 
-// sites is where the site's ordinary ports are found.
+// sites maps the site's usual ports to the product's.
 func (s site) sites() rig.Sites {
 	return rig.Sites{shop + ":443": rig.Loopback(s.https), shop + ":80": rig.Loopback(s.http)}
 }
@@ -60,7 +60,7 @@ func must(t *testing.T, program, pkg string) string {
 	return path
 }
 
-// chromium finds the site at its ordinary ports and trusts root.
+// chromium finds the site at its usual ports and trusts root.
 func chromium(t *testing.T, sites rig.Sites, root string) rig.Chromium {
 	t.Helper()
 	c := rig.Chromium{Path: must(t, "chromium", "chromium"), Home: t.TempDir(), Sites: sites}

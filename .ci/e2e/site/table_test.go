@@ -13,13 +13,13 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// table is what came of this run. It is written anew with each row, so that a test that fails loses none of another's.
+// table has the results of this run. It is written again with each row, so that a failed test loses no other row.
 var table = struct {
 	sync.Mutex
 	rows map[string][2]string
 }{rows: map[string][2]string{}}
 
-// row keeps what was measured, what came of it, and the bar, whatever becomes of the test.
+// row adds what was measured, the result and the limit, whether the test passes or fails.
 func row(t *testing.T, what, figure, bar string) {
 	t.Helper()
 	t.Logf("%s: %s (bar: %s)", what, figure, bar)

@@ -12,19 +12,19 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// accounted is what testssl.sh may find, and why.
+// accounted are the findings that are accepted, with the reason.
 var accounted = map[string]string{
-	// Of crypto/tls's defaults, which are kept as they are: they follow what is known of ciphers, and a list of ours would not.
+	// These come from crypto/tls's defaults, which Go keeps current. A list of our own would grow old.
 	"LOW cipherlist_AVERAGE": "AES-CBC with SHA-1 comes last, for clients that know nothing better",
 	"LOW LUCKY13":            "the same; crypto/tls has countermeasures for these",
 	"LOW TLS_session_ticket": "tickets hold for a week; the keys that seal them change every day",
-	// Of the test, and not of the product.
+	// These come from the test's set-up.
 	"HIGH cert_revocation": "Pebble's certificates name neither CRL nor OCSP; an authority that is trusted names one",
 	"WARN engine_problem":  "the system's OpenSSL knows no GOST ciphers, so they are not asked for",
 }
 
-// TLS as testssl.sh sees it: protocols, ciphers, the chain, its headers, every weakness that has a name, and what
-// browsers old and new agree on.
+// testssl.sh checks protocols, ciphers, the chain, headers, every known weakness, and what old and new browsers
+// negotiate.
 func TestTLSHasNoKnownWeakness(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

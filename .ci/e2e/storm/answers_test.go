@@ -10,9 +10,9 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// A proxy in front of the authority answers with a page about its maintenance. The log, /readyz, /metrics and check all say
-// which URL answered, and with what.
-func TestAPageInPlaceOfTheAuthorityIsNamedWhereverAnOperatorLooks(t *testing.T) {
+// A proxy in front of the CA answers with its maintenance page. The log, /readyz, /metrics and check all name the URL
+// and what it answered.
+func TestProxyPageInPlaceOfTheCAIsReported(t *testing.T) {
 	t.Parallel()
 	admin := rig.Port(t)
 	s := newScene(t, rig.PebbleOptions{}, rig.Env{"ADMIN_ADDR": rig.Loopback(admin)})

@@ -15,8 +15,8 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// The authority has to revoke, and says so before it does (RFC 9773).
-func TestTheAuthoritysRenewalWindowIsHeeded(t *testing.T) {
+// A CA that has to revoke a certificate suggests an earlier renewal first (RFC 9773).
+func TestRenewalWindowOfTheCAIsFollowed(t *testing.T) {
 	t.Parallel()
 	const life = 75 * time.Second
 	s := newScene(t, rig.PebbleOptions{Profiles: map[string]time.Duration{"default": life}}, nil)

@@ -18,7 +18,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// damages are what a proxy may do to a certificate on its way from the CA.
+// damages are changes that a proxy may make to a certificate that the CA sends.
 var damages = map[string]func(t *testing.T, whole []byte) (contentType string, body []byte){
 	"cut off in the intermediate": func(t *testing.T, whole []byte) (string, []byte) { return "", whole[:len(whole)-200] },
 	"a damaged block":             func(t *testing.T, whole []byte) (string, []byte) { return "", withoutLine(whole) },
@@ -37,8 +37,8 @@ var damages = map[string]func(t *testing.T, whole []byte) (contentType string, b
 	"nothing": func(t *testing.T, whole []byte) (string, []byte) { return "", []byte{} },
 }
 
-// A proxy damages the certificate on its way. The site fetches it again from the same URL, and never orders it again.
-func TestADamagedCertificateIsFetchedAgainAndNotOrderedAgain(t *testing.T) {
+// A proxy damages the certificate. The site fetches it again from the same URL and places no second order.
+func TestDamagedCertificateIsFetchedNotOrderedAgain(t *testing.T) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,14 +59,14 @@ func TestADamagedCertificateIsFetchedAgainAndNotOrderedAgain(t *testing.T) {
 	}
 }
 
-// Every response is damaged until the process is killed. After a restart the response is whole.
-func TestADamagedCertificateIsFetchedAgainAfterARestart(t *testing.T) {
+// Every response is damaged until the process is killed. After the restart the response is undamaged.
+func TestDamagedCertificateIsFetchedAgainAfterARestart(t *testing.T) {
 	for _, name := range []string{"cut off in the intermediate", "another site's", "a page", "nothing"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, rig.PebbleOptions{}, nil)
 			s.damage(1<<30, damages[name])
-			for range 3 { // lives of a crash loop
+			for range 3 { // starts of a crash loop
 				p := s.start()
 				file := s.kept(shop + ".order")
 				if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
@@ -89,8 +89,8 @@ func TestADamagedCertificateIsFetchedAgainAfterARestart(t *testing.T) {
 	}
 }
 
-// The process dies between asking for the certificate and reading where it is.
-func TestACertificateIsNotOrderedAgainAfterAKillInBetween(t *testing.T) {
+// The process is killed after it has finalized the order and before it has read the certificate's URL.
+func TestKillDuringAnOrderCausesNoSecondOrder(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{}, nil)
 	hang := make(chan struct{})
@@ -119,9 +119,9 @@ func TestACertificateIsNotOrderedAgainAfterAKillInBetween(t *testing.T) {
 	s.wantOrders(1)
 }
 
-// The CA finalizes the order, and a proxy loses its answer. autocert asks once more, which the CA refuses: an order is
-// finalized once. No second order is placed.
-func TestACertificateIsNotOrderedAgainWhereAProxyLosesTheAnswer(t *testing.T) {
+// The CA finalizes the order, and a proxy loses the response. autocert sends the request again, which the CA refuses,
+// because an order is finalized once. No second order is placed.
+func TestLostFinalizeResponseCausesNoSecondOrder(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{}, nil)
 	var lost atomic.Bool
@@ -141,8 +141,9 @@ func TestACertificateIsNotOrderedAgainWhereAProxyLosesTheAnswer(t *testing.T) {
 	s.wantOrders(1)
 }
 
-// The renewal ends sooner than what is served, as after a change of ACME_PROFILE. The old certificate would stay due.
-func TestARenewalThatEndsSoonerIsServedAndNotOrderedAgain(t *testing.T) {
+// The renewal ends sooner than the served certificate, as after a change of ACME_PROFILE. If the old one were kept, it
+// would be due for renewal for ever.
+func TestRenewalThatEndsSoonerIsServedAndNotOrderedAgain(t *testing.T) {
 	t.Parallel()
 	profiles := map[string]time.Duration{"default": 60 * time.Second, "short": 20 * time.Second}
 	s := newScene(t, rig.PebbleOptions{Profiles: profiles}, rig.Env{"ACME_PROFILE": "default"})
@@ -161,8 +162,9 @@ func TestARenewalThatEndsSoonerIsServedAndNotOrderedAgain(t *testing.T) {
 	s.wantOrders(2)
 }
 
-// A private CA's root may sign directly: a leaf that comes alone is served, with a warning, where nothing better is there.
-func TestALeafThatComesAloneIsServedWhereNothingBetterIsThere(t *testing.T) {
+// A private CA's root may sign the leaf directly, so a leaf without a chain is served, with a warning, if there is no
+// other certificate.
+func TestLeafWithoutChainIsServedIfThereIsNoOther(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{}, nil)
 	s.damage(1<<30, damages["the leaf alone"])
@@ -196,8 +198,9 @@ func TestALeafThatComesAloneIsServedWhereNothingBetterIsThere(t *testing.T) {
 	s.wantOrders(1)
 }
 
-// A certificate that visitors can verify is served until it expires. A renewal that they cannot verify is fetched again.
-func TestAWholeCertificateStaysWhileItsRenewalIsNotWhole(t *testing.T) {
+// A certificate that visitors can verify is served until it expires. A renewal that they cannot verify is fetched
+// again.
+func TestIncompleteRenewalReplacesNoCompleteCertificate(t *testing.T) {
 	for _, name := range []string{"the leaf alone", "cut off in the intermediate"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -220,8 +223,8 @@ func TestAWholeCertificateStaysWhileItsRenewalIsNotWhole(t *testing.T) {
 	}
 }
 
-// Only an order that the CA no longer has is placed again.
-func TestAnOrderThatTheCAHasNoMoreIsPlacedAgain(t *testing.T) {
+// A new order is placed only if the CA no longer has the old one.
+func TestOrderThatTheCALostIsPlacedAgain(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{}, nil)
 	s.damage(1<<30, damages["another site's"])
@@ -244,7 +247,7 @@ func TestAnOrderThatTheCAHasNoMoreIsPlacedAgain(t *testing.T) {
 
 // Helpers
 
-// damage does that to the certificate the first n times that it is fetched.
+// damage changes the certificate the first n times that it is fetched.
 func (s *scene) damage(n int, how func(t *testing.T, whole []byte) (string, []byte)) {
 	var times atomic.Int64
 	s.pebble.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
@@ -269,7 +272,7 @@ func (s *scene) damage(n int, how func(t *testing.T, whole []byte) (string, []by
 	})
 }
 
-// verified waits until a visitor who knows the CA's root, and nothing else, accepts the certificate.
+// verified waits until a client that trusts the CA's root only accepts the certificate.
 func (s *scene) verified() *x509.Certificate {
 	s.t.Helper()
 	roots := s.pebble.Roots(s.t)
@@ -307,7 +310,7 @@ func firstBlock(chain []byte) []byte {
 	return pem.EncodeToMemory(block)
 }
 
-// withoutLine takes one line of base64 out of the last block.
+// withoutLine removes one line of base64 from the last block.
 func withoutLine(chain []byte) []byte {
 	lines := bytes.SplitAfter(chain, []byte("\n"))
 	at := len(lines) - 6

@@ -14,14 +14,14 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// diskScripts put a disk over the store, in a mount namespace of its own, and run what follows there.
+// diskScripts mount a disk over the store in a mount namespace of its own, and run a command there.
 var diskScripts = map[string]string{
 	"full": `mount -t tmpfs -o size=256k,mode=0700 disk "$0.disk" && cp -a "$0/." "$0.disk/" && mount --bind "$0.disk" "$0" &&
 		{ dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null; ! dd if=/dev/zero of="$0/probe" bs=1 count=1 2>/dev/null; } && rm -f "$0/probe" && exec "$@"`,
 	"read-only": `mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"`,
 }
 
-// onDisk is the command that runs the product where the store is on such a disk.
+// onDisk is the command that runs the product with its store on such a disk.
 func (s *scene) onDisk(disk string, args ...string) rig.Command {
 	s.t.Helper()
 	if err := os.MkdirAll(s.cache+".disk", 0o700); err != nil {
@@ -43,9 +43,9 @@ func (s *scene) onDisk(disk string, args ...string) rig.Command {
 		Args: append(append(namespace, "sh", "-c", diskScripts[disk], s.cache, rig.Binary(s.t)), args...)}
 }
 
-// The server crashes in a loop while its disk is full or read-only. It serves the certificate that it can read, and orders
-// nothing, because it could not record an attempt.
-func TestAFullOrReadOnlyDiskAtARestart(t *testing.T) {
+// The server crashes in a loop while its disk is full or read-only. It serves the certificate that it can read, and
+// orders nothing, because it could not record an attempt.
+func TestRestartWithAFullOrReadOnlyDisk(t *testing.T) {
 	for disk, words := range map[string]string{"full": "no space left on device", "read-only": "read-only file system"} {
 		t.Run(disk, func(t *testing.T) {
 			t.Parallel()
@@ -63,7 +63,7 @@ func TestAFullOrReadOnlyDiskAtARestart(t *testing.T) {
 				t.Errorf("check = %d, want a note that says %q:\n%s%s", check.ExitCode, words, check.Stdout, check.Stderr)
 			}
 			var last *rig.Product
-			for range 3 { // lives of a crash loop
+			for range 3 { // starts of a crash loop
 				last = &rig.Product{Process: rig.Spawn(t, s.onDisk(disk))}
 				if got := s.served(shop); !got.Equal(leaf) {
 					t.Error("another certificate is served")
@@ -85,7 +85,7 @@ func TestAFullOrReadOnlyDiskAtARestart(t *testing.T) {
 			if lines := last.Logged(func(line map[string]any) bool { return line["level"] == "ERROR" }); len(lines) != 1 {
 				t.Errorf("%d error lines while nothing changed, want 1: %v", len(lines), lines)
 			}
-			// The certificate has expired: nothing can be served, and the start is refused as before.
+			// With an expired certificate there is nothing to serve, and the start is refused.
 			last.Signal(t, syscall.SIGTERM)
 			last.ExitCode(t, patience)
 			time.Sleep(time.Until(leaf.NotAfter.Add(time.Second)))
@@ -98,8 +98,8 @@ func TestAFullOrReadOnlyDiskAtARestart(t *testing.T) {
 	}
 }
 
-// The disk has space again: the server goes on by itself.
-func TestADiskThatIsMendedIsNoticed(t *testing.T) {
+// When the disk has space again, the server orders without a restart.
+func TestOrderingResumesWhenTheDiskHasSpace(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{Profiles: map[string]time.Duration{"default": 60 * time.Second}}, nil)
 	p := s.start()

@@ -16,8 +16,8 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// The store fails between the order and the first write of what came of it.
-func TestAnIssuedCertificateIsNeverLost(t *testing.T) {
+// The store fails between the order and the first write of its result.
+func TestIssuedCertificateIsNeverLost(t *testing.T) {
 	t.Run("when it is the first", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, rig.PebbleOptions{}, nil)
@@ -62,12 +62,12 @@ func TestAnIssuedCertificateIsNeverLost(t *testing.T) {
 	})
 }
 
-// A container that restarts on failure, with a name that does not lead here.
-func TestACrashLoopOrdersTwiceAtMost(t *testing.T) {
+// A container restarts on each failure, and the site's name has no address here.
+func TestCrashLoopOrdersAtMostTwice(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{HTTPPort: rig.Port(t), TLSPort: rig.Port(t)}, nil)
 	s.pebble.Intercept(func(http.ResponseWriter, *http.Request) bool {
-		time.Sleep(100 * time.Millisecond) // so that the first life ends with an order under way
+		time.Sleep(100 * time.Millisecond) // so that the first process ends during an order
 		return false
 	})
 	for i := range 10 {
@@ -83,7 +83,7 @@ func TestACrashLoopOrdersTwiceAtMost(t *testing.T) {
 	if got := s.pebble.OrdersAsked(); got < 1 || got > 2 {
 		t.Errorf("orders asked for in ten lives = %d, want 1 or 2", got)
 	}
-	// An operator who mended it need not wait for the ladder.
+	// After a fix the operator can order at once and need not wait for the backoff.
 	asked := s.pebble.OrdersAsked()
 	p := s.start()
 	time.Sleep(500 * time.Millisecond)
@@ -98,7 +98,7 @@ func TestACrashLoopOrdersTwiceAtMost(t *testing.T) {
 	rig.Eventually(t, patience, "another attempt under another setting", func() bool { return s.pebble.OrdersAsked() > asked })
 }
 
-// What the internet does to every address, all day.
+// Handshakes and requests of scanners, with names that are not the site's.
 func TestScannersOrderNothing(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{}, nil)
@@ -114,7 +114,7 @@ func TestScannersOrderNothing(t *testing.T) {
 			name = fmt.Sprintf("y%d.example.test", i)
 		}
 		if _, err := rig.Handshake(addr, &tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: []string{"acme-tls/1"}}); err == nil {
-			t.Fatal("a challenge that nobody set was answered")
+			t.Fatal("an unknown challenge was answered")
 		}
 	}
 	rsaOnly := &tls.Config{ServerName: shop, InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}}
@@ -130,7 +130,7 @@ func TestScannersOrderNothing(t *testing.T) {
 	}
 }
 
-func TestTheLastGoodCertificateIsServed(t *testing.T) {
+func TestLastGoodCertificateIsServed(t *testing.T) {
 	t.Run("after it has expired, while renewal fails, and after a restart", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, rig.PebbleOptions{Profiles: map[string]time.Duration{"default": 10 * time.Second}}, nil)
@@ -156,7 +156,7 @@ func TestTheLastGoodCertificateIsServed(t *testing.T) {
 			t.Error("after a restart it is another certificate")
 		}
 	})
-	t.Run("a corrupt entry is set aside, said, and replaced", func(t *testing.T) {
+	t.Run("a corrupt entry is renamed, logged and replaced", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, rig.PebbleOptions{}, nil)
 		p := s.start()
@@ -176,7 +176,7 @@ func TestTheLastGoodCertificateIsServed(t *testing.T) {
 	})
 }
 
-// No visitor comes for three lifetimes.
+// Certificates are renewed for three lifetimes without a visitor.
 func TestRenewalNeedsNoVisitors(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{Profiles: map[string]time.Duration{"default": 10 * time.Second}}, rig.Env{"DOMAINS": shop + "," + blog})
@@ -192,8 +192,8 @@ func TestRenewalNeedsNoVisitors(t *testing.T) {
 	}
 }
 
-// Each thing that goes wrong is told in the authority's words, with what to do, wherever an operator looks.
-func TestTheAuthoritysWordsReachTheOperator(t *testing.T) {
+// The log, /readyz, /metrics and check have the CA's own error, with what to do.
+func TestErrorsOfTheCAReachTheOperator(t *testing.T) {
 	t.Parallel()
 	admin := rig.Port(t)
 	s := newScene(t, rig.PebbleOptions{HTTPPort: rig.Port(t), TLSPort: rig.Port(t)}, rig.Env{"ADMIN_ADDR": rig.Loopback(admin)})
@@ -226,8 +226,8 @@ func TestTheAuthoritysWordsReachTheOperator(t *testing.T) {
 	}
 }
 
-// A set-up that cannot work is found out at the authority that does not count.
-func TestARehearsalComesFirst(t *testing.T) {
+// A site that cannot pass challenges fails at the staging CA, which does not count against production's limits.
+func TestStagingOrderComesFirst(t *testing.T) {
 	for _, works := range []bool{false, true} {
 		t.Run(fmt.Sprintf("works %v", works), func(t *testing.T) {
 			t.Parallel()
@@ -286,7 +286,7 @@ func TestUnavailableStagingDoesNotStopProduction(t *testing.T) {
 	s.wantOrders(1)
 }
 
-func TestProfiles(t *testing.T) {
+func TestProfileIsRequestedFromTheCA(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{Profiles: map[string]time.Duration{"classic": 90 * 24 * time.Hour, "shortlived": 160 * time.Hour}}, rig.Env{"ACME_PROFILE": "shortlived"})
 	p := s.start()
@@ -304,7 +304,7 @@ func TestProfiles(t *testing.T) {
 }
 
 // Each lifetime that CAs issue, now or in future, must lead to one order and then a wait.
-func TestNoLifetimeIsALoop(t *testing.T) {
+func TestEveryLifetimeIsOrderedOnce(t *testing.T) {
 	for name, life := range map[string]time.Duration{"90 days": 90 * 24 * time.Hour, "45 days": 45 * 24 * time.Hour, "160 hours": 160 * time.Hour, "2 minutes": 2 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -330,8 +330,8 @@ func TestNoLifetimeIsALoop(t *testing.T) {
 	}
 }
 
-// One authority hangs, one host's place in the store hangs, and the visitors of the other host notice nothing.
-func TestNoVisitorWaits(t *testing.T) {
+// The CA does not answer and the store blocks for one host. Visitors of the other host are served as fast as before.
+func TestVisitorsDoNotWaitForCAOrStore(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, rig.PebbleOptions{}, nil)
 	s.start()
@@ -339,8 +339,8 @@ func TestNoVisitorWaits(t *testing.T) {
 	certFile := s.kept(shop + ".pem")
 	calm := s.handshakes(300)
 
-	// Another server uses the same store. A FIFO in place of a second host's entry blocks each reader, and the
-	// authority never answers.
+	// Another server uses the same store. A FIFO in place of a second host's entry blocks each reader, and the CA never
+	// answers.
 	stuck := *s
 	stuck.https, stuck.http = rig.Port(t), rig.Port(t)
 	pipe := filepath.Join(filepath.Dir(certFile), "stuck.example.test.pem")
@@ -368,13 +368,13 @@ func TestNoVisitorWaits(t *testing.T) {
 		}
 	}
 	t.Logf("p99 of a handshake: calm %s, storm %s", calm, storm)
-	// A fifth, and what a small machine does by itself.
+	// A fifth more, and what varies on a small machine.
 	if storm > calm*6/5+20*time.Millisecond {
 		t.Errorf("p99 of a handshake = %s, and %s in calm", storm, calm)
 	}
 }
 
-// handshakes is the 99th percentile of n.
+// handshakes is the 99th percentile of the time of n handshakes.
 func (s *scene) handshakes(n int) time.Duration {
 	s.t.Helper()
 	var took []time.Duration

@@ -14,7 +14,7 @@ import (
 )
 
 // check writes a key as large as a certificate, and says why a server refuses it.
-func TestCheckKnowsARedisThatNoOrderCouldUse(t *testing.T) {
+func TestCheckRejectsRedisThatCannotStoreACertificate(t *testing.T) {
 	t.Parallel()
 	const password = "hush/#%:@?"
 	const encoded = "hush%2F%23%25%3A%40%3F"
@@ -53,7 +53,7 @@ func TestCheckKnowsARedisThatNoOrderCouldUse(t *testing.T) {
 			port := rig.Port(t)
 			args := append([]string{"--port", fmt.Sprint(port)}, test.args...)
 			if slices.Contains(args, "--cluster-enabled") {
-				// The default is the port and 10,000, which another test may have.
+				// The default is the port plus 10,000, which another test may use.
 				args = append(args, "--cluster-port", fmt.Sprint(rig.Port(t)))
 			}
 			redisWith(t, port, args...)
@@ -67,8 +67,8 @@ func TestCheckKnowsARedisThatNoOrderCouldUse(t *testing.T) {
 	}
 }
 
-// A server whose disk is gone takes no more writes.
-func TestCheckKnowsARedisThatCannotSave(t *testing.T) {
+// A Redis server that cannot save to its disk refuses writes.
+func TestCheckRejectsRedisThatCannotSave(t *testing.T) {
 	t.Parallel()
 	port, dir := rig.Port(t), filepath.Join(t.TempDir(), "gone")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -84,7 +84,7 @@ func TestCheckKnowsARedisThatCannotSave(t *testing.T) {
 	wantStore(t, fmt.Sprintf("redis://127.0.0.1:%d/0", port), nil, []string{"does not write (MISCONF)", "look at the server's log"})
 }
 
-func TestCheckKnowsRedisOverTLS(t *testing.T) {
+func TestCheckReachesRedisOverTLS(t *testing.T) {
 	t.Parallel()
 	ca, dir := rig.NewCA(t, "store"), t.TempDir()
 	cert, key, root := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "root.pem")
@@ -112,7 +112,8 @@ func TestCheckKnowsRedisOverTLS(t *testing.T) {
 	wantStore(t, fmt.Sprintf("rediss://:hush@127.0.0.1:%d/0", port), nil, []string{"certificate is not trusted", "SSL_CERT_FILE"})
 }
 
-// wantStore runs `check` with a store, and wants it in order, or those words and no password.
+// wantStore runs `check` with a store. Without words the store must be accepted. With words they must be printed, and
+// no password.
 func wantStore(t *testing.T, url string, env rig.Env, want []string) {
 	t.Helper()
 	got := rig.Run(t, t.TempDir(), rig.Env{"ENV": "prod", "DOMAINS": shop, "HTTPS_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0",

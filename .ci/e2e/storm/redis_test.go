@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,30 +13,24 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// startRedis is a real server with a password, on a port of its own.
+// startRedis starts a real server with a password.
 func startRedis(t *testing.T, password string) (*rig.Process, int) {
 	t.Helper()
 	port := rig.Port(t)
 	return redisWith(t, port, "--port", fmt.Sprint(port), "--requirepass", password), port
 }
 
-// redisWith is a real server that is open on a port when this returns.
+// redisWith starts a real server and waits until its port is open.
 func redisWith(t *testing.T, port int, args ...string) *rig.Process {
 	t.Helper()
-	path, err := rig.Find("redis-server")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("redis-server is missing: apt-get install redis-server")
-		}
-		t.Skip("redis-server is missing: apt-get install redis-server")
-	}
+	path := rig.Need(t, "redis-server")
 	p := rig.Spawn(t, rig.Command{Path: path, Dir: t.TempDir(), Args: append([]string{
 		"--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}, args...)})
 	p.WaitForPort(t, rig.Loopback(port))
 	return p
 }
 
-// redisReads is how many GETs the server has answered.
+// redisReads returns how many GETs the server has answered.
 func redisReads(t *testing.T, port int, password string) (n int) {
 	t.Helper()
 	conn, err := net.Dial("tcp", rig.Loopback(port))
@@ -55,8 +48,8 @@ func redisReads(t *testing.T, port int, password string) (n int) {
 	return n
 }
 
-// A container without a disk that lasts, and a Redis server that hangs when it matters.
-func TestCertificatesInRedis(t *testing.T) {
+// A container without a persistent disk keeps its certificates in Redis. Later the Redis server stops answering.
+func TestCertificatesAreKeptInRedis(t *testing.T) {
 	t.Parallel()
 	const password = "hush-hush"
 	store, port := startRedis(t, password)
@@ -100,8 +93,8 @@ func TestCertificatesInRedis(t *testing.T) {
 	}
 }
 
-// A Redis server without memory left still answers reads. The site serves its certificate, as from a disk that only reads.
-func TestARedisServerThatOnlyReads(t *testing.T) {
+// A Redis server without free memory still answers reads. The site serves its certificate, as from a read-only disk.
+func TestReadOnlyRedisStillServesTheCertificate(t *testing.T) {
 	t.Parallel()
 	const password = "hush-hush"
 	_, port := startRedis(t, password)
@@ -109,7 +102,7 @@ func TestARedisServerThatOnlyReads(t *testing.T) {
 		"ACME_CACHE": fmt.Sprintf("redis://:%s@127.0.0.1:%d/0", password, port)})
 	p := s.start()
 	leaf := s.served(shop)
-	time.Sleep(500 * time.Millisecond) // it is kept now
+	time.Sleep(500 * time.Millisecond) // it is stored
 	p.Signal(t, syscall.SIGKILL)
 	p.ExitCode(t, patience)
 	ask := func(command string) {
@@ -124,7 +117,7 @@ func TestARedisServerThatOnlyReads(t *testing.T) {
 		}
 	}
 	ask("CONFIG SET maxmemory 1")
-	// A unit runs check before each start, which would otherwise keep a site down that could be served.
+	// The systemd unit runs check before each start. If check failed here, a site that can be served would stay down.
 	if check := rig.Run(t, t.TempDir(), s.env, "check"); check.ExitCode != 0 || !strings.Contains(check.Stdout, "note: ACME_CACHE=") ||
 		!strings.Contains(check.Stdout, "none is renewed before it can be written") {
 		t.Errorf("check ended with %d:\n%s%s", check.ExitCode, check.Stdout, check.Stderr)
@@ -134,7 +127,7 @@ func TestARedisServerThatOnlyReads(t *testing.T) {
 		t.Error("another certificate is served")
 	}
 	s.errorLine(p, "nothing is ordered or renewed")
-	time.Sleep(time.Until(leaf.NotAfter.Add(-5 * time.Second))) // it is due for a while
+	time.Sleep(time.Until(leaf.NotAfter.Add(-5 * time.Second))) // it has been due for some time
 	s.wantOrders(1)
 	ask("CONFIG SET maxmemory 0")
 	p.Signal(t, syscall.SIGHUP)

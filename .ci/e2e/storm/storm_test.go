@@ -1,5 +1,5 @@
-// Package storm holds the product's promises about automatic certificates against an ACME server, and a store, that
-// behave as badly as they do once a year.
+// Package storm tests the product's promises about automatic certificates with an ACME server and stores that fail in
+// the ways that they fail in production.
 package storm
 
 import (
@@ -21,12 +21,12 @@ const (
 	shop = "shop.example.test"
 	blog = "blog.example.test"
 
-	patience = 20 * time.Second // for what takes a second on a machine that has nothing else to do
+	patience = 20 * time.Second // for what takes a second on an idle machine
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-// scene is a site and its authority.
+// scene is a site and its CA.
 type scene struct {
 	t      *testing.T
 	https  int
@@ -36,7 +36,7 @@ type scene struct {
 	env    rig.Env
 }
 
-// newScene is a site for shop alone that can prove itself; o changes the authority, env the site.
+// newScene starts a site for shop that passes challenges. o changes the CA, env the site.
 func newScene(t *testing.T, o rig.PebbleOptions, env rig.Env) *scene {
 	t.Helper()
 	s := &scene{t: t, https: rig.Port(t), http: rig.Port(t), cache: filepath.Join(t.TempDir(), "acme")}
@@ -54,7 +54,7 @@ func newScene(t *testing.T, o rig.PebbleOptions, env rig.Env) *scene {
 
 func (s *scene) start() *rig.Product { s.t.Helper(); return rig.Start(s.t, s.t.TempDir(), s.env) }
 
-// leaf is what a visitor who checks nothing is shown.
+// leaf is the leaf that the server sends for host.
 func (s *scene) leaf(host string) (*x509.Certificate, error) {
 	state, err := rig.Handshake(rig.Loopback(s.https), &tls.Config{ServerName: host, InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *scene) served(host string, other ...*x509.Certificate) *x509.Certificat
 	return leaf
 }
 
-// kept is the path of the file that ends with suffix in the store, once it is there.
+// kept waits for a file in the store that ends with suffix and returns its path.
 func (s *scene) kept(suffix string) string {
 	s.t.Helper()
 	var found string
@@ -99,7 +99,7 @@ func (s *scene) kept(suffix string) string {
 	return found
 }
 
-// errors waits for an error line about shop that says words.
+// errors waits for an error line about shop that contains words.
 func (s *scene) errorLine(p *rig.Product, words string) map[string]any {
 	s.t.Helper()
 	var found map[string]any
@@ -128,7 +128,7 @@ func (s *scene) wantOrders(want int) {
 	}
 }
 
-// breakStore makes every write to the store fail, also for root, and returns what mends it.
+// breakStore makes every write to the store fail, also for root. The returned function repairs it.
 func breakStore(t *testing.T, cache string) (mend func()) {
 	aside := cache + ".aside"
 	if err := os.Rename(cache, aside); err != nil {

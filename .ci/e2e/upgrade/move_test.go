@@ -16,8 +16,8 @@ import (
 // older is a version of the template before the list of closed rooms. A shallow clone of the template does not have it.
 const older = "175e5fb"
 
-// TestAProjectOlderThanTheListMovesByHand takes each step that the refusal prints.
-func TestAProjectOlderThanTheListMovesByHand(t *testing.T) {
+// TestProjectOlderThanTheListFollowsTheSteps takes each step that the refusal prints.
+func TestProjectOlderThanTheListFollowsTheSteps(t *testing.T) {
 	if out, err := exec.Command("git", "-C", clone.Root(t), "cat-file", "-e",
 		older+"^{commit}").CombinedOutput(); err != nil {
 		t.Fatalf("this repository lacks %s: %v\n%s  → git fetch --unshallow", older, err, out)
@@ -41,7 +41,7 @@ func TestAProjectOlderThanTheListMovesByHand(t *testing.T) {
 		t.Fatalf("status %d, and it says\n%s", status, out)
 	}
 	for _, step := range steps {
-		if step[1] == "go mod tidy" { // what is before it the owner does by hand
+		if step[1] == "go mod tidy" { // the owner does the steps before it by hand
 			p.Run(t, "git checkout before-move -- handlers/tea.go web/templates/shop.html")
 			addRoute(t, p)
 		}

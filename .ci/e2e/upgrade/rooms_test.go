@@ -11,11 +11,11 @@ import (
 	"example.com/turnkey/e2e/rename/clone"
 )
 
-// owners are the packages of the template that become the owner's. A project may have more, anywhere.
+// owners are the packages of the template that belong to the owner. A project may have more, anywhere.
 var owners = []string{"app", "handlers", "web"}
 
-// TestEveryPackageIsTheOwnersOrInTheList fails where a room was added and the list was forgotten.
-func TestEveryPackageIsTheOwnersOrInTheList(t *testing.T) {
+// TestEveryPackageIsListedOrTheOwners fails where a room was added and the list was forgotten.
+func TestEveryPackageIsListedOrTheOwners(t *testing.T) {
 	template := clone.Of(t, clone.Root(t))
 	listed := regexp.MustCompile(`(?m)^\S+`).FindAllString(template.Run(t, "go run ./scripts/rooms"), -1)
 	packages := strings.Fields(template.Run(t, "go list -tags nomsgpack ./..."))

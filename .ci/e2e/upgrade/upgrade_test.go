@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package upgrade takes projects to a newer version of the starter: a renamed clone with an owner's work in it, and
-// one that is older than the list of closed rooms.
+// Package upgrade upgrades projects to a newer version of the starter: a renamed clone with an owner's work, and a
+// clone that is older than the list of closed rooms.
 package upgrade
 
 import (
@@ -15,7 +15,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// work has the files that an owner adds. The test itself edits files that came with the starter.
+// work are files that an owner adds. The test also edits files of the starter.
 var work = map[string]string{
 	"handlers/tea.go": "package handlers\n\nimport (\n\t\"github.com/gin-gonic/gin\"\n\n\t\"" + clone.Shop +
 		"/stock\"\n)\n\n// Tea is ours.\nfunc Tea(c *gin.Context) { c.String(200, stock.Tea) }\n",
@@ -27,7 +27,7 @@ var work = map[string]string{
 	"README.md":               "# The shop, made from Turnkey\n",
 }
 
-func TestAnUpgradeOfARenamedClone(t *testing.T) {
+func TestUpgradeOfARenamedClone(t *testing.T) {
 	starter := clone.Of(t, clone.Root(t))
 	starter.Run(t, "git checkout -qB main")
 	p := clone.Of(t, starter.Dir)
@@ -77,7 +77,7 @@ func TestAnUpgradeOfARenamedClone(t *testing.T) {
 	}
 }
 
-// newer publishes a version of the starter: a file changed and one moved, a room new and one gone.
+// newer publishes a version of the starter with a changed file, a moved one, a new room and a removed one.
 func newer(t *testing.T, starter *clone.Project) {
 	t.Helper()
 	starter.Replace(t, "middleware/hsts.go", "\n// HSTS ", "\n// The newer version.\n\n// HSTS ")
@@ -93,7 +93,7 @@ func newer(t *testing.T, starter *clone.Project) {
 	starter.Commit(t, "Newer rooms")
 }
 
-// isTheNewer checks that the closed rooms are those of newer, and that all else is as it was.
+// isTheNewer checks that the closed rooms are those of newer, and that all other files are unchanged.
 func isTheNewer(t *testing.T, p *clone.Project, before, after map[string]string) {
 	t.Helper()
 	for file, want := range map[string]string{
@@ -132,7 +132,7 @@ func write(t *testing.T, p *clone.Project, files map[string]string) {
 	}
 }
 
-// addRoute adds the owner's route behind that of the first page.
+// addRoute adds a route of the owner after that of the first page.
 func addRoute(t *testing.T, p *clone.Project) {
 	t.Helper()
 	file := filepath.Join(p.Dir, "handlers", "routes.go")

@@ -1,5 +1,5 @@
-// Package vulnerabilities tests what CI does about versions with known faults, with the real scanner and a database that
-// knows one old module.
+// Package vulnerabilities tests CI's check for known vulnerabilities, with the real scanner and a database with one old
+// module.
 package vulnerabilities
 
 import (
@@ -16,7 +16,8 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// database is what the scanner reads of https://go.dev/security/vuln/database, with one entry, the real GO-2021-0113.
+// database has the files that the scanner reads (https://go.dev/security/vuln/database), with one entry, the real
+// GO-2021-0113.
 var database = map[string]string{
 	"/index/db.json.gz":      `{"modified":"2026-01-01T00:00:00Z"}`,
 	"/index/modules.json.gz": `[{"path":"golang.org/x/text","vulns":[{"id":"GO-2021-0113","modified":"2026-01-01T00:00:00Z","fixed":"0.3.7"}]}]`,
@@ -35,7 +36,7 @@ import "golang.org/x/text/language"
 func main() { println(language.MustParse("en").String()); _, _ = language.Parse("de") }
 `
 
-func TestAnOldModuleFailsTheCheck(t *testing.T) {
+func TestVulnerableModuleFailsTheCheck(t *testing.T) {
 	t.Parallel()
 	for version, wants := range map[string]struct {
 		fails bool
@@ -59,7 +60,7 @@ func TestAnOldModuleFailsTheCheck(t *testing.T) {
 	}
 }
 
-func TestADatabaseOutOfReachIsSaid(t *testing.T) {
+func TestUnreachableDatabaseIsReported(t *testing.T) {
 	t.Parallel()
 	out, err := check(t, planted(t, "v0.3.5"), "http://"+rig.Loopback(rig.Port(t)))
 	if err != nil || !strings.Contains(out, "NOT CHECKED") {
@@ -67,7 +68,7 @@ func TestADatabaseOutOfReachIsSaid(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsBrokenFailsTheCheck(t *testing.T) {
+func TestBrokenDatabaseFailsTheCheck(t *testing.T) {
 	t.Parallel()
 	out, err := check(t, planted(t, "v0.3.5"), serve(t, map[string]string{"/index/modules.json.gz": "<html>"}))
 	if err == nil {
@@ -95,7 +96,7 @@ func serve(t *testing.T, files map[string]string) (url string) {
 	return srv.URL
 }
 
-// planted is a module that calls what a version of golang.org/x/text got wrong.
+// planted is a module that calls the vulnerable function of golang.org/x/text.
 func planted(t *testing.T, version string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()

@@ -1,16 +1,20 @@
 package machine
 
 import (
+	"cmp"
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"example.com/turnkey/scripts/doctor/report"
 	"example.com/turnkey/scripts/internal/certfile"
 	"example.com/turnkey/scripts/internal/truststore"
 	"example.com/turnkey/tlsconfig/chain"
@@ -19,7 +23,7 @@ import (
 
 const (
 	makeAnew = "make dev makes a new one"
-
+	byItself = "; a server that runs does so within the hour"
 	// What is below these limits is replaced at the next start: see localca.
 	caDays, leafDays = 90, 30
 )
@@ -28,96 +32,88 @@ const (
 func (d *doctor) authority() {
 	dir, err := localca.Dir(d.host.Getenv)
 	if err != nil {
-		d.wrong("ca", err.Error()+", so each project has a CA of its own, in certs/ca, which no browser trusts", "set it")
+		d.Wrong("ca", err.Error()+", so each project has a CA of its own, in certs/ca, which no browser trusts", "set it")
 		return
 	}
 	d.caDir = dir
 	root, err := certfile.Read(filepath.Join(dir, localca.RootFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		d.wrong("ca", "there is none yet in "+dir, "make dev makes it")
+		d.Wrong("ca", "there is none yet in "+dir, "make dev makes it")
 		return
 	}
 	issuerFile := filepath.Join(dir, "issuer.pem")
-	chain, err2 := certfile.Read(issuerFile)
-	switch {
-	case err != nil || err2 != nil:
-		d.wrong("ca", errors.Join(err, err2).Error(), makeAnew+"; then: make trust")
-		return
-	case len(chain) != 2 || chain[1].CheckSignatureFrom(chain[0]) != nil:
-		d.wrong("ca", issuerFile+" does not hold a root and an intermediate signed by it", makeAnew+"; then: make trust")
-		return
-	case !chain[0].Equal(root[0]):
-		d.wrong("ca", localca.RootFile+" and issuer.pem in "+dir+" are of two different CAs", "make trust puts it right")
-		return
-	case d.now.Before(chain[1].NotBefore):
-		d.wrong("ca", "it is from the future: valid from "+day(chain[1].NotBefore), "see the line on the clock; "+makeAnew)
+	issuer, err2 := certfile.Read(issuerFile) // the root, then the intermediate
+	found, fix := "", makeAnew+"; then: make trust"
+	switch err := errors.Join(err, err2); {
+	case err != nil:
+		found = err.Error()
+	case len(issuer) != 2 || issuer[1].CheckSignatureFrom(issuer[0]) != nil:
+		found = issuerFile + " does not hold a root and an intermediate signed by it"
+	case !issuer[0].Equal(root[0]):
+		found, fix = localca.RootFile+" and issuer.pem in "+dir+" are of two different CAs", "make trust puts it right"
+	case d.now.Before(issuer[1].NotBefore):
+		found, fix = "it is from the future: valid from "+day(issuer[1].NotBefore), "see the line on the clock; "+makeAnew
+	case d.days(issuer[1].NotAfter) < caDays:
+		found = "it ends on " + day(issuer[1].NotAfter) + ", too soon to sign anything"
+	}
+	if found != "" {
+		d.Wrong("ca", found, fix)
 		return
 	}
-	if left := d.days(chain[1].NotAfter); left < caDays {
-		d.wrong("ca", fmt.Sprintf("it ends on %s, too soon to sign anything", day(chain[1].NotAfter)),
-			makeAnew+"; then: make trust")
-		return
+	if open := exposed(issuerFile); open != "" {
+		d.Wrong("ca", open, "chmod 600 "+issuerFile)
 	}
-	if mode, open := readable(issuerFile); open {
-		d.wrong("ca", fmt.Sprintf("others on this machine can read its key (mode %04o)", mode), "chmod 600 "+issuerFile)
-	}
-	if d.ca, _, err = localca.Open(dir); err == nil {
+	ca, _, err := localca.Open(dir)
+	if err == nil {
 		d.root, err = truststore.OpenRoot(dir, true)
 	}
 	if err != nil {
-		d.ca = nil
-		d.wrong("ca", err.Error(), "make that directory yours to write")
+		d.Wrong("ca", err.Error(), "make that directory yours to write")
 		return
 	}
-	if d.ca.Permits("example.com") {
-		d.note("ca", "DEV_CA_CONSTRAINTS=off: a program that gets its key can pose as any site to browsers that trust it",
+	if d.ca = ca; ca.Permits("example.com") {
+		d.Note("ca", "DEV_CA_CONSTRAINTS=off: a program that gets its key can pose as any site to browsers that trust it",
 			"when done: make untrust, then take the setting out")
 	}
-	d.ok("ca", fmt.Sprintf("%s, for %d more days, in %s", chain[0].Subject.CommonName, d.days(chain[1].NotAfter), dir))
+	d.OK("ca", fmt.Sprintf("%s, for %d more days, in %s", root[0].Subject.CommonName, d.days(issuer[1].NotAfter), dir))
 }
 
 // certificate checks the pair that the server will use.
 func (d *doctor) certificate() {
 	data, err := os.ReadFile(d.site.CertFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		d.wrong("certificate", "there is none yet in "+d.site.CertFile, "make dev makes it")
+		d.Wrong("certificate", "there is none yet in "+d.site.CertFile, "make dev makes it")
 		return
 	}
 	if err == nil && localca.Foreign(data) {
-		d.wrong("certificate", d.site.CertFile+" was not made by the development CA, so the server will not start",
+		d.Wrong("certificate", d.site.CertFile+" was not made by the development CA, so the server will not start",
 			"set TLS_MODE=files to serve it, or move it away")
 		return
 	}
 	keyPEM, keyErr := os.ReadFile(d.site.KeyFile)
-	if err := errors.Join(err, keyErr); err != nil {
-		d.wrong("certificate", d.site.CertFile+" and "+d.site.KeyFile+" are no pair: "+err.Error(), makeAnew)
-		return
-	}
 	pair := chain.Read(data, keyPEM)
 	verdict := pair.Judge(nil, d.now)
 	early := len(verdict.Served) > 0 && d.now.Before(verdict.Served[0].NotBefore) // then the path may be early too
 	// The dates are checked below: a development pair is replaced before its end.
-	faults := slices.DeleteFunc(verdict.Faults,
+	verdict.Faults = slices.DeleteFunc(verdict.Faults,
 		func(r chain.Reason) bool { return r.About == chain.Dates || early && r.About == chain.Path })
-	if len(faults) > 0 {
-		problem := chain.Verdict{Faults: faults}.Err().Error()
-		d.wrong("certificate", d.site.CertFile+" and "+d.site.KeyFile+" are no pair: "+problem, makeAnew)
+	if err := cmp.Or(err, keyErr, verdict.Err()); err != nil {
+		d.Wrong("certificate", d.site.CertFile+" and "+d.site.KeyFile+" are no pair: "+err.Error(), makeAnew)
 		return
 	}
 	leaf := verdict.Served[0]
 	left := d.days(leaf.NotAfter)
-	switch {
-	case early:
-		d.wrong("certificate", "it is from the future: valid from "+day(leaf.NotBefore),
-			"see the line on the clock; "+makeAnew)
-	case left < leafDays:
-		d.wrong("certificate", fmt.Sprintf("it ends on %s", day(leaf.NotAfter)),
-			makeAnew+"; one that runs does so within the hour")
-	case d.ca != nil && !d.ca.Issued(leaf):
-		d.wrong("certificate", "it was signed by another development CA than the one that is here now", makeAnew)
-	default:
-		d.ok("certificate", fmt.Sprintf("%s, for %d more days, renewed by itself", d.site.CertFile, left))
-	}
+	d.First("certificate", report.Cases{
+		{early, wrong, "it is from the future: valid from " + day(leaf.NotBefore), "see the line on the clock; " + makeAnew},
+		{left < leafDays, wrong, "it ends on " + day(leaf.NotAfter), makeAnew + byItself},
+		{d.ca != nil && !d.ca.Issued(leaf), wrong, "it was signed by another development CA than the one here now", makeAnew},
+		{true, good, fmt.Sprintf("%s, for %d more days, renewed by itself", d.site.CertFile, left), ""},
+	})
+	open := exposed(d.site.KeyFile)
+	d.First("key", report.Cases{
+		{open != "", wrong, open, "chmod 600 " + d.site.KeyFile},
+		{true, good, d.site.KeyFile + " is readable by you alone", ""},
+	})
 	if d.ca != nil {
 		d.certificateNames(leaf)
 	}
@@ -125,23 +121,42 @@ func (d *doctor) certificate() {
 
 // certificateNames checks whether the certificate is for every name that the server would have in it.
 func (d *doctor) certificateNames(leaf *x509.Certificate) {
-	var missing []string
-	for _, name := range localca.Names(d.site.Project, d.site.Domains) {
-		if d.ca.Permits(name) && leaf.VerifyHostname(name) != nil {
-			missing = append(missing, name)
-		}
-	}
+	missing := slices.DeleteFunc(localca.Names(d.site.Project, d.site.Domains),
+		func(name string) bool { return !d.ca.Permits(name) || leaf.VerifyHostname(name) == nil })
 	if len(missing) > 0 {
-		d.wrong("names", "the certificate is not for "+strings.Join(missing, ", "),
-			makeAnew+"; one that runs does so within the hour")
+		d.Wrong("names", "the certificate is not for "+strings.Join(missing, ", "), makeAnew+byItself)
 	} else {
-		d.ok("names", "the certificate is for localhost and all of today's private addresses")
+		d.OK("names", "the certificate is for localhost and all of today's private addresses")
 	}
 	for _, name := range d.site.Domains {
 		if !d.ca.Permits(name) {
-			d.note("names", name+" of DOMAINS is a public name, which the development CA may not sign",
+			d.Note("names", name+" of DOMAINS is a public name, which the development CA may not sign",
 				"for this machine use a private one, such as shop.test")
 		}
+	}
+}
+
+// exposed says that other users than the owner can read a file, on systems whose files have such modes. It is empty if
+// they cannot.
+func exposed(file string) string {
+	info, err := os.Stat(file)
+	if err != nil || filepath.Separator != '/' || info.Mode()&0o077 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("others on this machine can read %s (mode %04o)", file, info.Mode().Perm())
+}
+
+// git checks that the key is not committed. Without git or a repository there is nothing to report.
+func (d *doctor) git(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	cert, key := d.site.CertFile, d.site.KeyFile
+	out, err := exec.CommandContext(ctx, "git", "ls-files", "--", key).Output()
+	if err == nil && len(out) > 0 {
+		d.Wrong("git", "git tracks "+key+": everyone with a copy of the repository has the key",
+			fmt.Sprintf("git rm --cached -f %s && git commit -m 'Untrack the key' && rm %[1]s %s; then: make dev", key, cert))
+	} else if err == nil {
+		d.OK("git", "git does not track the key")
 	}
 }
 

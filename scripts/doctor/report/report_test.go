@@ -17,16 +17,16 @@ func TestReportIsCompleteWithoutColour(t *testing.T) {
 		found []Finding
 		want  []string
 	}{
-		{[]Finding{New("machine", "clock", OK, "it says noon", "")},
+		{[]Finding{finding("machine", "clock", OK, "it says noon", "")},
 			[]string{"\n  this machine, ", "\n  Machine\n  ✓ ok     clock        it says noon\n", "Nothing is wrong.\n"}},
-		{[]Finding{New("certificate", "key", Wrong, "others can read it", "chmod 600 key")},
+		{[]Finding{finding("certificate", "key", Wrong, "others can read it", "chmod 600 key")},
 			[]string{
 				"✗ wrong  key          others can read it\n                        ➜ chmod 600 key\n",
 				"One thing is wrong; the line with ➜ below it fixes it.\n",
 			}},
-		{[]Finding{New("dns", "a", Wrong, "x", "y"), New("dns", "caa", Wrong, "x", "y")},
+		{[]Finding{finding("dns", "a", Wrong, "x", "y"), finding("dns", "caa", Wrong, "x", "y")},
 			[]string{"2 things are wrong; begin with the first.\n"}},
-		{[]Finding{New("dns", "reach", Warn, "x", "y"), New("names", "hsts", Note, "worth knowing", "")},
+		{[]Finding{finding("dns", "reach", Warn, "x", "y"), finding("names", "hsts", Note, "worth knowing", "")},
 			[]string{"\n  DNS\n  ! warn   reach ", "\n  Names\n  ·        hsts         worth knowing\n", "Nothing is wrong; one warning.\n"}},
 	} {
 		var out bytes.Buffer
@@ -55,8 +55,8 @@ func TestColourMarksOnlyTheState(t *testing.T) {
 
 // A monitor relies on these fields, for a site and for this machine.
 func TestBothReportsHaveOneShape(t *testing.T) {
-	machine := Of([]Finding{New("stores", "store", Note, "x", "")}, time.Now())
-	site := Of([]Finding{New("dns", "a", Wrong, "x", "y")}, time.Now())
+	machine := Of([]Finding{finding("stores", "store", Note, "x", "")}, time.Now())
+	site := Of([]Finding{finding("dns", "a", Wrong, "x", "y")}, time.Now())
 	site.URL, site.Addresses, site.Certificate = "https://x", []string{}, &Certificate{Names: []string{}}
 	for _, test := range []struct {
 		report Report
@@ -86,13 +86,13 @@ func TestBothReportsHaveOneShape(t *testing.T) {
 }
 
 func TestEveryFindingIsEscaped(t *testing.T) {
-	if f := New("dns", "x", Wrong, "\x1b[2J", "\x1b[2J"); f.Found != `\x1b[2J` || f.Fix != `\x1b[2J` {
+	if f := finding("dns", "x", Wrong, "\x1b[2J", "\x1b[2J"); f.Found != `\x1b[2J` || f.Fix != `\x1b[2J` {
 		t.Errorf("%+v", f)
 	}
 }
 
 func TestTheHomeDirectoryIsNotShown(t *testing.T) {
-	r := Of([]Finding{New("certificate", "ca", Wrong, "nothing in /home/ann/ca", "ls /home/ann/ca")}, time.Now())
+	r := Of([]Finding{finding("certificate", "ca", Wrong, "nothing in /home/ann/ca", "ls /home/ann/ca")}, time.Now())
 	r.Redact("/home/ann")
 	if f := r.Checks[0]; f.Found != "nothing in ~/ca" || f.Fix != "ls ~/ca" {
 		t.Errorf("%+v", f)
@@ -114,4 +114,10 @@ func FuzzPrintable(f *testing.F) {
 			t.Errorf("%q became %q", s, got)
 		}
 	})
+}
+
+func finding(group, name string, state State, found, fix string) Finding {
+	s := Section{Group: group}
+	s.add(name, state, found, fix)
+	return s.Found[0]
 }

@@ -1,97 +1,85 @@
 package site
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
-	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"example.com/turnkey/scripts/doctor/report"
+	"example.com/turnkey/tlsconfig/chain"
 )
 
-const day = 24 * time.Hour
+const (
+	day        = 24 * time.Hour
+	fullchain  = "serve the whole chain: fullchain.pem rather than cert.pem, the authority's bundle after your certificate"
+	stagingFix = "order from production: for a site of this project take ACME_DIRECTORY=staging out; with certbot " +
+		"leave --staging out and --force-renewal once"
+)
 
 // certificate checks the served chain, then requests it with other offers.
-func (l *look) certificate(ctx context.Context) section {
-	s := section{group: "certificate"}
-	if len(l.https) > 0 && l.served == nil {
-		found, fix := l.explain(l.shakeErr)
-		s.wrong("handshake", found, fix)
-		return s
+func (l *look) certificate(ctx context.Context, s *report.Section) {
+	if l.served == nil {
+		found, fix := l.explain(l.https[0].tlsErr)
+		s.Wrong("handshake", found, fix)
+		return
 	}
-	if reason := l.absent(); reason != "" {
-		s.skip("handshake", reason)
-		return s
-	}
-	chain := l.served.PeerCertificates
-	l.hosts(&s, chain[0])
-	l.dates(&s, chain[0])
-	l.trust(&s, chain)
-	if judged(&s, chain, l.now) {
-		order(&s, chain)
-	}
-	key(&s, chain)
-	l.lifetime(&s, chain[0])
-	l.staple(&s, chain[0])
-	l.elsewhere(ctx, &s, chain[0])
-	l.strangers(ctx, &s, chain[0])
-	return s
+	served := l.served.PeerCertificates
+	verdict := chain.Judge(served, nil, nil, l.now)
+	l.hosts(s, served[0])
+	l.dates(s, served[0])
+	l.trust(s, served, verdict)
+	l.faults(s, served, verdict)
+	l.lifetime(s, served[0])
+	l.otherAddresses(s, served[0])
+	l.otherNames(ctx, s, served[0])
 }
 
 // hosts checks that the certificate is for the site's names.
-func (l *look) hosts(s *section, leaf *x509.Certificate) {
-	var names []string
-	wildcard := false
-	for _, n := range leaf.DNSNames {
-		names = append(names, part(n))
-		wildcard = wildcard || strings.HasPrefix(n, "*.")
+func (l *look) hosts(s *report.Section, leaf *x509.Certificate) {
+	list := cmp.Or(part(strings.Join(subjects(leaf), ", ")), "no name at all")
+	wildcard := slices.ContainsFunc(leaf.DNSNames, func(n string) bool { return strings.HasPrefix(n, "*.") })
+	s.First("names", report.Cases{
+		{leaf.VerifyHostname(l.host) != nil, wrong, "the certificate is for " + list + ", not for " + l.host,
+			"get one with this name in it" + ourDomains},
+		{wildcard, good, list + "; a wildcard does not cover names with a further dot", ""},
+		{true, good, list, ""},
+	})
+}
+
+// subjects returns the names and addresses that a certificate is for.
+func subjects(c *x509.Certificate) []string {
+	names := words(c.IPAddresses)
+	for i, n := range c.DNSNames {
+		names = slices.Insert(names, i, part(n))
 	}
-	for _, ip := range leaf.IPAddresses {
-		names = append(names, ip.String())
-	}
-	count := ""
-	if len(names) > 5 {
-		names, count = names[:5], fmt.Sprintf(" and %d more", len(names)-5)
-	}
-	list := strings.Join(names, ", ") + count
-	if list == "" {
-		list = "no name at all"
-	}
-	switch err := leaf.VerifyHostname(l.host); {
-	case err != nil:
-		s.wrong("names", "the certificate is for "+list+", not for "+l.host,
-			"get one with this name in it; for a site of this project, add it to DOMAINS")
-	case wildcard:
-		s.ok("names", list+"; a wildcard does not cover names with a further dot")
-	default:
-		s.ok("names", list)
-	}
+	return names
 }
 
 // dates checks how long the certificate is still valid. The rest of its life is compared with the whole, since a
 // certificate of a few days is renewed a few days before its end.
-func (l *look) dates(s *section, leaf *x509.Certificate) {
+func (l *look) dates(s *report.Section, leaf *x509.Certificate) {
 	const clock = "; or this machine's clock is wrong, see the line on the clock below"
+	const format = "2006-01-02 15:04 MST"
 	left, life := leaf.NotAfter.Sub(l.now), leaf.NotAfter.Sub(leaf.NotBefore)
-	end := leaf.NotAfter.UTC().Format("2006-01-02 15:04 MST")
-	switch {
-	case left <= 0:
-		s.wrong("validity", fmt.Sprintf("it expired %s ago, on %s", span(-left), end),
-			"renew it and let the server take it up"+clock)
-	case l.now.Before(leaf.NotBefore):
-		s.wrong("validity", fmt.Sprintf("it is not valid before %s, in %s",
-			leaf.NotBefore.UTC().Format("2006-01-02 15:04 MST"), span(leaf.NotBefore.Sub(l.now))),
-			"check the clock of the CA that issued it"+clock)
-	case left < min(21*day, life/4):
-		s.warn("validity", fmt.Sprintf("%s left of %s, until %s: a renewal is overdue", span(left), span(life), end),
-			"look why it was not renewed: the server's log, the program's `check`, or `certbot renew --dry-run`")
-	default:
-		s.ok("validity", fmt.Sprintf("%s left of %s, until %s", span(left), span(life), end))
-	}
+	end := leaf.NotAfter.UTC().Format(format)
+	remains := span(left) + " left of " + span(life) + ", until " + end
+	s.First("validity", report.Cases{
+		{left <= 0, wrong, "it expired " + span(-left) + " ago, on " + end, "renew it, and load it into the server" + clock},
+		{l.now.Before(leaf.NotBefore), wrong, "it is not valid before " + leaf.NotBefore.UTC().Format(format) + ", in " +
+			span(leaf.NotBefore.Sub(l.now)), "check the clock of the CA that issued it" + clock},
+		{left < min(21*day, life/4), warn, remains + ": a renewal is overdue",
+			"look why it was not renewed: the server's log, the program's `check`, or `certbot renew --dry-run`"},
+		{true, good, remains, ""},
+	})
 }
 
 // span formats a duration for people.
@@ -107,66 +95,165 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d seconds", int(d/time.Second))
 }
 
-const (
-	fullchain  = "serve the whole chain: fullchain.pem rather than cert.pem, the authority's bundle after your certificate"
-	stagingFix = "order from production: for a site of this project take ACME_DIRECTORY=staging out; with certbot " +
-		"leave --staging out and --force-renewal once"
-)
-
-// limits are the longest lives of public certificates, by the day of issue (CA/Browser Forum ballots SC-031 and
-// SC-081v3).
-var limits = []struct {
-	from time.Time
-	days int
-}{
-	{time.Date(2020, 9, 1, 0, 0, 0, 0, time.UTC), 398},
-	{time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC), 200},
-	{time.Date(2027, 3, 15, 0, 0, 0, 0, time.UTC), 100},
-	{time.Date(2029, 3, 15, 0, 0, 0, 0, time.UTC), 47},
-}
-
-func (l *look) lifetime(s *section, leaf *x509.Certificate) {
-	life := int((leaf.NotAfter.Sub(leaf.NotBefore) + time.Hour) / day)
-	if life > 398 {
-		s.warn("lifetime", fmt.Sprintf("it is valid for %d days; browsers take 398 at most from public authorities", life),
-			"get one for 90 days or less, and let it be renewed by itself")
-		return
-	}
-	for _, limit := range limits {
-		if limit.from.After(l.now) && life > limit.days {
-			s.ok("lifetime", fmt.Sprintf("%d days; from %s no public authority issues for more than %d, so let it be renewed "+
-				"by itself", life, limit.from.Format(time.DateOnly), limit.days))
-			return
-		}
-	}
-	s.ok("lifetime", fmt.Sprintf("%d days", life))
-}
-
 var mustStaple = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24} // RFC 7633
 
-func (l *look) staple(s *section, leaf *x509.Certificate) {
-	for _, e := range leaf.Extensions {
-		if e.Id.Equal(mustStaple) && len(l.served.OCSPResponse) == 0 {
-			s.wrong("staple", "the certificate asks for a stapled OCSP answer, and none is sent: Firefox refuses it",
-				"get it without must-staple; Let's Encrypt has ended OCSP")
-		} else if e.Id.Equal(mustStaple) {
-			s.ok("staple", "the certificate asks for a stapled OCSP answer, and it is there")
+// lifetime checks what the certificate's CA decided when it issued it.
+func (l *look) lifetime(s *report.Section, leaf *x509.Certificate) {
+	// Browsers take no longer one from public CAs that was issued since 2020 (CA/Browser Forum ballot SC-031).
+	const most = 398
+	days := int((leaf.NotAfter.Sub(leaf.NotBefore) + time.Hour) / day)
+	s.First("lifetime", report.Cases{
+		{days > most, warn, fmt.Sprintf("it is valid for %d days; browsers accept %d at most from public CAs", days, most),
+			"get one for 90 days or less, and let it be renewed by itself"},
+		{true, good, fmt.Sprint(days, " days"), ""},
+	})
+	asks := slices.ContainsFunc(leaf.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(mustStaple) })
+	s.First("staple", report.Cases{
+		{asks && len(l.served.OCSPResponse) == 0, wrong, "the certificate asks for a stapled OCSP answer, and none is " +
+			"sent: Firefox refuses it", "get it without must-staple; Let's Encrypt has ended OCSP"},
+		{asks, good, "the certificate asks for a stapled OCSP answer, and it is there", ""},
+	})
+}
+
+// otherAddresses compares what the other addresses send: an old server may still answer on one of them.
+func (l *look) otherAddresses(s *report.Section, leaf *x509.Certificate) {
+	for _, e := range l.https[1:] {
+		if e.tlsErr != nil {
+			found, fix := l.explain(e.tlsErr)
+			s.Wrong("address", e.addr.String()+": "+found, fix)
+			continue
 		}
+		other := e.state.PeerCertificates
+		_, err := l.verify(other)
+		refused := err != nil || l.now.After(other[0].NotAfter) || other[0].VerifyHostname(l.host) != nil
+		s.First("address", report.Cases{
+			{other[0].Equal(leaf), good, e.addr.String() + " sends the same certificate", ""},
+			{refused, wrong, e.addr.String() + " sends another certificate, which clients refuse", "give that server the " +
+				"certificate too, or take its address out of DNS; to see more: --address " + e.addr.String()},
+			{true, good, e.addr.String() + " sends another certificate, which is good as well", ""},
+		})
 	}
 }
 
-// describe returns the certificate for monitoring.
-func describe(c *x509.Certificate) *report.Certificate {
-	sum := sha256.Sum256(c.Raw)
-	d := &report.Certificate{
-		Names: []string{}, Issuer: issuer(c), Serial: fmt.Sprintf("%x", c.SerialNumber), SHA256: hex.EncodeToString(sum[:]),
-		NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(),
+// otherNames shows the certificate for clients that name no host, or a host that is not served here.
+func (l *look) otherNames(ctx context.Context, s *report.Section, leaf *x509.Certificate) {
+	for _, client := range []struct{ check, name, what string }{
+		{"no-sni", "", "a client that names no host (no SNI)"},
+		{"other-sni", "turnkey-doctor.invalid", "a client that asks for a host that is not here"},
+	} {
+		state, tcpErr, err := l.handshake(ctx, l.https[0].addr, func(c *tls.Config) { c.ServerName = client.name })
+		other := append(state.PeerCertificates, leaf)[0]
+		s.First(client.check, report.Cases{
+			{tcpErr != nil || timedOut(err), skip, client.what + " gets no answer in time", ""},
+			{err != nil, good, client.what + " is refused", ""},
+			{other.Equal(leaf), good, client.what + " gets this certificate", ""},
+			{true, good, client.what + " gets another certificate, for " + part(strings.Join(other.DNSNames, ", ")), ""},
+		})
 	}
-	for _, n := range c.DNSNames {
-		d.Names = append(d.Names, part(n))
+}
+
+// trust builds a chain from the served certificates alone to a trusted root. It ignores the dates, which have a check
+// of their own.
+func (l *look) trust(s *report.Section, served []*x509.Certificate, verdict chain.Verdict) {
+	leaf := served[0]
+	by := "issued by " + issuer(leaf)
+	chains, err := l.verify(served)
+	cached, root, why := "", "", ""
+	if err == nil {
+		last := len(chains[0]) - 1
+		root = part(cmp.Or(chains[0][last].Subject.CommonName, chains[0][last].Subject.String()))
+		for _, c := range chains[0][1:max(1, last)] {
+			if !slices.ContainsFunc(served, c.Equal) {
+				cached = part(c.Subject.CommonName) // the system had it, and the server did not send it
+			}
+		}
+	} else {
+		why = part(err.Error())
 	}
-	for _, ip := range c.IPAddresses {
-		d.Names = append(d.Names, ip.String())
+	_, weak := errors.AsType[x509.InsecureAlgorithmError](err)
+	s.First("trust", report.Cases{
+		{weak, skip, "cannot be told with that signature: see below", ""},
+		{err == nil && isTestCA(leaf), warn, by + ", a test CA; it is trusted here by --ca alone", stagingFix},
+		{cached != "", wrong, "the intermediate " + cached + " is missing: this machine knows it, others do not", fullchain},
+		{err == nil, good, by + ", under the root " + root, ""},
+		{isTestCA(leaf), wrong, by + ", a test CA: no browser trusts it", stagingFix},
+		{verdict.SelfSigned, wrong, "it is signed by itself, so every browser warns",
+			"get one from an authority; for a site of this project: ENV=prod and DOMAINS"},
+		{len(verdict.Served) == 1, wrong, "the server does not send the intermediate " + issuer(leaf) + ", so clients " +
+			"cannot get from the certificate to a root", fullchain + "; if that is a private root: --ca FILE"},
+		{true, wrong, "its issuer " + issuer(leaf) + " leads to no root that this machine trusts: " + why,
+			"use a public authority, or --ca FILE for a private one"},
+	})
+}
+
+// verify does what a client does that has the served chain and no cache of intermediates.
+func (l *look) verify(served []*x509.Certificate) ([][]*x509.Certificate, error) {
+	intermediates := x509.NewCertPool()
+	for _, c := range served[1:] {
+		intermediates.AddCert(c)
 	}
-	return d
+	at := l.now
+	if leaf := served[0]; at.After(leaf.NotAfter) {
+		at = leaf.NotAfter.Add(-time.Second)
+	} else if at.Before(leaf.NotBefore) {
+		at = leaf.NotBefore.Add(time.Second)
+	}
+	return served[0].Verify(x509.VerifyOptions{Roots: l.roots, Intermediates: intermediates, CurrentTime: at})
+}
+
+// faults adds a line for each fault of purpose, path or key that clients find with any set of roots. Dates and names
+// have lines of their own.
+func (l *look) faults(s *report.Section, served []*x509.Certificate, verdict chain.Verdict) {
+	check := map[chain.Part]string{chain.Purpose: "purpose", chain.Path: "chain", chain.Key: "key"}
+	said := map[chain.Part]bool{}
+	for _, fault := range verdict.Faults {
+		if check[fault.About] != "" {
+			said[fault.About] = true
+			s.Wrong(check[fault.About], fault.Text, cmp.Or(fault.Fix, "get a certificate that is made for web servers"))
+		}
+	}
+	if !said[chain.Path] {
+		order(s, served)
+	}
+	if said[chain.Key] {
+		return
+	}
+	found := served[0].PublicKeyAlgorithm.String() + ", signed by " + served[0].SignatureAlgorithm.String()
+	for _, note := range verdict.Notes {
+		if note.About == chain.Key {
+			found += "; " + note.Text
+		}
+	}
+	s.OK("key", found)
+}
+
+// order checks the served list: each certificate signed by the next, and none too many.
+func order(s *report.Section, served []*x509.Certificate) {
+	last := served[len(served)-1]
+	i := 0
+	for i+1 < len(served) && served[i].CheckSignatureFrom(served[i+1]) == nil {
+		i++
+	}
+	s.First("chain", report.Cases{
+		{i+1 < len(served), warn, fmt.Sprintf("certificate %d of %d, %s, is not signed by the one after it: old clients "+
+			"refuse that", i+1, len(served), part(served[i].Subject.CommonName)),
+			"put them in order: your certificate, then who signed it, then who signed that; take out what does not belong"},
+		{i > 0 && bytes.Equal(last.RawIssuer, last.RawSubject), warn, "the root " + part(last.Subject.CommonName) +
+			" is served too: clients that trust it have it already", "leave it out of the file"},
+		{true, good, fmt.Sprintf("%d served, in order", len(served)), ""},
+	})
+}
+
+func issuer(c *x509.Certificate) string {
+	name := c.Issuer.CommonName
+	if org := strings.Join(c.Issuer.Organization, " "); org != "" && !strings.Contains(name, org) {
+		name = strings.TrimSpace(org + " " + name)
+	}
+	return part(cmp.Or(name, c.Issuer.String()))
+}
+
+// isTestCA reports whether the issuer is a test CA that no browser is meant to trust.
+func isTestCA(c *x509.Certificate) bool {
+	return slices.ContainsFunc([]string{"(STAGING)", "Fake LE ", "Pebble Root", "Pebble Intermediate"},
+		func(word string) bool { return strings.Contains(c.Issuer.String(), word) })
 }

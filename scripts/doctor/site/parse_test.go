@@ -2,6 +2,9 @@ package site
 
 import (
 	"encoding/binary"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,16 +34,16 @@ func TestIssuersAsAuthoritiesReadThem(t *testing.T) {
 	for value, want := range map[string]string{
 		"letsencrypt.org": "letsencrypt.org", " LetsEncrypt.ORG ; validationmethods=http-01 ; accounturi=https://x/1 ": "letsencrypt.org", ";": "", "": "", "a-b.example;": "a-b.example",
 	} {
-		if got, _, err := parseIssue(value); err != nil || got != want {
-			t.Errorf("%q = %q, %v, want %q", value, got, err, want)
+		if got, _ := parseIssue(value); got != want {
+			t.Errorf("%q = %q, want %q", value, got, want)
 		}
 	}
 	for _, value := range []string{"%%%", "-a.example", "a..b", "letsencrypt.org; a", "letsencrypt.org; a=b c", "letsencrypt.org; =x", "a\x1b"} {
-		if got, _, err := parseIssue(value); err == nil || got != "" {
-			t.Errorf("%q = %q, want an error", value, got)
+		if got, _ := parseIssue(value); got != "" {
+			t.Errorf("%q = %q, want none", value, got)
 		}
 	}
-	if _, params, _ := parseIssue("x.example; ValidationMethods=dns-01"); params["validationmethods"] != "dns-01" {
+	if _, params := parseIssue("x.example; ValidationMethods=dns-01"); params["validationmethods"] != "dns-01" {
 		t.Errorf("params = %v", params)
 	}
 }
@@ -69,18 +72,49 @@ func FuzzCAA(f *testing.F) {
 		if err != nil || !ok {
 			return
 		}
-		r, err := parseCAA(record)
-		if err != nil {
+		if !caaTag.MatchString(record.Tag) {
 			return
 		}
-		p := caaSet{records: []caaRecord{r}}.permit(false)
-		for _, name := range p.issuers {
-			if name == "" || strings.ContainsFunc(name, func(c rune) bool { return notAlphanumeric(c) && c != '.' && c != '-' }) {
+		issuers := caaSet{records: []*dns.CAA{record}}.permit("issue")
+		for name := range issuers {
+			if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
 				t.Errorf("%q lets %q issue", data, name)
 			}
 		}
-		if len(p.issuers) > 0 && !p.restricted {
-			t.Errorf("%q restricts nobody, and names %q", data, p.issuers)
+		if isIssue := strings.EqualFold(record.Tag, "issue"); isIssue && issuers == nil {
+			t.Errorf("%q restricts no issuer", data)
 		}
 	})
+}
+
+func TestTargetsInManyNotations(t *testing.T) {
+	for raw, want := range map[string]target{
+		"https://example.com":      {host: "example.com", httpsPort: 443, httpPort: 80},
+		"example.com":              {host: "example.com", httpsPort: 443, httpPort: 80},
+		" EXAMPLE.com./ ":          {host: "example.com", httpsPort: 443, httpPort: 80},
+		"https://bücher.example/":  {host: "xn--bcher-kva.example", httpsPort: 443, httpPort: 80},
+		"example.com:8443":         {host: "example.com", httpsPort: 8443},
+		"https://[2001:DB8::1]:44": {host: "2001:db8::1", addr: mustAddr("2001:db8::1"), httpsPort: 44},
+		"2001:DB8::1":              {host: "2001:db8::1", addr: mustAddr("2001:db8::1"), httpsPort: 443, httpPort: 80},
+		"203.0.113.7":              {host: "203.0.113.7", addr: mustAddr("203.0.113.7"), httpsPort: 443, httpPort: 80},
+	} {
+		if got, err := parseTarget(raw, 0); err != nil || got != want {
+			t.Errorf("%q = %+v, %v, want %+v", raw, got, err, want)
+		}
+	}
+	if got := (target{host: "::1", addr: mustAddr("::1"), httpsPort: 443, httpPort: 80}).url("http", "/"); got != "http://[::1]/" {
+		t.Errorf("url = %s", got)
+	}
+}
+
+func TestResolversComeFromResolvConf(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "resolv.conf")
+	text := "# x\nnameserver 192.0.2.1\nsearch a.b\nnameserver fe80::1%eth0\noptions edns0\nnameserver 127.0.0.53\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, want := systemResolvers(file), []string{"192.0.2.1:53", "[fe80::1%eth0]:53", "127.0.0.53:53"}
+	if !slices.Equal(got, want) || systemResolvers(file+".not") != nil {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

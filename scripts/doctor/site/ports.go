@@ -2,128 +2,139 @@ package site
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
+
+	"example.com/turnkey/scripts/doctor/report"
 )
 
-// knock is the result of opening a connection.
-type knock struct {
-	addr netip.Addr
-	err  error
+// end is an address of the site, and what its ports answered.
+type end struct {
+	addr             netip.Addr
+	plainErr, tcpErr error // of connections to plain http and to https
+	tlsErr           error // of the handshake, if tcpErr is nil
+	state            tls.ConnectionState
+	asked            bool // for a client certificate, in that handshake
 }
 
 // ports tries every address: visitors and CAs may choose any of them.
-func (l *look) ports(ctx context.Context) section {
-	s := section{group: "ports"}
-	if len(l.addrs) == 0 {
-		s.skip("https", "there is no address to connect to")
-		return s
-	}
+func (l *look) ports(ctx context.Context, s *report.Section) {
+	ends := make([]end, len(l.addrs))
 	var wg sync.WaitGroup
-	secure, plain := make([]knock, len(l.addrs)), make([]knock, len(l.addrs))
 	for i, addr := range l.addrs {
-		wg.Go(func() { secure[i] = l.knock(ctx, addr, l.httpsPort) })
+		e := &ends[i]
+		e.addr = addr
+		wg.Go(func() {
+			e.state, e.tcpErr, e.tlsErr = l.handshake(ctx, addr, func(c *tls.Config) {
+				c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+					e.asked = true
+					return &tls.Certificate{}, nil // none
+				}
+			})
+		})
 		if l.httpPort != 0 {
-			wg.Go(func() { plain[i] = l.knock(ctx, addr, l.httpPort) })
+			wg.Go(func() {
+				conn, err := l.connect(ctx, addr, l.httpPort)
+				if e.plainErr = err; err == nil {
+					conn.Close()
+				}
+			})
 		}
 	}
 	wg.Wait()
-	l.https = l.judge(&s, "https", l.httpsPort, secure)
-	if l.httpPort == 0 {
-		s.skip("http", fmt.Sprintf("with https on port %d, plain http may be anywhere; --http-port names its port",
-			l.httpsPort))
-		return s
+	if len(ends) == 0 {
+		s.Skip("https", "there is no address to connect to")
+		return
 	}
-	l.http = l.judge(&s, "http", l.httpPort, plain)
-	return s
+	l.https = l.judge(s, "https", l.httpsPort, ends, func(e end) error { return e.tcpErr })
+	// The first one is examined. Let it be one that completes handshakes.
+	if i := slices.IndexFunc(l.https, func(e end) bool { return e.tlsErr == nil }); i >= 0 {
+		l.https[0], l.https[i] = l.https[i], l.https[0]
+		l.served = &l.https[0].state
+	}
+	if l.httpPort != 0 {
+		l.http = l.judge(s, "http", l.httpPort, ends, func(e end) error { return e.plainErr })
+		return
+	}
+	s.Skip("http", fmt.Sprintf("with https on port %d, plain http may be on any port: give --http-port", l.httpsPort))
 }
 
-func (l *look) knock(ctx context.Context, addr netip.Addr, port int) knock {
+// connect opens a connection to the site.
+func (l *look) connect(ctx context.Context, addr netip.Addr, port int) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	conn, err := l.dial(ctx, "tcp", net.JoinHostPort(addr.String(), strconv.Itoa(port)))
-	if err == nil {
-		conn.Close()
-	}
-	return knock{addr, err}
+	return l.Dial(ctx, "tcp", net.JoinHostPort(addr.String(), strconv.Itoa(port)))
 }
 
 // judge adds a finding about a port on every address, and returns the addresses where it is open.
-func (l *look) judge(s *section, name string, port int, knocks []knock) (open []netip.Addr) {
-	for _, k := range knocks {
-		if k.err == nil {
-			open = append(open, k.addr)
+func (l *look) judge(s *report.Section, name string, port int, ends []end, of func(end) error) (open []end) {
+	open = slices.DeleteFunc(slices.Clone(ends), func(e end) bool { return of(e) != nil })
+	for _, e := range ends {
+		err := of(e)
+		what := fmt.Sprintf("%s port %d", e.addr, port)
+		if err == nil {
+			s.OK(name, what+" answers")
+			continue
 		}
-	}
-	for _, k := range knocks {
-		what := fmt.Sprintf("%s port %d", k.addr, port)
-		switch {
-		case k.err == nil:
-			s.ok(name, what+" answers")
-		case len(open) > 0 && noWay(k.err):
-			s.skip(name, what+": this machine has no way there, so nothing can be said")
-		case len(open) > 0 && l.loopback():
-			s.skip(name, what+": nothing listens there, and programs go on to the other address")
-		case len(open) > 0 && k.addr.Is6():
-			s.wrong(name, what+" "+why(k.err)+", while another address answers; authorities try IPv6 first, and may give up "+
-				"there",
-				"let the server and its firewall answer on IPv6 too, or take the AAAA record out")
-		case len(open) > 0:
-			s.wrong(name, what+" "+why(k.err)+", while another address answers: some visitors end here",
-				"let a server answer there, or take the record out")
-		case name == "https":
-			s.wrong(name, what+" "+why(k.err), remedy(k.err, port))
-		default:
-			s.warn(name, what+" "+why(k.err)+": visitors who type the name without https:// may not arrive, and http-01 "+
-				"challenges fail", remedy(k.err, port))
+		why := " cannot be reached (" + part(err.Error()) + ")"
+		fix := fmt.Sprintf("let TCP port %d through every firewall: the provider's, the router's and the machine's own", port)
+		if timedOut(err) {
+			why = " does not answer in time"
+		} else if isOne(err, refused) {
+			why = " refuses connections"
+			fix = fmt.Sprintf("start the server there, listening on all addresses (:%d, not localhost:%[1]d)", port)
 		}
+		what += why
+		s.First(name, report.Cases{
+			{len(open) == 0 && name == "https", wrong, what, fix},
+			{len(open) == 0, warn, what + ": visitors who type the name without https:// may not arrive, and http-01 " +
+				"challenges fail", fix},
+			{isOne(err, noRoute), skip, what + "; this machine has no route to it, so nothing can be said", ""},
+			{l.loopback(), skip, what + ", and programs go on to the other address", ""},
+			{e.addr.Is6(), wrong, what + ", while another address answers; authorities try IPv6 first, and may give up there",
+				"let the server and its firewall answer on IPv6 too, or take the AAAA record out"},
+			{true, wrong, what + ", while another address answers: some visitors end here",
+				"let a server answer there, or take the record out"},
+		})
 	}
 	return open
 }
 
-// noWay reports whether this machine cannot send to an address of that family, which says nothing about the server. The
-// numbers are Windows' WSAEAFNOSUPPORT, WSAEADDRNOTAVAIL and WSAENETUNREACH.
-func noWay(err error) bool {
-	for _, e := range []error{syscall.ENETUNREACH, syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.Errno(10047),
-		syscall.Errno(10049), syscall.Errno(10051)} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+// Errors of connections, each with Windows' number.
+var (
+	// noRoute means that this machine cannot send to an address of that family, which says nothing about the server.
+	noRoute = []syscall.Errno{syscall.ENETUNREACH, 10051, syscall.EADDRNOTAVAIL, 10049, syscall.EAFNOSUPPORT, 10047}
+	refused = []syscall.Errno{syscall.ECONNREFUSED, 10061}
+	reset   = []syscall.Errno{syscall.ECONNRESET, 10054}
+)
+
+func isOne(err error, of []syscall.Errno) bool {
+	number, ok := errors.AsType[syscall.Errno](err)
+	return ok && slices.Contains(of, number)
 }
 
-// refused reports whether the machine answered that nothing listens on the port. 10061 is WSAECONNREFUSED.
-func refused(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.Errno(10061))
+// timedOut reports whether no answer came in time.
+func timedOut(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
 }
 
-// late reports whether no answer came in time.
-func late(err error) bool {
-	var timeout net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
-}
-
-// why describes an error in a few words.
-func why(err error) string {
+// without returns why the checks of a port are skipped, or "". open are the addresses where it answers.
+func (l *look) without(port int, open []end) string {
 	switch {
-	case refused(err):
-		return "refuses connections"
-	case late(err):
-		return "does not answer in time"
+	case len(l.addrs) == 0:
+		return "there is no address to connect to"
+	case port == 0:
+		return "the port of plain http is not known"
+	case len(open) == 0:
+		return fmt.Sprintf("port %d cannot be reached", port)
 	}
-	return "cannot be reached (" + part(err.Error()) + ")"
-}
-
-func remedy(err error, port int) string {
-	if refused(err) {
-		return fmt.Sprintf("start the server there, listening on all addresses (:%d, not localhost:%d)", port, port)
-	}
-	return fmt.Sprintf("let TCP port %d through every firewall on the way: the provider's, the router's and the "+
-		"machine's own", port)
+	return ""
 }

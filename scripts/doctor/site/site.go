@@ -8,14 +8,23 @@
 package site
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"example.com/turnkey/middleware/host"
 	"example.com/turnkey/scripts/doctor/report"
 )
 
@@ -27,45 +36,37 @@ const (
 	groupTime = 8 * time.Second // for all requests of a group; the groups run in parallel
 )
 
+var part = report.Part
+
+const good, warn, wrong, skip = report.OK, report.Warn, report.Wrong, report.Skipped
+
 // Options are what to examine, and from where. With URL alone it is examined as from any client on this machine.
 type Options struct {
-	// URL is https://host, https://host:port, or either without the scheme. It is required.
-	URL string
-
+	URL string // https://host, https://host:port, or either without the scheme; required
 	// HTTPPort is where the site answers plain http. 0 means 80 if the URL's port is 443, else that the port is not
 	// known and not checked.
 	HTTPPort int
-
-	// Address, if valid, is connected to instead of those that DNS tells: a server before its name leads to it.
-	Address netip.Addr
-
-	// Roots are trusted besides those of the system: for a private CA or a test CA. Nil means none.
-	Roots []*x509.Certificate
-
+	Address  netip.Addr          // if valid, it is examined instead of those that DNS tells
+	Roots    []*x509.Certificate // trusted besides those of the system: of a private CA or a test CA
 	// Resolvers are the DNS servers to ask, as host:port. Nil means the system's own resolution for names, and the
 	// servers of /etc/resolv.conf for aliases and CAA records, which no system call returns.
 	Resolvers []string
-
 	// Dial opens every connection to the site. Nil means (*net.Dialer).DialContext. No proxy of the environment is used.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // look is one examination. It first finds what its groups share, which they only read.
 type look struct {
+	Options
 	target
 	now       time.Time
 	roots     *x509.CertPool // nil: the system's
-	given     netip.Addr
 	resolvers []string
-	custom    bool // resolvers are the caller's
-	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 
-	addrs    []netip.Addr
-	https    []netip.Addr // those that answer
-	http     []netip.Addr
-	served   *tls.ConnectionState // nil: none of https shook hands
-	shakeErr error
-	asked    bool // for a client certificate, in that handshake
+	addrs  []netip.Addr
+	https  []end // those that answer
+	http   []end
+	served *tls.ConnectionState // of https[0]; nil: none completed a handshake
 }
 
 // Look examines a site within 20 seconds, or until ctx is done. An error means that the options are invalid and nothing
@@ -75,47 +76,179 @@ func Look(ctx context.Context, o Options) (report.Report, error) {
 	if err != nil {
 		return report.Report{}, err
 	}
-	l := &look{
-		target: t, now: time.Now(), given: o.Address.Unmap(), resolvers: o.Resolvers, custom: o.Resolvers != nil, dial: o.Dial,
+	l := &look{Options: o, target: t, now: time.Now(), resolvers: o.Resolvers}
+	if l.Dial == nil {
+		l.Dial = (&net.Dialer{}).DialContext
 	}
-	if l.dial == nil {
-		l.dial = (&net.Dialer{}).DialContext
+	if l.Resolvers == nil {
+		l.resolvers = systemResolvers("/etc/resolv.conf") // Windows has no such file
 	}
-	if !l.custom {
-		l.resolvers = systemResolvers()
+	if len(o.Roots) > 0 {
+		if l.roots, err = x509.SystemCertPool(); err != nil {
+			return report.Report{}, err
+		}
+		for _, c := range o.Roots {
+			l.roots.AddCert(c)
+		}
 	}
-	if l.roots, err = pool(o.Roots); err != nil {
-		return report.Report{}, err
+	r := report.Of(l.examine(ctx), l.now)
+	r.URL, r.Addresses = l.url("https", ""), words(l.addrs)
+	if l.served != nil {
+		c := l.served.PeerCertificates[0]
+		r.Certificate = &report.Certificate{
+			Names: subjects(c), Issuer: issuer(c), Serial: fmt.Sprintf("%x", c.SerialNumber),
+			SHA256: fmt.Sprintf("%x", sha256.Sum256(c.Raw)), NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(),
+		}
 	}
+	return r, nil
+}
 
-	names, caa := l.names(ctx)
-	ports := l.ports(ctx)
-	l.meet(ctx)
+// examine examines one group after another where a group needs what another one found, and the rest in parallel.
+func (l *look) examine(ctx context.Context) (found []report.Finding) {
+	names, ports := report.Section{Group: "dns"}, report.Section{Group: "ports"}
+	caa := l.names(ctx, &names)
+	l.ports(ctx, &ports)
 
-	groups := []func(context.Context) section{l.redirects, l.certificate, l.protocol, l.headers, l.challenge}
-	found := make([]section, len(groups))
+	noHTTP, noHTTPS := l.without(l.httpPort, l.http), l.without(l.httpsPort, l.https)
+	noTLS := noHTTPS
+	if l.served == nil {
+		noTLS = cmp.Or(noHTTPS, "no handshake succeeds")
+	}
+	groups := []struct {
+		report.Section
+		skipped, why string // a check to skip, if there is a reason
+		check        func(context.Context, *report.Section)
+	}{
+		{report.Section{Group: "redirects"}, "redirect", noHTTP, l.redirects},
+		{report.Section{Group: "certificate"}, "handshake", noHTTPS, l.certificate},
+		{report.Section{Group: "protocol"}, "tls", noTLS, l.protocol},
+		{report.Section{Group: "headers"}, "page", noTLS, l.headers},
+		{report.Section{Group: "challenge"}, "http-01", noHTTP, l.challenge},
+	}
 	ctx, cancel := context.WithTimeout(ctx, groupTime)
 	defer cancel()
 	var wg sync.WaitGroup
-	for i, group := range groups {
-		wg.Go(func() { found[i] = group(ctx) })
+	for i, g := range groups {
+		if g.why != "" {
+			groups[i].Skip(g.skipped, g.why)
+		} else {
+			wg.Go(func() { g.check(ctx, &groups[i].Section) })
+		}
 	}
 	wg.Wait()
 	l.authorities(&names, caa)
-	return l.report(append([]section{names, ports}, found...)), nil
+	found = append(names.Found, ports.Found...)
+	for _, g := range groups {
+		found = append(found, g.Found...)
+	}
+	return found
 }
 
-// pool returns what to trust. Nil means the system's roots alone.
-func pool(extra []*x509.Certificate) (*x509.CertPool, error) {
-	if len(extra) == 0 {
-		return nil, nil
+// words returns what fmt prints of each value. It is never nil.
+func words[T fmt.Stringer](values []T) []string {
+	out := []string{}
+	for _, v := range values {
+		out = append(out, v.String())
 	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		return nil, err
+	return out
+}
+
+// target is the site to examine.
+type target struct {
+	host      string     // in lower case and ASCII, without a final dot; for an address as netip writes it
+	addr      netip.Addr // valid if host is an address
+	httpsPort int
+	httpPort  int // 0: not known
+}
+
+// parseTarget parses what a user types for a site.
+func parseTarget(raw string, httpPort int) (target, error) {
+	text := strings.TrimSpace(raw)
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Is6() {
+		text = "[" + text + "]" // a URL would take what follows its first colon for a port
 	}
-	for _, c := range extra {
-		roots.AddCert(c)
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
 	}
-	return roots, nil
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return target{}, fmt.Errorf("%q is not a URL → give it as https://example.com", raw)
+	case u.User != nil:
+		return target{}, errors.New("the URL names a user → leave that out; nothing is logged in to")
+	case u.Scheme != "https":
+		return target{}, fmt.Errorf("%q begins with %s:// → give it as https://…; plain http is examined too", raw, u.Scheme)
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		return target{}, fmt.Errorf("%q holds a path → leave it out; a site is examined as a whole", raw)
+	case httpPort < 0 || httpPort > 65535:
+		return target{}, fmt.Errorf("%d is no port → give one from 1 to 65535", httpPort)
+	}
+	t := target{httpsPort: 443, httpPort: httpPort}
+	if port := u.Port(); port != "" {
+		if t.httpsPort, err = strconv.Atoi(port); err != nil || t.httpsPort < 1 || t.httpsPort > 65535 {
+			return target{}, fmt.Errorf("%q is no port → give one from 1 to 65535", port)
+		}
+	}
+	if t.httpPort == 0 && t.httpsPort == 443 {
+		t.httpPort = 80
+	}
+	if t.httpPort == t.httpsPort {
+		return target{}, fmt.Errorf("port %d cannot be for https and for http → give --http-port another", t.httpPort)
+	}
+	if addr, err := netip.ParseAddr(u.Hostname()); err == nil {
+		t.addr = addr.Unmap().WithZone("")
+		t.host = t.addr.String()
+		return t, nil
+	}
+	if t.host, err = host.ASCII(u.Hostname()); err != nil {
+		return target{}, fmt.Errorf("%q is not a host name → give it as https://example.com", u.Hostname())
+	}
+	return t, nil
+}
+
+func (t target) url(scheme, path string) string { return t.at(scheme, path).String() }
+
+// at returns a URL of the site, with a port only where it is not the scheme's own.
+func (t target) at(scheme, path string) *url.URL {
+	port, own := t.httpsPort, ":443"
+	if scheme == "http" {
+		port, own = t.httpPort, ":80"
+	}
+	authority := strings.TrimSuffix(net.JoinHostPort(t.host, strconv.Itoa(port)), own)
+	return &url.URL{Scheme: scheme, Host: authority, Path: path}
+}
+
+// loopback reports whether the name means this machine on every machine (RFC 6761 §6.3).
+func (t target) loopback() bool { return strings.HasSuffix("."+t.host, ".localhost") }
+
+// local reports whether the name is for one machine or network, so that no public CA knows it (RFC 6761, RFC 6762, RFC
+// 8375, and .internal, which ICANN reserves).
+func (t target) local() bool {
+	if t.addr.IsValid() {
+		return kind(t.addr) != "public"
+	}
+	i := strings.LastIndexByte(t.host, '.')
+	return i < 0 || strings.HasSuffix(t.host, ".home.arpa") ||
+		slices.Contains([]string{"localhost", "test", "invalid", "example", "local", "internal"}, t.host[i+1:])
+}
+
+// siblings reports whether two hosts differ by www. alone.
+func siblings(a, b string) bool { return a == "www."+b || b == "www."+a }
+
+// carrier is the range that providers use behind their own address translation (RFC 6598).
+var carrier = netip.MustParsePrefix("100.64.0.0/10")
+
+// kind is the part of the internet that can reach an address: public, private, loopback, link-local, or unusable.
+func kind(a netip.Addr) string {
+	switch {
+	case a.IsLoopback():
+		return "loopback"
+	case a.IsPrivate(), carrier.Contains(a):
+		return "private"
+	case a.IsLinkLocalUnicast():
+		return "link-local"
+	case a.IsUnspecified(), a.IsMulticast():
+		return "unusable"
+	}
+	return "public"
 }

@@ -3,14 +3,12 @@ package site
 import (
 	"bytes"
 	"context"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -23,6 +21,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"example.com/turnkey/scripts/doctor/report"
+	"example.com/turnkey/tlsconfig/chain"
+	"example.com/turnkey/tlsconfig/chain/chaintest"
 )
 
 func TestGoodSiteHasNoFindings(t *testing.T) {
@@ -139,7 +139,7 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 		}, "dns/caa", Warn, "validated by dns-01 alone", "http-01"},
 		{"CAA cannot be read", func(w *world) { w.dns.fails[typeCAA] = true }, "dns/caa", Warn, "SERVFAIL", "dig CAA"},
 		{"CAA is cut off", func(w *world) { w.dns.add(shop, typeCAA, "\x00\x10issue") }, "dns/caa", Warn, "cannot be parsed", "dig CAA"},
-		{"CAA has no tag", func(w *world) { w.dns.add(shop, typeCAA, "\x00") }, "dns/caa", Warn, "empty or cut off", "dig CAA"},
+		{"CAA has no tag", func(w *world) { w.dns.add(shop, typeCAA, "\x00") }, "dns/caa", Warn, `"" is no tag of a CAA record`, "dig CAA"},
 		{"CAA has a bad tag", func(w *world) { w.dns.add(shop, typeCAA, caa(0, "is sue", "x")) }, "dns/caa", Warn, "no tag of a CAA record", "dig CAA"},
 
 		// Ports
@@ -156,7 +156,7 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 		// Redirects
 		{"no redirect", func(w *world) { but(w, "/", status(http.StatusOK)) }, "redirects/redirect", Wrong, "answered with 200", "308"},
 		{"redirect for the time being", func(w *world) { but(w, "/", leading(302, "https://"+shop+"/")) }, "redirects/redirect", Warn, "302", "308"},
-		{"redirect to nowhere", func(w *world) { but(w, "/", status(http.StatusMovedPermanently)) }, "redirects/redirect", Wrong, `Location is ""`, "308"},
+		{"redirect to nowhere", func(w *world) { but(w, "/", status(http.StatusMovedPermanently)) }, "redirects/redirect", Wrong, `its Location is no URL: ""`, "308"},
 		{"loop on http", func(w *world) { but(w, "/", leading(301, "http://"+shop+"/")) }, "redirects/redirect", Wrong, "a loop", "answer a page"},
 		{"the first page leads to itself", func(w *world) { w.secure = leading(308, "https://"+shop+"/") }, "headers/page", Wrong,
 			"https leads to itself", `"https, http" ends in http`},
@@ -217,8 +217,8 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 		{"staging", func(w *world) {
 			other := newAuthority(w.t, "(STAGING) Let's Encrypt", "(STAGING) Riddling Rhubarb")
 			w.chain = func(tls.Certificate) tls.Certificate { return other.issue(w.t, w.leaf) }
-		}, "certificate/trust", Wrong, "for practice", "ACME_DIRECTORY=staging"},
-		{"practice authority that is trusted", func(w *world) { w.ca = newAuthority(w.t, "", "Pebble Root CA") }, "certificate/trust", Warn, "trusted here by --ca alone", "production"},
+		}, "certificate/trust", Wrong, "a test CA", "ACME_DIRECTORY=staging"},
+		{"test CA that is trusted", func(w *world) { w.ca = newAuthority(w.t, "", "Pebble Root CA") }, "certificate/trust", Warn, "trusted here by --ca alone", "production"},
 		{"served out of order", func(w *world) {
 			w.chain = func(c tls.Certificate) tls.Certificate {
 				c.Certificate = [][]byte{c.Certificate[0], w.ca.root.Raw, c.Certificate[1]}
@@ -272,8 +272,8 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 		{"no nosniff", without("X-Content-Type-Options"), "headers/nosniff", Warn, "guess", "nosniff"},
 		{"frames", header("Content-Security-Policy", "default-src 'self'"), "headers/framing", Warn, "frame", "frame-ancestors"},
 		{"referrers", header("Referrer-Policy", "unsafe-url"), "headers/referrer", Warn, "unsafe-url", "strict-origin"},
-		{"cookie for everybody", header("Set-Cookie", "id=geheim; HttpOnly"), "headers/cookie", Warn, "id has no Secure", "Secure"},
-		{"cookie for scripts", header("Set-Cookie", "id=geheim; Secure"), "headers/cookie", Warn, "id has no HttpOnly", "HttpOnly"},
+		{"cookie without Secure", header("Set-Cookie", "id=geheim; HttpOnly"), "headers/cookie", Warn, "id has no Secure", "Secure"},
+		{"cookie without HttpOnly", header("Set-Cookie", "id=geheim; Secure"), "headers/cookie", Warn, "id has no HttpOnly", "HttpOnly"},
 		{"version of the server", header("Server", "nginx/1.18.0"), "headers/software", Warn, "nginx/1.18.0", "server_tokens off"},
 		{"page of errors", func(w *world) {
 			w.secure = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusBadGateway) })
@@ -413,7 +413,7 @@ func TestNoProxyOfTheEnvironmentIsUsed(t *testing.T) {
 		}
 	}
 	if len(came) > 0 {
-		t.Error("somebody came to the proxy")
+		t.Error("the proxy got a connection")
 	}
 }
 
@@ -660,21 +660,76 @@ func TestRefusalOfUnknownServerNamesIsReported(t *testing.T) {
 	}
 }
 
-func TestWeakKeysAreWrong(t *testing.T) {
-	t.Parallel()
-	s := section{}
-	key(&s, []*x509.Certificate{{PublicKey: weakRSA(t), SignatureAlgorithm: x509.SHA256WithRSA}})
-	key(&s, []*x509.Certificate{{PublicKey: newKey(t).Public(), SignatureAlgorithm: x509.SHA1WithRSA}})
-	for _, c := range s.found {
-		if c.State != Wrong {
-			t.Errorf("%+v", c)
+// served returns the report about a site that serves a row's certificates as they stand. It returns false if no server
+// could serve them.
+func served(t *testing.T, row chaintest.Row) (report.Report, bool) {
+	t.Helper()
+	a := chaintest.New(t, shop)
+	pair := chain.Read(row.Pair(a))
+	if row.Unmet || len(pair.Problems) > 0 {
+		return report.Report{}, false
+	}
+	w := newWorld(t)
+	w.ca.root = a.Root
+	w.chain = func(tls.Certificate) tls.Certificate {
+		cert := tls.Certificate{PrivateKey: pair.Key}
+		for _, c := range pair.Certs {
+			cert.Certificate = append(cert.Certificate, c.Raw)
 		}
+		return cert
+	}
+	return w.look(), true
+}
+
+func TestEveryBadChainThatIsServedIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, row := range chaintest.Bad() {
+		t.Run(row.Name, func(t *testing.T) {
+			t.Parallel()
+			r, ok := served(t, row)
+			if !ok {
+				return // such a pair cannot be served
+			}
+			var wrong []report.Finding
+			for _, c := range r.Checks {
+				if c.Group == "certificate" && c.State == Wrong {
+					wrong = append(wrong, c)
+				}
+			}
+			if len(wrong) == 0 {
+				t.Errorf("nothing is wrong: %+v", r.Checks)
+			}
+			// What has no line of its own is said in the words of the judgement.
+			pair := chain.Read(row.Pair(chaintest.New(t, shop)))
+			for _, f := range chain.Judge(pair.Certs, nil, nil, time.Now()).Faults {
+				if f.About != chain.Path && f.About != chain.Purpose && (f.About != chain.Key || r.Certificate == nil) {
+					continue
+				}
+				if !slices.ContainsFunc(wrong, func(c report.Finding) bool { return strings.Contains(c.Found, row.Says) && c.Fix != "" }) {
+					t.Errorf("it says %+v, want %q", wrong, row.Says)
+				}
+			}
+		})
+	}
+}
+
+func TestNoGoodChainIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, row := range chaintest.Good() {
+		t.Run(row.Name, func(t *testing.T) {
+			t.Parallel()
+			pair := chain.Read(row.Pair(chaintest.New(t, shop)))
+			if best := pair.Judge(nil, time.Now()).Served[0]; !best.Equal(pair.Certs[0]) {
+				return // a file in another order, which the product serves in the right one
+			}
+			r, _ := served(t, row)
+			for _, c := range r.Checks {
+				if c.Group == "certificate" && c.State == Wrong && c.Name != "validity" {
+					t.Errorf("%+v", c)
+				}
+			}
+		})
 	}
 }
 
 func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }
-
-func weakRSA(t *testing.T) *rsa.PublicKey {
-	t.Helper()
-	return &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}
-}

@@ -343,7 +343,9 @@ func (s *nameServer) serve() {
 	})
 }
 
-func slot(name string, kind dnsmessage.Type) string { return fmt.Sprint(canonical(name), " ", kind) }
+func slot(name string, kind dnsmessage.Type) string {
+	return fmt.Sprint(strings.ToLower(strings.TrimSuffix(name, ".")), " ", kind)
+}
 
 // add gives a name a record: an address, a name for CNAME, data for CAA.
 func (s *nameServer) add(name string, kind dnsmessage.Type, value string) {

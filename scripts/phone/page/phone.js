@@ -1,5 +1,4 @@
-// Says when this device trusts the site's certificate: a request to it then succeeds, which is all that can be seen
-// of it from here.
+// Shows whether this device trusts the site's certificate. A script learns only whether a request to the site succeeds.
 'use strict';
 
 const line = document.getElementById('status');
@@ -17,13 +16,13 @@ async function probe() {
   }
 }
 
-// Whoever comes back from the device's settings should not have to wait.
+// A user who comes back from the device's settings sees the result at once.
 for (const event of ['pageshow', 'focus']) addEventListener(event, probe);
 document.addEventListener('visibilitychange', probe);
 setInterval(probe, 2000);
 probe();
 
-// The steps for this kind of device alone; an iPad may say that it is a Macintosh.
+// Opens only the steps for this kind of device. An iPad may call itself a Macintosh.
 const all = [...document.querySelectorAll('details')];
 const mine = all.filter((d) => new RegExp(d.dataset.for).test(navigator.userAgent));
 if (mine.length) for (const d of all) d.open = mine.includes(d);

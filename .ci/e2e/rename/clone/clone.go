@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package clone makes projects of the template and works in them as an owner does. Every project is a folder with an
-// empty home. Caches of Go are shared, so that the network is not what is tested.
+// Package clone makes projects of the template and runs an owner's commands in them. Every project has an empty home.
+// Go's caches are shared, so that no test depends on the network.
 package clone
 
 import (
@@ -28,7 +28,7 @@ const (
 	Shop     = "example.com/you/shop"
 )
 
-// Project is an owner's copy of the template, with the environment of his commands.
+// Project is an owner's copy of the template, with the environment of its commands.
 type Project struct {
 	Dir, Home string
 	Env       []string
@@ -47,7 +47,7 @@ func New(t *testing.T) *Project {
 	return p
 }
 
-// Of clones the repository from.
+// Of clones the repository at from.
 func Of(t *testing.T, from string) *Project {
 	t.Helper()
 	p := New(t)
@@ -57,14 +57,14 @@ func Of(t *testing.T, from string) *Project {
 	return p
 }
 
-// Command returns a command line that has not begun, as a shell runs it in the project.
+// Command returns a command that runs a shell's command line in the project. It is not started.
 func (p *Project) Command(line string) *exec.Cmd {
 	cmd := exec.Command("sh", "-c", line)
 	cmd.Dir, cmd.Env = p.Dir, p.Env
 	return cmd
 }
 
-// Run runs a command line as a shell does; it must succeed.
+// Run runs a command line in a shell. It must succeed.
 func (p *Project) Run(t *testing.T, command string) string {
 	t.Helper()
 	begin := time.Now()
@@ -82,7 +82,7 @@ func (p *Project) Commit(t *testing.T, message string) {
 	p.Run(t, "git add -A && git -c maintenance.auto=false commit -qm '"+message+"'")
 }
 
-// Replace changes one file of the project; old must be there.
+// Replace replaces old in one file of the project, which must contain it.
 func (p *Project) Replace(t *testing.T, file, old, new string) {
 	t.Helper()
 	name := filepath.Join(p.Dir, file)
@@ -103,8 +103,8 @@ func (p *Project) Tested(t *testing.T, packages string) {
 	p.Run(t, "go test -tags nomsgpack "+packages)
 }
 
-// Serves runs make dev until the project answers a visitor who trusts its certificate, and returns what was printed and
-// what each of paths says.
+// Serves runs make dev until the project answers a client that trusts its certificate. It returns the output and the
+// body of each path.
 func (p *Project) Serves(t *testing.T, paths ...string) (banner string, bodies []string) {
 	t.Helper()
 	https, plain := rig.Port(t), rig.Port(t)
@@ -155,7 +155,7 @@ func (p *Project) Serves(t *testing.T, paths ...string) (banner string, bodies [
 	return out.String(), bodies
 }
 
-// visitor trusts the CA that every project on this machine shares, where it has always been.
+// visitor trusts the CA that all projects on this machine share, at its usual place.
 func (p *Project) visitor() (*http.Client, error) {
 	dir := filepath.Join(p.Home, ".local", "share", "turnkey")
 	if _, err := os.Stat(filepath.Join(p.Home, "Library")); err == nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// crypto/tls negotiates none of these by default. An owner can configure it to, and then the page has to be right.
-func TestThePagePromisesNoMoreThanTheConnectionKeeps(t *testing.T) {
+// crypto/tls negotiates none of these by default. An owner can configure them, and the page must be right then too.
+func TestConnectionPageClaimsOnlyWhatTheConnectionHas(t *testing.T) {
 	t.Parallel()
 	functions := template.FuncMap{"asset": func(name string) string { return name }}
 	files := os.DirFS("../web/templates")

@@ -20,9 +20,9 @@ import (
 	"example.com/turnkey/handlers"
 )
 
-// The words of the page about the connection, and that all pages keep to their own policy.
+// Tests of the page about the connection, and of the pages' own policy.
 
-// connectionPage is where that page is.
+// connectionPage is the path of that page.
 const connectionPage = "/connection"
 
 // connectionInfo is what these tests read of /api/connection.
@@ -37,7 +37,7 @@ type connectionInfo struct {
 	} `json:"vouched_by"`
 }
 
-// connection asks /api/connection over a connection of its own.
+// connection requests /api/connection over a new connection.
 func (s *site) connection(config *tls.Config, host string) (*http.Response, connectionInfo) {
 	s.t.Helper()
 	resp, body := s.over(config).do("GET", "https://"+host+"/api/connection", "")
@@ -48,7 +48,7 @@ func (s *site) connection(config *tls.Config, host string) (*http.Response, conn
 	return resp, info
 }
 
-// words looks for text on a page that has to be there, or must not, wherever its lines are broken.
+// words checks that a page contains some texts and lacks others, wherever its lines are broken.
 func words(t *testing.T, page string, there map[string]bool) {
 	t.Helper()
 	read := strings.Join(strings.Fields(page), " ")
@@ -62,7 +62,7 @@ func words(t *testing.T, page string, there map[string]bool) {
 	}
 }
 
-func TestThePageShowsWhatWasAgreedOn(t *testing.T) {
+func TestConnectionPageShowsWhatWasNegotiated(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, prod, handlers.Site)
 	suites := []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}
@@ -85,7 +85,7 @@ func TestThePageShowsWhatWasAgreedOn(t *testing.T) {
 	}
 }
 
-func TestThePageTellsAResumedSession(t *testing.T) {
+func TestConnectionPageShowsAResumedSession(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, nil, handlers.Site)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
@@ -100,7 +100,7 @@ func TestThePageTellsAResumedSession(t *testing.T) {
 	}
 }
 
-func TestThePageWithoutAHello(t *testing.T) {
+func TestConnectionPageWithoutAClientHello(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, prod, handlers.Site)
 	huge := &tls.Config{NextProtos: append(strings.Split(strings.Repeat("x", 30_000), ""), "http/1.1")}
@@ -114,24 +114,24 @@ func TestThePageWithoutAHello(t *testing.T) {
 	words(t, page, nil)
 }
 
-func TestThePageBehindAProxyClaimsNothing(t *testing.T) {
+func TestConnectionPageBehindAProxyClaimsNothing(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, map[string]string{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test", "HTTPS_ADDR": ""}, handlers.Site)
 	_, page := s.do("GET", "http://shop.test"+connectionPage, "", "X-Forwarded-Proto", "https")
 	words(t, page, map[string]bool{"This connection is private.": true, "known to them alone": true, "ClientHello": false, "forward secrecy": false, "Vouched": false})
-	// A proxy that does not say leaves it open.
+	// Without X-Forwarded-Proto the page claims neither.
 	_, page = s.do("GET", "http://shop.test"+connectionPage, "")
 	words(t, page, map[string]bool{"This connection is private.": false, "not encrypted.": false})
 }
 
-func TestThePageTakesNoProxyForTheVisitor(t *testing.T) {
+func TestConnectionPageTakesNoProxyForTheVisitor(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, with(prod, "TRUSTED_PROXIES", "127.0.0.1"), handlers.Site)
 	_, page := s.over(&tls.Config{NextProtos: []string{"h2"}}).do("GET", "https://shop.test"+connectionPage, "", "X-Forwarded-For", "203.0.113.9")
 	words(t, page, map[string]bool{"our browser began": false, "The proxy began": true})
 }
 
-func TestThePageShowsAClientCertificate(t *testing.T) {
+func TestConnectionPageShowsAClientCertificate(t *testing.T) {
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -153,7 +153,7 @@ func TestThePageShowsAClientCertificate(t *testing.T) {
 	words(t, page, map[string]bool{"<b>ada</b>": true, "CertificateRequest": true})
 }
 
-func TestThePagesNeedNothingInline(t *testing.T) {
+func TestPagesHaveNoInlineScriptOrStyle(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, nil, handlers.Site, faulty)
 	for _, path := range []string{"/", connectionPage, "/nowhere", "/panic"} {
@@ -162,7 +162,7 @@ func TestThePagesNeedNothingInline(t *testing.T) {
 	}
 }
 
-// The template's own error page shows fields and, to a developer, the place; its stylesheet is found by its content.
+// The template's own error page shows fields and, in development, the source line. Its stylesheet is found by its hash.
 func TestErrorPageShowsFieldsAndSourceLine(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, map[string]string{"ENV": "dev"}, handlers.Site, inputRoutes, brokenRoutes)
@@ -177,7 +177,7 @@ func TestErrorPageShowsFieldsAndSourceLine(t *testing.T) {
 	}
 }
 
-func TestThePageLinksAHashedStylesheet(t *testing.T) {
+func TestPageLinksAHashedStylesheet(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, prod, handlers.Site)
 	_, page := s.do("GET", "https://shop.test/", "")

@@ -26,10 +26,9 @@ const root = "../../.."
 // span is code in a line.
 var span = regexp.MustCompile("`([^`]+)`")
 
-// TestTheExpressTableHolds holds the table in the README of kit to its word: what is on its right side is code that
-// compiles, a setting that is understood or a file that is there, and every row has a visit, which
-// TestComingFromExpress makes.
-func TestTheExpressTableHolds(t *testing.T) {
+// TestExpressTableIsTrue checks the table in the README of kit: each entry on its right side is code that compiles,
+// a setting that is accepted or a file that exists. Every row has a request, which TestComingFromExpress sends.
+func TestExpressTableIsTrue(t *testing.T) {
 	t.Parallel()
 	section := expressSection(t)
 	code, raw := expressSource(t)
@@ -86,7 +85,7 @@ func expressSpan(t *testing.T, code, text string, values map[string]string) {
 	}
 }
 
-// expressOther are what else the right side names.
+// expressOther are the other entries of the right side.
 var expressOther = map[string]func(*testing.T){
 	"/static/":                      func(*testing.T) {}, // visited
 	"application/problem+json":      func(*testing.T) {}, // visited
@@ -103,7 +102,7 @@ var expressOther = map[string]func(*testing.T){
 	},
 	"server.Stopping()": func(*testing.T) { _ = kit.Server.Stopping },
 	"Functions":         func(*testing.T) { _ = kit.Site{}.Functions },
-	"apptest.Start(t, handlers.Site)": func(t *testing.T) { // called in TestAPageIsAddedAsTheREADMESays
+	"apptest.Start(t, handlers.Site)": func(t *testing.T) { // called in TestAddAPageAsTheREADMESays
 		files, err := filepath.Glob(root + "/app/apptest/*.go")
 		for _, file := range files {
 			if text, err := os.ReadFile(file); err == nil && regexp.MustCompile(`(?m)^func Start\(`).Match(text) {
@@ -112,12 +111,12 @@ var expressOther = map[string]func(*testing.T){
 		}
 		t.Errorf("app/apptest has no function Start: %v", err)
 	},
-	"make dev":                   func(*testing.T) {}, // visited, and a target: TestWhatTheREADMEsNameIsThere
+	"make dev":                   func(*testing.T) {}, // visited, and a target: TestNamesInREADMEsExist
 	"github.com/coder/websocket": func(*testing.T) {}, // visited
 }
 
-// expressHelper starts a site with a template that calls a function. Templates are parsed at the start, which an
-// unknown function stops.
+// expressHelper starts a site with a template that calls a function. Templates are parsed at the start, so an unknown
+// function stops it.
 func expressHelper(call string) func(*testing.T) {
 	return func(t *testing.T) {
 		startSite(t, prod, kit.Site{
@@ -139,14 +138,14 @@ func expressSection(t *testing.T) string {
 	return section
 }
 
-// kitName matches a name of kit. express_routes_test.go has aliases for them. That READMEs write the package in front
-// is a test of its own.
+// kitName matches a name of kit. express_routes_test.go has aliases for them. Another test checks that READMEs write
+// the package in front.
 var kitName = regexp.MustCompile(`\bkit\.([A-Z])`)
 
 func unqualified(code string) string { return kitName.ReplaceAllString(code, "$1") }
 
-// The rules of rates and of policies for one route, in the README of middleware, are code too.
-func TestTheRoutesInTheREADMEOfMiddlewareAreCode(t *testing.T) {
+// The examples of rate limits and policies for one route, in the README of middleware, are code of a test.
+func TestRoutesInTheMiddlewareREADMEAreCode(t *testing.T) {
 	t.Parallel()
 	code, _ := expressSource(t)
 	count := 0
@@ -182,7 +181,7 @@ func expressSource(t *testing.T) (code, raw string) {
 	return unqualified(out.String()), flush(unqualified(string(data)))
 }
 
-// expressIsCode looks for a snippet on one line of code; … stands for anything.
+// expressIsCode looks for a snippet on one line of code. … stands for any text.
 func expressIsCode(code, snippet string) bool {
 	var parts []string
 	for part := range strings.SplitSeq(snippet, "…") {
@@ -204,8 +203,8 @@ func flush(text string) string {
 	return out.String()
 }
 
-// The README's table is what is really sent.
-func TestTheHelmetTableHolds(t *testing.T) {
+// The headers in the README's table are those that the server sends.
+func TestHelmetTableIsWhatIsSent(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
 	resp, _ := s.do("GET", "https://shop.test/", "")
@@ -230,7 +229,7 @@ func TestTheHelmetTableHolds(t *testing.T) {
 	}
 }
 
-func TestTheExampleListsEverySettingInOrder(t *testing.T) {
+func TestEnvExampleListsEverySettingInOrder(t *testing.T) {
 	t.Parallel()
 	names := settings.Variables()
 	for file, pattern := range map[string]string{

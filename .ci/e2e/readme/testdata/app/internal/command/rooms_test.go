@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// What holds for the template's own handlers, and may be otherwise in a clone.
+// These tests hold for the template's own handlers. An owner's may differ.
 
-func TestTheBinaryLinksNothingOfTheScripts(t *testing.T) {
+func TestBinaryLinksNoScripts(t *testing.T) {
 	t.Parallel()
 	for _, pkg := range linked(t, "-deps", "../../../app") {
 		for _, never := range []string{"/scripts/", "/fsnotify", "/qrterminal", "rsc.io/qr", "miekg/dns", "/dnsmessage"} {
@@ -24,8 +24,8 @@ func TestTheBinaryLinksNothingOfTheScripts(t *testing.T) {
 	}
 }
 
-// Handlers know neither how certificates are made nor how files are kept. site.go names both for the program.
-func TestHandlersAskNeitherTLSNorWeb(t *testing.T) {
+// Handlers import neither tlsconfig nor web. site.go names both for the program.
+func TestHandlersImportNeitherTLSConfigNorWeb(t *testing.T) {
 	t.Parallel()
 	for _, name := range handlerFiles(t) {
 		if strings.HasSuffix(name, "_test.go") {
@@ -51,7 +51,7 @@ func TestHandlersAskNeitherTLSNorWeb(t *testing.T) {
 	}
 }
 
-// gin's Run, RunTLS and their kin serve without timeouts, TLS settings or a way to stop.
+// gin's Run, RunTLS and similar methods serve without timeouts, TLS settings or a way to stop.
 func TestHandlersDoNotCallGinsRun(t *testing.T) {
 	t.Parallel()
 	for _, file := range handlerFiles(t) {
@@ -76,7 +76,7 @@ func handlerFiles(t *testing.T) []string {
 	return files
 }
 
-// linked is what go list prints, line by line.
+// linked returns the lines that go list prints.
 func linked(t *testing.T, args ...string) []string {
 	t.Helper()
 	out, err := exec.Command("go", append([]string{"list", "-tags", "nomsgpack"}, args...)...).Output()
