@@ -28,7 +28,7 @@ dev: $(DEV) ## serve https://localhost:8443 and follow every edit; the first run
 	@CGO_ENABLED=0 exec ./$(DEV)
 
 # make compares dates here: asking the go command each time takes as long as the rest of a start.
-$(DEV): go.mod $(wildcard scripts/dev/*.go scripts/internal/gotool/*.go app/devlink/*.go scripts/internal/module/*.go scripts/internal/terminal/*.go)
+$(DEV): go.mod $(wildcard scripts/dev/*.go scripts/internal/process/*.go scripts/internal/project/*.go app/devlink/*.go)
 	@go build -o $@ ./scripts/dev
 
 test:: ## run every test that needs Go alone

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"example.com/turnkey/scripts/internal/gotool"
+	"example.com/turnkey/scripts/internal/process"
 )
 
 // build is a finished go build.
@@ -23,7 +23,7 @@ type build struct {
 func goBuild(ctx context.Context, flags []string, binary string, w io.Writer) build {
 	args := append(append([]string{"build"}, flags...), "-o", binary, "./app")
 	var out bytes.Buffer
-	err := gotool.Run(ctx, filepath.Dir(binary), nil, io.MultiWriter(&out, w), args...)
+	err := process.Go(ctx, filepath.Dir(binary), nil, io.MultiWriter(&out, w), args...)
 	b := build{err: err, out: strings.TrimSpace(out.String())}
 	if err == nil {
 		b.sum, b.err = sum(binary)

@@ -21,8 +21,8 @@ import (
 	"runtime"
 	"syscall"
 
-	"example.com/turnkey/scripts/internal/module"
-	"example.com/turnkey/scripts/internal/terminal"
+	"example.com/turnkey/scripts/internal/process"
+	"example.com/turnkey/scripts/internal/project"
 )
 
 func main() {
@@ -54,13 +54,13 @@ func run(flags []string) (status int, err error) {
 	}
 	defer w.Close()
 	go w.run(changes)
-	s := newSupervisor(flags, binary(), os.Getenv("CI") == "" && terminal.Are(os.Stdin, os.Stdout))
+	s := newSupervisor(flags, binary(), os.Getenv("CI") == "" && process.Terminals(os.Stdin, os.Stdout))
 	return s.run(changes, signals), nil
 }
 
 // binary is the file that make build writes too.
 func binary() string {
-	name := module.Name()
+	name := project.Name()
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}

@@ -4,19 +4,31 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
-	"embed"
+	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"net"
 	"net/http"
 	"strings"
+	text "text/template"
 	"time"
 )
 
-//go:embed page
-var files embed.FS
+var (
+	//go:embed page/index.html
+	html string
+	//go:embed page/phone.css
+	css []byte
+	//go:embed page/phone.js
+	script []byte
 
-var page = template.Must(template.ParseFS(files, "page/index.html"))
+	//go:embed page/profile.xml
+	plist string
+
+	page         = template.Must(template.New("").Parse(html))
+	mobileconfig = text.Must(text.New("").Parse(plist))
+)
 
 // handover serves the page and the files that newHandover lists.
 type handover struct {
@@ -39,8 +51,8 @@ func newHandover(project, site string, root *x509.Certificate, say func(string))
 		policy: "default-src 'none'; style-src 'self'; script-src 'self'; connect-src " + strings.TrimSuffix(site, "/") +
 			"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 	}
-	var html bytes.Buffer
-	err := page.Execute(&html, map[string]any{
+	var index bytes.Buffer
+	err := page.Execute(&index, map[string]any{
 		"Project": project, "Site": site, "Probe": site + "healthz", "SHA256": h.sha256,
 		"Root": root.Subject.CommonName, "Until": root.NotAfter.Format(time.DateOnly),
 		"Any":     len(root.PermittedDNSDomains) == 0, // see DEV_CA_CONSTRAINTS
@@ -50,9 +62,9 @@ func newHandover(project, site string, root *x509.Certificate, say func(string))
 		panic(err) // the template is ours
 	}
 	h.answer = map[string]content{
-		"/":          {"text/html; charset=utf-8", "", html.Bytes(), "opened the page"},
-		"/phone.css": {"text/css; charset=utf-8", "", embedded("page/phone.css"), ""},
-		"/phone.js":  {"text/javascript; charset=utf-8", "", embedded("page/phone.js"), ""},
+		"/":          {"text/html; charset=utf-8", "", index.Bytes(), "opened the page"},
+		"/phone.css": {"text/css; charset=utf-8", "", css, ""},
+		"/phone.js":  {"text/javascript; charset=utf-8", "", script, ""},
 		"/" + project + ".mobileconfig": {"application/x-apple-aspen-config", "", profile(project, root),
 			"took the profile for iPhone and iPad"},
 		"/" + project + ".crt": {"application/x-x509-ca-cert", project + ".crt", root.Raw, "took the certificate"},
@@ -90,10 +102,25 @@ func (h *handover) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // pairs writes a SHA-256 as devices show it.
 func pairs(der []byte) string { return fmt.Sprintf("% X", sha256.Sum256(der)) }
 
-func embedded(name string) []byte {
-	data, err := files.ReadFile(name)
+// profile is what an iPhone or iPad installs: one root certificate, unsigned. See "Profile-Specific Payload Keys" in
+// Apple's device management documentation. Its identifiers follow from the root, so that a second installation replaces
+// the first.
+func profile(project string, root *x509.Certificate) []byte {
+	sum := sha256.Sum256(root.Raw)
+	var out bytes.Buffer
+	err := mobileconfig.Execute(&out, map[string]string{
+		"Project": project, "Name": root.Subject.CommonName, "ID": fmt.Sprintf("%x", sum[:4]),
+		"UUID": uuid(sum[:16]), "RootUUID": uuid(sum[16:]), "Base64": base64.StdEncoding.EncodeToString(root.Raw),
+	})
 	if err != nil {
-		panic(err) // it is part of this program
+		panic(err) // the template is ours
 	}
-	return data
+	return out.Bytes()
+}
+
+// uuid returns a UUID of version 8, which leaves its bits to the application (RFC 9562 §5.8).
+func uuid(b []byte) string {
+	b = bytes.Clone(b)
+	b[6], b[8] = b[6]&0x0f|0x80, b[8]&0x3f|0x80
+	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -23,6 +23,7 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/turnkey/scripts/internal/process"
 	"example.com/turnkey/scripts/internal/settings"
 	"example.com/turnkey/tlsconfig/localca"
 )
@@ -31,41 +32,38 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, os.Args[1:], settings.Over(os.Getenv, ".env"), os.Stdout, os.Stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "phone:", err)
-		os.Exit(1)
-	}
+	process.Exit("phone", err)
 }
 
-// options are what the command line says.
-type options struct {
-	host, program     string
-	https, http, page int
+// phone is one run of the command.
+type phone struct {
+	host, program      string // what the command line says
+	https, plain, page int    // ports
+	out, err           io.Writer
+	project            string
+	others             []string // addresses of this machine besides host
 }
 
-func parse(args []string, stderr io.Writer) (o options, err error) {
+func (p *phone) parse(args []string) error {
 	flags := flag.NewFlagSet("phone", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.StringVar(&o.host, "host", "", "this machine's `address` on the local network, if the one found is not right")
-	flags.IntVar(&o.https, "https", 8443, "the site's `port`")
-	flags.IntVar(&o.http, "http", 8080, "the site's `port` for plain http")
-	flags.IntVar(&o.page, "page", 8088, "the hand-over page's `port`")
-	flags.StringVar(&o.program, "site", "", "a `program` that is built already; else it is built from ./app")
+	flags.SetOutput(p.err)
+	flags.StringVar(&p.host, "host", "", "this machine's `address` on the local network, if the one found is not right")
+	flags.IntVar(&p.https, "https", 8443, "the site's `port`")
+	flags.IntVar(&p.plain, "http", 8080, "the site's `port` for plain http")
+	flags.IntVar(&p.page, "page", 8088, "the hand-over page's `port`")
+	flags.StringVar(&p.program, "site", "", "a `program` that is built already; else it is built from ./app")
 	if err := flags.Parse(args); err != nil {
-		return o, err
+		return err
 	}
 	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q; run: go run ./scripts/phone -h", flags.Arg(0))
+		return fmt.Errorf("unexpected argument %q; run: go run ./scripts/phone -h", flags.Arg(0))
 	}
-	return o, nil
+	return nil
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	o, err := parse(args, stderr)
-	if err != nil {
+	p := &phone{out: stdout, err: stderr}
+	if err := p.parse(args); err != nil {
 		return err
 	}
 	s := settings.Load(getenv)
@@ -73,32 +71,25 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return err
 	}
-	addr, others, err := ownAddress(o.host, ca)
-	if err != nil {
-		return err
-	}
-	ln, err := o.listen(addr)
+	p.project = s.Project
+	ln, err := p.listen(ca)
 	if err != nil {
 		return err
 	}
 	defer ln.Close()
-	site, err := startSite(ctx, s.Project, o.program, o.https, o.http, stdout, stderr)
+	site, err := p.startSite(ctx)
 	if err != nil {
 		return err
 	}
-	defer site.Stop(true, stopTime)
+	defer site.Stop(stopTime)
 
-	url := func(scheme string, port int) string {
-		return scheme + "://" + net.JoinHostPort(addr, strconv.Itoa(port)) + "/"
-	}
-	h := newHandover(s.Project, url("https", o.https), ca.Root(), func(line string) { fmt.Fprintln(stdout, "  "+line) })
+	h := newHandover(p.project, p.url("https", p.https), ca.Root(), func(line string) { fmt.Fprintln(stdout, "  "+line) })
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 10 * time.Second}
 	defer srv.Close()
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
-	announce(stdout, url("http", o.page), url("https", o.https), h.sha256, others)
-
+	p.announce(h.sha256)
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(stdout, "\n  stopping: the page and the site leave the network")
@@ -127,42 +118,62 @@ func openCA(s settings.Settings, getenv func(string) string) (*localca.CA, error
 	return ca, nil
 }
 
-// listen opens the port of the hand-over page.
-func (o options) listen(addr string) (net.Listener, error) {
-	ln, err := net.Listen("tcp", net.JoinHostPort(addr, strconv.Itoa(o.page)))
-	switch {
-	case err != nil && o.host != "":
-		return nil, fmt.Errorf("%w; give an address of this machine, or leave -host out", err)
-	case err != nil:
-		return nil, fmt.Errorf("%w; choose another port: go run ./scripts/phone -page 8089", err)
+// listen chooses the address, and opens the port of the hand-over page there.
+func (p *phone) listen(ca *localca.CA) (net.Listener, error) {
+	advice := "choose another port: go run ./scripts/phone -page 8089"
+	if p.host != "" {
+		advice = "give an address of this machine, or leave -host out"
+	}
+	var err error
+	if p.host, p.others, err = ownAddress(p.host, ca); err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", net.JoinHostPort(p.host, strconv.Itoa(p.page)))
+	if err != nil {
+		return nil, fmt.Errorf("%w; %s", err, advice)
 	}
 	return ln, nil
 }
 
+func (p *phone) url(scheme string, port int) string {
+	return scheme + "://" + net.JoinHostPort(p.host, strconv.Itoa(port)) + "/"
+}
+
 // announce tells what to do with the phone.
-func announce(w io.Writer, page, site, sha256 string, others []string) {
-	fmt.Fprintf(w, "\n  On your phone, in the same Wi-Fi, open\n\n  ➜  %s\n\n", page)
-	fmt.Fprintln(w, code(page, "  "))
-	fmt.Fprintf(w, "  It brings the local CA's certificate there. Compare its SHA-256 before you install it:\n\n  %s\n "+
-		" %s\n\n", sha256[:47], sha256[48:])
-	fmt.Fprintf(w, "  The site is then %s, without a warning.\n\n", site)
-	if len(others) > 0 {
-		fmt.Fprintf(w, "  No answer? This machine has other addresses: go run ./scripts/phone -host %s\n",
-			strings.Join(others, " (or "))
+func (p *phone) announce(sha256 string) {
+	page := p.url("http", p.page)
+	fmt.Fprintf(p.out, `
+  On your phone, in the same Wi-Fi, open
+
+  ➜  %s
+
+%s
+  It brings the local CA's certificate there. Compare its SHA-256 before you install it:
+
+  %s
+  %s
+
+  The site is then %s, without a warning.
+
+`, page, code(page, "  "), sha256[:47], sha256[48:], p.url("https", p.https))
+	if len(p.others) > 0 {
+		fmt.Fprintf(p.out, "  No answer? This machine has other addresses: go run ./scripts/phone -host %s\n",
+			strings.Join(p.others, " (or "))
 	}
-	fmt.Fprintf(w, "  No connection? %s\n  Ctrl-C ends it all.\n\n", firewall())
+	fmt.Fprintf(p.out, "  No connection? %s\n  Ctrl-C ends it all.\n\n", firewall())
 }
 
 func firewall() string {
 	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	guests := " Many guest networks keep devices apart."
 	switch {
 	case strings.Contains(strings.ToLower(string(release)), "microsoft"):
-		return "WSL has a network of its own: write networkingMode=mirrored under [wsl2] in .wslconfig, then: wsl --shutdown"
+		return "WSL has a network of its own: write networkingMode=mirrored under [wsl2] in .wslconfig, then: " +
+			"wsl --shutdown"
 	case runtime.GOOS == "darwin":
-		return "System Settings, Network, Firewall must let incoming connections through. Many guest networks keep " +
-			"devices apart."
+		return "System Settings, Network, Firewall must let incoming connections through." + guests
 	case runtime.GOOS == "windows":
-		return "let the program through when Windows' firewall asks. Many guest networks keep devices apart."
+		return "let the program through when Windows' firewall asks." + guests
 	}
-	return "A firewall here may stop it (sudo ufw allow 8443,8088/tcp). Many guest networks keep devices apart."
+	return "A firewall here may stop it (sudo ufw allow 8443,8088/tcp)." + guests
 }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,7 +13,8 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"time"
+
+	"example.com/turnkey/tlsconfig/localca"
 )
 
 // authority is Pebble on this machine, an ACME server for tests, and the DNS server that resolves every name to this
@@ -32,68 +31,90 @@ type authority struct {
 	issued map[string]bool // serial numbers, hexadecimal
 }
 
-// openAuthority starts an authority that validates challenges at the site's ports and issues certificates that live for
-// life. dir is for its files. The caller closes what it returns, also after an error.
-func openAuthority(ctx context.Context, dir string, httpsPort, plainPort int, life time.Duration, ended func(error),
-	echo func(string)) (*authority, error) {
-	a := &authority{caFile: filepath.Join(dir, "directory.pem"), rootFile: filepath.Join(dir, "root.pem"),
+// openAuthority starts the authority, which validates challenges at the site's ports. The caller closes it, also after
+// an error.
+func (r *rehearsal) openAuthority(ctx context.Context) error {
+	a := &authority{caFile: filepath.Join(r.dir, "directory.pem"), rootFile: filepath.Join(r.dir, "root.pem"),
 		issued: map[string]bool{}}
-	keyFile := filepath.Join(dir, "directory.key")
-	own, err := selfSigned(a.caFile, keyFile)
-	if err != nil {
-		return a, err
-	}
-	var dns, dnsManage, listen, manage string
-	for _, addr := range []*string{&dns, &dnsManage, &listen, &manage} {
-		port, err := backstage()
+	r.authority = a
+	var addrs [4]string
+	for i := range addrs {
+		port, err := privatePort()
 		if err != nil {
-			return a, err
+			return err
 		}
-		*addr = loopback(port)
+		addrs[i] = loopback(port)
 	}
-	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
-		"listenAddress": listen, "managementListenAddress": manage, "certificate": a.caFile, "privateKey": keyFile,
-		"httpPort": plainPort, "tlsPort": httpsPort, "keyAlgorithm": "ecdsa",
-		"profiles": map[string]any{"practice": map[string]any{"description": "for a rehearsal",
-			"validityPeriod": int(life.Seconds())}},
-	}})
+	dns, dnsManage, listen, manage := addrs[0], addrs[1], addrs[2], addrs[3]
+	own, configFile, err := r.configure(listen, manage)
 	if err != nil {
-		return a, err
+		return err
 	}
-	configFile := filepath.Join(dir, "pebble.json")
-	if err := os.WriteFile(configFile, config, 0o600); err != nil {
-		return a, err
-	}
-
-	names, err := a.start(pebbleDNS, nil, echo, ended, "-dnsserver", dns, "-management", dnsManage, "-defaultIPv4",
-		"127.0.0.1", "-defaultIPv6", "",
-		"-http01", "", "-https01", "", "-doh", "", "-tlsalpn01", "")
+	names, err := r.startPebble(pebbleDNS, nil, "-dnsserver", dns, "-management", dnsManage, "-defaultIPv4", "127.0.0.1",
+		"-defaultIPv6", "", "-http01", "", "-https01", "", "-doh", "", "-tlsalpn01", "")
 	if err != nil {
-		return a, err
+		return err
 	}
 	if err := names.listens(ctx, dns); err != nil {
-		return a, err
+		return err
 	}
-	heard := func(line string) { a.listen(line); echo(line) }
 	// Without these Pebble waits at random, rejects good nonces at random, and reuses an old validation for a new order.
 	calm := []string{"PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0", "PEBBLE_AUTHZREUSE=0"}
-	server, err := a.start(pebble, calm, heard, ended, "-config", configFile, "-dnsserver", dns)
+	server, err := r.startPebble(pebble, calm, "-config", configFile, "-dnsserver", dns)
 	if err != nil {
-		return a, err
+		return err
 	}
 	for _, addr := range []string{listen, manage} {
 		if err := server.listens(ctx, addr); err != nil {
-			return a, err
+			return err
 		}
 	}
 	a.directory = "https://" + listen + "/dir"
-	return a, a.readRoot(own, "https://"+manage+"/roots/0")
+	client := newClient(own)
+	if _, _, err := get(ctx, client, a.directory, ""); err != nil { // it answers
+		return fmt.Errorf("asking the authority: %w", err)
+	}
+	resp, root, err := get(ctx, client, "https://"+manage+"/roots/0", "")
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return errors.Join(fmt.Errorf("the authority does not give its root: %v", resp), err)
+	}
+	a.roots = x509.NewCertPool()
+	if !a.roots.AppendCertsFromPEM(root) {
+		return errors.New("the authority's root is no certificate")
+	}
+	return os.WriteFile(a.rootFile, root, 0o644)
 }
 
-// start runs a program of Pebble's with an environment of its own: an inherited PEBBLE_VA_ALWAYS_VALID would make it
-// issue without validation.
-func (a *authority) start(name string, env []string, heard func(string), ended func(error), args ...string) (*part,
-	error) {
+// configure writes Pebble's configuration, and the certificate of its own HTTPS, whose root it returns.
+func (r *rehearsal) configure(listen, manage string) (own *x509.CertPool, configFile string, err error) {
+	ca, err := localca.New()
+	if err != nil {
+		return nil, "", err
+	}
+	cert, key, err := ca.Issue([]string{"127.0.0.1"})
+	if err != nil {
+		return nil, "", err
+	}
+	certFile, keyFile := filepath.Join(r.dir, "directory-chain.pem"), filepath.Join(r.dir, "directory.key")
+	configFile = filepath.Join(r.dir, "pebble.json")
+	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
+		"listenAddress": listen, "managementListenAddress": manage, "certificate": certFile, "privateKey": keyFile,
+		"httpPort": r.plain, "tlsPort": r.https, "keyAlgorithm": "ecdsa",
+		"profiles": map[string]any{"practice": map[string]any{"description": "for a rehearsal",
+			"validityPeriod": int(r.life.Seconds())}},
+	}})
+	for name, data := range map[string][]byte{r.authority.caFile: ca.RootPEM(), certFile: cert, keyFile: key,
+		configFile: config} {
+		err = errors.Join(err, os.WriteFile(name, data, 0o600))
+	}
+	own = x509.NewCertPool()
+	own.AddCert(ca.Root())
+	return own, configFile, err
+}
+
+// startPebble runs a program of Pebble's with an environment of its own: an inherited PEBBLE_VA_ALWAYS_VALID would make
+// it issue without validation.
+func (r *rehearsal) startPebble(name string, env []string, args ...string) (*part, error) {
 	path, err := tool(name)
 	if err != nil {
 		return nil, err
@@ -103,41 +124,11 @@ func (a *authority) start(name string, env []string, heard func(string), ended f
 	if runtime.GOOS == "windows" {
 		cmd.Env = append(cmd.Env, "SYSTEMROOT="+os.Getenv("SYSTEMROOT"))
 	}
-	p, err := start(name, cmd, heard, ended)
+	p, err := r.start(name, cmd, r.authority.listen)
 	if err == nil {
-		a.parts = append(a.parts, p)
+		r.authority.parts = append(r.authority.parts, p)
 	}
 	return p, err
-}
-
-// readRoot requests the directory, which proves that it answers, and the root.
-func (a *authority) readRoot(own *x509.CertPool, url string) error {
-	client := &http.Client{Timeout: startTime, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: own},
-		DisableKeepAlives: true}}
-	if _, err := read(client, a.directory); err != nil {
-		return err
-	}
-	root, err := read(client, url)
-	if err != nil {
-		return err
-	}
-	a.roots = x509.NewCertPool()
-	if !a.roots.AppendCertsFromPEM(root) {
-		return errors.New("the authority's root is no certificate")
-	}
-	return os.WriteFile(a.rootFile, root, 0o644)
-}
-
-func read(client *http.Client, url string) ([]byte, error) {
-	resp, err := client.Get(url)
-	if err != nil {
-		return nil, fmt.Errorf("asking the authority: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("asking the authority: %s: %s", url, resp.Status)
-	}
-	return io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 }
 
 // listen reads the authority's log.
@@ -163,6 +154,6 @@ func (a *authority) hasIssued(leaf *x509.Certificate) bool {
 
 func (a *authority) close() {
 	for _, p := range a.parts {
-		p.stop(false) // it keeps nothing
+		p.Stop(0) // it keeps nothing
 	}
 }

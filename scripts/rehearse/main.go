@@ -16,15 +16,18 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/net/idna"
 
+	"example.com/turnkey/scripts/internal/process"
 	"example.com/turnkey/scripts/internal/settings"
 )
 
@@ -38,22 +41,19 @@ func main() {
 	signal.Notify(closed, syscall.SIGPIPE)
 	go func() { <-closed; stop() }()
 	err := run(ctx, os.Args[1:], settings.Over(os.Getenv, ".env"), os.Stdout, os.Stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "rehearse:", err)
-		os.Exit(1)
-	}
+	process.Exit("rehearse", err)
 }
 
 // shortestLife is the shortest life of a certificate that leaves time for a renewal.
 const shortestLife = 10 * time.Second
 
+// The site's ports if they are free, so that its URL is the same each time, and how many after them are tried.
+const httpsPort, plainPort, nextPorts = 5443, 5080, 10
+
 // options are what the command line says.
 type options struct {
 	once, verbose bool
-	https, http   int // 0: the usual port, or the next that is free
+	https, plain  int // ports; 0: the usual one, or the next that is free
 	life          time.Duration
 	names         []string
 }
@@ -63,7 +63,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags.SetOutput(stderr)
 	flags.BoolVar(&o.once, "once", false, "end after the renewal, with exit status 0 if all of it happened")
 	flags.IntVar(&o.https, "https", 0, fmt.Sprintf("the site's `port`; %d, or the next that is free", httpsPort))
-	flags.IntVar(&o.http, "http", 0, fmt.Sprintf("the site's `port` for plain http; %d, or the next that is free",
+	flags.IntVar(&o.plain, "http", 0, fmt.Sprintf("the site's `port` for plain http; %d, or the next that is free",
 		plainPort))
 	flags.DurationVar(&o.life, "life", 2*time.Minute, "how long certificates live; they are renewed half way")
 	flags.BoolVar(&o.verbose, "v", false, "show what the programs write, too")
@@ -82,85 +82,96 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return err
 	}
-	conf := settings.Load(getenv)
+	asked, conf := o, settings.Load(getenv)
 	if len(o.names) == 0 {
 		o.names = conf.Domains
 	}
 	if len(o.names) == 0 {
 		o.names = []string{"shop.example", "www.shop.example"}
 	}
-	s := newStory(o, conf.Project, stdout)
-	if err := s.choosePorts(o); err != nil {
+	for i, name := range o.names { // as certificates write them; the site refuses an invalid name itself
+		if a, err := idna.Lookup.ToASCII(name); err == nil {
+			o.names[i] = a
+		}
+	}
+	r := &rehearsal{options: o, project: conf.Project, out: log.New(stdout, "", 0)}
+	if err := r.choosePorts(asked); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "\n  rehearsal  ENV=prod DOMAINS=%s\n", strings.Join(s.names, ","))
+	r.out.Printf("\n  rehearsal  ENV=prod DOMAINS=%s", strings.Join(r.names, ","))
 	if mode := getenv("TLS_MODE"); mode == "files" || mode == "proxy" {
-		s.say("note: this rehearses TLS_MODE=acme; your settings say " + mode)
+		r.out.Printf("  note: this rehearses TLS_MODE=acme; your settings say %s", mode)
 	}
-	if err := buildPebble(ctx, s.say); err != nil {
+	if err := buildPebble(ctx, r.out); err != nil {
 		return err
 	}
-	if s.program, err = buildSite(ctx, s.project); err != nil {
+	if r.program, err = buildSite(ctx, r.project); err != nil {
 		return err
 	}
-	if err := s.choosePorts(o); err != nil { // a port may have been taken during the build
+	if err := r.choosePorts(asked); err != nil { // a port may have been taken during the build
 		return err
 	}
-	fmt.Fprintln(s.out)
-	if s.dir, err = os.MkdirTemp("", s.project+"-rehearsal-"); err != nil {
+	r.out.Print("")
+	if r.dir, err = os.MkdirTemp("", r.project+"-rehearsal-"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
-	if err := s.play(ctx); err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(r.dir)) }()
+	if err := r.play(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintln(s.out)
-	s.say("the rehearsal is over: its programs have ended, and their certificates and keys are removed")
+	r.out.Print("\n  the rehearsal is over: its programs have ended, and their certificates and keys are removed")
 	return nil
 }
 
-func newStory(o options, project string, stdout io.Writer) *story {
-	s := &story{project: project, names: ascii(o.names), life: o.life, once: o.once, out: &sink{w: stdout}}
-	s.echo = func(name string) func(string) {
-		return func(line string) {
-			if o.verbose {
-				fmt.Fprintf(s.out, "            %s | %s\n", name, line)
-			}
-		}
-	}
-	return s
-}
-
-func (s *story) choosePorts(o options) (err error) {
-	if s.https, err = sitePort("https", o.https, httpsPort); err == nil {
-		s.plain, err = sitePort("http", o.http, plainPort)
+func (r *rehearsal) choosePorts(asked options) (err error) {
+	if r.https, err = sitePort("https", asked.https, httpsPort); err == nil {
+		r.plain, err = sitePort("http", asked.plain, plainPort)
 	}
 	return err
 }
 
-func (s *story) say(line string) { fmt.Fprintln(s.out, "  "+line) }
-
-// ascii returns names as certificates write them. It leaves an invalid name as it is: the site refuses that with a
-// message of its own.
-func ascii(names []string) []string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		out[i] = name
-		if a, err := idna.Lookup.ToASCII(name); err == nil {
-			out[i] = a
+// sitePort returns the requested port, which must be free, or else the first free port from usual on.
+func sitePort(flag string, asked, usual int) (int, error) {
+	if asked != 0 && !free(asked) {
+		return 0, fmt.Errorf("port %d is in use, or not for this user; choose another with -%s, or leave that out to get "+
+			"the first that is free", asked, flag)
+	}
+	if asked != 0 {
+		return asked, nil
+	}
+	for port := usual; port <= usual+nextPorts; port++ {
+		if free(port) {
+			return port, nil
 		}
 	}
-	return out
+	return 0, fmt.Errorf("ports %d to %d are all in use; choose another with -%s", usual, usual+nextPorts, flag)
 }
 
-// sink is a writer for several goroutines.
-type sink struct {
-	mu sync.Mutex
-	w  io.Writer
+// privatePort returns a free port that users need not know. It is below the range from which systems take the local
+// ports of connections, so that it is still free when its program opens it.
+func privatePort() (int, error) {
+	for range 1000 {
+		if port := 20000 + rand.IntN(12000); free(port) {
+			return port, nil
+		}
+	}
+	return 0, errors.New("no free port found on 127.0.0.1")
 }
 
-func (s *sink) Write(line []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.w.Write(line)
+// free reports whether no program has a port open, on any address, for TCP or (DNS) UDP.
+func free(port int) bool {
+	for _, host := range []string{"", "127.0.0.1"} {
+		addr := fmt.Sprintf("%s:%d", host, port)
+		tcp, err := net.Listen("tcp", addr)
+		if err != nil {
+			return false
+		}
+		tcp.Close()
+		udp, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			return false
+		}
+		udp.Close()
+	}
+	return true
 }

@@ -2,34 +2,47 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
 	"os/exec"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
-	"example.com/turnkey/scripts/internal/child"
+	"example.com/turnkey/scripts/internal/process"
 )
-
-// part is one of the programs of the rehearsal. It ends with the rehearsal.
-type part struct {
-	name string
-	*child.Process
-	out *lines
-}
 
 const (
 	startTime = 20 * time.Second // for a part to listen, on a busy machine
 	stopTime  = 5 * time.Second
+	lastLines = 12 // of a failed part are shown
 )
 
-// start runs a program. heard gets every line that it writes, in order. ended is called when it ends, for any reason.
-func start(name string, cmd *exec.Cmd, heard func(line string), ended func(error)) (p *part, err error) {
-	p = &part{name: name, out: &lines{heard: heard}}
-	cmd.Stdout, cmd.Stderr = p.out, p.out
+// part is one of the programs of the rehearsal, and ends with it. It is also the Writer that gets the program's output.
+type part struct {
+	name string
+	*process.Process
+	heard func(line string)
+
+	mu   sync.Mutex
+	rest string
+	tail []string
+}
+
+// start runs a program. heard gets every line that it writes, in order. When the program ends, for any reason, the
+// rehearsal ends.
+func (r *rehearsal) start(name string, cmd *exec.Cmd, heard func(line string)) (p *part, err error) {
+	p = &part{name: name, heard: func(line string) {
+		heard(line)
+		if r.verbose {
+			r.out.Printf("            %s | %s", name, line)
+		}
+	}}
+	cmd.Stdout, cmd.Stderr = p, p
 	cmd.WaitDelay = time.Second
-	p.Process, err = child.Start(cmd, syscall.SIGKILL, func() {
-		ended(fmt.Errorf("%s ended before the rehearsal did (%s); its last words:\n%s", name, cmd.ProcessState, p.out.last()))
+	p.Process, err = process.Start(cmd, syscall.SIGKILL, func() {
+		r.fail(fmt.Errorf("%s ended before the rehearsal did (%s); its last words:\n%s", name, cmd.ProcessState, p.last()))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
@@ -39,21 +52,36 @@ func start(name string, cmd *exec.Cmd, heard func(line string), ended func(error
 
 // listens returns when a program accepts connections on addr.
 func (p *part) listens(ctx context.Context, addr string) error {
-	timeout := time.After(startTime)
+	err := p.Listens(ctx, addr, startTime)
+	switch {
+	case errors.Is(err, process.ErrExited): // the reason arrives with the end
+		<-ctx.Done()
+		return context.Cause(ctx)
+	case errors.Is(err, process.ErrSilent):
+		return fmt.Errorf("%s does not listen on %s after %s; its last words:\n%s", p.name, addr, startTime, p.last())
+	}
+	return err
+}
+
+// Write passes on what the program writes, one line at a time, and keeps the last lines.
+func (p *part) Write(data []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rest += string(data)
 	for {
-		conn, err := net.DialTimeout("tcp", addr, time.Second)
-		if err == nil {
-			return conn.Close()
+		line, rest, whole := strings.Cut(p.rest, "\n")
+		if !whole {
+			return len(data), nil
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-timeout:
-			return fmt.Errorf("%s does not listen on %s after %s; its last words:\n%s", p.name, addr, startTime, p.out.last())
-		case <-time.After(5 * time.Millisecond):
-		}
+		line, p.rest = strings.TrimRight(line, "\r"), rest
+		p.tail = append(p.tail[max(0, len(p.tail)-lastLines+1):], line)
+		p.heard(line)
 	}
 }
 
-// stop ends the program. With gently it may finish what it has begun.
-func (p *part) stop(gently bool) { p.Stop(gently, stopTime) }
+// last returns the last lines, without empty ones around them.
+func (p *part) last() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Trim(strings.Join(p.tail, "\n")+"\n"+p.rest, "\n")
+}

@@ -3,21 +3,157 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	pt "example.com/turnkey/scripts/internal/projecttest"
 )
+
+const shop = "shop.example"
+
+// The first visitor is refused, the next is served. The output reports each as it happened.
+func TestVisitBeforeTheFirstCertificate(t *testing.T) {
+	t.Parallel()
+	st := newStage(t)
+	st.onHandshake = func(n int) {
+		if n == 3 {
+			st.serve(1)
+		}
+	}
+	if _, err := st.issue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	st.mustTell(t, "a first visitor's handshake is refused", shop+": challenge answered, certificate issued by Practice CA")
+}
+
+// A certificate of another issuer is not the test CA's, even if it verifies.
+func TestCertificateMissingInTheCAsLogIsAFault(t *testing.T) {
+	t.Parallel()
+	st := newStage(t)
+	st.present(1)
+	if _, err := st.issue(t.Context()); err == nil || !strings.Contains(err.Error(), "did not note") {
+		t.Errorf("got %v, want that the authority did not note it", err)
+	}
+	st.note(1)
+	if st.authority.hasIssued(st.leaf(1)) {
+		t.Error("a certificate counts as issued without a challenge answered")
+	}
+}
+
+// The site's log line about a failed order ends the wait for the certificate.
+func TestAnOrderThatFails(t *testing.T) {
+	t.Parallel()
+	st := newStage(t)
+	st.troubles <- errors.New("shop.example: no certificate obtained: refused")
+	if _, err := st.issue(t.Context()); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("got %v, want what the site said", err)
+	}
+}
+
+func TestRenewalIsSeenByAVisitor(t *testing.T) {
+	t.Parallel()
+	st := newStage(t)
+	st.serve(1)
+	leaves, err := st.issue(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(3*visitEvery, func() { st.serve(2) })
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	if err := st.renew(ctx, leaves); err != nil {
+		t.Fatal(err)
+	}
+	st.mustTell(t, "certificate renewed, serial 1… → 2…", "none dropped")
+}
+
+// A dropped connection fails a rehearsal with ONCE=1. Without it, the output only reports the connection.
+func TestAVisitorIsDropped(t *testing.T) {
+	t.Parallel()
+	for _, once := range []bool{true, false} {
+		st := newStage(t)
+		st.once = once
+		st.serve(1)
+		leaves, err := st.issue(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		st.status.Store(http.StatusServiceUnavailable)
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(5*visitEvery, func() { st.status.Store(http.StatusOK); st.serve(2) })
+		defer stop()
+		time.AfterFunc(12*visitEvery, stop)
+		err = st.renew(ctx, leaves)
+		if once {
+			if err == nil || !strings.Contains(err.Error(), "dropped: it answers 503") {
+				t.Errorf("got %v, want the visitor that was dropped", err)
+			}
+			continue
+		}
+		st.mustTell(t, "✗ a visitor was dropped: it answers 503", shop+" answers again", "→ 2…")
+		if strings.Contains(st.told.String(), "none dropped") || strings.Count(st.told.String(), "✗") != 1 {
+			t.Errorf("told\n%s\nwant the dropped visitors counted, and told of once", st.told.String())
+		}
+	}
+}
+
+// A deployment with a fault must not be reported as a good one.
+func TestFailedChecksAreNotReportedAsSuccess(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		spoil func(*stage)
+		want  string
+	}{
+		{"in order", func(*stage) {}, ""},
+		{"the page fails", func(st *stage) { st.status.Store(http.StatusInternalServerError) }, "500"},
+		{"the redirect is temporary", func(st *stage) { st.redirect = http.StatusFound }, "want a permanent redirect (308)"},
+		{"the redirect leads elsewhere", func(st *stage) { st.location = "https://elsewhere.example/" }, "elsewhere.example"},
+		{"strangers are let in", func(st *stage) { st.strangers = http.StatusOK }, "want 421"},
+	} {
+		st := newStage(t)
+		st.serve(1)
+		test.spoil(st)
+		err := st.look(t.Context())
+		if test.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", test.name, err)
+			}
+			st.mustTell(t, "https answers 200 (h2), Strict-Transport-Security: max-age=5", "http redirects 308 to https://shop.example:", "a stranger's host gets 421")
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+	}
+}
 
 // The rehearsal sets certificates and ports only. All other settings are the owner's.
 func TestRehearsalUsesTheOwnersSettings(t *testing.T) {
 	t.Parallel()
 	base := []string{"DATABASE_URL=postgres://here", "HSTS=max-age=60", "ACME_DIRECTORY=production", "ACME_CACHE=/var/lib/shop", "TLS_MODE=proxy"}
-	env := siteEnv(base, []string{"shop.example", "www.shop.example"}, 5443, 5080, "https://127.0.0.1:1/dir", "/t/directory.pem", "/t/acme")
+	reh := &rehearsal{options: options{names: []string{"shop.example", "www.shop.example"}, https: 5443, plain: 5080}, dir: "/t",
+		authority: &authority{directory: "https://127.0.0.1:1/dir", caFile: "/t/directory.pem"}}
+	env := reh.siteEnv(base)
 	last := map[string]string{} // os/exec gives a program the last of several
 	for _, pair := range env {
 		name, value, _ := strings.Cut(pair, "=")
@@ -26,7 +162,7 @@ func TestRehearsalUsesTheOwnersSettings(t *testing.T) {
 	for name, want := range map[string]string{
 		"DATABASE_URL": "postgres://here", "HSTS": "max-age=60",
 		"ENV": "prod", "TLS_MODE": "acme", "DOMAINS": "shop.example,www.shop.example", "HTTPS_ADDR": "127.0.0.1:5443", "HTTP_ADDR": "127.0.0.1:5080",
-		"ACME_DIRECTORY": "https://127.0.0.1:1/dir", "ACME_CACHE": "/t/acme", "ACME_REHEARSAL": "off",
+		"ACME_DIRECTORY": "https://127.0.0.1:1/dir", "ACME_CACHE": filepath.Join("/t", "acme"), "ACME_REHEARSAL": "off",
 	} {
 		if last[name] != want {
 			t.Errorf("%s=%q, want %q", name, last[name], want)
@@ -60,7 +196,7 @@ func TestFaultOfALogLine(t *testing.T) {
 func TestLinesAreWholeAndTheLastAreKept(t *testing.T) {
 	t.Parallel()
 	var heard []string
-	l := &lines{heard: func(line string) { heard = append(heard, line) }}
+	l := &part{heard: func(line string) { heard = append(heard, line) }}
 	fmt.Fprint(l, "one\ntw")
 	fmt.Fprint(l, "o\r\nthree")
 	if want := []string{"one", "two"}; !slices.Equal(heard, want) {
@@ -69,11 +205,11 @@ func TestLinesAreWholeAndTheLastAreKept(t *testing.T) {
 	if got := l.last(); got != "one\ntwo\nthree" {
 		t.Errorf("last words %q", got)
 	}
-	for i := range 3 * lastWords {
+	for i := range 3 * lastLines {
 		fmt.Fprintf(l, "%d\n", i)
 	}
-	if got := strings.Split(l.last(), "\n"); len(got) != lastWords || got[lastWords-1] != fmt.Sprint(3*lastWords-1) {
-		t.Errorf("last words %q, want %d lines", got, lastWords)
+	if got := strings.Split(l.last(), "\n"); len(got) != lastLines || got[lastLines-1] != fmt.Sprint(3*lastLines-1) {
+		t.Errorf("last words %q, want %d lines", got, lastLines)
 	}
 }
 
@@ -92,7 +228,8 @@ func TestTheCurlLine(t *testing.T) {
 		{"linux", proxy, "/tmp/r-1/root.pem", "curl --noproxy '*' --cacert /tmp/r-1/root.pem --resolve shop.example:5443:127.0.0.1 https://shop.example:5443/"},
 		{"windows", none, `C:\Users\A B\root.pem`, `curl.exe --ssl-no-revoke --cacert "C:\Users\A B\root.pem" --resolve shop.example:5443:127.0.0.1 https://shop.example:5443/`},
 	} {
-		if got := curlLine(test.goos, test.getenv, test.root, "shop.example", 5443); got != test.want {
+		reh := &rehearsal{options: options{names: []string{shop}, https: 5443}, authority: &authority{rootFile: test.root}}
+		if got := reh.curlLine(test.goos, test.getenv); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}
@@ -121,8 +258,8 @@ func TestPorts(t *testing.T) {
 	if free(udp.LocalAddr().(*net.UDPAddr).Port) {
 		t.Error("a port that is taken for UDP counts as free")
 	}
-	if free, err := backstage(); err != nil || free < 20000 || free >= 32000 {
-		t.Errorf("backstage: %d, %v", free, err)
+	if free, err := privatePort(); err != nil || free < 20000 || free >= 32000 {
+		t.Errorf("private port: %d, %v", free, err)
 	}
 }
 
@@ -152,13 +289,13 @@ func TestTheFirstRunWithoutANetwork(t *testing.T) {
 	t.Setenv("GOMODCACHE", t.TempDir())
 	t.Setenv("GOFLAGS", "-modcacherw") // lets the test remove the module cache
 	t.Chdir(t.TempDir())
-	said := ""
-	err := buildPebble(t.Context(), func(line string) { said = line })
+	var said strings.Builder
+	err := buildPebble(t.Context(), log.New(&said, "", 0))
 	if err == nil || !strings.Contains(err.Error(), "connect to the network") {
 		t.Errorf("got %v, want what to do", err)
 	}
-	if !strings.Contains(said, "once") {
-		t.Errorf("said %q, want that this happens once", said)
+	if !strings.Contains(said.String(), "once") {
+		t.Errorf("said %q, want that this happens once", said.String())
 	}
 }
 
@@ -191,7 +328,7 @@ func TestPartsReportWhyTheyEnded(t *testing.T) {
 		t.Skip("needs sh")
 	}
 	ctx, fail := context.WithCancelCause(t.Context())
-	p, err := start("site", exec.Command("sh", "-c", "echo the disk is full >&2; exit 3"), func(string) {}, fail)
+	p, err := (&rehearsal{fail: fail}).start("site", exec.Command("sh", "-c", "echo the disk is full >&2; exit 3"), func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,14 +336,130 @@ func TestPartsReportWhyTheyEnded(t *testing.T) {
 		t.Errorf("waiting for it: %v, want its end and its last words", err)
 	}
 	heard := make(chan string, 2)
-	asked, err := start("site", exec.Command("sh", "-c", "trap 'echo bye; exit 0' INT; echo ready; while :; do sleep 0.02; done"),
-		func(line string) { heard <- line }, func(error) {})
+	asked, err := (&rehearsal{fail: func(error) {}}).start("site",
+		exec.Command("sh", "-c", "trap 'echo bye; exit 0' INT; echo ready; while :; do sleep 0.02; done"),
+		func(line string) { heard <- line })
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-heard
-	asked.stop(true)
-	if code := asked.Cmd.ProcessState.ExitCode(); code != 0 || asked.out.last() != "ready\nbye" {
-		t.Errorf("a program that was asked to end: exit status %d, last words %q; want 0 and bye", code, asked.out.last())
+	asked.Stop(stopTime)
+	if code := asked.Cmd.ProcessState.ExitCode(); code != 0 || asked.last() != "ready\nbye" {
+		t.Errorf("a program that was asked to end: exit status %d, last words %q; want 0 and bye", code, asked.last())
+	}
+}
+
+// Helpers
+
+// stage is a site on real sockets that behaves as a test wants, and the log of a test CA.
+type stage struct {
+	*rehearsal
+	told        pt.Buffer
+	ca          *x509.Certificate
+	key         *ecdsa.PrivateKey
+	cert        atomic.Pointer[tls.Certificate]
+	status      atomic.Int32
+	redirect    int
+	location    string
+	strangers   int
+	handshakes  atomic.Int32
+	onHandshake func(n int)
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	st := &stage{redirect: http.StatusPermanentRedirect, strangers: http.StatusMisdirectedRequest, onHandshake: func(int) {}}
+	st.status.Store(http.StatusOK)
+	var err error
+	if st.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	st.ca = st.sign(&x509.Certificate{SerialNumber: big.NewInt(100), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil)
+
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", "max-age=5")
+		if !strings.HasPrefix(r.Host, shop) {
+			w.WriteHeader(st.strangers)
+			return
+		}
+		w.WriteHeader(int(st.status.Load()))
+	}))
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.EnableHTTP2 = true
+	// Until there is a certificate, httptest must not serve its own.
+	secure.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		st.onHandshake(int(st.handshakes.Add(1)))
+		return &tls.Config{NextProtos: []string{"h2"}, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return st.cert.Load(), nil }}, nil
+	}}
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.Host, shop) {
+			w.WriteHeader(st.strangers)
+			return
+		}
+		w.Header().Set("Location", st.location)
+		w.WriteHeader(st.redirect)
+	}))
+	t.Cleanup(plain.Close)
+
+	port := func(s *httptest.Server) int { return s.Listener.Addr().(*net.TCPAddr).Port }
+	roots := x509.NewCertPool()
+	roots.AddCert(st.ca)
+	st.rehearsal = &rehearsal{options: options{names: []string{shop}, https: port(secure), plain: port(plain), once: true}, project: "shop",
+		out: log.New(&st.told, "", 0), begin: time.Now(), authority: &authority{roots: roots, issued: map[string]bool{}},
+		client: newClient(roots), troubles: make(chan error, 1)}
+	st.location = st.url("https", port(secure))
+	return st
+}
+
+// serve presents a certificate that the authority issued after a challenge.
+func (st *stage) serve(serial int64) {
+	st.authority.listen("Pebble 2026/11/23 17:28:01 authz v7pu set VALID by completed challenge NLll")
+	st.note(serial)
+	st.present(serial)
+}
+
+func (st *stage) note(serial int64) {
+	st.authority.listen(fmt.Sprintf("Pebble 2026/11/23 17:28:02 Issued certificate serial %016x for order p6Oi", serial))
+}
+
+func (st *stage) present(serial int64) {
+	st.cert.Store(&tls.Certificate{Certificate: [][]byte{st.leaf(serial).Raw}, PrivateKey: st.key})
+}
+
+func (st *stage) leaf(serial int64) *x509.Certificate {
+	return st.sign(&x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{shop}}, st.ca)
+}
+
+// sign makes a certificate; without a parent, of the CA itself.
+func (st *stage) sign(c, parent *x509.Certificate) *x509.Certificate {
+	c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	if parent == nil {
+		c.Subject.CommonName = "Practice CA"
+		parent = c
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, st.key.Public(), st.key)
+	if err != nil {
+		panic(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	return cert
+}
+
+// mustTell checks that the output has these texts in this order.
+func (st *stage) mustTell(t *testing.T, want ...string) {
+	t.Helper()
+	rest := st.told.String()
+	for _, words := range want {
+		_, after, ok := strings.Cut(rest, words)
+		if !ok {
+			t.Errorf("told\n%s\nwant %q", st.told.String(), words)
+			return
+		}
+		rest = after
 	}
 }

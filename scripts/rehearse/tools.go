@@ -6,13 +6,14 @@ import (
 	"debug/buildinfo"
 	"errors"
 	"fmt"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 
-	"example.com/turnkey/scripts/internal/gotool"
+	"example.com/turnkey/scripts/internal/process"
 )
 
 // Pebble is the ACME server for tests by Let's Encrypt, with its DNS server. .ci/e2e/go.mod has the same version.
@@ -36,11 +37,11 @@ func tool(name string) (string, error) {
 
 // buildPebble builds Pebble unless it is built already. It works outside the project's module, so that go.mod and
 // go.sum stay as they are. The checksum database verifies what is downloaded.
-func buildPebble(ctx context.Context, say func(string)) error {
+func buildPebble(ctx context.Context, out *log.Logger) error {
 	if built(pebble) && built(pebbleDNS) {
 		return nil
 	}
-	say("once: fetching and building the practice authority, Pebble " + pebbleVersion + ", into " +
+	out.Printf("  once: fetching and building the practice authority, Pebble %s, into %s", pebbleVersion,
 		filepath.ToSlash(tools))
 	dir, err := filepath.Abs(tools)
 	if err != nil {
@@ -77,7 +78,7 @@ func buildSite(ctx context.Context, project string) (path string, err error) {
 
 func goCommand(ctx context.Context, env []string, args ...string) error {
 	var out bytes.Buffer
-	err := gotool.Run(ctx, tools, env, &out, args...)
+	err := process.Go(ctx, tools, env, &out, args...)
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}

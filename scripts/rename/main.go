@@ -13,7 +13,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,20 +20,14 @@ import (
 	"path/filepath"
 	"strings"
 
-	"example.com/turnkey/scripts/internal/module"
+	"example.com/turnkey/scripts/internal/process"
+	"example.com/turnkey/scripts/internal/project"
 )
 
 const example = "example.com/you/shop"
 
 func main() {
-	err := run(".", os.Args[1:], os.Stdout, os.Stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "rename:", err)
-		os.Exit(1)
-	}
+	process.Exit("rename", run(".", os.Args[1:], os.Stdout, os.Stderr))
 }
 
 type options struct {
@@ -50,15 +43,12 @@ func run(dir string, args []string, stdout, stderr io.Writer) error {
 	if _, err := os.Stat(filepath.Join(dir, "scripts", "rename")); err != nil { // other modules are not for this program
 		return fmt.Errorf("there is no scripts/rename here\n  → run it in the project's own folder: %s", command(example))
 	}
-	current, err := module.Path(dir)
+	current, required, err := project.ModulePath(dir)
 	if err != nil {
 		return err
 	}
-	to, err := target(o.paths, current)
+	to, err := target(o.paths, current, required)
 	if err != nil {
-		return err
-	}
-	if err := taken(dir, to); err != nil {
 		return err
 	}
 	p, err := makePlan(dir, current, to)
@@ -102,42 +92,37 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	return o, err
 }
 
-// target returns the path that the project is to have: the one given, or without one the path it has.
-func target(paths []string, current string) (string, error) {
+// target returns the path that the project is to have: the one given, or without one the path it has. It refuses a path
+// that other code has: imports of that would be changed as the project's own, or not be found.
+func target(paths []string, current string, required []string) (string, error) {
 	switch {
 	case len(paths) > 1:
 		return "", fmt.Errorf("one module path is needed, got %q\n  → a path has no spaces: %s", paths, command(example))
-	case len(paths) == 0 && current == module.Template:
+	case len(paths) == 0 && current == project.Template:
 		return "", fmt.Errorf("which path should the project have?\n  → %s", command(example))
 	case len(paths) == 0:
 		paths = []string{current}
 	}
-	if err := checkPath(paths[0]); err != nil {
+	to := paths[0]
+	if err := checkPath(to); err != nil {
 		return "", err
 	}
-	for _, old := range []string{module.Template, current} {
-		if strings.HasPrefix(paths[0], old+"/") {
+	if to == project.Template {
+		return "", fmt.Errorf("%q is the template's own path, and a project needs another\n  → %s", to, command(example))
+	}
+	for _, old := range []string{project.Template, current} {
+		if strings.HasPrefix(to, old+"/") {
 			return "", fmt.Errorf("%q is inside %q: an import of one could be an import of the other\n  → choose a path "+
-				"beside it",
-				paths[0], old)
+				"beside it", to, old)
 		}
 	}
-	return paths[0], nil
-}
-
-// taken reports a path that other code has: imports of it would be changed as the project's own, or not be found.
-func taken(dir, to string) error {
-	if to == module.Template {
-		return fmt.Errorf("%q is the template's own path, and a project needs another\n  → %s", to, command(example))
-	}
-	required, err := module.Required(dir)
 	for _, path := range required {
 		if path == to || strings.HasPrefix(path, to+"/") {
-			return fmt.Errorf("%q cannot be the project's path: go.mod requires %s\n  → choose another: %s", to, path,
+			return "", fmt.Errorf("%q cannot be the project's path: go.mod requires %s\n  → choose another: %s", to, path,
 				command(example))
 		}
 	}
-	return err
+	return to, nil
 }
 
 // command is what to type.

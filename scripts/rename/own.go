@@ -2,14 +2,12 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha1"
 	_ "embed"
-	"fmt"
 	"path"
 	"regexp"
 	"strings"
 
-	"example.com/turnkey/scripts/internal/module"
+	"example.com/turnkey/scripts/internal/project"
 )
 
 var (
@@ -34,7 +32,7 @@ func own(file string, text []byte, to string) (c change, note string) {
 	c.file = file
 	name := path.Base(to)
 	switch {
-	case file == "README.md" && blob(text) == strings.TrimSpace(readmeHash):
+	case file == "README.md" && project.BlobID(text) == strings.TrimSpace(readmeHash):
 		c.text, c.what = readme(to), "a short one of your own, in place of the template's"
 	case file == "README.md":
 		note = "README.md is yours (not the template's as it came) and stays; remove it first, and you get a short one"
@@ -62,13 +60,7 @@ func named(text []byte, old, new string) []byte {
 	return bytes.ReplaceAll(text, []byte(old), []byte(new))
 }
 
-// blob returns the name that git gives to a content with lines as in the repository.
-func blob(text []byte) string {
-	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-	return fmt.Sprintf("%x", sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(text), text)))
-}
-
 func readme(to string) []byte {
 	return []byte(strings.NewReplacer("TITLE", title(to), "NAME", path.Base(to), "TEMPLATE",
-		module.Template).Replace(ownREADME))
+		project.Template).Replace(ownREADME))
 }

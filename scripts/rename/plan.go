@@ -6,20 +6,17 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"example.com/turnkey/scripts/internal/git"
-	"example.com/turnkey/scripts/internal/module"
-	"example.com/turnkey/scripts/internal/rooms"
+	"example.com/turnkey/scripts/internal/project"
 )
 
 // plan is everything that a rename changes.
 type plan struct {
-	tree        git.Tree
+	tree        project.Tree
 	noGit       error // why git cannot restore what changes, or nil
-	list        rooms.List
+	rooms       project.Rooms
 	files       []string
 	current, to string
 	fresh       bool // still the template: it becomes its owner's
@@ -36,13 +33,13 @@ type change struct {
 }
 
 func makePlan(dir, current, to string) (*plan, error) {
-	list, err := rooms.Read(dir)
+	rooms, err := project.ReadRooms(dir)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{tree: git.Tree(dir), list: list, current: current, to: to}
+	p := &plan{tree: project.Tree(dir), rooms: rooms, current: current, to: to}
 	p.files, p.noGit = p.tree.Files()
-	p.fresh = current == module.Template || slices.Contains(p.files, p.last())
+	p.fresh = current == project.Template || slices.Contains(p.files, p.last())
 	for _, file := range p.files {
 		if info, err := os.Lstat(p.tree.Path(file)); err != nil || !info.Mode().IsRegular() {
 			continue // git lists what was deleted, links and submodules too
@@ -57,31 +54,33 @@ func makePlan(dir, current, to string) (*plan, error) {
 			p.create(".github/workflows/ci.yml", []byte(ownCI), "vet, test and build on Linux, in place of the template's CI")
 		}
 	}
-	slices.SortStableFunc(p.changes, func(a, b change) int { return cmp.Compare(p.order(a), p.order(b)) })
-	return p, p.collision()
+	order := func(c change) int { return slices.Index([]string{p.last(), "go.mod"}, c.file) }
+	slices.SortStableFunc(p.changes, func(a, b change) int { return cmp.Compare(order(a), order(b)) })
+	for _, c := range p.changes {
+		if c.as != "" && p.tree.Exists(c.as) {
+			return nil, fmt.Errorf("%s is to become %s, and there is one already\n  → move one of them", c.file, c.as)
+		}
+	}
+	return p, nil
 }
 
 // last is the file of the template that is removed last but for go.mod. While it is there the project is the template,
 // also if gonew has changed the module path, so that an interrupted run begins anew.
 func (p *plan) last() string {
-	if len(p.list.Template) == 0 {
+	if len(p.rooms.Template) == 0 {
 		return ""
 	}
-	return p.list.Template[len(p.list.Template)-1]
+	return p.rooms.Template[len(p.rooms.Template)-1]
 }
-
-func (p *plan) order(c change) int { return slices.Index([]string{p.last(), "go.mod"}, c.file) }
 
 // add adds what a file needs to the plan.
 func (p *plan) add(file string) error {
-	c := change{file: file}
-	if p.fresh && p.list.OfTemplate(file) != "" {
-		c.gone = true
-		p.changes = append(p.changes, c)
+	if p.fresh && p.rooms.OfTemplate(file) != "" {
+		p.changes = append(p.changes, change{file: file, gone: true})
 		return nil
 	}
 	goFile, goMod := strings.HasSuffix(file, ".go"), path.Base(file) == "go.mod"
-	owners := p.fresh && !p.list.Closed(file)
+	owners := p.fresh && !p.rooms.Has(file)
 	if !goFile && !goMod && !owners {
 		return nil
 	}
@@ -89,6 +88,7 @@ func (p *plan) add(file string) error {
 	if err != nil {
 		return err
 	}
+	c := change{file: file}
 	if owners {
 		var note string
 		if c, note = own(file, text, p.to); note != "" {
@@ -101,7 +101,7 @@ func (p *plan) add(file string) error {
 			c.what = "module " + p.to
 		}
 	}
-	if c.text != nil && bytes.Equal(c.text, text) {
+	if bytes.Equal(c.text, text) {
 		c.text = nil
 	}
 	if c.text != nil || c.as != "" {
@@ -112,13 +112,13 @@ func (p *plan) add(file string) error {
 
 // withPaths changes the project's own path first: gonew may have put it inside the template's.
 func (p *plan) withPaths(text []byte, goMod bool) []byte {
-	for _, old := range []string{p.current, module.Template} {
-		switch {
-		case old == p.to:
-		case goMod:
-			text = module.WithPath(text, old, p.to)
-		default:
-			text = module.WithImports(text, old, p.to)
+	with := project.WithImports
+	if goMod {
+		with = project.WithPath
+	}
+	for _, old := range []string{p.current, project.Template} {
+		if old != p.to {
+			text = with(text, old, p.to)
 		}
 	}
 	return text
@@ -126,59 +126,88 @@ func (p *plan) withPaths(text []byte, goMod bool) []byte {
 
 // create adds a file, if there is none.
 func (p *plan) create(file string, text []byte, what string) {
-	if _, err := os.Lstat(p.tree.Path(file)); os.IsNotExist(err) {
+	if !p.tree.Exists(file) {
 		p.changes = append(p.changes, change{file: file, text: text, what: what})
 	}
 }
 
-// collision reports a file that is where another one is to go.
-func (p *plan) collision() error {
-	for _, c := range p.changes {
-		if c.as == "" {
-			continue
-		}
-		if _, err := os.Lstat(p.tree.Path(c.as)); err == nil {
-			return fmt.Errorf("%s is to become %s, and there is one already\n  → move one of them", c.file, c.as)
-		}
+// refuse reports changes that git could not take back alone: the owner's work in files of the plan that is not
+// committed. A repair follows an upgrade, whose files are in git's index and not committed yet.
+func (p *plan) refuse(repair bool) error {
+	if p.noGit != nil {
+		return nil
 	}
-	return nil
+	questions := [][]string{{"diff", "--name-only", "--relative"}, {"ls-files", "--others", "--exclude-standard"}}
+	if !repair {
+		questions = append(questions, []string{"diff", "--cached", "--name-only", "--relative"})
+	}
+	var dirty []string
+	for _, q := range questions {
+		files, err := p.tree.List(q[0], q[1:]...)
+		if err != nil {
+			return fmt.Errorf("asking git what is not committed: %w", err)
+		}
+		dirty = append(dirty, files...)
+	}
+	dirty = slices.DeleteFunc(dirty, func(file string) bool {
+		return !slices.ContainsFunc(p.changes, func(c change) bool { return c.file == file })
+	})
+	if len(dirty) == 0 {
+		return nil
+	}
+	slices.Sort(dirty)
+	dirty = slices.Compact(dirty)
+	shown := strings.Join(dirty[:min(3, len(dirty))], ", ")
+	if more := len(dirty) - 3; more > 0 {
+		shown += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Errorf("files that this would change have work that is not committed: %s\n"+
+		"  → git add -A && git commit, or git stash -u; -force goes ahead without", shown)
 }
 
 // apply makes the changes. What it wrote before an error stays: the same run again finishes it.
 func (p *plan) apply() error {
 	for _, c := range p.changes {
-		from := p.tree.Path(c.file)
 		if err := p.keep(c); err != nil {
 			return err
 		}
 		if c.text != nil {
-			if err := os.MkdirAll(filepath.Dir(from), 0o755); err != nil {
-				return err
-			}
-			if err := os.WriteFile(from, c.text, 0o644); err != nil { // one that is there keeps its mode
+			if err := p.tree.Write(c.file, c.text); err != nil {
 				return err
 			}
 		}
 		if c.as != "" {
-			if err := os.Rename(from, p.tree.Path(c.as)); err != nil {
+			if err := os.Rename(p.tree.Path(c.file), p.tree.Path(c.as)); err != nil {
 				return err
 			}
 		}
 		if c.gone {
-			if err := os.Remove(from); err != nil {
+			if err := p.tree.Remove(c.file); err != nil {
 				return err
 			}
-			p.prune(path.Dir(c.file))
 		}
 	}
-	for _, file := range p.list.Template { // what the template's tests made there, which git ignores
-		if !p.fresh {
-			break
-		}
-		if err := os.RemoveAll(p.tree.Path(file)); err != nil {
+	if !p.fresh {
+		return nil
+	}
+	for _, file := range p.rooms.Template { // what the template's tests made there, which git ignores
+		if err := p.tree.Remove(file); err != nil {
 			return err
 		}
-		p.prune(path.Dir(file))
 	}
 	return nil
+}
+
+// keep copies what a change takes away, where git does not have it. Imports need no copy: another rename changes them
+// back.
+func (p *plan) keep(c change) error {
+	copied, imports := project.Before+"/"+c.file, c.what == "" || path.Base(c.file) == "go.mod"
+	if p.noGit == nil || !c.gone && imports || p.tree.Exists(copied) || !p.tree.Exists(c.file) {
+		return nil
+	}
+	text, err := os.ReadFile(p.tree.Path(c.file))
+	if err != nil {
+		return err
+	}
+	return p.tree.Write(copied, text)
 }

@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path"
 
-	"example.com/turnkey/scripts/internal/git"
-	"example.com/turnkey/scripts/internal/module"
+	"example.com/turnkey/scripts/internal/project"
 )
 
 // print lists what changes.
@@ -16,46 +14,47 @@ func (p *plan) print(w io.Writer) {
 		fmt.Fprintf(w, "nothing to do: this is %s already\n", p.to)
 		return
 	}
-	from := module.Template
+	from := project.Template
 	if p.current != p.to {
 		from = p.current
 	}
 	fmt.Fprintf(w, "%s → %s\n\n", from, p.to)
+	line := func(name, what string) { fmt.Fprintf(w, "  %-36s  %s\n", name, what) }
 	imports, gone := 0, map[string]int{}
 	for _, c := range p.changes {
 		switch {
 		case c.gone:
-			gone[p.list.OfTemplate(c.file)]++
+			gone[p.rooms.OfTemplate(c.file)]++
 		case c.what == "":
 			imports++
 		default:
-			fmt.Fprintf(w, "  %-36s  %s\n", c.file, c.what)
+			line(c.file, c.what)
 		}
 	}
 	if imports > 0 {
-		fmt.Fprintf(w, "  %-36s  imports\n", count(imports, "Go file"))
+		line(project.Count(imports, "Go file"), "imports")
 	}
-	for _, r := range p.list.Template {
+	for _, r := range p.rooms.Template {
 		if gone[r] > 0 {
-			fmt.Fprintf(w, "  %-36s  removed: only the template needs it (%s)\n", r, count(gone[r], "file"))
+			line(r, "removed: only the template needs it ("+project.Count(gone[r], "file")+")")
 		}
 	}
 	fmt.Fprintln(w)
-	if old := path.Base(p.current); p.current != p.to && p.current != module.Template {
-		p.notes = append(p.notes, fmt.Sprintf("the word %s stays, as only you know where it means the project; "+
-			"to see it: git grep -in %[1]s", old))
-	}
-	if p.fresh {
-		p.notes = append(p.notes, "the local CA keeps its name and folder: all projects of a machine share it")
-	}
-	if p.noGit != nil {
-		p.notes = append(p.notes, "git cannot take this back: "+p.noGit.Error())
-	}
-	if text := warning(p.to); text != "" {
-		p.notes = append(p.notes, "warning: "+text)
-	}
 	for _, note := range p.notes {
 		fmt.Fprintln(w, note)
+	}
+	if old := path.Base(p.current); p.current != p.to && p.current != project.Template {
+		fmt.Fprintf(w, "the word %s stays, as only you know where it means the project; to see it: "+
+			"git grep -in %[1]s\n", old)
+	}
+	if p.fresh {
+		fmt.Fprintln(w, "the local CA keeps its name and folder: all projects of a machine share it")
+	}
+	if p.noGit != nil {
+		fmt.Fprintln(w, "git cannot take this back:", p.noGit)
+	}
+	if text := warning(p.to); text != "" {
+		fmt.Fprintln(w, "warning:", text)
 	}
 }
 
@@ -70,7 +69,7 @@ func (p *plan) next(w io.Writer) {
 			{".env.example", "settings: cp .env.example .env"},
 			{"README.md", "say what it is for; LICENSE: whose it is"},
 		} {
-			if _, err := os.Stat(p.tree.Path(at[0])); err == nil {
+			if p.tree.Exists(at[0]) {
 				fmt.Fprintf(w, "  %-24s  %s\n", at[0], at[1])
 			}
 		}
@@ -82,16 +81,9 @@ func (p *plan) next(w io.Writer) {
 		}
 	}
 	if p.noGit == nil {
-		fmt.Fprintf(w, "to keep it: git add -A && git commit -m %q\n", message)
-		fmt.Fprintln(w, "to undo it: git stash -u, which puts away all that is not committed")
+		fmt.Fprintf(w, "to keep it: git add -A && git commit -m %q\n"+
+			"to undo it: git stash -u, which puts away all that is not committed\n", message)
 	} else if p.fresh {
-		fmt.Fprintf(w, "what was removed or replaced is in %s, until you delete it\n", git.Before)
+		fmt.Fprintf(w, "what was removed or replaced is in %s, until you delete it\n", project.Before)
 	}
-}
-
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
 }

@@ -13,7 +13,7 @@ import (
 	"os"
 	"strings"
 
-	"example.com/turnkey/scripts/internal/rooms"
+	"example.com/turnkey/scripts/internal/project"
 )
 
 func main() {
@@ -26,14 +26,15 @@ func main() {
 }
 
 func run(dir string, weigh bool, w io.Writer) error {
-	list, err := rooms.Read(dir)
+	rooms, err := project.ReadRooms(dir)
 	if err != nil {
 		return fmt.Errorf("%w\n  → run it in the project's own folder: go run ./scripts/rooms", err)
 	}
 	if weigh {
-		return printWeight(dir, list, w)
+		printWeight(project.Tree(dir), rooms, w)
+		return nil
 	}
-	for _, r := range list.Rooms {
+	for _, r := range rooms.Closed {
 		fmt.Fprintln(w, strings.TrimSpace(fmt.Sprintf("%-27s %s", r.Path, strings.Join(r.May, " "))))
 	}
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -8,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/turnkey/scripts/internal/rooms"
+	"example.com/turnkey/scripts/internal/project"
+	pt "example.com/turnkey/scripts/internal/projecttest"
 )
 
 // pkg is what go list prints of a package. Path is relative to the project.
@@ -33,7 +35,7 @@ func TestImportsRunOneWay(t *testing.T) {
 
 func TestImportAgainstTheListIsReported(t *testing.T) {
 	t.Parallel()
-	list, err := rooms.Parse("middleware gin\ntlsconfig tlsconfig/chain autocert\ntlsconfig/chain\nscripts/dev scripts/internal/gotool\nscripts/internal/gotool\n")
+	list, err := project.ParseRooms("middleware gin\ntlsconfig tlsconfig/chain autocert\ntlsconfig/chain\nscripts/dev scripts/internal/process\nscripts/internal/process\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +50,7 @@ func TestImportAgainstTheListIsReported(t *testing.T) {
 		{"tlsconfig", "golang.org/x/crypto/acme/autocert", ""},
 		{"tlsconfig", "github.com/gin-gonic/gin", "tlsconfig imports github.com/gin-gonic/gin"},
 		{"tlsconfig/chain", "golang.org/x/crypto/acme/autocert", "tlsconfig/chain imports golang.org/x/crypto/acme/autocert"},
-		{"scripts/dev", "m/scripts/internal/gotool", ""},
+		{"scripts/dev", "m/scripts/internal/process", ""},
 		{"scripts/brew", "m/handlers", ""},
 		{"billing", "golang.org/x/crypto/acme/autocert", ""},
 	} {
@@ -71,7 +73,7 @@ func TestListMatchesTheDisk(t *testing.T) {
 	t.Parallel()
 	list, packages := read(t)
 	autocert := 0
-	for _, r := range list.Rooms {
+	for _, r := range list.Closed {
 		if _, err := os.Stat("../../" + r.Path); err != nil {
 			t.Errorf("the list has %s: %v", r.Path, err)
 		}
@@ -84,7 +86,7 @@ func TestListMatchesTheDisk(t *testing.T) {
 				t.Errorf("%s may import %s, which is no package", r.Path, may)
 			case strings.HasPrefix(may, "scripts/") && !strings.HasPrefix(r.Path, "scripts/"):
 				t.Errorf("%s may import %s, and production holds nothing of scripts", r.Path, may)
-			case may != "gin" && !list.Closed(may):
+			case may != "gin" && !list.Has(may):
 				t.Errorf("%s may import %s, which is the owner's", r.Path, may)
 			}
 		}
@@ -99,25 +101,55 @@ func TestListMatchesTheDisk(t *testing.T) {
 	}
 }
 
+func TestWeightOfARoom(t *testing.T) {
+	long := "package kit\n\ntype (\n\tE struct{}\n\te int\n)\n\nfunc (E) Method() {}\n\nvar A, b = 1, 2\n\nfunc Long() {\n" + strings.Repeat("\t_ = 1\n", 59) + "}\n"
+	dir := pt.New(t, map[string]string{
+		"go.mod":                  "module m\n",
+		"scripts/rooms/rooms.txt": "app/kit\n[template]\n.ci\n",
+		"app/kit/kit.go":          long,
+		"app/kit/kit_test.go":     "package kit\n\nfunc Helper() {}\n",
+		"app/main.go":             "package main\n\nfunc main() {}\n",
+		"app/main_test.go":        "package main\n",
+		"handlers/home.go":        "package handlers\n",
+		"web/templates/home.html": "<h1>\n",
+		"README.md":               "# Mine\n",
+		".ci/proof.go":            "package proof\n",
+	})
+	var out bytes.Buffer
+	if err := run(dir, true, &out); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{
+		"app/kit 2 75 72 3 files", // E, A and Long
+		"files of a renamed project 9 goal", "its lines of Go, without tests 76 goal", "what the owner must know, in lines 5 goal",
+		"app/*.go without tests, lines 3 goal", "app/*.go without tests, files 1 goal", "functions over 60 lines 1 goal 0 app/kit/kit.go:12 Long, 61 lines",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}
+
 // Helpers
 
 // faults returns what a package does that its room's line does not allow.
-func faults(list rooms.List, p pkg) (out []string) {
+func faults(list project.Rooms, p pkg) (out []string) {
 	room, closed := list.Of(p.Path)
 	if !closed {
 		return nil
 	}
 	if room.Path != p.Path {
-		out = append(out, p.Path+" is in "+room.Path+" and has no line of its own in "+rooms.File)
+		out = append(out, p.Path+" is in "+room.Path+" and has no line of its own in "+project.RoomsFile)
 	}
 	for _, imp := range p.Imports {
 		if word, ruled := p.word(imp); ruled && !slices.Contains(room.May, word) {
 			out = append(out, p.Path+" imports "+strings.TrimPrefix(imp,
-				p.Module.Path+"/")+"; its line in "+rooms.File+" does not allow that")
+				p.Module.Path+"/")+"; its line in "+project.RoomsFile+" does not allow that")
 		}
 	}
 	for _, imp := range slices.Concat(p.TestImports, p.XTestImports) {
-		if ours, is := strings.CutPrefix(imp, p.Module.Path+"/"); is && !list.Closed(ours) {
+		if ours, is := strings.CutPrefix(imp, p.Module.Path+"/"); is && !list.Has(ours) {
 			out = append(out, "a test of "+p.Path+" imports "+ours+", which is the owner's")
 		}
 	}
@@ -137,9 +169,9 @@ func (p pkg) word(imp string) (string, bool) {
 	return ours, isOurs
 }
 
-func read(t *testing.T) (rooms.List, []pkg) {
+func read(t *testing.T) (project.Rooms, []pkg) {
 	t.Helper()
-	list, err := rooms.Read("../..")
+	list, err := project.ReadRooms("../..")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,83 +1,74 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"example.com/turnkey/scripts/internal/settings"
 	"example.com/turnkey/scripts/internal/truststore"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// ask asks the question of the first make dev on a machine, and acts on the answer. It never keeps the site from being
-// served: it does not ask about what it cannot find out, and prints what failed.
-func ask(ctx context.Context, host *truststore.Host, dir string, c console) error {
-	if !c.person || host.Getenv("CI") != "" || host.Getenv("KUBERNETES_SERVICE_HOST") != "" {
+// askOnce asks the question of the first make dev on a machine, and acts on the answer. It never keeps the site from
+// being served: it does not ask about what it cannot find out, and prints what failed.
+func (t *trust) askOnce(ctx context.Context) error {
+	if !t.person || t.host.Getenv("CI") != "" || t.host.Getenv("KUBERNETES_SERVICE_HOST") != "" {
 		return nil
 	}
-	ca, made, err := localca.Open(dir)
+	ca, made, err := localca.Open(t.dir)
 	if err != nil {
 		return nil // the server reports that, and serves from memory
 	}
 	if ca.Permits("example.com") {
 		return nil // a CA for every name is trusted on purpose only: make trust
 	}
-	root, err := truststore.OpenRoot(dir, true)
-	if err != nil {
+	if t.root, err = truststore.OpenRoot(t.dir, true); err != nil {
 		return nil
 	}
-	if answer := truststore.Asked(dir, root); answer != truststore.NotAsked {
-		return truststore.SaveAnswer(dir, answer, root) // newer than the CA again, for make.mk
+	if answer := truststore.Asked(t.dir, t.root); answer != "" {
+		return t.save(answer) // newer than the CA again, for make.mk
 	}
-	stores, err := truststore.Detect(ctx, host, dir, root)
+	stores, err := truststore.Detect(ctx, t.host, t.dir, t.root)
 	if err != nil {
 		return err
 	}
 	if made {
-		describe(c.out, settings.Tilde(dir+string(filepath.Separator), host.Getenv("HOME")), ca)
+		fmt.Fprintf(t.out, "\n  A local CA for development was made in %s, until %s.\n"+
+			"  It can vouch for private names only (localhost, *.test, *.local, LAN addresses), and its root key was "+
+			"never stored.\n",
+			settings.Tilde(t.dir+string(filepath.Separator), t.host.Getenv("HOME")), ca.Root().NotAfter.Format("2006"))
 	}
 	open, blocked := changeable(ctx, stores)
-	if len(open) == 0 {
+	switch {
+	case len(open) == 0 && len(blocked) == 0:
+		return t.save(truststore.Yes)
+	case len(open) == 0:
 		for _, b := range blocked {
-			fmt.Fprintf(c.out, "\n  Browsers will warn for now: %s.\n  ➜ %s\n", b.Why, b.Next)
+			fmt.Fprintf(t.out, "\n  Browsers will warn for now: %s.\n  ➜ %s\n", b.Why, b.Next)
 		}
-		answer := truststore.Yes
-		if len(blocked) > 0 {
-			answer = truststore.Later
-		}
-		return truststore.SaveAnswer(dir, answer, root)
+		return t.save(truststore.Later)
 	}
-
-	fmt.Fprint(c.out, "\n  Trust it in your browsers? No administrator needed; `make untrust` takes it back.\n\n")
-	list(c.out, open)
-	if host.OS != "linux" {
-		fmt.Fprintln(c.out, "\n  The system asks once more, in a window of its own.")
-	}
-	yes, err := question(ctx, c)
-	if errors.Is(err, io.EOF) {
-		fmt.Fprint(c.out, "\n  No answer; you are asked again next time. Or: make trust\n")
+	yes, err := t.question(ctx, open)
+	switch {
+	case errors.Is(err, io.EOF):
+		fmt.Fprint(t.out, "\n  No answer; you are asked again next time. Or: make trust\n")
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
-	}
-	if !yes {
-		fmt.Fprint(c.out, "\n  Left alone; browsers will warn. Whenever you like: make trust\n  One program alone: curl "+
+	case !yes:
+		fmt.Fprint(t.out, "\n  Left alone; browsers will warn. Whenever you like: make trust\n  One program alone: curl "+
 			"--cacert certs/ca.pem https://localhost:8443\n")
-		return truststore.SaveAnswer(dir, truststore.No, root)
+		return t.save(truststore.No)
 	}
-	return apply(ctx, host, dir, root, c, options{}) // it saves the answer too
+	return t.apply(ctx) // it saves the answer too
 }
 
-// describe tells of a CA that was made just now.
-func describe(w io.Writer, dir string, ca *localca.CA) {
-	fmt.Fprintf(w, "\n  A local CA for development was made in %s, until %s.\n", dir, ca.Root().NotAfter.Format("2006"))
-	fmt.Fprintln(w, "  It can vouch for private names only (localhost, *.test, *.local, LAN addresses), and its "+
-		"root key was never stored.")
-}
+func (t *trust) save(answer string) error { return truststore.SaveAnswer(t.dir, answer, t.root) }
 
 // changeable returns the user's stores that a yes would change, and the reasons why others cannot be changed, each
 // once.
@@ -90,26 +81,57 @@ func changeable(ctx context.Context, stores []truststore.Store) (open []truststo
 			continue
 		}
 		has, err := s.Has(ctx)
-		var reason *truststore.Blocked
-		switch {
-		case errors.As(err, &reason):
+		if reason, ok := errors.AsType[*truststore.Blocked](err); ok {
 			if !seen[reason.Why] {
 				blocked = append(blocked, reason)
 			}
 			seen[reason.Why] = true
-		case !has:
+		} else if !has {
 			open = append(open, info)
 		}
 	}
 	return open, blocked
 }
 
-func list(w io.Writer, stores []truststore.Info) {
+var errInterrupted = errors.New("interrupted; you are asked again next time")
+
+// question lists the stores and reads lines until one is a yes or a no. Enter means yes. Ctrl-C ends it.
+func (t *trust) question(ctx context.Context, stores []truststore.Info) (yes bool, err error) {
+	fmt.Fprint(t.out, "\n  Trust it in your browsers? No administrator needed; `make untrust` takes it back.\n\n")
 	width := 0
 	for _, s := range stores {
 		width = max(width, len(s.Store))
 	}
 	for _, s := range stores {
-		fmt.Fprintf(w, "    %-*s  %s\n", width, s.Store, s.Where)
+		fmt.Fprintf(t.out, "    %-*s  %s\n", width, s.Store, s.Where)
+	}
+	if t.host.OS != "linux" {
+		fmt.Fprintln(t.out, "\n  The system asks once more, in a window of its own.")
+	}
+	lines := bufio.NewReader(t.in)
+	for {
+		fmt.Fprint(t.out, "\n  [Y/n] ")
+		var text string
+		read := make(chan error, 1)
+		go func() {
+			var err error
+			text, err = lines.ReadString('\n')
+			read <- err
+		}()
+		select {
+		case <-ctx.Done():
+			return false, errInterrupted
+		case err := <-read:
+			if err != nil {
+				return false, err
+			}
+		}
+		switch strings.ToLower(strings.TrimSpace(text)) {
+		case "", "y", "yes":
+			return true, nil
+		case "n", "no":
+			return false, nil
+		}
+		fmt.Fprint(t.out, "  Please answer y or n.\n")
 	}
 }

@@ -20,10 +20,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 
+	"example.com/turnkey/scripts/internal/process"
 	"example.com/turnkey/scripts/internal/settings"
-	"example.com/turnkey/scripts/internal/terminal"
 	"example.com/turnkey/scripts/internal/truststore"
 	"example.com/turnkey/tlsconfig/localca"
 )
@@ -35,16 +36,10 @@ func main() {
 		host.Getenv = settings.Over(host.Getenv, ".env")
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
-		err = run(ctx, host, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr, terminal.Are(os.Stdin, os.Stdout) &&
-			!container("/")})
+		person := process.Terminals(os.Stdin, os.Stdout) && !container("/")
+		err = run(ctx, host, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr, person})
 	}
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "trust:", err)
-		os.Exit(1)
-	}
+	process.Exit("trust", err)
 }
 
 // console is the terminal, if there is one.
@@ -54,91 +49,102 @@ type console struct {
 	person   bool // in and out are a terminal on a machine with browsers
 }
 
-type options struct{ system, remove, dryRun, json bool }
+// container reports whether this is a container, which has no browser. root is the root of the file system.
+func container(root string) bool {
+	return slices.ContainsFunc([]string{".dockerenv", "run/.containerenv"}, func(sign string) bool {
+		_, err := os.Stat(filepath.Join(root, sign))
+		return err == nil
+	})
+}
 
-var errFailed = errors.New("not every store could be changed; each row above has the next command")
+// trust is one run of the command.
+type trust struct {
+	console
+	host                              *truststore.Host
+	dir                               string // the CA's
+	root                              *truststore.Root
+	system, remove, dryRun, json, ask bool
+}
 
-func run(ctx context.Context, host *truststore.Host, args []string, c console) error {
+func run(ctx context.Context, host *truststore.Host, args []string, c console) (err error) {
+	t := &trust{console: c, host: host}
+	if err := t.parse(args); err != nil {
+		return err
+	}
+	if t.ask && !settings.Load(host.Getenv).Local {
+		return nil // the site serves no certificate of the development CA
+	}
+	if user := cmp.Or(host.Getenv("SUDO_USER"), host.Getenv("DOAS_USER")); host.UID == 0 && user != "" && user != "root" {
+		command := "make trust"
+		if t.remove {
+			command = "make untrust"
+		}
+		if t.system {
+			command += " SYSTEM=1" // calls sudo itself
+		}
+		return fmt.Errorf("run by sudo it would make a second CA, which only root trusts; run it as %s, without sudo: %s",
+			user, command)
+	}
+	t.dir, err = localca.Dir(host.Getenv)
+	switch {
+	case err != nil && t.ask:
+		return nil // the server reports that, and serves from memory
+	case err != nil:
+		return fmt.Errorf("%w; set it, and try again", err)
+	case t.ask:
+		return t.askOnce(ctx)
+	}
+	if !t.remove {
+		if t.root, err = truststore.OpenRoot(t.dir, t.dryRun); err != nil {
+			return err
+		}
+	}
+	return t.apply(ctx)
+}
+
+func (t *trust) parse(args []string) error {
 	flags := flag.NewFlagSet("trust", flag.ContinueOnError)
-	flags.SetOutput(c.err)
-	var o options
-	flags.BoolVar(&o.system, "system", false, "also change the system's store, which asks for an administrator's password")
-	flags.BoolVar(&o.remove, "remove", false, "remove the CA from the stores")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "change nothing; print the commands that would be run")
-	flags.BoolVar(&o.json, "json", false, "print the result as JSON")
-	first := flags.Bool("ask", false, "ask a person at a terminal first, once a machine")
+	flags.SetOutput(t.err)
+	flags.BoolVar(&t.system, "system", false,
+		"also change the system's store, which asks for an administrator's password")
+	flags.BoolVar(&t.remove, "remove", false, "remove the CA from the stores")
+	flags.BoolVar(&t.dryRun, "dry-run", false, "change nothing; print the commands that would be run")
+	flags.BoolVar(&t.json, "json", false, "print the result as JSON")
+	flags.BoolVar(&t.ask, "ask", false, "ask a person at a terminal first, once a machine")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; run: go run ./scripts/trust -h", flags.Arg(0))
 	}
-	if *first && !settings.Load(host.Getenv).Local {
-		return nil // the site serves no certificate of the development CA
-	}
-	if user := cmp.Or(host.Getenv("SUDO_USER"), host.Getenv("DOAS_USER")); host.UID == 0 && user != "" && user != "root" {
-		command := "make trust"
-		if o.remove {
-			command = "make untrust"
-		}
-		if o.system {
-			command += " SYSTEM=1" // calls sudo itself
-		}
-		return fmt.Errorf("run by sudo it would make a second CA, which only root trusts; run it as %s, without sudo: %s",
-			user, command)
-	}
-
-	dir, err := localca.Dir(host.Getenv)
-	switch {
-	case err != nil && *first:
-		return nil // the server reports that, and serves from memory
-	case err != nil:
-		return fmt.Errorf("%w; set it, and try again", err)
-	case *first:
-		return ask(ctx, host, dir, c)
-	}
-	var root *truststore.Root
-	if !o.remove {
-		if root, err = truststore.OpenRoot(dir, o.dryRun); err != nil {
-			return err
-		}
-	}
-	return apply(ctx, host, dir, root, c, o)
+	return nil
 }
 
 // apply changes the stores and prints what came of each. A run without a question counts as an answer to that of -ask.
-func apply(ctx context.Context, host *truststore.Host, dir string, root *truststore.Root, c console, o options) error {
-	host.DryRun = o.dryRun
-	host.Say = func(line string) { fmt.Fprintln(c.out, "  $ "+line) }
-	if o.json {
-		host.Say = func(line string) { fmt.Fprintln(c.err, "  $ "+line) }
+func (t *trust) apply(ctx context.Context) error {
+	notes := t.out
+	if t.json {
+		notes = t.err
 	}
-	report := report{Removed: o.remove, DryRun: o.dryRun}
-	if root != nil {
-		report.describe(host, root)
-	}
-	stores, err := truststore.Detect(ctx, host, dir, root)
+	t.host.DryRun = t.dryRun
+	t.host.Say = func(line string) { fmt.Fprintln(notes, "  $ "+line) }
+	stores, err := truststore.Detect(ctx, t.host, t.dir, t.root)
 	if err != nil {
 		return err
 	}
-	answer := truststore.Yes
-	if o.remove {
-		answer = truststore.No
-		report.Stores = truststore.Untrust(ctx, host, stores, o.system)
-	} else {
-		report.Stores = truststore.Trust(ctx, host, stores, o.system)
+	change, answer := truststore.Trust, truststore.Yes
+	if t.remove {
+		change, answer = truststore.Untrust, truststore.No
 	}
-	if _, missing := os.Stat(dir); !o.dryRun && missing == nil {
-		err = truststore.SaveAnswer(dir, answer, root)
+	rows := change(ctx, t.host, stores, t.system)
+	if _, missing := os.Stat(t.dir); !t.dryRun && missing == nil {
+		err = truststore.SaveAnswer(t.dir, answer, t.root)
 	}
-	if o.json {
-		err = errors.Join(err, report.json(c.out))
-	} else {
-		err = errors.Join(err, report.text(c.out))
+	if err = errors.Join(err, t.report(rows)); err != nil {
+		return err
 	}
-	if err == nil && slices.ContainsFunc(report.Stores,
-		func(r truststore.Row) bool { return r.Status == truststore.Failed }) {
-		err = errFailed
+	if slices.ContainsFunc(rows, func(r truststore.Row) bool { return r.Status == truststore.Failed }) {
+		return errors.New("not every store could be changed; each row above has the next command")
 	}
-	return err
+	return nil
 }

@@ -9,13 +9,13 @@ import (
 	"testing"
 	"unsafe"
 
-	"example.com/turnkey/scripts/internal/terminal"
+	"example.com/turnkey/scripts/internal/process"
 )
 
 // The question over a real terminal, as make dev puts it.
 func TestAskAtTerminal(t *testing.T) {
 	master, tty := pty(t)
-	if !terminal.Are(tty, tty) {
+	if !process.Terminals(tty, tty) {
 		t.Fatal("a terminal is not taken for one")
 	}
 	p := newPerson(t, true)

@@ -3,13 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"example.com/turnkey/scripts/internal/truststore"
 )
 
-// report is the result of a run.
+// report is the result of a run, as JSON has it.
 type report struct {
 	Removed bool              `json:"removed"` // whether it was to remove
 	DryRun  bool              `json:"dry_run"`
@@ -25,54 +24,55 @@ type rootInfo struct {
 	Expires time.Time `json:"expires"`
 }
 
-func (r *report) describe(host *truststore.Host, root *truststore.Root) {
-	r.Root = &rootInfo{root.Name(), root.File, root.SHA256(), root.Cert.NotAfter}
-	r.Hints = truststore.Hints(host, root)
-}
-
-func (r *report) json(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(r)
-}
-
-func (r *report) text(w io.Writer) error {
-	if r.Root != nil {
-		fmt.Fprintf(w, "\n  %s, until %s\n  %s\n", r.Root.Name, r.Root.Expires.Format(time.DateOnly), r.Root.File)
+// report prints what came of a run.
+func (t *trust) report(rows []truststore.Row) error {
+	r := report{Removed: t.remove, DryRun: t.dryRun, Stores: rows}
+	if t.root != nil {
+		r.Root = &rootInfo{t.root.Name(), t.root.File, t.root.SHA256(), t.root.Cert.NotAfter}
+		r.Hints = t.host.Hints(t.root)
 	}
-	fmt.Fprintln(w)
+	if t.json {
+		enc := json.NewEncoder(t.out)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(r)
+	}
+	print := func(format string, args ...any) { fmt.Fprintf(t.out, format, args...) }
+	if r.Root != nil {
+		print("\n  %s, until %s\n  %s\n", r.Root.Name, r.Root.Expires.Format(time.DateOnly), r.Root.File)
+	}
+	print("\n")
 	width := 0
-	for _, row := range r.Stores {
+	for _, row := range rows {
 		width = max(width, len(row.Store))
 	}
-	for _, row := range r.Stores {
-		fmt.Fprintf(w, "  %s %-11s  %-*s  %s\n", mark(r.Removed, row.Status), row.Status, width, row.Store, row.Where)
+	for _, row := range rows {
+		print("  %s %-11s  %-*s  %s\n", t.mark(row.Status), row.Status, width, row.Store, row.Where)
 		if row.Why != "" {
-			fmt.Fprintf(w, "                 %s\n", row.Why)
+			print("                 %s\n", row.Why)
 		}
 		if row.Next != "" {
-			fmt.Fprintf(w, "                 ➜ %s\n", row.Next)
+			print("                 ➜ %s\n", row.Next)
 		}
 	}
 	if len(r.Hints) > 0 {
-		fmt.Fprintln(w, "\n  Programs with trusted roots of their own can be given the file:")
-		for _, h := range r.Hints {
-			fmt.Fprintf(w, "  %-10s %s\n", h.Program, h.Line)
-			if h.Note != "" {
-				fmt.Fprintf(w, "  %-10s (%s)\n", "", h.Note)
-			}
+		print("\n  Programs with trusted roots of their own can be given the file:\n")
+	}
+	for _, h := range r.Hints {
+		print("  %-10s %s\n", h.Program, h.Line)
+		if h.Note != "" {
+			print("  %-10s (%s)\n", "", h.Note)
 		}
 	}
 	return nil
 }
 
 // mark returns the sign for a row: ✓ if the store is as requested, ✗ if the change failed, otherwise a dot.
-func mark(removed bool, status truststore.Status) string {
+func (t *trust) mark(status string) string {
 	switch {
 	case status == truststore.Failed:
 		return "✗"
-	case removed == (status == truststore.NotTrusted):
+	case t.remove == (status == truststore.NotTrusted):
 		return "✓"
 	}
 	return "·"

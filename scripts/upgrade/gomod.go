@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/turnkey/scripts/internal/git"
+	"example.com/turnkey/scripts/internal/project"
 )
 
 var (
@@ -21,8 +21,8 @@ var (
 
 // raise raises go.mod to at least the starter's versions and lowers none: where a module is required twice, the go
 // command takes the newer version, and go mod tidy leaves one line.
-func raise(tree git.Tree, next *starter) error {
-	theirs, err := tree.Run("show", next.commit+":go.mod")
+func raise(tree project.Tree, next *starter) error {
+	theirs, err := next.show("go.mod")
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func raise(tree git.Tree, next *starter) error {
 	if err != nil {
 		return err
 	}
-	text := unix(mine)
+	text := project.LF(mine)
 	for _, line := range []*regexp.Regexp{goLine, toolchainLine} {
 		now, then := find(line, string(text)), find(line, theirs)
 		switch {
@@ -69,8 +69,8 @@ func goVersion(v string) string { return "go" + strings.TrimPrefix(v, "go") }
 
 // addSums adds the starter's lines to go.sum, so that go mod tidy need not ask the checksum database for them. It
 // removes those that are not needed. Lines are in the order of their modules, as the go command writes them.
-func addSums(tree git.Tree, next *starter) error {
-	theirs, err := tree.Run("show", next.commit+":go.sum")
+func addSums(tree project.Tree, next *starter) error {
+	theirs, err := next.show("go.sum")
 	if err != nil {
 		return nil // a starter without requirements has none
 	}
@@ -78,7 +78,7 @@ func addSums(tree git.Tree, next *starter) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	lines := strings.SplitAfter(string(unix(mine)), "\n")
+	lines := strings.SplitAfter(string(project.LF(mine)), "\n")
 	for line := range strings.Lines(theirs) {
 		if !slices.Contains(lines, line) {
 			lines = append(lines, line)

@@ -13,7 +13,6 @@
 package main
 
 import (
-	"bufio"
 	_ "embed"
 	"errors"
 	"flag"
@@ -21,13 +20,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
-	"example.com/turnkey/scripts/internal/git"
-	"example.com/turnkey/scripts/internal/module"
-	"example.com/turnkey/scripts/internal/rooms"
-	"example.com/turnkey/scripts/internal/terminal"
+	"example.com/turnkey/scripts/internal/process"
+	"example.com/turnkey/scripts/internal/project"
 )
 
 //go:embed move.txt
@@ -37,17 +33,10 @@ const undo = "git stash -u"
 
 func main() {
 	var in io.Reader
-	if terminal.Are(os.Stdin, os.Stdout) {
+	if process.Terminals(os.Stdin, os.Stdout) {
 		in = os.Stdin
 	}
-	err := run(".", os.Args[1:], in, os.Stdout, os.Stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "upgrade:", err)
-		os.Exit(1)
-	}
+	process.Exit("upgrade", run(".", os.Args[1:], in, os.Stdout, os.Stderr))
 }
 
 // run upgrades the project in dir. in is where the owner answers a question, and nil where there is no terminal.
@@ -56,11 +45,11 @@ func run(dir string, args []string, in io.Reader, out, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	tree := git.Tree(dir)
+	tree := project.Tree(dir)
 	if remote == "" {
 		remote = defaultRemote(tree)
 	}
-	own, old, err := project(dir, remote)
+	own, old, err := upgradable(dir, remote)
 	if err != nil {
 		return err
 	}
@@ -97,11 +86,11 @@ func run(dir string, args []string, in io.Reader, out, stderr io.Writer) error {
 }
 
 // defaultRemote is the remote named starter, or where the template is published.
-func defaultRemote(tree git.Tree) string {
-	if _, err := tree.Run("remote", "get-url", "starter"); err == nil {
+func defaultRemote(tree project.Tree) string {
+	if _, err := tree.Git("remote", "get-url", "starter"); err == nil {
 		return "starter"
 	}
-	return "https://" + module.Template
+	return "https://" + project.Template
 }
 
 func parse(args []string, stderr io.Writer) (yes bool, remote, branch string, err error) {
@@ -125,28 +114,29 @@ func parse(args []string, stderr io.Writer) (yes bool, remote, branch string, er
 	return yes, flags.Arg(0), branch, nil
 }
 
-// project returns the module path and the rooms of the project in dir, if it can be upgraded from remote.
-func project(dir, remote string) (own string, list rooms.List, err error) {
-	if own, err = module.Path(dir); err != nil {
+// upgradable returns the module path and the rooms of the project in dir, if it can be upgraded from remote.
+func upgradable(dir, remote string) (own string, list project.Rooms, err error) {
+	if own, _, err = project.ModulePath(dir); err != nil {
 		return "", list, err
 	}
-	if own == module.Template {
+	if own == project.Template {
 		return "", list, errors.New("this project has the template's own module path\n" +
 			"  → make it yours first: go run ./scripts/rename example.com/you/shop; or take all that is new: git pull")
 	}
-	if list, err = rooms.Read(dir); errors.Is(err, fs.ErrNotExist) {
-		words := strings.NewReplacer("{remote}", remote, "{list}", rooms.File, "{template}", module.Template, "{module}", own)
+	if list, err = project.ReadRooms(dir); errors.Is(err, fs.ErrNotExist) {
+		words := strings.NewReplacer("{remote}", remote, "{list}", project.RoomsFile,
+			"{template}", project.Template, "{module}", own)
 		err = errors.New(words.Replace(moveByHand))
 	}
 	return own, list, err
 }
 
 // status returns what is not committed. The owner's configuration may hide new files.
-func status(tree git.Tree) (string, error) {
-	return tree.Run("status", "--porcelain", "--untracked-files=normal")
+func status(tree project.Tree) (string, error) {
+	return tree.Git("status", "--porcelain", "--untracked-files=normal")
 }
 
-func refuseDirty(tree git.Tree) error {
+func refuseDirty(tree project.Tree) error {
 	out, err := status(tree)
 	if err != nil {
 		return fmt.Errorf("an upgrade needs git, to be undone by it: %w\n  → git init && git add -A && git commit", err)
@@ -160,25 +150,4 @@ func refuseDirty(tree git.Tree) error {
 	}
 	return fmt.Errorf("there is work that is not committed:\n  %s\n  → git add -A && git commit, or git stash -u",
 		strings.Join(lines, "\n  "))
-}
-
-// agreed lists what the owner changed in closed rooms and asks whether it may be replaced.
-func (p *plan) agreed(in io.Reader, out io.Writer) bool {
-	fmt.Fprintf(out, "changed here, compared with %s:\n", p.base)
-	for _, file := range p.edits {
-		fmt.Fprintf(out, "  %-40s %s\n", file, p.fate(file))
-	}
-	if in == nil {
-		return false
-	}
-	fmt.Fprintf(out, "replace %s by the newer version's? git keeps yours [y/N] ", count(len(p.edits), "file"))
-	answer, _ := bufio.NewReader(in).ReadString('\n')
-	return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer)))
-}
-
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
 }

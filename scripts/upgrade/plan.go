@@ -2,50 +2,52 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"example.com/turnkey/scripts/internal/git"
-	"example.com/turnkey/scripts/internal/rooms"
+	"example.com/turnkey/scripts/internal/project"
 )
 
 // plan is what an upgrade changes.
 type plan struct {
-	tree       git.Tree
-	old        rooms.List
+	tree       project.Tree
+	old        project.Rooms
 	base, next *starter
-	opened     []string          // rooms that the newer version has and does not close
-	mine       map[string][]byte // closed files of the project, by the old list and the new
-	theirs     map[string][]byte // those of the newer version
+	opened     []string        // rooms that the newer version has and does not close
+	mine       map[string]file // closed files of the project, by the old list and the new
+	theirs     map[string]file // those of the newer version
 	changes    []string
-	edits      []string // files of changes that the owner changed, added or removed
-	kept       []string // rooms that the newer version lacks, with the owner's changes
+	edits      []string          // files of changes that the owner changed, added or removed
+	kept       map[string]string // rooms that the newer version lacks and that stay, with the reason
 }
 
-func newPlan(tree git.Tree, own string, old rooms.List, next *starter) (*plan, error) {
-	p := &plan{tree: tree, old: old, next: next, mine: map[string][]byte{}}
-	files, err := tree.Files()
-	if err != nil {
+// file is the content of a file, and whether it may run.
+type file struct {
+	text []byte
+	runs bool
+}
+
+func newPlan(tree project.Tree, own string, old project.Rooms, next *starter) (*plan, error) {
+	p := &plan{tree: tree, old: old, next: next, mine: map[string]file{}, kept: map[string]string{}}
+	if err := p.read(); err != nil {
 		return nil, err
 	}
-	if err := p.read(files); err != nil {
-		return nil, err
-	}
+	var err error
 	if p.opened, err = openedRooms(tree, old, next); err != nil {
 		return nil, err
 	}
-	if p.theirs, err = next.texts(own); err != nil {
+	if p.theirs, err = next.contents(own); err != nil {
 		return nil, err
 	}
 	if p.base, err = taken(tree, own, p.mine, next); err != nil {
 		return nil, err
 	}
-	was, err := p.base.texts(own)
+	was, err := p.base.contents(own)
 	if err != nil {
 		return nil, err
 	}
@@ -55,42 +57,58 @@ func newPlan(tree git.Tree, own string, old rooms.List, next *starter) (*plan, e
 
 // read reads the closed files of the project. It refuses the owner's files where a new room is to be, and what is no
 // ordinary file: a write to a link changes a file that git does not know.
-func (p *plan) read(files []string) error {
+func (p *plan) read() error {
+	files, err := p.tree.Files()
+	if err != nil {
+		return err
+	}
+	staged, err := p.tree.List("ls-files", "--stage") // mode SP id SP stage TAB path
+	if err != nil {
+		return err
+	}
+	runs := map[string]bool{} // as git has it: a file system may not know
+	for _, line := range staged {
+		mode, name, _ := strings.Cut(line, "\t")
+		runs[name] = strings.HasPrefix(mode, "100755 ")
+	}
 	var taking, odd []string
-	for _, file := range files {
-		if !p.old.Closed(file) {
-			if p.next.list.Closed(file) {
-				taking = append(taking, file)
+	for _, name := range files {
+		if !p.old.Has(name) {
+			if p.next.rooms.Has(name) {
+				taking = append(taking, name)
 			}
 			continue
 		}
-		info, err := os.Lstat(p.tree.Path(file))
-		if err == nil && !info.Mode().IsRegular() {
-			odd = append(odd, file)
+		if info, err := os.Lstat(p.tree.Path(name)); err == nil && !info.Mode().IsRegular() {
+			odd = append(odd, name)
 			continue
 		}
-		if p.mine[file], err = os.ReadFile(p.tree.Path(file)); err != nil {
+		text, err := os.ReadFile(p.tree.Path(name))
+		if err != nil {
 			return err
 		}
+		p.mine[name] = file{text, runs[name]}
 	}
-	switch {
-	case len(taking) > 0:
-		return fmt.Errorf("a new room of the starter is to be where you have files: %s\n  → move yours first",
-			strings.Join(taking, ", "))
-	case len(odd) > 0:
-		return fmt.Errorf("in a closed room there is a link or a submodule, and no ordinary file: %s\n"+
-			"  → put a file or folder in its place, and commit", strings.Join(odd, ", "))
+	return errors.Join(
+		refusal(taking, "a new room of the starter is to be where you have files: %s\n  → move yours first"),
+		refusal(odd, "in a closed room there is a link or a submodule, and no ordinary file: %s\n"+
+			"  → put a file or folder in its place, and commit"))
+}
+
+// refusal returns an error about files, if there are any.
+func refusal(files []string, format string) error {
+	if len(files) == 0 {
+		return nil
 	}
-	return nil
+	return fmt.Errorf(format, strings.Join(files, ", "))
 }
 
 // openedRooms returns the rooms that the newer version has files of and does not close: they become the owner's.
-func openedRooms(tree git.Tree, old rooms.List, next *starter) (opened []string, err error) {
-	args := append([]string{"-r", "--name-only", "--full-tree", next.commit, "--"}, old.Outer()...)
-	files, err := tree.List("ls-tree", args...)
-	for _, file := range files {
-		room, closed := old.Of(file)
-		if closed && !next.list.Closed(file) && !slices.Contains(opened, room.Path) {
+func openedRooms(tree project.Tree, old project.Rooms, next *starter) (opened []string, err error) {
+	files, err := listFiles(tree, next.commit, old.Outer())
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		room, closed := old.Of(name)
+		if closed && !next.rooms.Has(name) && !slices.Contains(opened, room.Path) {
 			opened = append(opened, room.Path)
 		}
 	}
@@ -98,73 +116,135 @@ func openedRooms(tree git.Tree, old rooms.List, next *starter) (opened []string,
 }
 
 // compare fills changes, edits and kept. was is what the project took last time.
-func (p *plan) compare(was map[string][]byte) {
+func (p *plan) compare(was map[string]file) {
+	edited := func(name string) bool { return !same(p.mine, was, name) }
+	for _, name := range slices.Sorted(maps.Keys(p.mine)) {
+		room, _ := p.old.Of(name)
+		switch {
+		case p.next.rooms.Has(name) || slices.Contains(p.opened, room.Path) || !edited(name):
+		case p.base.rooms.Has(name):
+			p.kept[room.Path] = "as you changed it: the starter has it no more. Remove it when nothing imports it"
+		default:
+			p.kept[room.Path] = "as it is yours: the starter never had it, and its newer list does not close it"
+		}
+	}
 	all := maps.Clone(p.theirs)
 	maps.Copy(all, p.mine)
-	edited := func(file string) bool { return !same(p.mine, was, file) }
-	for file := range p.mine {
-		room, _ := p.old.Of(file)
-		gone := !p.next.list.Closed(file) && !slices.Contains(p.opened, room.Path)
-		if gone && edited(file) && !slices.Contains(p.kept, room.Path) {
-			p.kept = append(p.kept, room.Path)
-		}
-	}
-	for _, file := range slices.Sorted(maps.Keys(all)) {
-		room, _ := p.old.Of(file)
-		kept := slices.Contains(p.kept, room.Path) || slices.Contains(p.opened, room.Path)
-		if same(p.mine, p.theirs, file) || kept && !p.next.list.Closed(file) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		room, _ := p.old.Of(name)
+		stays := p.kept[room.Path] != "" || slices.Contains(p.opened, room.Path)
+		if same(p.mine, p.theirs, name) || stays && !p.next.rooms.Has(name) {
 			continue
 		}
-		p.changes = append(p.changes, file)
-		if edited(file) {
-			p.edits = append(p.edits, file)
+		p.changes = append(p.changes, name)
+		if edited(name) {
+			p.edits = append(p.edits, name)
 		}
 	}
-	slices.Sort(p.kept)
 }
 
 // same reports whether two sets of files agree in one file. git may end lines in two ways.
-func same(a, b map[string][]byte, file string) bool {
-	x, inA := a[file]
-	y, inB := b[file]
-	return inA == inB && bytes.Equal(unix(x), unix(y))
+func same(a, b map[string]file, name string) bool {
+	x, inA := a[name]
+	y, inB := b[name]
+	return inA == inB && x.runs == y.runs && bytes.Equal(project.LF(x.text), project.LF(y.text))
 }
 
-func unix(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
+// refuseUnsaved refuses to change files whose content git does not hold, though the tree is clean: ignored files where
+// new ones are to be, and files that git was told not to look at.
+func (p *plan) refuseUnsaved() error {
+	listed, err := p.tree.List("ls-files", "-v") // tag SP path
+	if err != nil {
+		return err
+	}
+	var unseen, ignored []string
+	for _, line := range listed {
+		tag, name, _ := strings.Cut(line, " ")
+		if (tag == "S" || tag != strings.ToUpper(tag)) && slices.Contains(p.changes, name) {
+			unseen = append(unseen, name)
+		}
+	}
+	for _, name := range p.changes {
+		if at := p.occupant(name); at != "" && !slices.Contains(ignored, at) {
+			ignored = append(ignored, at)
+		}
+	}
+	return errors.Join(
+		refusal(unseen, "there are files of closed rooms that git does not look at: %s\n"+
+			"  → git update-index --no-assume-unchanged --no-skip-worktree FILE, and commit"),
+		refusal(ignored, "where the starter has new files, you have some that git ignores: %s\n  → move yours first"))
+}
+
+// occupant returns what is where a new file or one of its folders is to be, and is not of the closed rooms, or "".
+func (p *plan) occupant(name string) string {
+	if _, is := p.mine[name]; is {
+		return ""
+	}
+	for at := name; at != "."; at = path.Dir(at) {
+		info, err := os.Lstat(p.tree.Path(at))
+		if _, is := p.mine[at]; err == nil && !info.IsDir() && !is {
+			return at
+		}
+	}
+	return ""
+}
 
 // apply removes first, since a file may become a folder and a folder a file.
 func (p *plan) apply() error {
-	var written []string
-	for _, file := range p.changes {
-		if _, stays := p.theirs[file]; stays {
-			written = append(written, file)
+	for _, name := range p.changes {
+		if _, stays := p.theirs[name]; stays {
 			continue
 		}
-		if err := os.Remove(p.tree.Path(file)); err != nil {
-			return err
-		}
-		for dir := path.Dir(file); dir != "." && os.Remove(p.tree.Path(dir)) == nil; {
-			dir = path.Dir(dir)
-		}
-	}
-	for _, file := range written {
-		if err := p.write(file); err != nil {
+		if err := p.tree.Remove(name); err != nil {
 			return err
 		}
 	}
-	return p.addIgnored(written)
+	var added []string
+	for _, name := range p.changes {
+		theirs, stays := p.theirs[name]
+		if !stays {
+			continue
+		}
+		if err := p.tree.Write(name, theirs.text); err != nil {
+			return err
+		}
+		mine, there := p.mine[name]
+		if !there {
+			added = append(added, name)
+		}
+		if mine.runs != theirs.runs {
+			if err := p.setMode(name, theirs.runs); err != nil {
+				return err
+			}
+		}
+	}
+	return p.addIgnored(added)
 }
 
-func (p *plan) write(file string) error {
-	name := p.tree.Path(file)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+// setMode sets whether a file may run. git learns it too, since some file systems have no such mode.
+func (p *plan) setMode(name string, runs bool) error {
+	mode, flag := os.FileMode(0o644), "--chmod=-x"
+	if runs {
+		mode, flag = 0o755, "--chmod=+x"
+	}
+	if err := os.Chmod(p.tree.Path(name), mode); err != nil {
 		return err
 	}
-	if err := os.WriteFile(name, p.theirs[file], 0o644); err != nil {
+	_, err := p.tree.Git("add", "-f", flag, "--", name)
+	return err
+}
+
+// addIgnored puts new files that the owner's .gitignore matches into the index. Otherwise the owner's commit would lack
+// them, and an undo would leave them.
+func (p *plan) addIgnored(added []string) error {
+	if len(added) == 0 { // git would list all
+		return nil
+	}
+	ignored, err := p.tree.List("ls-files", append([]string{"--others", "--ignored", "--exclude-standard", "--"},
+		added...)...)
+	if err != nil || len(ignored) == 0 {
 		return err
 	}
-	if p.next.files[file].mode == "100755" {
-		return os.Chmod(name, 0o755)
-	}
-	return nil
+	_, err = p.tree.Git(append([]string{"add", "-f", "--"}, ignored...)...)
+	return err
 }

@@ -1,20 +1,25 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
+
+	"example.com/turnkey/scripts/internal/project"
 )
 
 // owners are the owner's files that the starter has too.
 var owners = []string{"Makefile", "Dockerfile", ".env.example", "app/main.go", "handlers", "web", "scripts/deploy"}
 
-// fate says what becomes of a file.
-func (p *plan) fate(file string) string {
-	_, now := p.mine[file]
-	_, then := p.theirs[file]
+// fates are what may become of a file.
+var fates = []string{"replaced", "new", "removed"}
+
+func (p *plan) fate(name string) string {
+	_, now := p.mine[name]
+	_, then := p.theirs[name]
 	switch {
 	case !now:
 		return "new"
@@ -24,41 +29,56 @@ func (p *plan) fate(file string) string {
 	return "replaced"
 }
 
+// agreed lists what the owner changed in closed rooms and asks whether it may be replaced. in is nil where there is no
+// terminal.
+func (p *plan) agreed(in io.Reader, out io.Writer) bool {
+	fmt.Fprintf(out, "changed here, compared with %s:\n", p.base)
+	for _, name := range p.edits {
+		fmt.Fprintf(out, "  %-40s %s\n", name, p.fate(name))
+	}
+	if in == nil {
+		return false
+	}
+	fmt.Fprintf(out, "replace %s by the newer version's? git keeps yours [y/N] ", project.Count(len(p.edits), "file"))
+	answer, _ := bufio.NewReader(in).ReadString('\n')
+	return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer)))
+}
+
 // print tells what was done, and what is next.
 func (p *plan) print(w io.Writer) {
 	fmt.Fprintf(w, "%s → %s\n\n", p.base, p.next)
+	line := func(room, text string) { fmt.Fprintf(w, "  %-28s %s\n", room, text) }
 	rooms := map[string]map[string]int{}
-	for _, file := range p.changes {
-		room, closed := p.next.list.Of(file)
+	for _, name := range p.changes {
+		room, closed := p.next.rooms.Of(name)
 		if !closed {
-			room, _ = p.old.Of(file)
+			room, _ = p.old.Of(name)
 		}
 		if rooms[room.Path] == nil {
 			rooms[room.Path] = map[string]int{}
 		}
-		rooms[room.Path][p.fate(file)]++
+		rooms[room.Path][p.fate(name)]++
 	}
 	for _, room := range slices.Sorted(maps.Keys(rooms)) {
 		var parts []string
-		for _, fate := range []string{"replaced", "new", "removed"} {
+		for _, fate := range fates {
 			if n := rooms[room][fate]; n > 0 {
-				parts = append(parts, count(n, "file")+" "+fate)
+				parts = append(parts, project.Count(n, "file")+" "+fate)
 			}
 		}
-		fmt.Fprintf(w, "  %-28s %s\n", room, strings.Join(parts, ", "))
+		line(room, strings.Join(parts, ", "))
 	}
-	if changed, _ := p.tree.Run("diff", "--name-only", "--", "go.mod"); changed != "" {
-		fmt.Fprintf(w, "  %-28s changed: git diff go.mod\n", "go.mod")
+	if changed, _ := p.tree.Git("diff", "--name-only", "--", "go.mod"); changed != "" {
+		line("go.mod", "changed: git diff go.mod")
 	}
-	for _, room := range p.kept {
-		fmt.Fprintf(w, "  %-28s stays, as you changed it: the starter has it no more. Remove it when nothing imports it\n",
-			room)
+	for _, room := range slices.Sorted(maps.Keys(p.kept)) {
+		line(room, "stays, "+p.kept[room])
 	}
 	for _, room := range p.opened {
-		fmt.Fprintf(w, "  %-28s yours from now on\n", room)
+		line(room, "yours from now on")
 	}
 	shared := slices.Concat(owners, p.opened)
-	if prefix, _ := p.tree.Run("rev-parse", "--show-prefix"); strings.TrimSpace(prefix) != "" {
+	if prefix, _ := p.tree.Git("rev-parse", "--show-prefix"); strings.TrimSpace(prefix) != "" {
 		for i := range shared { // the starter has no folder around the project
 			shared[i] = ":/" + shared[i]
 		}

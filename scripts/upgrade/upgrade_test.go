@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/turnkey/scripts/internal/module"
+	"example.com/turnkey/scripts/internal/project"
 	pt "example.com/turnkey/scripts/internal/projecttest"
 )
 
@@ -188,6 +188,58 @@ func TestEditedRoomThatTheStarterRemovedStays(t *testing.T) {
 	out := upgrade(t, dir, starter)
 	if got := pt.Snapshot(t, dir)["app/old/old.go"]; got != "package old // mine\n" ||
 		!strings.Contains(out, "  app/old                      stays, as you changed it") {
+		t.Errorf("the file is %q, and it says\n%s", got, out)
+	}
+}
+
+// A mode that changes alone is a change: of the starter's, which is taken, and of the owner's, which is asked about.
+func TestAChangeOfModeAloneIsTaken(t *testing.T) {
+	if os.PathSeparator != '/' {
+		t.Skip("files have no such mode here")
+	}
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	runs := func(name string) bool {
+		info, err := os.Stat(filepath.Join(dir, name))
+		return err == nil && info.Mode()&0o100 != 0
+	}
+	chmod := func(dir, name string, mode os.FileMode) {
+		if err := os.Chmod(filepath.Join(dir, name), mode); err != nil {
+			t.Fatal(err)
+		}
+		pt.Commit(t, dir, "mode")
+	}
+	chmod(starter, "middleware/csp.go", 0o755)
+	chmod(starter, "scripts/run.sh", 0o644)
+	upgrade(t, dir, starter)
+	if !runs("middleware/csp.go") || runs("scripts/run.sh") {
+		t.Error("the modes were not taken")
+	}
+	pt.Git(t, dir, "stash", "-qu")
+	if runs("middleware/csp.go") || !runs("scripts/run.sh") {
+		t.Error("the modes were not undone")
+	}
+	upgrade(t, dir, starter)
+	pt.Commit(t, dir, "upgrade")
+	if out := upgrade(t, dir, starter); !strings.HasPrefix(out, "nothing to do: ") {
+		t.Errorf("a second run says\n%s", out)
+	}
+	chmod(dir, "middleware/same.go", 0o755)
+	if out, err := try(dir, nil, starter); err == nil || !strings.Contains(out, "  middleware/same.go ") {
+		t.Errorf("%v, and it says\n%s", err, out)
+	}
+}
+
+// A room that the owner wrote into the list himself is no room that the starter removed.
+func TestARoomThatTheOwnerListedStays(t *testing.T) {
+	starter := newStarter(t)
+	dir := newProject(t, starter)
+	edit(t, dir, map[string]string{"scripts/rooms/rooms.txt": first["scripts/rooms/rooms.txt"] + "app/billing\n"})
+	pt.Commit(t, dir, "close a room")
+	publish(t, starter, second)
+	out := upgrade(t, dir, "-yes", starter)
+	if got := pt.Snapshot(t, dir)["app/billing/bill.go"]; got != work["app/billing/bill.go"] ||
+		!strings.Contains(out, "  app/billing                  stays, as it is yours: the starter never had it") {
 		t.Errorf("the file is %q, and it says\n%s", got, out)
 	}
 }
@@ -510,9 +562,9 @@ func newProject(t *testing.T, starter string) string {
 	for name, text := range pt.Snapshot(t, dir) {
 		switch {
 		case name == "go.mod":
-			text = string(module.WithPath([]byte(text), module.Template, own))
+			text = string(project.WithPath([]byte(text), project.Template, own))
 		case strings.HasSuffix(name, ".go"):
-			text = string(module.WithImports([]byte(text), module.Template, own))
+			text = string(project.WithImports([]byte(text), project.Template, own))
 		}
 		pt.Write(t, dir, name, text)
 	}

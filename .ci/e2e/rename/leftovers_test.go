@@ -16,7 +16,7 @@ import (
 
 // keepers may contain the template's name in a renamed project: closed rooms, which upgrades replace, the files of the
 // CA that all projects share, the address of upgrades, and tests.
-var keepers = regexp.MustCompile(`^(LICENSE|middleware/|tlsconfig/|scripts/internal/truststore/|scripts/internal/module/|scripts/rename/|scripts/upgrade/)|_test\.go$`)
+var keepers = regexp.MustCompile(`^(LICENSE|middleware/|tlsconfig/|scripts/internal/truststore/|scripts/internal/project/|scripts/rename/|scripts/upgrade/)|_test\.go$`)
 
 var keeperLines = regexp.MustCompile(`\.local/share\}?/turnkey|[/@]example\.com/turnkey|turnkey-doctor`)
 

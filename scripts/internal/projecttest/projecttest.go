@@ -1,12 +1,14 @@
-// Package projecttest makes small projects for the tests of programs that change a project.
+// Package projecttest helps tests of scripts: it makes small projects, and keeps what a program writes.
 package projecttest
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -100,4 +102,22 @@ func Same(t testing.TB, want, got map[string]string) {
 			t.Errorf("%s is there too", name)
 		}
 	}
+}
+
+// Buffer is written by one goroutine, or process, and read by another.
+type Buffer struct {
+	mu   sync.Mutex
+	data bytes.Buffer
+}
+
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.data.Write(p)
+}
+
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.data.String()
 }

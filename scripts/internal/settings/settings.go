@@ -1,5 +1,5 @@
-// Package settings is what the scripts need to know of the site's settings. app/settings reads them, so that a script and the
-// server agree.
+// Package settings is what the scripts need to know of the site's settings. app/settings reads them, so that a script
+// and the server agree.
 package settings
 
 import (
@@ -11,7 +11,7 @@ import (
 
 	"example.com/turnkey/app/settings"
 	"example.com/turnkey/app/settings/envfile"
-	"example.com/turnkey/scripts/internal/module"
+	"example.com/turnkey/scripts/internal/project"
 	"example.com/turnkey/tlsconfig/setting"
 )
 
@@ -32,9 +32,11 @@ func Over(getenv func(string) string, dotenv string) func(string) string {
 // Load reads the settings through getenv. What cannot be understood is in Faults.
 func Load(getenv func(string) string) Settings {
 	lookup := func(name string) (string, bool) { v := getenv(name); return v, v != "" }
-	all, faults := settings.Load(lookup, settings.Dotenv{}, module.Name())
+	all, faults := settings.Load(lookup, settings.Dotenv{}, project.Name())
 	s := Settings{Settings: all, Faults: faults}
-	unclear := slices.ContainsFunc(faults, func(f settings.Fault) bool { return f.Setting == "ENV" || f.Setting == "TLS_MODE" })
+	unclear := slices.ContainsFunc(faults, func(f settings.Fault) bool {
+		return f.Setting == "ENV" || f.Setting == "TLS_MODE"
+	})
 	s.Local = s.Mode == setting.Local && !s.Prod && !unclear
 	if len(s.CertFiles) > 0 {
 		s.CertFile = s.CertFiles[0]

@@ -1,9 +1,9 @@
 package truststore
 
 import (
-	"bufio"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -50,51 +50,45 @@ type database struct {
 	family       family
 }
 
-// databases returns all databases that exist, and those that should be made.
-func (h *Host) databases() []database {
-	var found []database
-	for _, c := range chromiums {
-		home := h.expand(c.home)
-		if !exists(home) {
-			continue
-		}
-		var all, there []database
-		for _, dir := range c.dirs {
-			if dir = h.expand(dir); !filepath.IsAbs(dir) {
-				dir = filepath.Join(home, dir)
-			}
-			all = append(all, database{c.name, dir, chromium})
-			if exists(dir) {
-				there = append(there, all[len(all)-1])
-			}
-		}
-		if len(there) == 0 {
-			there = all
-		}
-		found = append(found, there...)
-	}
-	for _, f := range firefoxes {
-		for _, dir := range profiles(h.expand(f.root)) {
-			found = append(found, database{f.name + " " + filepath.Base(dir), dir, firefox})
-		}
-	}
-	return unique(found)
-}
-
-// unique drops directories that are symbolic links to another one.
-func unique(in []database) (out []database) {
+// databases returns all databases that exist, and those that should be made. A directory that is a symbolic link to
+// another one is left out.
+func (h *Host) databases() (found []database) {
 	seen := map[string]bool{}
-	for _, db := range in {
+	add := func(db database) {
 		real, err := filepath.EvalSymlinks(db.dir)
 		if err != nil {
 			real = db.dir
 		}
 		if !seen[real] {
-			seen[real] = true
-			out = append(out, db)
+			found = append(found, db)
+		}
+		seen[real] = true
+	}
+	for _, c := range chromiums {
+		home := h.expand(c.home)
+		if !exists(home) {
+			continue
+		}
+		var all []string
+		for _, dir := range c.dirs {
+			if dir = h.expand(dir); !filepath.IsAbs(dir) {
+				dir = filepath.Join(home, dir)
+			}
+			all = append(all, dir)
+		}
+		none := !slices.ContainsFunc(all, exists)
+		for _, dir := range all {
+			if none || exists(dir) {
+				add(database{c.name, dir, chromium})
+			}
 		}
 	}
-	return out
+	for _, f := range firefoxes {
+		for _, dir := range profiles(h.expand(f.root)) {
+			add(database{f.name + " " + filepath.Base(dir), dir, firefox})
+		}
+	}
+	return found
 }
 
 // profiles returns the directories below root that have a database, and those that profiles.ini names. These may be
@@ -109,8 +103,8 @@ func profiles(root string) []string {
 		}
 	}
 	for _, dir := range listed(root) {
-		empty := exists(dir) && !exists(filepath.Join(dir, "key3.db")) && !exists(filepath.Join(dir, "key4.db"))
-		if exists(filepath.Join(dir, "cert9.db")) || empty {
+		has := func(name string) bool { return exists(filepath.Join(dir, name)) }
+		if has("cert9.db") || exists(dir) && !has("key3.db") && !has("key4.db") {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -119,18 +113,14 @@ func profiles(root string) []string {
 
 // listed returns the profiles of a profiles.ini.
 func listed(root string) (dirs []string) {
-	f, err := os.Open(filepath.Join(root, "profiles.ini"))
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	section := ""
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		line := strings.TrimSpace(lines.Text())
+	text, _ := os.ReadFile(filepath.Join(root, "profiles.ini"))
+	profile := false
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "[") {
-			section = line
+			profile = strings.HasPrefix(line, "[Profile")
 		}
-		if path, ok := strings.CutPrefix(line, "Path="); ok && strings.HasPrefix(section, "[Profile") {
+		if path, ok := strings.CutPrefix(line, "Path="); ok && profile {
 			if !filepath.IsAbs(path) { // IsRelative says the same
 				path = filepath.Join(root, path)
 			}

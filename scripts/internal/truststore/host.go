@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"example.com/turnkey/scripts/internal/process"
 )
 
 const (
@@ -33,36 +35,26 @@ func NewHost() (*Host, error) {
 	return &Host{OS: runtime.GOOS, UID: os.Getuid(), Getenv: os.Getenv, Executable: exe}, err
 }
 
-// Command is one call of another program.
-type Command struct {
-	Args []string
-	Asks bool // it asks the user for something, so it may take long and read the terminal
+// machine is what the stores have in common.
+type machine struct {
+	*Host
+	root *Root // not needed to remove
+}
+
+// command is one call of another program.
+type command struct {
+	args []string
+	asks bool // it asks the user for something, so it may take long and read the terminal
 }
 
 // String returns the command as a user would type it.
-func (c Command) String() string {
-	quoted := make([]string, len(c.Args))
-	for i, arg := range c.Args {
-		quoted[i] = quote(arg, strings.HasSuffix(c.Args[0], ".exe"))
-	}
-	return strings.Join(quoted, " ")
-}
-
-// quote quotes an argument for a POSIX shell, or for PowerShell and cmd.
-func quote(arg string, windows bool) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
-	switch {
-	case windows && strings.Trim(arg, plain+`\`) == "", arg != "" && strings.Trim(arg, plain) == "":
-		return arg
-	case windows:
-		return `"` + arg + `"`
-	}
-	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+func (c command) String() string {
+	return process.Line(strings.HasSuffix(c.args[0], ".exe"), c.args...)
 }
 
 // change runs a command that changes the machine. A dry run only prints it.
-func (h *Host) change(ctx context.Context, c Command) error {
-	if h.Say != nil && (h.DryRun || c.Asks) {
+func (h *Host) change(ctx context.Context, c command) error {
+	if h.Say != nil && (h.DryRun || c.asks) {
 		h.Say(c.String())
 	}
 	if h.DryRun {
@@ -83,16 +75,16 @@ func (h *Host) edit(line string, do func() error) error {
 	return nil
 }
 
-func run(ctx context.Context, c Command) (string, error) {
+func run(ctx context.Context, c command) (string, error) {
 	limit := commandTime
-	if c.Asks {
+	if c.asks {
 		limit = askTime
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
 	cmd.WaitDelay = time.Second
-	if c.Asks {
+	if c.asks {
 		cmd.Stdin = os.Stdin
 	}
 	out, err := cmd.CombinedOutput()
@@ -117,15 +109,13 @@ func exists(path string) bool {
 
 // expand replaces $HOME and the XDG base directories, with their defaults, in a path of a table.
 func (h *Host) expand(path string) string {
+	defaults := map[string]string{"XDG_DATA_HOME": "/.local/share", "XDG_CONFIG_HOME": "/.config"}
 	return filepath.Clean(os.Expand(path, func(name string) string {
-		switch value := h.Getenv(name); {
-		case name == "XDG_DATA_HOME" && !filepath.IsAbs(value):
-			return h.Getenv("HOME") + "/.local/share"
-		case name == "XDG_CONFIG_HOME" && !filepath.IsAbs(value):
-			return h.Getenv("HOME") + "/.config"
-		default:
-			return value
+		value := h.Getenv(name)
+		if below := defaults[name]; below != "" && !filepath.IsAbs(value) {
+			return h.Getenv("HOME") + below
 		}
+		return value
 	}))
 }
 

@@ -196,7 +196,7 @@ func TestOneStoreFailsAlone(t *testing.T) {
 	if list := certutil(t, "-L", "-d", "sql:"+protected); list != protectedBefore {
 		t.Errorf("half a certificate was left behind: %s", list)
 	}
-	for where, want := range map[string]Status{
+	for where, want := range map[string]string{
 		"~/.pki/nssdb": Trusted, "~/.mozilla/firefox/a.corrupt": Failed,
 		"~/.mozilla/firefox/b.protected": NotTrusted, "~/.mozilla/firefox/z.last": Trusted,
 	} {

@@ -3,61 +3,52 @@ package truststore
 import (
 	"context"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // personal is the store that macOS and Windows keep for a user. It is changed by a command of the system, which
-// asks in a dialog.
+// asks in a dialog. In its commands FILE stands for the root, and SHA1 for the fingerprint of one of our roots.
 type personal struct {
-	host *Host
-	root *Root // not needed to remove
-
-	name, where, manager string
-	add                  func(file string) Command
-	list                 Command
-	hashes               func(listing string) []string // SHA-1 of our roots, as remove wants it
-	remove               func(sha1 string) Command
-	unread               bool // no program on this system reads the store, so only its listing can be checked
+	machine
+	stateless
+	store, where, manager string
+	add, list, remove     []string
+	hashes                func(listing string) []string // SHA-1 of our roots, as remove wants it
+	// unread: no program on this system reads the store, so only its listing can be checked.
+	unread bool
 }
 
 // keychain is the login keychain of macOS, with trust for this user alone: one dialog, where the system's keychain
 // would need sudo and two.
-func (h *Host) keychain(root *Root) *personal {
-	path := h.Getenv("HOME") + "/Library/Keychains/login.keychain-db"
+func (m machine) keychain() *personal {
+	path := m.Getenv("HOME") + "/Library/Keychains/login.keychain-db"
 	return &personal{
-		host: h, root: root, name: "Safari, Chrome, Edge, Firefox, Go", where: "login keychain", manager: "Keychain Access",
-		add: func(file string) Command {
-			return Command{[]string{"security", "add-trusted-cert", "-r", "trustRoot", "-p", "ssl", "-k", path, file}, true}
-		},
-		list:   Command{[]string{"security", "find-certificate", "-a", "-c", NamePrefix, "-Z", path}, false},
+		machine: m, store: "Safari, Chrome, Edge, Firefox, Go", where: "login keychain", manager: "Keychain Access",
+		add:    []string{"security", "add-trusted-cert", "-r", "trustRoot", "-p", "ssl", "-k", path, "FILE"},
+		list:   []string{"security", "find-certificate", "-a", "-c", NamePrefix, "-Z", path},
+		remove: []string{"security", "delete-certificate", "-Z", "SHA1", "-t", path}, // -t: and this user's trust in it
 		hashes: keychainHashes,
-		remove: func(sha1 string) Command { // -t: and this user's trust in it
-			return Command{[]string{"security", "delete-certificate", "-Z", sha1, "-t", path}, true}
-		},
 	}
 }
 
 // certstore is the store of a Windows user.
-func (h *Host) certstore(root *Root, certutil string) *personal {
+func (m machine) certstore(certutil string) *personal {
 	return &personal{
-		host: h, root: root, name: "Chrome, Edge, Firefox, Go", where: `CurrentUser\Root`, manager: "certmgr.msc",
-		add: func(file string) Command {
-			return Command{[]string{certutil, "-user", "-addstore", "Root", file}, true}
-		},
-		list:   Command{[]string{certutil, "-user", "-store", "Root"}, false},
+		machine: m, store: "Chrome, Edge, Firefox, Go", where: `CurrentUser\Root`, manager: "certmgr.msc",
+		add:    []string{certutil, "-user", "-addstore", "Root", "FILE"},
+		list:   []string{certutil, "-user", "-store", "Root"},
+		remove: []string{certutil, "-user", "-delstore", "Root", "SHA1"},
 		hashes: certstoreHashes,
-		remove: func(sha1 string) Command {
-			return Command{[]string{certutil, "-user", "-delstore", "Root", sha1}, true}
-		},
 	}
 }
 
 // wsl is the Windows store seen from inside WSL, where the browsers are Windows programs. It is nil elsewhere, and
 // where Windows programs cannot be started.
-func (h *Host) wsl(ctx context.Context, root *Root) *personal {
+func (m machine) wsl(ctx context.Context) *personal {
 	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	if h.Getenv("WSL_DISTRO_NAME") == "" && !strings.Contains(strings.ToLower(string(release)), "microsoft") {
+	if m.Getenv("WSL_DISTRO_NAME") == "" && !strings.Contains(strings.ToLower(string(release)), "microsoft") {
 		return nil
 	}
 	programs := []string{"certutil.exe", "/mnt/c/Windows/System32/certutil.exe"}
@@ -65,11 +56,11 @@ func (h *Host) wsl(ctx context.Context, root *Root) *personal {
 	if i < 0 {
 		return nil
 	}
-	s := h.certstore(root, programs[i])
-	s.name, s.unread = "Chrome, Edge, Firefox on Windows", true
-	if root != nil {
-		if out, err := run(ctx, Command{Args: []string{"wslpath", "-w", root.File}}); err == nil {
-			windows := *root
+	s := m.certstore(programs[i])
+	s.store, s.unread = "Chrome, Edge, Firefox on Windows", true
+	if m.root != nil {
+		if out, err := run(ctx, command{args: []string{"wslpath", "-w", m.root.File}}); err == nil {
+			windows := *m.root
 			windows.File = strings.TrimSpace(out)
 			s.root = &windows
 		}
@@ -77,26 +68,31 @@ func (h *Host) wsl(ctx context.Context, root *Root) *personal {
 	return s
 }
 
-func (s *personal) Restart() string { return "" }
+// filled returns a command that changes the store, with a value in place of a word.
+func filled(args []string, word, value string) command {
+	args = slices.Clone(args)
+	args[slices.Index(args, word)] = value
+	return command{args, true}
+}
 
 func (s *personal) Info() Info {
 	byHand := "delete " + NamePrefix + "… in " + s.manager
 	if s.root != nil {
-		byHand = s.add(s.root.File).String()
+		byHand = filled(s.add, "FILE", s.root.File).String()
 	}
-	return Info{s.name, s.where, User, byHand}
+	return Info{s.store, s.where, User, byHand}
 }
 
 func (s *personal) Has(ctx context.Context) (bool, error) {
 	if !s.unread {
-		return s.host.systemAccepts(ctx, s.root)
+		return s.accepts(ctx)
 	}
 	hashes, err := s.find(ctx)
 	return slices.Contains(hashes, s.root.sha1()), err
 }
 
 func (s *personal) Add(ctx context.Context) error {
-	return declined(s.host.change(ctx, s.add(s.root.File)), s.Info().ByHand)
+	return declined(s.change(ctx, filled(s.add, "FILE", s.root.File)), s.Info().ByHand)
 }
 
 func (s *personal) Remove(ctx context.Context) (how string, err error) {
@@ -105,7 +101,7 @@ func (s *personal) Remove(ctx context.Context) (how string, err error) {
 		return "", err
 	}
 	for _, sha1 := range hashes {
-		if err := s.host.change(ctx, s.remove(sha1)); err != nil {
+		if err := s.change(ctx, filled(s.remove, "SHA1", sha1)); err != nil {
 			return "", declined(err, "make untrust")
 		}
 		how = "removed"
@@ -114,9 +110,45 @@ func (s *personal) Remove(ctx context.Context) (how string, err error) {
 }
 
 func (s *personal) find(ctx context.Context) ([]string, error) {
-	out, err := run(ctx, s.list)
+	out, err := run(ctx, command{args: s.list})
 	if err != nil && strings.Contains(err.Error(), "could not be found") { // on macOS an empty result is an error
 		err = nil
 	}
 	return s.hashes(out), err
+}
+
+var (
+	keychainHash  = regexp.MustCompile(`SHA-1 hash: ([0-9A-F]{40})`)
+	certstoreHash = regexp.MustCompile(`\(sha1\)\s*:?\s*((?:[0-9a-fA-F]{2} ?){20})`)
+)
+
+func keychainHashes(listing string) (hashes []string) {
+	for _, m := range keychainHash.FindAllStringSubmatch(listing, -1) {
+		hashes = append(hashes, m[1])
+	}
+	return hashes
+}
+
+// certstoreHashes relies on nothing in a listing that is in the language of Windows: only on "(sha1)", on names, and on
+// the lines of equal signs between certificates.
+func certstoreHashes(listing string) (hashes []string) {
+	for part := range strings.SplitSeq(listing, "================") {
+		if m := certstoreHash.FindStringSubmatch(part); m != nil && strings.Contains(part, "CN="+NamePrefix) {
+			hashes = append(hashes, strings.ToLower(strings.ReplaceAll(m[1], " ", "")))
+		}
+	}
+	return hashes
+}
+
+// declined returns Blocked for a "no" to a dialog, and where no user could be asked.
+func declined(err error, next string) error {
+	for _, sign := range []string{
+		"canceled by the user", "no user interaction was possible", "User interaction is not allowed", // macOS
+		"0x800704c7", // Windows: ERROR_CANCELLED
+	} {
+		if err != nil && strings.Contains(err.Error(), sign) {
+			return &Blocked{"the dialog was not confirmed", next}
+		}
+	}
+	return err
 }

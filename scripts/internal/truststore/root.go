@@ -3,17 +3,20 @@ package truststore
 import (
 	"context"
 	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"example.com/turnkey/scripts/internal/certfile"
+	"example.com/turnkey/scripts/internal/process"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
@@ -29,7 +32,8 @@ type Root struct {
 
 // OpenRoot opens the CA in dir and, unless mustExist is set, makes it when there is none.
 func OpenRoot(dir string, mustExist bool) (*Root, error) {
-	if file := filepath.Join(dir, localca.RootFile); mustExist && !exists(file) {
+	file := filepath.Join(dir, localca.RootFile)
+	if mustExist && !exists(file) {
 		return nil, fmt.Errorf("there is no development CA yet in %s; make it: go run ./scripts/devcert", dir)
 	}
 	ca, _, err := localca.Open(dir)
@@ -37,11 +41,17 @@ func OpenRoot(dir string, mustExist bool) (*Root, error) {
 		return nil, err
 	}
 	proof, _, err := ca.Issue([]string{"localhost"})
-	return &Root{File: filepath.Join(dir, localca.RootFile), Cert: ca.Root(), Proof: proof}, err
+	return &Root{File: file, Cert: ca.Root(), Proof: proof}, err
 }
 
 // Name returns the root's common name. It contains a fingerprint, so that two CAs have different names.
 func (r *Root) Name() string { return r.Cert.Subject.CommonName }
+
+// SHA256 returns the root's fingerprint in lower case and without colons.
+func (r *Root) SHA256() string {
+	sum := sha256.Sum256(r.Cert.Raw)
+	return hex.EncodeToString(sum[:])
+}
 
 // sha1 returns the fingerprint by which Windows and macOS identify a certificate.
 func (r *Root) sha1() string {
@@ -73,45 +83,94 @@ func ServeVerify(args []string, stdin io.Reader) {
 }
 
 // verify verifies a server's chain for localhost with the system's roots.
-func verify(chain []byte) error {
-	var certs []*x509.Certificate
-	for block, rest := pem.Decode(chain); block != nil; block, rest = pem.Decode(rest) {
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return err
-		}
-		certs = append(certs, cert)
-	}
-	if len(certs) == 0 {
-		return errors.New("no certificate to verify")
+func verify(proof []byte) error {
+	certs, err := certfile.Parse(proof)
+	if err != nil {
+		return err
 	}
 	opts := x509.VerifyOptions{DNSName: "localhost", Intermediates: x509.NewCertPool()}
 	for _, cert := range certs[1:] {
 		opts.Intermediates.AddCert(cert)
 	}
-	_, err := certs[0].Verify(opts)
+	_, err = certs[0].Verify(opts)
 	return err
 }
 
-// systemAccepts reports whether the system's own store trusts the root.
-func (h *Host) systemAccepts(ctx context.Context, root *Root) (bool, error) {
+// accepts reports whether the system's own store trusts the root.
+func (m machine) accepts(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, h.Executable, verifyCommand)
-	cmd.Stdin = strings.NewReader(string(root.Proof))
-	for _, pair := range os.Environ() {
+	cmd := exec.CommandContext(ctx, m.Executable, verifyCommand)
+	cmd.Stdin = strings.NewReader(string(m.root.Proof))
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(pair string) bool {
 		// These two variables replace the store for Go and OpenSSL.
-		if !strings.HasPrefix(pair, "SSL_CERT_FILE=") && !strings.HasPrefix(pair, "SSL_CERT_DIR=") {
-			cmd.Env = append(cmd.Env, pair)
-		}
-	}
+		return strings.HasPrefix(pair, "SSL_CERT_FILE=") || strings.HasPrefix(pair, "SSL_CERT_DIR=")
+	})
 	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == exitRefused {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == exitRefused {
 		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("asking the system's store: %w: %s", err, strings.TrimSpace(string(out)))
 	}
 	return true, nil
+}
+
+// What the user may answer when asked whether browsers should trust the CA.
+const (
+	Yes   = "yes"
+	No    = "no"
+	Later = "later" // the user was not asked: no store could be changed
+)
+
+// answerFile is in the CA's directory, since all projects share the CA. make.mk looks at it too: while the file is
+// newer than the CA there is nothing to ask, and no program has to be started.
+const answerFile = "asked"
+
+// Asked returns the answer for this root, or "" if there is none. A no holds for later roots too. A yes does not, since
+// it was for one root.
+func Asked(caDir string, root *Root) string {
+	data, _ := os.ReadFile(filepath.Join(caDir, answerFile))
+	answer, fingerprint, _ := strings.Cut(strings.TrimSpace(string(data)), " ")
+	if answer == No || root != nil && fingerprint == root.SHA256() {
+		return answer
+	}
+	return ""
+}
+
+// SaveAnswer saves the answer. root may be nil with No.
+func SaveAnswer(caDir, answer string, root *Root) error {
+	if root != nil {
+		answer += " " + root.SHA256()
+	}
+	return localca.WriteFile(filepath.Join(caDir, answerFile), []byte(answer+"\n"), 0o600)
+}
+
+// Hint is a command that makes a program trust the root which reads no store. The user runs it by hand.
+type Hint struct {
+	Program string `json:"program"`
+	Line    string `json:"line"`
+	Note    string `json:"note,omitempty"`
+}
+
+// Hints are for programs that bring their own roots.
+func (h *Host) Hints(root *Root) []Hint {
+	file, set, once := process.Line(false, root.File), "export ", " "
+	if h.OS == "windows" { // PowerShell
+		file, set, once = `"`+root.File+`"`, "$env:", "; "
+	}
+	hints := []Hint{
+		{"curl", "curl --cacert " + file + " https://localhost:8443/", ""},
+		{"Node", set + "NODE_EXTRA_CA_CERTS=" + file, "beside the public roots; node --use-system-ca reads the system's"},
+		{"Python", strings.TrimPrefix(set, "export ") + "SSL_CERT_FILE=" + file + once + "python3 app.py",
+			"in place of the public roots; requests reads REQUESTS_CA_BUNDLE"},
+		{"Java", "keytool -importcert -noprompt -alias turnkey-dev-root -storepass changeit -keystore turnkey.p12 -file " +
+			file, "then java -Djavax.net.ssl.trustStore=turnkey.p12 -Djavax.net.ssl.trustStorePassword=changeit …, in " +
+			"place of the public roots"},
+	}
+	if h.Getenv("SSL_CERT_FILE") != "" && h.OS == "linux" {
+		hints = append(hints, Hint{"this shell", "unset SSL_CERT_FILE",
+			"it is set, so most programs started here read that file and not the system store"})
+	}
+	return hints
 }

@@ -10,27 +10,27 @@ package truststore
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 )
 
 // NamePrefix begins the common name of every root of this project's CA. Roots with this name may be removed.
 const NamePrefix = "Turnkey dev root "
 
-// Scope is whom a store belongs to.
-type Scope string
-
-const (
-	User   Scope = "user"   // changed without an administrator's password
-	System Scope = "system" // changed only when asked for
-)
-
 // Info describes a store.
 type Info struct {
-	Store  string `json:"store"` // the programs that read it
-	Where  string `json:"where"` // its place, for people
-	Scope  Scope  `json:"scope"`
+	Store  string `json:"store"`   // the programs that read it
+	Where  string `json:"where"`   // its place, for people
+	Scope  string `json:"scope"`   // User or System
 	ByHand string `json:"by_hand"` // what a person can do instead of this program
 }
+
+// Scopes: whom a store belongs to.
+const (
+	User   = "user"   // changed without an administrator's password
+	System = "system" // changed only when asked for
+)
 
 // Store is one place where programs look for the roots that they trust.
 type Store interface {
@@ -46,28 +46,67 @@ type Store interface {
 	Restart() string
 }
 
+// stateless is embedded in stores whose readers see a change at once.
+type stateless struct{}
+
+func (stateless) Restart() string { return "" }
+
 // Blocked is a known reason why a store cannot be changed, such as a tool that is not installed. It is no failure.
 type Blocked struct{ Why, Next string }
 
 func (b *Blocked) Error() string { return b.Why + "; " + b.Next }
 
-// Status of a store after Trust or Untrust.
-type Status string
-
-const (
-	Trusted    Status = "trusted"
-	NotTrusted Status = "not trusted"
-	Unchanged  Status = "unchanged" // Blocked when it was to be removed
-	Failed     Status = "failed"    // something went wrong that is not Blocked
-)
+// Detect finds the stores of this machine. caDir is the CA's directory; root may be nil to remove only.
+func Detect(ctx context.Context, h *Host, caDir string, root *Root) ([]Store, error) {
+	m := machine{h, root}
+	switch h.OS {
+	case "windows":
+		return []Store{m.certstore("certutil.exe")}, nil
+	case "darwin":
+		return []Store{m.keychain()}, nil
+	}
+	if h.Getenv("HOME") == "" {
+		return nil, errors.New("HOME is not set, so the browsers' files cannot be found; set it and try again")
+	}
+	rec, err := openRecord(caDir)
+	if err != nil {
+		return nil, err
+	}
+	dbs := h.databases()
+	for _, dir := range slices.Sorted(maps.Keys(rec.Databases)) {
+		if root == nil && !slices.ContainsFunc(dbs, func(db database) bool { return db.dir == dir }) {
+			dbs = append(dbs, database{"a browser, found earlier", dir, chromium})
+		}
+	}
+	var stores []Store
+	for _, db := range dbs {
+		stores = append(stores, &nss{m, db, rec})
+	}
+	if !slices.ContainsFunc(dbs, func(db database) bool { return db.family == firefox }) &&
+		(installed("firefox") || installed("firefox-esr")) {
+		stores = append(stores, unstarted{})
+	}
+	if windows := m.wsl(ctx); windows != nil {
+		stores = append(stores, windows)
+	}
+	return append(stores, m.system()), nil
+}
 
 // Row is the result for one store.
 type Row struct {
 	Info
-	Status Status `json:"status"`
+	Status string `json:"status"`
 	Why    string `json:"why,omitempty"`
 	Next   string `json:"next,omitempty"` // what to do or run next
 }
+
+// Statuses of a store after Trust or Untrust.
+const (
+	Trusted    = "trusted"
+	NotTrusted = "not trusted"
+	Unchanged  = "unchanged" // Blocked when it was to be removed
+	Failed     = "failed"    // something went wrong that is not Blocked
+)
 
 // Trust adds the root to every store that does not accept it yet; to the system's only if system is set.
 func Trust(ctx context.Context, h *Host, stores []Store, system bool) []Row {
@@ -91,10 +130,7 @@ func Trust(ctx context.Context, h *Host, stores []Store, system bool) []Row {
 		if has, err = s.Has(ctx); err == nil && !has {
 			err = errors.New("the certificate was added, but the store does not accept it")
 		}
-		row.Status = Trusted
-		if program := s.Restart(); program != "" {
-			row.Next = "restart " + program + " once"
-		}
+		row.Status, row.Next = Trusted, restart(s)
 		return err
 	})
 }
@@ -102,40 +138,44 @@ func Trust(ctx context.Context, h *Host, stores []Store, system bool) []Row {
 // Untrust removes every root of the CA from all stores; from the system's only if system is set.
 func Untrust(ctx context.Context, h *Host, stores []Store, system bool) []Row {
 	return each(stores, Unchanged, func(s Store, row *Row) error {
+		row.Why = "was not there"
 		if row.Scope == System && !system {
-			if has, err := s.Has(ctx); err != nil || !has {
-				row.Why = "was not there"
-				return err
+			has, err := s.Has(ctx)
+			if err == nil && has {
+				row.Status, row.Why, row.Next = Trusted, "left alone: it needs an administrator", "make untrust SYSTEM=1"
 			}
-			row.Status, row.Why, row.Next = Trusted, "left alone: it needs an administrator", "make untrust SYSTEM=1"
-			return nil
+			return err
 		}
 		how, err := s.Remove(ctx)
-		switch row.Why = how; {
+		switch {
 		case how == "":
-			row.Why = "was not there"
 		case h.DryRun:
 			row.Status, row.Why, row.Next = Trusted, "dry run: nothing was changed", "make untrust"
-		case s.Restart() != "":
-			row.Next = "restart " + s.Restart() + " once"
+		default:
+			row.Why, row.Next = how, restart(s)
 		}
 		return err
 	})
 }
 
+func restart(s Store) string {
+	if program := s.Restart(); program != "" {
+		return "restart " + program + " once"
+	}
+	return ""
+}
+
 // each goes on after an error: a failed store says nothing about the next.
-func each(stores []Store, blockedStatus Status, do func(Store, *Row) error) []Row {
+func each(stores []Store, blockedStatus string, do func(Store, *Row) error) []Row {
 	rows := make([]Row, 0, len(stores))
 	for _, s := range stores {
 		row := Row{Info: s.Info(), Status: NotTrusted}
 		err := do(s, &row)
-		var blocked *Blocked
-		switch {
-		case errors.As(err, &blocked):
+		if blocked, ok := errors.AsType[*Blocked](err); ok {
 			row.Status, row.Why, row.Next = blockedStatus, blocked.Why, blocked.Next
-		case err != nil:
-			row.Status, row.Why, row.Next = Failed, strings.ReplaceAll(err.Error(), "\n",
-				"; "), "try again, or by hand: "+row.ByHand
+		} else if err != nil {
+			row.Status, row.Why = Failed, strings.ReplaceAll(err.Error(), "\n", "; ")
+			row.Next = "try again, or by hand: " + row.ByHand
 		}
 		rows = append(rows, row)
 	}
