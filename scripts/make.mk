@@ -24,12 +24,16 @@ help: ## show this help
 
 # scripts/dev knows the flags that make a build short. Without C, the linker is faster too.
 dev: $(DEV) ## serve https://localhost:8443 and follow every edit; the first run makes its certificate and asks about trust
-	@$(ASKED) || go run ./scripts/trust -ask || true
+	@$(ASKED) || CGO_ENABLED=0 ./$(DEV) run ./scripts/trust -ask || true
 	@CGO_ENABLED=0 exec ./$(DEV)
 
-# make compares dates here: asking the go command each time takes as long as the rest of a start.
-$(DEV): go.mod $(wildcard scripts/dev/*.go scripts/internal/process/*.go scripts/internal/project/*.go app/devlink/*.go)
-	@go build -o $@ ./scripts/dev
+# make compares dates here: asking the go command each time takes as long as the rest of a start. go build -v prints each
+# package, and those are counted at a terminal: the first time, Go's own packages are compiled here too.
+$(DEV): go.mod $(wildcard scripts/dev/*.go scripts/internal/process/*.go app/devlink/*.go)
+	@echo "  compiling make dev itself; the first time on a machine takes about 20 s"
+	@{ CGO_ENABLED=0 go build -v -o $@ ./scripts/dev 2>&1 || echo '# failed'; } | { n=0; while IFS= read -r line; do \
+	  case "$$line" in '# failed') exit 1;; *[\ :\#]*) printf '%s\n' "$$line";; \
+	  *) n=$$((n+1)); ! test -t 1 || test "$$TERM" = dumb || printf '  %s of 90 packages\r' $$n;; esac; done; }
 
 test:: ## run every test that needs Go alone
 	go test $(TAGS) $(RACE) -shuffle=on ./...
@@ -51,8 +55,10 @@ trust: ## let the browsers of this user trust the local CA; SYSTEM=1: the system
 untrust: ## take that back, to the byte where possible; SYSTEM=1: from the system's tools too
 	@go run ./scripts/trust -remove $(if $(SYSTEM),-system)
 
+# The report is the last thing that a person reads: that it found something is no error of make. JSON=1 keeps the status.
 doctor: ## find what is wrong with HTTPS here, and the fix; SITE=https://host: of a deployed site; JSON=1: for a report
-	@go run ./scripts/doctor $(if $(JSON),-json) $(if $(SITE),'$(SITE)')
+	@go build -o bin/scripts/ ./scripts/doctor
+	@./bin/scripts/doctor$(EXE) $(if $(JSON),-json) $(if $(SITE),'$(SITE)') $(if $(JSON),,|| test $$? = 1)
 
 phone: ## serve on the local network too, and hand the local CA to a phone, until Ctrl-C
 	@go build -o bin/scripts/ ./scripts/phone

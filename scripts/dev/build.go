@@ -1,13 +1,16 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"crypto/sha256"
+	"fmt"
+	"hash/fnv"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"example.com/turnkey/scripts/internal/process"
 )
@@ -19,29 +22,41 @@ type build struct {
 	sum string // of the binary
 }
 
-// goBuild builds binary. It writes the output of the go command to w as it comes.
-func goBuild(ctx context.Context, flags []string, binary string, w io.Writer) build {
-	args := append(append([]string{"build"}, flags...), "-o", binary, "./app")
-	var out bytes.Buffer
-	err := process.Go(ctx, filepath.Dir(binary), nil, io.MultiWriter(&out, w), args...)
-	b := build{err: err, out: strings.TrimSpace(out.String())}
+// goBuild builds binary from the package in the folder pkg. The first build of a run, which nothing else writes beside,
+// tells how far it is after a second, and shows what the compiler says. A later one tells after five.
+func goBuild(ctx context.Context, flags []string, pkg, binary string, first bool) build {
+	p := &progress{w: os.Stderr, after: 5 * time.Second, began: time.Now(), ended: make(chan struct{})}
+	if first {
+		p.after = time.Second
+		p.moves = process.Terminals(os.Stderr) && os.Getenv("TERM") != "dumb"
+	}
+	telling, stop := context.WithCancel(ctx)
+	go p.run(telling, slices.Concat([]string{"list", "-deps", "-f", "{{if .Stale}}.{{end}}"}, flags, []string{pkg}))
+	err := process.Go(ctx, filepath.Dir(binary), nil, p, slices.Concat([]string{"build", "-v"}, flags,
+		[]string{"-o", binary, pkg})...)
+	stop()
+	b := build{err: err, out: strings.TrimSpace(p.finish(err == nil))}
 	if err == nil {
 		b.sum, b.err = sum(binary)
-	} else if b.out == "" {
-		b.out = err.Error()
+		return b
 	}
+	if first && b.out != "" {
+		fmt.Fprintln(os.Stderr, b.out)
+	}
+	b.out = cmp.Or(b.out, err.Error())
 	return b
 }
 
 // sum returns a hash of the binary. Equal sums mean that there is nothing to restart: an edited script, or an edit that
-// was taken back, builds the same binary.
+// was taken back, builds the same binary. Go's packages for cryptography would make this program's own first build a
+// third longer.
 func sum(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	h := sha256.New()
+	h := fnv.New128a()
 	_, err = io.Copy(h, f)
 	return string(h.Sum(nil)), err
 }

@@ -1,8 +1,13 @@
 // Command dev serves the site and follows every edit.
 //
 //	go run ./scripts/dev [flags of go build, in place of buildFlags]
+//	go run ./scripts/dev run ./scripts/NAME [arguments]
 //
-// It builds ./app, starts it, and watches the files of the module. The server is told of an edited template or asset,
+// It builds ./app, starts it, and watches the files of the module, and those of other folders that the site is built
+// from. A build that takes longer than a second tells how far it is. With run, it builds another program like that, and
+// runs it. It imports little, since it is compiled itself before it can tell of anything.
+//
+// The server is told of an edited template or asset,
 // and its open pages show it at once. After an edit of a .go file, go.mod or .env, a new process is started with the
 // same sockets and replaces the old one as soon as it is ready, so that no request is refused. Its jobs begin once the
 // old one has ended. A failed build or start is shown here and in the browser while the old process keeps serving.
@@ -14,15 +19,19 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"syscall"
+	"time"
 
 	"example.com/turnkey/scripts/internal/process"
-	"example.com/turnkey/scripts/internal/project"
 )
 
 func main() {
@@ -42,6 +51,9 @@ func run(flags []string) (status int, err error) {
 	if _, err := os.Stat("go.mod"); err != nil {
 		return 0, fmt.Errorf("%w; run this where go.mod is", err)
 	}
+	if len(flags) > 1 && flags[0] == "run" {
+		return runWith(flags[1:])
+	}
 	if len(flags) == 0 {
 		flags = buildFlags
 	}
@@ -55,12 +67,48 @@ func run(flags []string) (status int, err error) {
 	defer w.Close()
 	go w.run(changes)
 	s := newSupervisor(flags, binary(), os.Getenv("CI") == "" && process.Terminals(os.Stdin, os.Stdout))
+	builds := make(chan time.Time, 1)
+	go followBuilds(builds, w, flags)
+	s.kindOf = w.kindOf
+	s.listen = func(began time.Time) {
+		select {
+		case builds <- began:
+		default: // those that the one before is about to list are these
+		}
+	}
 	return s.run(changes, signals), nil
+}
+
+// followBuilds tells the watcher what the site is built from, after each build: its packages may have changed.
+func followBuilds(builds <-chan time.Time, w *watcher, flags []string) {
+	for began := range builds {
+		if list, err := listRooms(w.root, flags); err == nil {
+			w.follow <- newRooms{list, began}
+		}
+	}
+}
+
+// runWith builds the package in the folder args[0] into bin/scripts, tells how far that is, and runs it with the other
+// arguments.
+func runWith(args []string) (status int, err error) {
+	binary := filepath.Join("bin", "scripts", filepath.Base(args[0])+filepath.Ext(binary()))
+	if b := goBuild(context.Background(), nil, args[0], binary, true); b.err != nil {
+		return 1, b.err
+	}
+	cmd := exec.Command(binary, args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err = cmd.Run(); err != nil && cmd.ProcessState != nil {
+		return max(1, cmd.ProcessState.ExitCode()), nil
+	}
+	return 0, err
 }
 
 // binary is the file that make build writes too.
 func binary() string {
-	name := project.Name()
+	name := "site" // scripts/internal/project has this too, and go/parser with it, which would take seconds to compile
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
+		name = path.Base(info.Main.Path)
+	}
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}

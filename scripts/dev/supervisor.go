@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -20,6 +19,8 @@ type supervisor struct {
 	flags  []string
 	binary string
 	person bool // at the terminal: after a failed start, wait for an edit
+	kindOf func(file string) kind
+	listen func(began time.Time) // is called after each build; it does not block
 
 	sockets  sockets
 	children map[*child]bool // all that run
@@ -44,12 +45,12 @@ type supervisor struct {
 
 func newSupervisor(flags []string, binary string, person bool) *supervisor {
 	return &supervisor{flags: flags, binary: binary, person: person, children: map[*child]bool{}, news: make(chan news),
-		built: make(chan build)}
+		built: make(chan build), began: time.Now()}
 }
 
 // run serves until a signal comes or no server is left. It returns the exit status.
 func (s *supervisor) run(changes <-chan []string, signals <-chan os.Signal) int {
-	s.rebuild(os.Stderr)
+	s.rebuild(true)
 	for {
 		select {
 		case files := <-changes:
@@ -86,7 +87,7 @@ func (s *supervisor) edited(files []string) {
 	var pages []string
 	most := other
 	for _, f := range files {
-		k := kindOf(f)
+		k := s.kindOf(f)
 		if most = max(most, k); k == page {
 			pages = append(pages, f)
 		}
@@ -107,21 +108,22 @@ func (s *supervisor) edited(files []string) {
 	if s.what = "rebuilt"; most == settings {
 		s.what = "restarted with the edited .env"
 	}
-	s.rebuild(io.Discard)
+	s.rebuild(false)
 }
 
 // rebuild begins a build and cancels the running one.
-func (s *supervisor) rebuild(w io.Writer) {
+func (s *supervisor) rebuild(first bool) {
 	if s.cancel != nil {
 		s.cancel()
 		<-s.built
 	}
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
-	go func() { s.built <- goBuild(ctx, s.flags, s.binary, w) }()
+	go func() { s.built <- goBuild(ctx, s.flags, "./app", s.binary, first) }()
 }
 
 func (s *supervisor) finished(b build) {
+	s.listen(s.began)
 	switch {
 	case b.err != nil:
 		if s.ready { // the output of the first build was printed as it came

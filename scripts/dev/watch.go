@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,8 +25,11 @@ const (
 // files once they are quiet instead of interpreting events.
 type watcher struct {
 	*fsnotify.Watcher
-	root string
-	seen map[string]stamp // every file that matters, by its path from root
+	root    string
+	seen    map[string]stamp // every file that matters, by its path from root
+	ignored map[string]bool  // folders that git ignores
+	rooms   rooms
+	follow  chan newRooms
 }
 
 // stamp identifies a state of a file.
@@ -38,14 +43,30 @@ func newWatcher(root string) (*watcher, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	w := &watcher{fsw, root, map[string]stamp{}}
+	w := &watcher{Watcher: fsw, root: root, seen: map[string]stamp{}, ignored: ignored(root), follow: make(chan newRooms)}
 	for _, file := range w.add(".") {
 		w.seen[file], _ = w.stamp(file)
 	}
 	return w, nil
 }
 
-// add watches a directory and those below it. It returns the files that matter there.
+// ignored returns the folders that git ignores, except in web, where a build of a front end is ignored and served. They
+// hold data and outputs, and may have more folders than the system watches.
+func ignored(root string) map[string]bool {
+	cmd := exec.Command("git", "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+	cmd.Dir = root
+	out, _ := cmd.Output() // without git, none
+	dirs := map[string]bool{}
+	for name := range strings.SplitSeq(string(out), "\x00") {
+		if dir, ok := strings.CutSuffix(name, "/"); ok && !strings.HasPrefix(dir, "web/") {
+			dirs[dir] = true
+		}
+	}
+	return dirs
+}
+
+// add watches a directory, whatever its name, and those below it that are not skipped. It returns the files that matter
+// there.
 func (w *watcher) add(dir string) (files []string) {
 	filepath.WalkDir(filepath.Join(w.root, dir), func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -56,12 +77,12 @@ func (w *watcher) add(dir string) (files []string) {
 			return err
 		}
 		if !d.IsDir() {
-			if kindOf(name) != other {
+			if w.kindOf(name) != other {
 				files = append(files, filepath.ToSlash(name))
 			}
 			return nil
 		}
-		if w.skips(name) {
+		if name != filepath.Clean(dir) && w.skips(name) {
 			return filepath.SkipDir
 		}
 		if err := w.Add(path); err != nil {
@@ -88,13 +109,14 @@ func explain(err error) error {
 		"allow more: sudo sysctl %s", err, limit)
 }
 
-// skips reports whether a directory holds nothing of the site: a hidden one, build output, or another module.
+// skips reports whether a directory holds nothing of the site: a hidden one, build output, what git ignores, or another
+// module. What a package embeds is followed all the same.
 func (w *watcher) skips(dir string) bool {
 	if dir == "." {
 		return false
 	}
 	if base := filepath.Base(dir); strings.HasPrefix(base, ".") || base == "node_modules" || dir == "bin" ||
-		dir == "certs" || dir == "data" {
+		dir == "certs" || dir == "data" || w.ignored[filepath.ToSlash(dir)] {
 		return true
 	}
 	_, err := os.Stat(filepath.Join(w.root, dir, "go.mod"))
@@ -140,7 +162,7 @@ func (w *watcher) run(changes chan<- []string) {
 				if event.Has(fsnotify.Create) && !w.skips(name) {
 					touch(w.add(name)...) // files that were written before the directory was watched
 				}
-			} else if kindOf(name) != other {
+			} else if w.kindOf(name) != other {
 				touch(filepath.ToSlash(name))
 			}
 		case err, open := <-w.Errors:
@@ -152,6 +174,8 @@ func (w *watcher) run(changes chan<- []string) {
 			} else {
 				fmt.Fprintln(os.Stderr, "make dev: watching files:", err)
 			}
+		case news := <-w.follow:
+			touch(w.enter(news)...)
 		case <-settled.C:
 			if edited := w.edited(touched); len(edited) > 0 {
 				changes <- edited
@@ -160,6 +184,32 @@ func (w *watcher) run(changes chan<- []string) {
 			first = time.Time{}
 		}
 	}
+}
+
+// enter watches the packages outside the project's folder, and what packages embed. It returns the files that were not
+// followed before and were edited since the build began.
+func (w *watcher) enter(news newRooms) (edited []string) {
+	w.rooms.list.Store(&news.list)
+	var files []string
+	for _, room := range news.list {
+		if strings.HasPrefix(room.dir, "../") {
+			files = append(files, w.add(room.dir)...)
+		}
+		for _, pattern := range room.patterns {
+			files = append(files, w.add(path.Join(room.dir, folder(pattern)))...)
+		}
+	}
+	for _, file := range files {
+		if _, known := w.seen[file]; known {
+			continue
+		}
+		if now, ok := w.stamp(file); ok && now.modified.After(news.since) {
+			edited = append(edited, file)
+		} else if ok {
+			w.seen[file] = now
+		}
+	}
+	return edited
 }
 
 // edited returns the touched files that have changed. Files that an editor made and removed again have not, and neither
@@ -192,8 +242,16 @@ const (
 	code                 // a new build
 )
 
-func kindOf(file string) kind {
+// kindOf returns the kind of a file. It is safe for concurrent use.
+func (w *watcher) kindOf(file string) kind {
 	file = filepath.ToSlash(file)
+	if w.rooms.embeds(file) {
+		return code
+	}
+	return kindOf(file)
+}
+
+func kindOf(file string) kind {
 	base := file[strings.LastIndexByte(file, '/')+1:]
 	switch {
 	case file == ".env":

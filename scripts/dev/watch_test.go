@@ -35,3 +35,24 @@ func TestKindOfAnEditedFile(t *testing.T) {
 		}
 	}
 }
+
+// The patterns are go:embed's: https://pkg.go.dev/embed.
+func TestEmbeddedFilesAreCode(t *testing.T) {
+	var w watcher
+	w.rooms.list.Store(&[]room{{"web", []string{"templates"}}, {"shop/mails", []string{"*.txt", "views", "all:kept"}}, {"../lib", []string{"data/*/x"}}, {".", []string{"notes.md"}}})
+	for file, want := range map[string]kind{
+		"web/templates/home.html": page, "shop/mails/hello.txt": code, "shop/mails/hello.md": other, "shop/mails/views/a/b.html": code,
+		"shop/mails/views/.hidden": other, "shop/mails/views/_part/b.html": other, "shop/mails/kept/.hidden/_x": code,
+		"shop/mails/sub/hello.txt": other, "../lib/data/en/x": code, "../lib/data/en/x/deep": code, "../lib/data/x": other,
+		"../lib/lib.go": code, "notes.md": code, "README.md": other, ".env": settings,
+	} {
+		if got := w.kindOf(file); got != want {
+			t.Errorf("%s is of kind %v, want %v", file, got, want)
+		}
+	}
+	for pattern, want := range map[string]string{"*.txt": ".", "all:views": "views", "data/*/x": "data", "a/b*": "a", "a/b/c.txt": "a/b/c.txt"} {
+		if got := folder(pattern); got != want {
+			t.Errorf("the folder of %q is %q, want %q", pattern, got, want)
+		}
+	}
+}

@@ -62,7 +62,7 @@ func (t *trust) askOnce(ctx context.Context) error {
 		return err
 	case !yes:
 		fmt.Fprint(t.out, "\n  Left alone; browsers will warn. Whenever you like: make trust\n  One program alone: curl "+
-			"--cacert certs/ca.pem https://localhost:8443\n")
+			"--cacert certs/ca.pem "+settings.Load(t.host.Getenv).URL()+"\n")
 		return t.save(truststore.No)
 	}
 	return t.apply(ctx) // it saves the answer too

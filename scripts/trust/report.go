@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"example.com/turnkey/scripts/internal/settings"
 	"example.com/turnkey/scripts/internal/truststore"
 )
 
@@ -29,7 +30,7 @@ func (t *trust) report(rows []truststore.Row) error {
 	r := report{Removed: t.remove, DryRun: t.dryRun, Stores: rows}
 	if t.root != nil {
 		r.Root = &rootInfo{t.root.Name(), t.root.File, t.root.SHA256(), t.root.Cert.NotAfter}
-		r.Hints = t.host.Hints(t.root)
+		r.Hints = t.host.Hints(t.root, settings.Load(t.host.Getenv).URL())
 	}
 	if t.json {
 		enc := json.NewEncoder(t.out)

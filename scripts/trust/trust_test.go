@@ -179,7 +179,7 @@ func TestTerminal(t *testing.T) {
 
 func TestReportIsJSON(t *testing.T) {
 	home := t.TempDir()
-	out, err := runTrust(t, map[string]string{"HOME": home}, 1000, "-json")
+	out, err := runTrust(t, map[string]string{"HOME": home, "HTTPS_ADDR": ":9443"}, 1000, "-json")
 	if err != nil {
 		t.Fatalf("missing tools are no failure: %v", err)
 	}
@@ -187,7 +187,8 @@ func TestReportIsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Root == nil || !strings.HasPrefix(got.Root.Name, truststore.NamePrefix) || len(got.Hints) < 4 {
+	if got.Root == nil || !strings.HasPrefix(got.Root.Name, truststore.NamePrefix) || len(got.Hints) < 4 ||
+		!strings.HasSuffix(got.Hints[0].Line, " https://localhost:9443/") {
 		t.Errorf("root %+v, hints %+v", got.Root, got.Hints)
 	}
 	if len(got.Stores) < 3 {

@@ -27,7 +27,7 @@ func serve(ctx context.Context, l loaded, site kit.Site, w World) (err error) {
 	ctx = l.dev.Follow(ctx)
 	out := logs.NewWriter(w.Stdout)
 	defer out.Close()
-	logger := logs.New(out, l.settings.LogLevel, l.settings.LogJSON)
+	logger := newLogger(out, l, w)
 	slog.SetDefault(logger)
 	slog.SetLogLoggerLevel(max(slog.LevelInfo, l.settings.LogLevel)) // so that log.Fatal is seen with any LOG_LEVEL
 	banner := &banner{loaded: l, w: w.Stdout, log: logger}

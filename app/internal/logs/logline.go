@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// appendRecord appends a record of plain attributes, as slog's handlers write it, at a third of their cost. The access
+// appendRecord appends a record of plain attributes, as the handlers of New write it, at a third of their cost. The access
 // log has such a record for each request. For a record with anything else, ok is false: slog's handler has to write it.
 func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 	ok = true
@@ -28,6 +28,9 @@ func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 	r.Attrs(func(a slog.Attr) bool {
 		if json {
 			buf = append(buf, ',', '"')
+			if a.Value.Kind() == slog.KindDuration {
+				a.Key = withUnit(a.Key)
+			}
 			buf = append(buf, a.Key...)
 			buf = append(buf, '"', ':')
 		} else {
@@ -44,7 +47,7 @@ func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 			buf = strconv.AppendInt(buf, a.Value.Int64(), 10)
 		case slog.KindDuration:
 			if json {
-				buf = strconv.AppendInt(buf, int64(a.Value.Duration()), 10)
+				buf = strconv.AppendFloat(buf, milliseconds(a.Value.Duration()), 'f', -1, 64)
 			} else {
 				buf = append(buf, a.Value.Duration().String()...)
 			}

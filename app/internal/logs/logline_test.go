@@ -15,10 +15,7 @@ func TestLinesOfPlainRecordsEqualSlogs(t *testing.T) {
 	at := time.Date(2026, 11, 23, 1, 2, 3, 45678901, time.FixedZone("", 3600))
 	for _, asJSON := range []bool{false, true} {
 		var want bytes.Buffer
-		var h slog.Handler = slog.NewTextHandler(&want, nil)
-		if asJSON {
-			h = slog.NewJSONHandler(&want, nil)
-		}
+		h := New(&want, slog.LevelInfo, asJSON).Handler().(requestHandler).Handler
 		r := slog.NewRecord(at, slog.LevelWarn, "request", 0)
 		r.AddAttrs(slog.String("path", "/a/b"), slog.Int("status", 200), slog.Duration("took", 1500*time.Microsecond), slog.String("empty", ""))
 		if err := h.Handle(t.Context(), r); err != nil {

@@ -47,6 +47,9 @@ func Load(getenv func(string) string) Settings {
 	return s
 }
 
+// URL returns where a client on this machine finds the site, without a slash at its end.
+func (s Settings) URL() string { return "https://" + Dial(cmp.Or(s.HTTPSAddr, "localhost:8443")) }
+
 // Dial returns the address at which a client on this machine reaches a server that listens on addr.
 func Dial(addr string) string {
 	host, port, err := net.SplitHostPort(addr)

@@ -153,14 +153,14 @@ type Hint struct {
 	Note    string `json:"note,omitempty"`
 }
 
-// Hints are for programs that bring their own roots.
-func (h *Host) Hints(root *Root) []Hint {
+// Hints are for programs that bring their own roots. url is the site's.
+func (h *Host) Hints(root *Root, url string) []Hint {
 	file, set, once := process.Line(false, root.File), "export ", " "
 	if h.OS == "windows" { // PowerShell
 		file, set, once = `"`+root.File+`"`, "$env:", "; "
 	}
 	hints := []Hint{
-		{"curl", "curl --cacert " + file + " https://localhost:8443/", ""},
+		{"curl", "curl --cacert " + file + " " + url + "/", ""},
 		{"Node", set + "NODE_EXTRA_CA_CERTS=" + file, "beside the public roots; node --use-system-ca reads the system's"},
 		{"Python", strings.TrimPrefix(set, "export ") + "SSL_CERT_FILE=" + file + once + "python3 app.py",
 			"in place of the public roots; requests reads REQUESTS_CA_BUNDLE"},

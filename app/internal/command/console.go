@@ -1,0 +1,35 @@
+package command
+
+import (
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/mattn/go-isatty"
+
+	"example.com/turnkey/app/internal/logs"
+)
+
+// newLogger returns the logger of the settings, which writes to out, and out to w.Stdout. With LOG_FORMAT=text a
+// terminal gets lines for people.
+func newLogger(out io.Writer, l loaded, w World) *slog.Logger {
+	f, isFile := w.Stdout.(*os.File)
+	if l.settings.LogJSON || !isFile || !isTerminal(f) {
+		return logs.New(out, l.settings.LogLevel, l.settings.LogJSON)
+	}
+	getenv := func(name string) string { v, _ := w.Lookup(name); return v }
+	return logs.NewForPeople(out, l.settings.LogLevel, wantsColour(f, getenv))
+}
+
+// wantsColour reports whether a terminal shows colour, and its user wants it (https://no-color.org).
+func wantsColour(f *os.File, getenv func(string) string) bool {
+	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && showsColour(f)
+}
+
+// isTerminal does not call f.Fd, which would make a pipe block.
+func isTerminal(f *os.File) (is bool) {
+	if conn, err := f.SyscallConn(); err == nil {
+		conn.Control(func(fd uintptr) { is = isatty.IsTerminal(fd) })
+	}
+	return is
+}
