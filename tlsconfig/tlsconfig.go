@@ -8,7 +8,9 @@ package tlsconfig
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -118,20 +120,24 @@ func New(o Options) (Source, error) {
 	}
 	switch o.Mode {
 	case Local:
-		return local.New(local.Options{CertFile: o.CertFiles[0], KeyFile: o.KeyFiles[0], Names: o.LocalNames,
-			CADir: o.LocalCADir, Owner: o.LocalOwner, ClientCAs: clients, Log: o.Log, Say: o.Say, Alarm: o.Alarm})
+		return sourceOr(local.New(local.Options{CertFile: o.CertFiles[0], KeyFile: o.KeyFiles[0], Names: o.LocalNames,
+			CADir: o.LocalCADir, Owner: o.LocalOwner, ClientCAs: clients, Log: o.Log, Say: o.Say, Alarm: o.Alarm}))
 	case ACME:
-		return newACME(o, clients)
+		return sourceOr(o.newACME(clients))
 	case Files:
-		source, err := files.New(o.files(clients))
-		if err != nil {
-			return nil, err // source is a nil pointer, and would not be a nil Source
-		}
-		return source, nil
+		return sourceOr(files.New(o.files(clients)))
 	case Proxy:
 		return proxied{}, nil
 	}
 	return nil, fmt.Errorf("unknown mode %q", o.Mode)
+}
+
+// sourceOr returns a nil Source with an error. A Source that holds a nil pointer would not be nil.
+func sourceOr[S Source](source S, err error) (Source, error) {
+	if err != nil {
+		return nil, err
+	}
+	return source, nil
 }
 
 func (o Options) files(clients *clientca.CAs) files.Options {
@@ -140,29 +146,29 @@ func (o Options) files(clients *clientca.CAs) files.Options {
 }
 
 // newACME joins the clock, the store and autocert, once more for a rehearsal.
-func newACME(o Options, clients *clientca.CAs) (Source, error) {
-	issuer, slot, err := newAuthority(o, o.Directory)
-	if err != nil {
+func (o Options) newACME(clients *clientca.CAs) (*acme.Source, error) {
+	// What decides whether an order can succeed. A change of it ends the backoff.
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{o.Directory, o.Rehearsal, o.CAFile, o.Email, o.EABKeyID,
+		string(o.EABKey), o.Profile, fmt.Sprint(o.PlainPort)}))
+	options := acme.Options{Domains: o.Domains, Settings: base64.RawURLEncoding.EncodeToString(sum[:9]),
+		ClientCAs: clients, Log: o.Log, Notify: o.Notify}
+	var err error
+	if options.Store, err = store.Open(o.CacheDir, o.Directory); err != nil {
 		return nil, err
 	}
-	options := acme.Options{Domains: o.Domains, Issuer: issuer, Store: slot, Settings: o.fingerprint(),
-		ClientCAs: clients, Log: o.Log, Notify: o.Notify}
+	if options.Issuer, err = authority.New(o.authority(o.Directory, options.Store)); err != nil {
+		return nil, err
+	}
 	if o.Rehearsal != "" {
-		if options.Rehearsal, _, err = newAuthority(o, o.Rehearsal); err != nil {
+		slot, err := store.Open(o.CacheDir, o.Rehearsal)
+		if err != nil {
+			return nil, err
+		}
+		if options.Rehearsal, err = authority.New(o.authority(o.Rehearsal, slot)); err != nil {
 			return nil, err
 		}
 	}
 	return acme.New(options), nil
-}
-
-// newAuthority opens the CA with this directory, and its part of the store.
-func newAuthority(o Options, directory string) (*authority.Authority, *store.Slot, error) {
-	slot, err := store.Open(o.CacheDir, directory)
-	if err != nil {
-		return nil, nil, err
-	}
-	issuer, err := authority.New(o.authority(directory, slot))
-	return issuer, slot, err
 }
 
 // authority returns the options of the CA with this directory. The account that EABKeyID binds is at o.Directory alone.
@@ -183,3 +189,50 @@ func (proxied) HTTPHandler(next http.Handler) http.Handler { return next }
 func (proxied) Run(ctx context.Context) error              { <-ctx.Done(); return nil }
 func (proxied) Reload()                                    {}
 func (proxied) Status() []Status                           { return nil }
+
+// Fault is one thing wrong with a setting, and what to do about it.
+type Fault = setting.Fault
+
+// Redacted returns a setting's value as it may be shown: a URL without its user and password.
+func Redacted(value string) string { return setting.Redacted(value) }
+
+// Check returns every fault that prevents a start. It opens no connection and changes nothing.
+func Check(o Options) []Fault {
+	var faults []Fault
+	switch o.Mode {
+	case Local:
+		faults = local.Check(o.CertFiles, o.KeyFiles)
+	case ACME:
+		faults = o.acme().Check()
+	case Files:
+		faults = files.Check(o.files(nil))
+	}
+	if fault := clientca.Check(o.ClientCAFile); fault != nil {
+		faults = append(faults, *fault)
+	}
+	return faults
+}
+
+// Inspect returns the faults of Check and, beyond those, an answer of a Redis server in ACME_CACHE that would prevent
+// an order. Notes are what an operator should know though it is no fault: that an earlier attempt failed, that others
+// can read a key, or that the store cannot be reached, which may start later. A start does without Inspect, because it
+// may take seconds.
+func Inspect(o Options) (faults []Fault, notes []string) {
+	faults = Check(o)
+	switch o.Mode {
+	case ACME:
+		more, notes := o.acme().Inspect()
+		return append(faults, more...), notes
+	case Files:
+		return faults, files.Notes(o.files(nil))
+	}
+	return faults, nil
+}
+
+// CertNames returns the names in the leaf certificates of PEM files, in order and each once. Files that cannot be read
+// have none.
+func CertNames(certFiles, keyFiles []string) []string { return files.CertNames(certFiles, keyFiles) }
+
+func (o Options) acme() acme.Settings {
+	return acme.Settings{Domains: o.Domains, Directory: o.Directory, CAFile: o.CAFile, Cache: o.CacheDir}
+}

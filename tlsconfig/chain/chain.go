@@ -10,6 +10,8 @@ import (
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,7 +67,11 @@ func (v Verdict) Err() error {
 	if v.OK() {
 		return nil
 	}
-	return faults(v.Faults)
+	texts := make([]string, len(v.Faults))
+	for i, r := range v.Faults {
+		texts[i] = r.String()
+	}
+	return errors.New(strings.Join(texts, "; "))
 }
 
 // Certificate returns the pair for crypto/tls. It is nil if no certificate belongs to the key.
@@ -84,18 +90,53 @@ func (v *Verdict) fault(about Part, text, fix string) {
 	v.Faults = append(v.Faults, Reason{Text: text, Fix: fix, About: about})
 }
 
+func (v *Verdict) faultIf(is bool, about Part, text, fix string) {
+	if is {
+		v.fault(about, text, fix)
+	}
+}
+
 func (v *Verdict) note(about Part, text, fix string) {
 	v.Notes = append(v.Notes, Reason{Text: text, Fix: fix, About: about})
 }
 
-type faults []Reason
+func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-func (f faults) Error() string {
-	texts := make([]string, len(f))
-	for i, r := range f {
-		texts[i] = r.String()
-	}
-	return strings.Join(texts, "; ")
+// Pair is a certificate file and a key file as they were read.
+type Pair struct {
+	Certs    []*x509.Certificate // in the file's order
+	Key      crypto.Signer       // the one that a certificate belongs to, or else the first; nil when there is none
+	Problems []Reason            // why a part of either file could not be read
 }
 
-func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// Read reads both files of a pair, which may be one and the same.
+func Read(certPEM, keyPEM []byte) Pair {
+	certFile, keyFile := Parse(certPEM), Parse(keyPEM)
+	if !certFile.holdsCert && certFile.holdsKey && keyFile.holdsCert && !keyFile.holdsKey {
+		return Pair{Problems: []Reason{{About: Files,
+			Text: "the two files are swapped, a key is where the certificate should be", Fix: "exchange them"}}}
+	}
+	certs, problems := certFile.Certificates()
+	keys, keyProblems := keyFile.privateKeys()
+	p := Pair{Certs: certs, Problems: slices.Concat(problems, keyProblems)}
+	for _, key := range keys {
+		if p.Key == nil || !p.has(p.Key) && p.has(key) {
+			p.Key = key
+		}
+	}
+	return p
+}
+
+func (p Pair) has(key crypto.Signer) bool {
+	return slices.ContainsFunc(p.Certs, func(c *x509.Certificate) bool { return belongs(c, key) })
+}
+
+// Judge judges the pair. What could not be read comes first among the faults.
+func (p Pair) Judge(names []string, now time.Time) Verdict {
+	var v Verdict
+	if len(p.Certs) > 0 {
+		v = judge(p.Certs, p.Key, names, now, slices.ContainsFunc(p.Problems, func(r Reason) bool { return !r.Key }))
+	}
+	v.Faults = slices.Concat(p.Problems, v.Faults)
+	return v
+}

@@ -43,39 +43,40 @@ var base64Line = regexp.MustCompile(`^[A-Za-z0-9+/]*=*$`)
 
 // none says what a file without any PEM block is, with the command that converts it to PEM.
 func (f *File) none(data []byte) {
-	text, certFix, keyFix := "", "", ""
-	switch trimmed := bytes.TrimSpace(bytes.TrimPrefix(data, utf8BOM)); {
+	text, certFix, keyFix := format(data)
+	if text != "" {
+		text = "; " + text
+	}
+	f.certProblems = append(f.certProblems, Reason{About: Files, Text: "holds no PEM certificate" + text, Fix: certFix})
+	f.keyProblems = append(f.keyProblems,
+		Reason{About: Files, Text: "holds no PEM private key" + text, Fix: keyFix, Key: true})
+}
+
+// format names the format of a file without any PEM block. text is empty for a format that is not known.
+func format(data []byte) (text, certFix, keyFix string) {
+	trimmed := bytes.TrimSpace(bytes.TrimPrefix(data, utf8BOM))
+	begins := func(with string) bool { return bytes.HasPrefix(trimmed, []byte(with)) }
+	switch {
 	case len(trimmed) == 0:
-		text = "it is empty"
-	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
-		text = "it is UTF-16"
-		certFix, keyFix = "iconv -f UTF-16 -t UTF-8 CERT > NEW", "iconv -f UTF-16 -t UTF-8 KEY > NEW"
-	case bytes.HasPrefix(trimmed, []byte("<")):
-		text = "it is a web page"
-	case bytes.HasPrefix(trimmed, []byte("PuTTY-User-Key-File")):
-		text, keyFix = "it is a PuTTY key", "puttygen KEY -O private-openssh -o NEW"
-	case bytes.HasPrefix(trimmed, []byte("\xfe\xed\xfe\xed")):
-		text = "it is a Java key store"
-		certFix, keyFix = keytool, keytool
+		return "it is empty", "", ""
+	case begins("\xff\xfe"), begins("\xfe\xff"):
+		return "it is UTF-16", "iconv -f UTF-16 -t UTF-8 CERT > NEW", "iconv -f UTF-16 -t UTF-8 KEY > NEW"
+	case begins("<"):
+		return "it is a web page", "", ""
+	case begins("PuTTY-User-Key-File"):
+		return "it is a PuTTY key", "", "puttygen KEY -O private-openssh -o NEW"
+	case begins("\xfe\xed\xfe\xed"):
+		return "it is a Java key store", keytool, keytool
 	case bytes.Contains(data, []byte("BEGIN ")):
-		text, certFix, keyFix = "its BEGIN line is damaged: it has five hyphens before and behind, -----BEGIN …-----",
+		return "its BEGIN line is damaged: it has five hyphens before and behind, -----BEGIN …-----",
 			copyAgain, copyAgain
 	case data[0] == 0x30:
-		text, certFix, keyFix = binary(data)
-	default:
-		if inner, err := base64.StdEncoding.DecodeString(string(trimmed)); err == nil && begin.Match(inner) {
-			text, certFix, keyFix = "it is base64 of a PEM file", "base64 -d CERT > NEW", "base64 -d KEY > NEW"
-		}
+		return binary(data)
 	}
-	with := func(problem string) string {
-		if text == "" {
-			return problem
-		}
-		return problem + "; " + text
+	if inner, err := base64.StdEncoding.DecodeString(string(trimmed)); err == nil && begin.Match(inner) {
+		return "it is base64 of a PEM file", "base64 -d CERT > NEW", "base64 -d KEY > NEW"
 	}
-	f.certProblems = append(f.certProblems, Reason{About: Files, Text: with("holds no PEM certificate"), Fix: certFix})
-	f.keyProblems = append(f.keyProblems,
-		Reason{About: Files, Text: with("holds no PEM private key"), Fix: keyFix, Key: true})
+	return "", "", ""
 }
 
 const (

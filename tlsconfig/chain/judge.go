@@ -60,34 +60,20 @@ func judge(certs []*x509.Certificate, key crypto.PrivateKey, names []string, now
 
 func judgeLeaf(certs []*x509.Certificate, i int, names []string, now time.Time, damaged bool) Verdict {
 	leaf, v := certs[i], Verdict{}
-	v.dates(leaf, now)
-	v.names(leaf, names)
-	v.purpose(leaf)
-	v.publicKey(leaf)
-	v.signature(leaf)
-	v.path(certs, i, now, damaged)
-	return v
-}
-
-func (v *Verdict) dates(leaf *x509.Certificate, now time.Time) {
-	switch {
-	case now.After(leaf.NotAfter):
-		v.fault(Dates, "it expired on "+date(leaf.NotAfter), "")
-	case now.Before(leaf.NotBefore):
-		v.fault(Dates, "it is valid only from "+date(leaf.NotBefore)+"; is the clock right?", "")
-	}
-}
-
-func (v *Verdict) names(leaf *x509.Certificate, names []string) {
+	v.faultIf(now.After(leaf.NotAfter), Dates, "it expired on "+date(leaf.NotAfter), "")
+	v.faultIf(now.Before(leaf.NotBefore), Dates,
+		"it is valid only from "+date(leaf.NotBefore)+"; is the clock right?", "")
 	if len(leaf.DNSNames)+len(leaf.IPAddresses) == 0 {
 		v.fault(Names, "it names no host (subject alternative names), so no browser accepts it", "")
-		return
-	}
-	for _, name := range names {
-		if !covers(leaf, name) {
-			v.fault(Names, "it is not for "+name, "")
+	} else {
+		for _, name := range names {
+			v.faultIf(!covers(leaf, name), Names, "it is not for "+name, "")
 		}
 	}
+	v.purpose(leaf)
+	v.publicKey(leaf)
+	v.path(certs, i, now, damaged)
+	return v
 }
 
 // covers reports whether a certificate is for a host name, an address, or exactly that wildcard.
@@ -103,18 +89,14 @@ func covers(leaf *x509.Certificate, name string) bool {
 
 // purpose looks at what the CA made the certificate for.
 func (v *Verdict) purpose(leaf *x509.Certificate) {
-	if len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0 && !serves(leaf) {
-		v.fault(Purpose, "it is not for a server (its extended key usage lacks server authentication), "+
-			"so clients refuse it", "")
-	}
+	v.faultIf(len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0 && !serves(leaf), Purpose,
+		"it is not for a server (its extended key usage lacks server authentication), so clients refuse it", "")
 	// TLS 1.3 and every ECDHE suite have the server sign: RFC 8446 §4.4.2.2. Chrome enforces it for RSA too.
-	if leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
-		v.fault(Purpose, "its key may not sign a handshake (its key usage lacks digital signature), "+
-			"so browsers refuse it", "")
-	}
-	if n := len(leaf.UnhandledCriticalExtensions); n > 0 {
+	v.faultIf(leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0, Purpose,
+		"its key may not sign a handshake (its key usage lacks digital signature), so browsers refuse it", "")
+	if unknown := leaf.UnhandledCriticalExtensions; len(unknown) > 0 {
 		v.fault(Purpose, fmt.Sprintf("it has a critical extension (%s) that clients do not know, so they refuse it",
-			leaf.UnhandledCriticalExtensions[0]), "")
+			unknown[0]), "")
 	}
 	if leaf.IsCA {
 		v.note(Purpose, "it is a CA certificate itself, which Firefox does not accept from a server", "")
@@ -129,19 +111,20 @@ func serves(c *x509.Certificate) bool {
 
 const newKey = "make a new key, ECDSA P-256 or RSA 2048, and get a certificate for it"
 
+// publicKey judges the leaf's key, and the signature on it.
 func (v *Verdict) publicKey(leaf *x509.Certificate) {
 	switch k := leaf.PublicKey.(type) {
 	case *rsa.PublicKey:
-		if bits := k.N.BitLen(); bits < 2048 {
-			v.fault(Key, fmt.Sprintf("its key, RSA %d, is too short: clients refuse it", bits), newKey)
-		} else if bits > 8192 {
+		bits := k.N.BitLen()
+		v.faultIf(bits < 2048, Key, fmt.Sprintf("its key, RSA %d, is too short: clients refuse it", bits), newKey)
+		if bits > 8192 {
 			v.note(Key, fmt.Sprintf("its key, RSA %d, is longer than 8192 bits, which Go's clients refuse", bits), "")
 		}
 	case *ecdsa.PublicKey:
-		switch curve := k.Curve.Params(); {
-		case curve.BitSize < 256:
-			v.fault(Key, "its key, ECDSA "+curve.Name+", cannot be used in TLS: clients refuse it", newKey)
-		case curve.BitSize > 384:
+		curve := k.Curve.Params()
+		v.faultIf(curve.BitSize < 256, Key,
+			"its key, ECDSA "+curve.Name+", cannot be used in TLS: clients refuse it", newKey)
+		if curve.BitSize > 384 {
 			v.note(Key, "its key is ECDSA "+curve.Name+", which Chrome does not accept", "")
 		}
 	case ed25519.PublicKey:
@@ -149,28 +132,19 @@ func (v *Verdict) publicKey(leaf *x509.Certificate) {
 	default:
 		v.fault(Key, "its key is of a kind that TLS cannot use", newKey)
 	}
-}
-
-func (v *Verdict) signature(leaf *x509.Certificate) {
-	switch {
-	case leaf.SignatureAlgorithm == x509.UnknownSignatureAlgorithm:
-		v.fault(Key, "it is signed by an algorithm that clients do not know", "")
-	case outdated(leaf) && !selfSigned(leaf):
-		v.fault(Key, "it is signed by "+leaf.SignatureAlgorithm.String()+", which clients refuse",
-			"get a certificate from a CA of today")
-	}
+	v.faultIf(leaf.SignatureAlgorithm == x509.UnknownSignatureAlgorithm, Key,
+		"it is signed by an algorithm that clients do not know", "")
+	v.faultIf(outdated(leaf) && !selfSigned(leaf), Key,
+		"it is signed by "+leaf.SignatureAlgorithm.String()+", which clients refuse",
+		"get a certificate from a CA of today")
 }
 
 // outdated reports whether a certificate's signature is by a hash that can be forged. Clients do not verify a root's.
 func outdated(c *x509.Certificate) bool {
-	switch c.SignatureAlgorithm {
-	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
-		return true
-	}
-	return false
+	return slices.Contains([]x509.SignatureAlgorithm{x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA,
+		x509.DSAWithSHA1, x509.ECDSAWithSHA1}, c.SignatureAlgorithm)
 }
 
-// belongs reports whether a certificate is for a key.
 func belongs(c *x509.Certificate, key crypto.PrivateKey) bool {
 	signer, ok := key.(crypto.Signer)
 	if !ok {
@@ -180,7 +154,6 @@ func belongs(c *x509.Certificate, key crypto.PrivateKey) bool {
 	return ok && public.Equal(c.PublicKey)
 }
 
-// mismatch says that a key is not the leaf's.
 func mismatch(leaf *x509.Certificate, key crypto.PrivateKey) Reason {
 	ours, theirs := "of another kind", kind(leaf.PublicKey)
 	if signer, ok := key.(crypto.Signer); ok {

@@ -170,13 +170,11 @@ func isCA(c *x509.Certificate) bool {
 	return c.BasicConstraintsValid && c.IsCA || c.Version < 3 && selfSigned(c)
 }
 
-// noSigner says that none of the CA certificates signed the leaf.
 func noSigner(leaf *x509.Certificate, others []*x509.Certificate) string {
-	for _, o := range others {
-		if bytes.Equal(o.RawSubject, leaf.RawIssuer) {
-			return fmt.Sprintf("the certificate of %q in it has another key than the one that signed the leaf, "+
-				"so clients find no path to a root", name(o.Subject))
-		}
+	sameName := func(o *x509.Certificate) bool { return bytes.Equal(o.RawSubject, leaf.RawIssuer) }
+	if i := slices.IndexFunc(others, sameName); i >= 0 {
+		return fmt.Sprintf("the certificate of %q in it has another key than the one that signed the leaf, "+
+			"so clients find no path to a root", name(others[i].Subject))
 	}
 	i := slices.IndexFunc(others, isCA)
 	return fmt.Sprintf("none of the CA certificates in it signed the leaf: that is by %q, and in it is %q, "+
@@ -186,26 +184,25 @@ func noSigner(leaf *x509.Certificate, others []*x509.Certificate) string {
 // rest describes the certificates above the signer, and those that are not in the path.
 func (v *Verdict) rest(certs, others []*x509.Certificate, now time.Time) {
 	for _, c := range others {
-		at := slices.IndexFunc(certs, c.Equal) + 1
-		switch above := slices.IndexFunc(v.Served, c.Equal); {
-		case above < 0:
-			v.note(Path, fmt.Sprintf("certificate %d, %q, has nothing to do with the leaf; it is not served", at,
-				name(c.Subject)), "")
+		text, fix := "", ""
+		switch {
+		case !slices.ContainsFunc(v.Served, c.Equal):
+			text = "has nothing to do with the leaf; it is not served"
 		case signed(v.Served[0], c): // signer has judged it
 		case now.After(c.NotAfter):
-			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, expired on %s", at, name(c.Subject),
-				date(c.NotAfter)), "")
+			text = "further up, expired on " + date(c.NotAfter)
 		case now.Before(c.NotBefore):
-			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is valid only from %s", at, name(c.Subject),
-				date(c.NotBefore)), "")
+			text = "further up, is valid only from " + date(c.NotBefore)
 		case selfSigned(c):
-			v.note(Path, fmt.Sprintf("certificate %d, %q, is a root: clients that trust it have it already", at,
-				name(c.Subject)), "leave it out")
+			text, fix = "is a root: clients that trust it have it already", "leave it out"
 		case !isCA(c):
-			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is not a CA's", at, name(c.Subject)), "")
+			text = "further up, is not a CA's"
 		case outdated(c):
-			v.note(Path, fmt.Sprintf("certificate %d, %q, further up, is signed by %s", at, name(c.Subject),
-				c.SignatureAlgorithm), "")
+			text = "further up, is signed by " + c.SignatureAlgorithm.String()
+		}
+		if text != "" {
+			at := slices.IndexFunc(certs, c.Equal) + 1
+			v.note(Path, fmt.Sprintf("certificate %d, %q, %s", at, name(c.Subject), text), fix)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -44,14 +45,16 @@ func Parse(data []byte) *File {
 		if b.stray {
 			f.both(fmt.Sprintf("what stands behind block %d cannot be read: %s", b.number, noBegin), copyAgain)
 		}
-		switch kind := labels[b.label]; {
-		case strings.HasSuffix(b.label, "PRIVATE KEY"):
-			f.key(b)
-		case kind == certificate:
+		switch b.label {
+		case "CERTIFICATE", "X509 CERTIFICATE":
 			f.certificate(b)
-		case kind == harmless:
+		case "EC PARAMETERS", "DH PARAMETERS", "X9.42 DH PARAMETERS", "X509 CRL": // a server does not need them
 		default:
-			f.other(b)
+			if strings.HasSuffix(b.label, "PRIVATE KEY") {
+				f.key(b)
+			} else {
+				f.other(b)
+			}
 		}
 	}
 	switch {
@@ -66,25 +69,27 @@ func Parse(data []byte) *File {
 // Certificates returns the file's certificates in its order, and a problem for each block that cannot be read. At least
 // one of the two is not empty. Keys in the file are ignored.
 func (f *File) Certificates() ([]*x509.Certificate, []Reason) {
-	switch {
-	case len(f.certProblems)+len(f.certs) > 0:
+	if len(f.certProblems)+len(f.certs) > 0 {
 		return f.certs, f.certProblems
-	case f.holdsKey:
-		return nil, []Reason{{About: Files, Text: "holds a private key and no PEM certificate"}}
 	}
-	return nil, []Reason{{About: Files, Text: "holds no PEM certificate"}}
+	text := "holds no PEM certificate"
+	if f.holdsKey {
+		text = "holds a private key and no PEM certificate"
+	}
+	return nil, []Reason{{About: Files, Text: text}}
 }
 
 // privateKeys returns the file's keys in its order, and the problems with them. At least one of the two is not empty.
 // Certificates in the file are ignored.
 func (f *File) privateKeys() ([]crypto.Signer, []Reason) {
-	switch {
-	case len(f.keyProblems)+len(f.keys) > 0:
+	if len(f.keyProblems)+len(f.keys) > 0 {
 		return f.keys, f.keyProblems
-	case f.holdsCert:
-		return nil, []Reason{{About: Files, Text: "holds a certificate and no PEM private key", Key: true}}
 	}
-	return nil, []Reason{{About: Files, Text: "holds no PEM private key", Key: true}}
+	text := "holds no PEM private key"
+	if f.holdsCert {
+		text = "holds a certificate and no PEM private key"
+	}
+	return nil, []Reason{{About: Files, Text: text, Key: true}}
 }
 
 // HoldsKey reports whether a private key is in the file, readable or not.
@@ -115,48 +120,44 @@ func (f *File) certificate(b block) {
 	f.holdsCert = true
 	if b.Block == nil {
 		f.certProblems = append(f.certProblems, damaged(b, "CERT"))
-		return
-	}
-	cert, err := x509.ParseCertificate(b.Bytes)
-	if err != nil {
+	} else if cert, err := x509.ParseCertificate(b.Bytes); err != nil {
 		f.certProblems = append(f.certProblems, unreadable(b, err.Error(), ""))
-		return
+	} else {
+		f.certs = append(f.certs, cert)
 	}
-	f.certs = append(f.certs, cert)
 }
 
-// labels are the known kinds of block, without private keys.
-var labels = map[string]int{
-	"CERTIFICATE": certificate, "X509 CERTIFICATE": certificate,
-	"EC PARAMETERS": harmless, "DH PARAMETERS": harmless, "X9.42 DH PARAMETERS": harmless, "X509 CRL": harmless,
+// otherBlocks are the known blocks without a certificate or key that can be read, and what to do about them.
+var otherBlocks = map[string]struct {
+	text, fix string
+	isCert    bool // it holds a certificate in a format that nothing here reads
+}{
+	"TRUSTED CERTIFICATE":     {"cannot be read: it is a TRUSTED CERTIFICATE, OpenSSL's own format", convert, true},
+	"PKCS7":                   {"cannot be read: it is PKCS#7", printCerts, true},
+	"PKCS #7 SIGNED DATA":     {"cannot be read: it is PKCS#7", printCerts, true},
+	"CMS":                     {"cannot be read: it is PKCS#7", printCerts, true},
+	"CERTIFICATE REQUEST":     {"holds a certificate request, not a certificate", sendToCA, false},
+	"NEW CERTIFICATE REQUEST": {"holds a certificate request, not a certificate", sendToCA, false},
+	"PUBLIC KEY":              {"holds a public key", privateOne, false},
+	"RSA PUBLIC KEY":          {"holds a public key", privateOne, false},
 }
 
 const (
-	certificate = 1 + iota
-	harmless    // often in the same file, and not needed by a web server
+	convert    = "openssl x509 -in CERT -out NEW"
+	printCerts = "openssl pkcs7 -print_certs -in CERT -out NEW"
+	sendToCA   = "send it to a CA, and use what the CA sends back"
+	privateOne = "take it out of the file; the private key is the one that starts with BEGIN PRIVATE KEY"
 )
 
 // other reports a block that is neither certificate nor key.
 func (f *File) other(b block) {
-	text, fix := fmt.Sprintf("block %d is %q, which is neither a certificate nor a key", b.number, b.label),
-		"take it out of the file"
-	switch b.label {
-	case "TRUSTED CERTIFICATE":
-		f.holdsCert = true
-		text, fix = fmt.Sprintf("block %d cannot be read: it is a TRUSTED CERTIFICATE, OpenSSL's own format", b.number),
-			"openssl x509 -in CERT -out NEW"
-	case "PKCS7", "PKCS #7 SIGNED DATA", "CMS":
-		f.holdsCert = true
-		text, fix = fmt.Sprintf("block %d cannot be read: it is PKCS#7", b.number),
-			"openssl pkcs7 -print_certs -in CERT -out NEW"
-	case "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST":
-		text, fix = fmt.Sprintf("block %d holds a certificate request, not a certificate", b.number),
-			"send it to a CA, and use what the CA sends back"
-	case "PUBLIC KEY", "RSA PUBLIC KEY":
-		text, fix = fmt.Sprintf("block %d holds a public key", b.number),
-			"take it out of the file; the private key is the one that starts with BEGIN PRIVATE KEY"
+	o, known := otherBlocks[b.label]
+	if !known {
+		o.text = fmt.Sprintf("is %q, which is neither a certificate nor a key", b.label)
+		o.fix = "take it out of the file"
 	}
-	f.both(text, fix)
+	f.holdsCert = f.holdsCert || o.isCert
+	f.both(fmt.Sprintf("block %d %s", b.number, o.text), o.fix)
 }
 
 // both adds a problem to the file as one of certificates and as one of a key.
@@ -167,4 +168,52 @@ func (f *File) both(text, fix string) {
 
 func unreadable(b block, why, fix string) Reason {
 	return Reason{About: Files, Text: fmt.Sprintf("block %d cannot be read: %s", b.number, why), Fix: fix}
+}
+
+// key reads a private key. If it cannot, it records what the block is and how to convert it.
+func (f *File) key(b block) {
+	f.holdsKey = true
+	problem := func(r Reason) {
+		r.Key = true
+		f.keyProblems = append(f.keyProblems, r)
+	}
+	switch {
+	case b.Block == nil:
+		problem(damaged(b, "KEY"))
+	case b.label == "OPENSSH PRIVATE KEY":
+		// The format (openssh/PROTOCOL.key) begins with a magic word, the length of the cipher's name and this name.
+		text := "is encrypted, in OpenSSH's own format"
+		if bytes.HasPrefix(b.Bytes, []byte("openssh-key-v1\x00\x00\x00\x00\x04none")) {
+			text = "is a key in OpenSSH's own format"
+		}
+		problem(Reason{About: Files, Text: text, Fix: "cp KEY NEW && ssh-keygen -p -N '' -m PEM -f NEW"})
+	case b.label == "ENCRYPTED PRIVATE KEY", b.Headers["DEK-Info"] != "", b.Headers["Proc-Type"] != "":
+		problem(Reason{About: Files, Text: "is encrypted", Fix: "openssl pkey -in KEY -out NEW"})
+	default:
+		key, err := parseKey(b.Bytes)
+		if err != nil {
+			problem(unreadable(b, err.Error(), ""))
+			return
+		}
+		f.keys = append(f.keys, key)
+	}
+}
+
+// parseKey takes the three encodings that crypto/tls takes, whatever the block is called.
+func parseKey(der []byte) (crypto.Signer, error) {
+	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return key, nil
+	}
+	if key, err := x509.ParseECPrivateKey(der); err == nil {
+		return key, nil
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if _, publicErr := x509.ParsePKIXPublicKey(der); publicErr == nil {
+		return nil, errors.New("it is a public key")
+	}
+	signer, ok := key.(crypto.Signer)
+	if err == nil && !ok {
+		err = fmt.Errorf("a key of type %T cannot sign", key)
+	}
+	return signer, err
 }

@@ -5,16 +5,20 @@
 // is made, and one intermediate, whose key is kept (0600) and signs the development certificates. Two constrained
 // tiers are needed because some verifiers, Java's among them, ignore constraints on a trust anchor.
 //
-// Only the standard library is used; nothing here runs in production.
+// Nothing here runs in production.
 package localca
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"slices"
 	"strings"
@@ -28,16 +32,8 @@ const (
 	// RootFile is the public root certificate in the CA's directory: the one file to trust.
 	RootFile = "root.pem"
 
-	// issuerFile holds root certificate, intermediate certificate and intermediate key. It is one file, so that a crash
-	// cannot leave a part of the three.
-	issuerFile = "issuer.pem"
-
 	caLifetime   = 5 * 365 * 24 * time.Hour
 	leafLifetime = 90 * 24 * time.Hour
-
-	// unconstrainedSuffix ends the name of a directory whose CA has no name constraints. Only the name decides, so that
-	// the two kinds of CA cannot be confused.
-	unconstrainedSuffix = "-unconstrained"
 
 	// backdate allows for clients whose clocks are behind: virtual machines after sleep, phones, WSL.
 	backdate = 24 * time.Hour
@@ -133,11 +129,12 @@ func (ca *CA) Issue(names []string) (chainPEM, keyPEM []byte, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("signing the development certificate: %w", err)
 	}
-	if keyPEM, err = marshalKey(key); err != nil {
-		return nil, nil, err
-	}
-	return append(certPEM(leaf), certPEM(ca.issuer)...), keyPEM, nil
+	keyPEM, err = marshalKey(key)
+	return append(certPEM(leaf), certPEM(ca.issuer)...), keyPEM, err
 }
+
+// Issued reports whether this CA signed the leaf.
+func (ca *CA) Issued(leaf *x509.Certificate) bool { return leaf.CheckSignatureFrom(ca.issuer) == nil }
 
 func (ca *CA) constrained() bool {
 	return len(ca.root.PermittedDNSDomains) > 0 && len(ca.root.PermittedIPRanges) > 0 &&
@@ -145,9 +142,6 @@ func (ca *CA) constrained() bool {
 }
 
 func (ca *CA) fromFuture(now time.Time) bool { return now.Before(ca.issuer.NotBefore) }
-
-// Issued reports whether this CA signed the leaf.
-func (ca *CA) Issued(leaf *x509.Certificate) bool { return leaf.CheckSignatureFrom(ca.issuer) == nil }
 
 func parseCIDRs(cidrs ...string) []*net.IPNet {
 	var out []*net.IPNet
@@ -159,4 +153,70 @@ func parseCIDRs(cidrs ...string) []*net.IPNet {
 		out = append(out, n)
 	}
 	return out
+}
+
+func caTemplate(tier string, key *ecdsa.PrivateKey, pathLen int, unconstrained bool) *x509.Certificate {
+	now := time.Now()
+	kind := "dev"
+	if unconstrained {
+		kind = "dev unconstrained" // visible to a user who looks through a trust store
+	}
+	public, _ := x509.MarshalPKIXPublicKey(key.Public()) // never fails for a key of P-256
+	fingerprint := sha256.Sum256(public)
+	template := &x509.Certificate{
+		SerialNumber: serial(),
+		// The key's fingerprint keeps names apart: two CAs of one name and different keys confuse browsers,
+		// and iOS lists only roots that have a common name.
+		Subject: pkix.Name{
+			Organization: []string{Organization},
+			CommonName: fmt.Sprintf("Turnkey %s %s %s %s %x", kind, tier, hostname(), now.Format(time.DateOnly),
+				fingerprint[:4]),
+		},
+		NotBefore:             now.Add(-backdate),
+		NotAfter:              now.Add(caLifetime),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		MaxPathLen:            pathLen,
+		MaxPathLenZero:        pathLen == 0,
+	}
+	if !unconstrained {
+		template.PermittedDNSDomainsCritical = true
+		template.PermittedDNSDomains = slices.Clone(permittedDNS)
+		template.PermittedIPRanges = permittedIP
+		// This machine's name, if it has a single label. Such a name is never public, and people type it.
+		if h := hostname(); h != "" && !strings.Contains(h, ".") && !slices.Contains(permittedDNS, h) {
+			template.PermittedDNSDomains = append(template.PermittedDNSDomains, h)
+		}
+	}
+	return template
+}
+
+func sign(template, parent *x509.Certificate, pub crypto.PublicKey, key *ecdsa.PrivateKey) (*x509.Certificate, error) {
+	if parent == nil {
+		parent = template
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, pub, key)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
+
+func marshalKey(key *ecdsa.PrivateKey) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
+}
+
+func certPEM(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+}
+
+// serial returns 127 random bits: positive, and within the 20 bytes of RFC 5280 §4.1.2.2.
+func serial() *big.Int {
+	b := make([]byte, 16)
+	rand.Read(b) // never fails since Go 1.24
+	b[0] &= 0x7f
+	return new(big.Int).SetBytes(b)
 }

@@ -243,11 +243,7 @@ func forge(t *testing.T, ca *CA, name string) *x509.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf, err := parseLeaf(chain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return leaf
+	return parseLeaf(chain)
 }
 
 func TestConcurrentCallsMakeOnePair(t *testing.T) {

@@ -1,13 +1,16 @@
 package localca
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
+
+	"example.com/turnkey/tlsconfig/chain"
 )
 
 // renewBefore is how much life a development certificate must have left to be used again.
@@ -32,6 +35,35 @@ type Result struct {
 	whyCA string // why a new CA was made
 }
 
+// Lines says for a developer what Ensure did, and what to do next.
+func (r Result) Lines(req Request) []string {
+	var lines []string
+	if r.MadeCA {
+		limits := "it can vouch for private names only (localhost, *.test, *.local, LAN addresses), " +
+			"and its root key was never stored"
+		if isUnconstrained(req.CADir) {
+			limits = "it can vouch for any site on the internet; its root key was never stored, its issuing key is there"
+		}
+		lines = append(lines, "local CA     made in "+req.CADir, "             "+limits)
+		if r.whyCA != caFirst {
+			lines = append(lines, "             "+r.whyCA+"; for browsers to trust the new one: make trust")
+		}
+	}
+	until := "until " + r.Leaf.NotAfter.Format(time.DateOnly) + ", renewed by itself"
+	if r.Why != "" {
+		lines = append(lines,
+			"certificate  made "+req.CertFile+" and "+req.KeyFile+" ("+r.Why+"), "+until,
+			"             for "+strings.Join(certNames(r.Leaf), ", "))
+	} else {
+		lines = append(lines, "certificate  "+req.CertFile+" "+until)
+	}
+	if len(r.Skipped) > 0 {
+		lines = append(lines, "             not for "+strings.Join(r.Skipped, ", ")+
+			": the local CA signs private names only, such as shop.test")
+	}
+	return lines
+}
+
 // ErrForeign means that another program or CA made the pair's files. They were left alone.
 var ErrForeign = errors.New("not made by this program")
 
@@ -41,16 +73,15 @@ var ErrForeign = errors.New("not made by this program")
 func Ensure(req Request) (Result, error) {
 	certs := filepath.Dir(req.CertFile)
 	made := missing(req.CADir, certs, filepath.Dir(req.KeyFile))
-	res, err := prepare(req)
-	files := []string{filepath.Join(req.CADir, issuerFile), filepath.Join(req.CADir, RootFile),
-		req.CertFile, req.KeyFile, filepath.Join(certs, "ca.pem")}
-	for _, file := range files {
+	p := &preparation{Request: req, certs: certs, project: filepath.Dir(certs)}
+	err := p.run()
+	for _, file := range []string{filepath.Join(req.CADir, issuerFile), filepath.Join(req.CADir, RootFile),
+		req.CertFile, req.KeyFile, filepath.Join(certs, "ca.pem")} {
 		made = append(made, file, file+".bad")
 	}
-	return res, errors.Join(err, req.Owner.take(made))
+	return p.result, errors.Join(err, req.Owner.take(made))
 }
 
-// preparation is one run of Ensure.
 type preparation struct {
 	Request
 	certs   string // directory of the certificate
@@ -60,45 +91,7 @@ type preparation struct {
 	result  Result
 }
 
-func prepare(req Request) (Result, error) {
-	certs := filepath.Dir(req.CertFile)
-	p := &preparation{Request: req, certs: certs, project: filepath.Dir(certs)}
-	err := p.run()
-	return p.result, err
-}
-
-func (p *preparation) run() error {
-	if err := p.openCA(); err != nil {
-		return err
-	}
-	unlock, err := p.lock()
-	if err != nil {
-		if p.reuse() {
-			return nil
-		}
-		return err
-	}
-	defer unlock()
-	found, err := p.inspect()
-	if err != nil {
-		return err
-	}
-	if err := found.setAside(); err != nil {
-		return err
-	}
-	p.alarmOfClock(found)
-	if p.alarmOfGit() && found.why == "" {
-		found.why = "git has its key"
-	}
-	p.result.Leaf, p.result.Why = found.leaf, found.why
-	if found.why == "" {
-		return protect(p.KeyFile)
-	}
-	return p.issue()
-}
-
-// openCA opens the CA, and sorts out the names that it may not sign.
-func (p *preparation) openCA() (err error) {
+func (p *preparation) run() (err error) {
 	if p.ca, p.result.whyCA, err = open(p.CADir, p.project); err != nil {
 		return err
 	}
@@ -110,7 +103,36 @@ func (p *preparation) openCA() (err error) {
 			p.result.Skipped = append(p.result.Skipped, name)
 		}
 	}
-	return nil
+	unlock, err := p.lock()
+	if err != nil {
+		// A good pair is used though its folder cannot be written.
+		if found, _ := p.inspect(); found.why == "" && found.leaf != nil && protect(p.KeyFile) == nil {
+			p.result.Leaf = found.leaf
+			return nil
+		}
+		return err
+	}
+	defer unlock()
+	found, err := p.inspect()
+	if err != nil {
+		return err
+	}
+	p.alarmOfClock(found.leaf)
+	if p.alarmOfGit() && found.why == "" {
+		found.why = "git has its key"
+	}
+	p.result.Leaf, p.result.Why = found.leaf, found.why
+	if found.why == "" {
+		return protect(p.KeyFile)
+	}
+	if found.unusable {
+		for _, file := range []string{p.CertFile, p.KeyFile} {
+			if err := os.Rename(file, file+".bad"); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return p.issue()
 }
 
 // lock makes the pair's directories, and waits for other processes that use them. An error of it means that they cannot
@@ -124,24 +146,72 @@ func (p *preparation) lock() (unlock func(), err error) {
 	return lock(filepath.Join(p.certs, ".lock"))
 }
 
-// reuse reports whether the pair in a folder that cannot be written is good, and takes it.
-func (p *preparation) reuse() bool {
-	found, _ := p.inspect()
-	if found.why != "" || found.leaf == nil || protect(p.KeyFile) != nil {
-		return false
+type finding struct {
+	leaf     *x509.Certificate // nil when it cannot be read
+	why      string            // why the pair cannot be used; empty if it can
+	unusable bool              // the files that are there are to be kept as *.bad
+}
+
+// inspect looks at the pair in the request's files. It changes nothing.
+func (p *preparation) inspect() (finding, error) {
+	certData, certErr := os.ReadFile(p.CertFile)
+	keyData, keyErr := os.ReadFile(p.KeyFile)
+	for _, err := range []error{certErr, keyErr} {
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return finding{}, fmt.Errorf("reading the development certificate: %w", err)
+		}
 	}
-	p.result.Leaf = found.leaf
-	return true
+	switch {
+	case certErr != nil && keyErr != nil:
+		return finding{why: "there was none"}, nil
+	case Foreign(certData):
+		return finding{}, fmt.Errorf("%s: %w", p.CertFile, ErrForeign)
+	case certErr != nil || keyErr != nil:
+		return finding{why: "half of it was missing", unusable: true}, nil
+	}
+	pair := chain.Read(certData, keyData)
+	verdict := pair.Judge(nil, time.Now())
+	if len(pair.Problems) > 0 || len(verdict.Served) == 0 {
+		return finding{why: "it was corrupt or mismatched (kept as *.bad)", unusable: true}, nil
+	}
+	found := finding{leaf: verdict.Served[0]}
+	switch {
+	case !p.ca.Issued(found.leaf):
+		found.why = "the development CA is another one now"
+	case time.Until(found.leaf.NotAfter) < renewBefore:
+		found.why = "it expires on " + found.leaf.NotAfter.Format(time.DateOnly)
+	case time.Now().Before(found.leaf.NotBefore):
+		found.why = "it is from the future"
+	case !slices.Equal(slices.Sorted(slices.Values(p.names)), slices.Sorted(slices.Values(certNames(found.leaf)))):
+		found.why = "the names changed"
+	case verdict.Alone:
+		found.why = "the certificate that signed it was missing"
+	}
+	return found, nil
+}
+
+// Foreign reports whether the leaf in a PEM file is of another CA. It is false for a leaf that cannot be parsed.
+func Foreign(data []byte) bool {
+	leaf := parseLeaf(data)
+	return leaf != nil && !slices.Contains(leaf.Issuer.Organization, Organization)
+}
+
+// parseLeaf reads the first certificate of a PEM file; nil: there is none.
+func parseLeaf(data []byte) *x509.Certificate {
+	certs, _ := chain.Parse(data).Certificates()
+	if len(certs) == 0 {
+		return nil
+	}
+	return certs[0]
 }
 
 // alarmOfClock adds an alarm if CA or certificate are from the future because the clock is behind.
-func (p *preparation) alarmOfClock(found finding) {
+func (p *preparation) alarmOfClock(leaf *x509.Certificate) {
 	now := time.Now()
-	if !p.ca.fromFuture(now) && (found.leaf == nil || !now.Before(found.leaf.NotBefore)) {
-		return
-	}
-	if behind := clockBehind(now, p.project); behind != "" {
-		p.result.Alarms = append(p.result.Alarms, behind)
+	if p.ca.fromFuture(now) || leaf != nil && now.Before(leaf.NotBefore) {
+		if behind := clockBehind(now, p.project); behind != "" {
+			p.result.Alarms = append(p.result.Alarms, behind)
+		}
 	}
 }
 
@@ -155,22 +225,17 @@ func (p *preparation) alarmOfGit() bool {
 	return same
 }
 
-// issue makes and writes a new pair.
 func (p *preparation) issue() error {
-	chain, key, err := p.ca.Issue(p.names)
+	certPEM, keyPEM, err := p.ca.Issue(p.names)
 	if err != nil {
 		return err
 	}
+	p.result.Leaf = parseLeaf(certPEM)
 	// The key first: a program that reads between the two writes sees a mismatch, and knows to wait.
-	err = errors.Join(WriteFile(p.KeyFile, key, 0o600), WriteFile(p.CertFile, chain, 0o644),
+	err = errors.Join(WriteFile(p.KeyFile, keyPEM, 0o600), WriteFile(p.CertFile, certPEM, 0o644),
 		WriteFile(filepath.Join(p.certs, "ca.pem"), p.ca.RootPEM(), 0o644))
 	if err != nil {
 		return fmt.Errorf("keeping the development certificate: %w", err)
 	}
-	pair, err := tls.X509KeyPair(chain, key)
-	if err != nil {
-		return err
-	}
-	p.result.Leaf = pair.Leaf
 	return nil
 }

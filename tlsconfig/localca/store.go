@@ -1,16 +1,29 @@
 package localca
 
 import (
+	"bytes"
 	"crypto/ecdsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/turnkey/tlsconfig/chain"
+	"example.com/turnkey/tlsconfig/osfile"
+)
+
+const (
+	// issuerFile holds root certificate, intermediate certificate and intermediate key. It is one file, so that a crash
+	// cannot leave a part of the three.
+	issuerFile = "issuer.pem"
+
+	// unconstrainedSuffix ends the name of a directory whose CA has no name constraints. Only the name decides, so that
+	// the two kinds of CA cannot be confused.
+	unconstrainedSuffix = "-unconstrained"
 )
 
 // Dir returns the directory of a user's CA. All projects that began from this template share it, so that the user
@@ -26,6 +39,24 @@ func Dir(getenv func(string) string) (string, error) {
 		dir = Unconstrained(dir)
 	}
 	return dir, err
+}
+
+// userDataDir returns the directory that the operating system's convention gives for a user's data.
+func userDataDir(getenv func(string) string, name string) (string, error) {
+	home := getenv("HOME")
+	switch {
+	case runtime.GOOS == "windows" && getenv("LocalAppData") != "":
+		return filepath.Join(getenv("LocalAppData"), name), nil
+	case runtime.GOOS == "windows":
+		return "", errors.New("LocalAppData is not set")
+	case runtime.GOOS == "darwin" && home != "":
+		return filepath.Join(home, "Library", "Application Support", name), nil
+	case filepath.IsAbs(getenv("XDG_DATA_HOME")):
+		return filepath.Join(getenv("XDG_DATA_HOME"), name), nil
+	case home != "":
+		return filepath.Join(home, ".local", "share", name), nil
+	}
+	return "", errors.New("HOME is not set")
 }
 
 // Unconstrained returns the directory, beside dir, of a CA that may sign for any name, for those who must develop under
@@ -69,7 +100,6 @@ func open(dir, project string) (ca *CA, why string, err error) {
 		return nil, "", err
 	}
 	defer unlock()
-
 	path := filepath.Join(dir, issuerFile)
 	ca, err = load(dir, project)
 	switch unusable, _ := errors.AsType[errUnusable](err); {
@@ -85,7 +115,6 @@ func open(dir, project string) (ca *CA, why string, err error) {
 	default:
 		return nil, "", err
 	}
-
 	if ca, err = newCA(isUnconstrained(dir)); err != nil {
 		return nil, "", err
 	}
@@ -112,12 +141,10 @@ func load(dir, project string) (*CA, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the development CA: %w", err)
 	}
-	ca, err := parse(data)
-	if err != nil {
-		return nil, errUnusable("was corrupt")
-	}
-	now := time.Now()
+	ca, now := parse(data), time.Now()
 	switch {
+	case ca == nil:
+		return nil, errUnusable("was corrupt")
 	case ca.constrained() == isUnconstrained(dir):
 		return nil, errUnusable("was not limited as this directory's must be")
 	case ca.issuer.NotAfter.Sub(now) < leafLifetime:
@@ -125,43 +152,71 @@ func load(dir, project string) (*CA, error) {
 	case ca.fromFuture(now) && clockBehind(now, project) == "":
 		return nil, errUnusable("was from the future") // made when the clock was ahead
 	}
+	err = protect(path)
 	// The public copy is only for people and trust stores. A missing one is written again.
-	return ca, errors.Join(protect(path), writeOnce(filepath.Join(dir, RootFile), ca.RootPEM(), 0o644))
+	rootFile := filepath.Join(dir, RootFile)
+	if have, readErr := os.ReadFile(rootFile); readErr != nil || !bytes.Equal(have, ca.RootPEM()) {
+		err = errors.Join(err, WriteFile(rootFile, ca.RootPEM(), 0o644))
+	}
+	return ca, err
 }
 
 func (ca *CA) marshal() ([]byte, error) {
 	key, err := marshalKey(ca.key)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Concat(certPEM(ca.root), certPEM(ca.issuer), key), nil
+	return slices.Concat(certPEM(ca.root), certPEM(ca.issuer), key), err
 }
 
-// parse is the inverse of marshal.
-func parse(data []byte) (*CA, error) {
-	var certs []*x509.Certificate
-	var key *ecdsa.PrivateKey
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		switch block.Type {
-		case "CERTIFICATE":
-			cert, err := x509.ParseCertificate(block.Bytes)
-			if err != nil {
-				return nil, err
-			}
-			certs = append(certs, cert)
-		case "PRIVATE KEY":
-			k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-			if err != nil {
-				return nil, err
-			}
-			key, _ = k.(*ecdsa.PrivateKey)
+// parse is the inverse of marshal. It returns nil for anything but a root, an intermediate and its key.
+func parse(data []byte) *CA {
+	pair := chain.Read(data, data)
+	key, ok := pair.Key.(*ecdsa.PrivateKey)
+	if !ok || len(pair.Certs) != 2 || len(pair.Problems) > 0 {
+		return nil
+	}
+	ca := &CA{root: pair.Certs[0], issuer: pair.Certs[1], key: key}
+	if !key.PublicKey.Equal(ca.issuer.PublicKey) || ca.issuer.CheckSignatureFrom(ca.root) != nil {
+		return nil
+	}
+	return ca
+}
+
+// WriteFile is osfile.Write.
+func WriteFile(path string, data []byte, mode os.FileMode) error {
+	return osfile.Write(path, data, mode)
+}
+
+// protect makes a key file unreadable for other users.
+func protect(path string) error {
+	if mode, ok := osfile.Mode(path); !ok || mode == 0o600 {
+		return nil
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return fmt.Errorf("protecting the key: %w", err)
+	}
+	return nil
+}
+
+const (
+	lockWait  = 10 * time.Second
+	lockStale = 5 * time.Second // a process holds the lock for milliseconds
+)
+
+// lock waits until it can create a lock file. It takes over one that a killed process left behind.
+func lock(path string) (unlock func(), err error) {
+	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err == nil {
+			f.Close()
+			return func() { os.Remove(path) }, nil
+		}
+		if !errors.Is(err, os.ErrExist) && !(runtime.GOOS == "windows" && errors.Is(err, os.ErrPermission)) {
+			return nil, fmt.Errorf("locking: %w", err)
+		}
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > lockStale {
+			os.Remove(path)
+		}
+		if time.Since(start) > lockWait {
+			return nil, fmt.Errorf("another process holds %s; if none runs, remove that file", path)
 		}
 	}
-	if len(certs) != 2 || key == nil || !key.PublicKey.Equal(certs[1].PublicKey) {
-		return nil, errors.New("not a root, an intermediate and its key")
-	}
-	if err := certs[1].CheckSignatureFrom(certs[0]); err != nil {
-		return nil, err
-	}
-	return &CA{root: certs[0], issuer: certs[1], key: key}, nil
 }

@@ -1,13 +1,15 @@
 // Package osfile adds to package os what certificate files need: writing a whole file or none, permissions where the
-// system has them, and errors without the path. It imports nothing of this module.
+// system has them, errors without the path, and reading again and again. It imports nothing of this module.
 package osfile
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 )
 
 // Write writes data to a temporary file beside path, and renames it to path. A reader sees the old file or the new
@@ -47,4 +49,38 @@ func Cause(err error) error {
 		return pathErr.Err
 	}
 	return err
+}
+
+// pollInterval is how often a file is read. A change is taken up when two reads in a row were equal, so that a file
+// that is still being written is not: a renewal is served within two polls.
+//
+// Reading beats watching here: certbot's links, Kubernetes' swapped directories and network file systems each defeat
+// file notifications in their own way, and a pair is a few kilobytes.
+const pollInterval = 2 * time.Second
+
+// Poller reads files again and again. It has room for one value, the wake-up that Wake leaves for Run.
+type Poller chan struct{}
+
+// Run calls look(false) every pollInterval, and look(true) after a Wake, until ctx is done.
+func (p Poller) Run(ctx context.Context, look func(now bool)) {
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			look(false)
+		case <-p:
+			look(true)
+		}
+	}
+}
+
+// Wake does not block.
+func (p Poller) Wake() {
+	select {
+	case p <- struct{}{}:
+	default: // one is waiting already
+	}
 }

@@ -3,6 +3,7 @@
 package chaintest
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -14,26 +15,23 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
-	"slices"
 	"testing"
 	"time"
 )
 
-// Authority is a CA with a root and an intermediate. Its names are what Leaf issues for.
+// Authority is a CA with a root and an intermediate. Its names are what it issues for.
 type Authority struct {
-	t                  testing.TB
 	Names              []string
 	Root, Intermediate *x509.Certificate
 	rootKey, key       crypto.Signer
 	now                time.Time
 }
 
-// New makes an Authority that issues for names.
-func New(t testing.TB, names ...string) *Authority {
-	t.Helper()
-	a := &Authority{t: t, Names: names, rootKey: ec(t), key: ec(t), now: time.Now()}
+// New makes an Authority that issues for names. The first parameter keeps it out of what is not a test.
+func New(_ testing.TB, names ...string) *Authority {
+	a := &Authority{Names: names, rootKey: ec(), key: ec(), now: time.Now()}
 	root := a.ca("Test Root")
-	a.Root = a.sign(root, root, a.rootKey.Public(), a.rootKey)
+	a.Root = sign(root, root, a.rootKey.Public(), a.rootKey)
 	a.Intermediate = a.above(nil)
 	return a
 }
@@ -46,10 +44,7 @@ func (a *Authority) Roots() *x509.CertPool {
 }
 
 // Good makes a complete pair: the leaf and the intermediate, and the leaf's key.
-func (a *Authority) Good() (certPEM, keyPEM []byte) {
-	key := ec(a.t)
-	return a.pem(a.leaf(key.Public(), nil), a.Intermediate), a.keyPEM(key)
-}
+func (a *Authority) Good() (certPEM, keyPEM []byte) { return Row{}.Pair(a) }
 
 // leaf makes a certificate for a key, signed by the intermediate. change alters it before it is signed. It may be nil.
 func (a *Authority) leaf(public crypto.PublicKey, change func(*x509.Certificate)) *x509.Certificate {
@@ -71,7 +66,7 @@ func (a *Authority) leaf(public crypto.PublicKey, change func(*x509.Certificate)
 	if change != nil {
 		change(template)
 	}
-	return a.sign(template, a.Intermediate, public, a.key)
+	return sign(template, a.Intermediate, public, a.key)
 }
 
 // above makes an intermediate for the authority's key. change alters it before it is signed.
@@ -80,7 +75,20 @@ func (a *Authority) above(change func(*x509.Certificate)) *x509.Certificate {
 	if change != nil {
 		change(template)
 	}
-	return a.sign(template, a.Root, a.key.Public(), a.rootKey)
+	return sign(template, a.Root, a.key.Public(), a.rootKey)
+}
+
+// cross makes a certificate for the root's key by another root.
+func (a *Authority) cross(change func(*x509.Certificate)) *x509.Certificate {
+	key, elder, template := ec(), a.ca("Elder Root"), a.ca("Test Root")
+	change(template)
+	return sign(template, sign(elder, elder, key.Public(), key), a.rootKey.Public(), key)
+}
+
+// foreign makes an intermediate of an unrelated CA.
+func foreign() *x509.Certificate {
+	other := New(nil)
+	return sign(other.ca("Another CA"), other.Root, other.key.Public(), other.rootKey)
 }
 
 func (a *Authority) ca(name string) *x509.Certificate {
@@ -91,26 +99,32 @@ func (a *Authority) ca(name string) *x509.Certificate {
 	}
 }
 
-func (a *Authority) sign(
-	template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer,
-) *x509.Certificate {
-	a.t.Helper()
-	var err error
-	if template.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120)); err != nil {
-		a.t.Fatal(err)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return cert
+// sha1 makes a leaf signed as it was done until 2015. crypto/x509 no longer makes such a signature, so a certificate
+// signed by SHA-256 is taken apart and signed anew.
+func (a *Authority) sha1(public crypto.PublicKey) *x509.Certificate {
+	oldName := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}} // ecdsa-with-SHA256
+	newName := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 1}}    // ecdsa-with-SHA1
+	var tbs asn1.RawValue
+	must(asn1.Unmarshal(a.leaf(public, nil).RawTBSCertificate, &tbs))
+	body := bytes.Replace(tbs.Bytes, must(asn1.Marshal(oldName)), must(asn1.Marshal(newName)), 1)
+	signed := must(asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: body}))
+	sum := sha1.Sum(signed)
+	signature := must(a.key.Sign(rand.Reader, sum[:], crypto.SHA1))
+	return must(x509.ParseCertificate(must(asn1.Marshal(struct {
+		TBS       asn1.RawValue
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}{asn1.RawValue{FullBytes: signed}, newName, asn1.BitString{Bytes: signature, BitLength: len(signature) * 8}}))))
 }
 
-func (a *Authority) pem(certs ...*x509.Certificate) []byte {
+func sign(template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) *x509.Certificate {
+	template.SerialNumber = must(rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120)))
+	return must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, parent, public, key))))
+}
+
+func ec() crypto.Signer { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
+
+func pemOf(certs ...*x509.Certificate) []byte {
 	var out []byte
 	for _, c := range certs {
 		out = append(out, block("CERTIFICATE", c.Raw)...)
@@ -118,77 +132,14 @@ func (a *Authority) pem(certs ...*x509.Certificate) []byte {
 	return out
 }
 
-func (a *Authority) keyPEM(key crypto.Signer) []byte {
-	a.t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return block("PRIVATE KEY", der)
-}
-
 func block(label string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der})
 }
 
-func ec(t testing.TB) crypto.Signer {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// must ends the test program: what it wraps fails only if this package is wrong.
+func must[T any](v T, err error) T {
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	return key
-}
-
-func join(parts ...[]byte) []byte { return slices.Concat(parts...) }
-
-// sha1 is a leaf signed as it was done until 2015, and its signer. crypto/x509 no longer makes such a signature, so a
-// certificate signed by SHA-256 is taken apart and signed anew.
-func (a *Authority) sha1(public crypto.PublicKey) []byte {
-	a.t.Helper()
-	leaf := a.leaf(public, nil)
-	var parts struct {
-		TBS       asn1.RawValue
-		Algorithm pkix.AlgorithmIdentifier
-		Signature asn1.BitString
-	}
-	_, err := asn1.Unmarshal(leaf.Raw, &parts)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	// ecdsa-with-SHA256 is 1.2.840.10045.4.3.2, and ecdsa-with-SHA1 1.2.840.10045.4.1: the inner one is replaced by its
-	// encoding, which is one byte shorter, so the length of the whole is corrected.
-	var fields []asn1.RawValue
-	for rest := parts.TBS.Bytes; len(rest) > 0; {
-		var field asn1.RawValue
-		if rest, err = asn1.Unmarshal(rest, &field); err != nil {
-			a.t.Fatal(err)
-		}
-		fields = append(fields, field)
-	}
-	algorithm := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 1}}
-	der, err := asn1.Marshal(algorithm)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	fields[2] = asn1.RawValue{FullBytes: der} // version, serial number, algorithm
-	var body []byte
-	for _, f := range fields {
-		body = append(body, f.FullBytes...)
-	}
-	tbs, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: body})
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	sum := sha1.Sum(tbs)
-	signature, err := a.key.Sign(rand.Reader, sum[:], crypto.SHA1)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	parts.TBS, parts.Algorithm = asn1.RawValue{FullBytes: tbs}, algorithm
-	parts.Signature = asn1.BitString{Bytes: signature, BitLength: len(signature) * 8}
-	if der, err = asn1.Marshal(parts); err != nil {
-		a.t.Fatal(err)
-	}
-	return join(block("CERTIFICATE", der), a.pem(a.Intermediate))
+	return v
 }

@@ -26,7 +26,8 @@ type attempt struct {
 // places an order, after a rehearsal if one is due.
 func (h *host) obtain(ctx context.Context) {
 	a := h.begin(ctx)
-	if a.needsRehearsal() {
+	// The first order is rehearsed, and one after a failure.
+	if h.source.options.Rehearsal != nil && a.pending == nil && (a.old.Certificate == nil || a.failures > 0) {
 		if err := a.rehearse(ctx); err != nil {
 			a.fail(err)
 			return
@@ -47,24 +48,20 @@ func (h *host) obtain(ctx context.Context) {
 
 // begin stores the attempt as a failed one, before it starts.
 func (h *host) begin(ctx context.Context) *attempt {
-	a := &attempt{host: h, old: h.certificate(), pending: h.pendingOrder(), started: time.Now()}
-	h.mu.Lock()
-	a.failures = h.record.Failures
-	h.record.Settings = h.source.options.Settings
-	h.record.Failures = a.failures + 1
-	h.record.Next = time.Now().Add(backoff(a.failures))
-	h.mu.Unlock()
+	now := h.now()
+	a := &attempt{host: h, old: now.served, pending: h.pendingOrder(), failures: now.record.Failures,
+		started: time.Now()}
+	h.change(func(s *state) {
+		s.record.Settings = h.source.options.Settings
+		s.record.Failures = a.failures + 1
+		s.record.Next = a.started.Add(backoff(a.failures))
+	})
 	// If this write fails, the attempt goes on: the process has the record in memory. A process that crashes in a loop
 	// does not order each time, because load does not end before the record can be written.
 	if err := h.saveRecord(ctx); err != nil {
 		h.log.Error("the record of the attempt cannot be kept in ACME_CACHE", "error", err)
 	}
 	return a
-}
-
-// needsRehearsal reports whether the order should be rehearsed: the first one, and one after a failure.
-func (a *attempt) needsRehearsal() bool {
-	return a.source.options.Rehearsal != nil && a.pending == nil && (a.old.Certificate == nil || a.failures > 0)
 }
 
 // rehearse places a test order at the CA for rehearsals. An error means that the setup has a fault, which the CA of the
@@ -86,13 +83,9 @@ func (a *attempt) rehearse(ctx context.Context) error {
 	return nil
 }
 
-// issue asks for the certificate.
 func (a *attempt) issue(ctx context.Context) (cert.Candidate, error) {
 	r := cert.Request{Host: a.name, Pending: a.pending, Keep: a.keepOrder, Log: a.log}
-	a.mu.Lock()
-	takesReplaces := a.takesReplaces
-	a.mu.Unlock()
-	if a.pending == nil && a.old.Certificate != nil && a.failures == 0 && takesReplaces {
+	if a.pending == nil && a.old.Certificate != nil && a.failures == 0 && a.now().takesReplaces {
 		// The CA exempts such an order from its limits. After a failure it is left out, in case it was the cause.
 		r.Replaces = a.old.Leaf
 	}
@@ -100,13 +93,10 @@ func (a *attempt) issue(ctx context.Context) (cert.Candidate, error) {
 	if result.OrderOver {
 		a.dropOrder(context.WithoutCancel(ctx))
 	}
-	a.mu.Lock()
-	a.orders += uint64(result.Placed)
-	a.mu.Unlock()
+	a.change(func(s *state) { s.orders += uint64(result.Placed) })
 	return result.Candidate, err
 }
 
-// try lets an issuer make one attempt.
 func (a *attempt) try(ctx context.Context, issuer Issuer, r cert.Request) (cert.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
@@ -118,8 +108,104 @@ func (a *attempt) try(ctx context.Context, issuer Issuer, r cert.Request) (cert.
 // orderWasLost reports whether the attempt could not complete a certificate because the CA no longer has its order,
 // while clients may accept the certificate as it is.
 func (a *attempt) orderWasLost() bool {
-	a.mu.Lock()
-	due := !time.Now().Before(a.renewAt)
-	a.mu.Unlock()
-	return a.pending != nil && a.pendingOrder() == nil && a.old.Lacks != "" && !a.old.Broken && !due
+	return a.pending != nil && a.pendingOrder() == nil && a.old.Lacks != "" && !a.old.Broken &&
+		time.Now().Before(a.now().renewAt)
+}
+
+// settle ends the tries to complete a certificate whose order the CA no longer has. The certificate is served as it is
+// until its renewal is due.
+func (a *attempt) settle(ctx context.Context, err error) {
+	a.change(func(s *state) {
+		s.record = record{Settings: a.source.options.Settings, Obtained: s.record.Obtained}
+	})
+	a.log.Warn("the CA no longer has the order; its incomplete certificate is served until the renewal is due",
+		"error", err)
+	a.storeRecord(ctx)
+}
+
+// take serves the certificate that came, and stores it. Later attempts fetch an incomplete one again until its order
+// expires.
+func (a *attempt) take(ctx context.Context, c cert.Candidate) {
+	now := time.Now()
+	rec := record{Settings: a.source.options.Settings, Obtained: now}
+	if c.Lacks != "" {
+		rec.Failures, rec.Next = a.failures+1, now.Add(backoff(a.failures))
+		rec.Problem = &cert.Problem{Detail: c.Lacks}
+	}
+	a.change(func(s *state) { s.unsaved, s.record = true, rec })
+	a.serve(c, now) // before it is stored: visitors do not wait for the store
+	kind, msg := cert.Obtained, "certificate obtained"
+	if a.old.Certificate != nil {
+		kind, msg = cert.Renewed, "certificate renewed"
+	}
+	a.log.Info(msg, "issuer", c.Leaf.Issuer.CommonName, "not_after", c.Leaf.NotAfter, "took", time.Since(a.started))
+	a.logLacking(c)
+	a.save(ctx)
+	a.source.notify(cert.Event{Kind: kind, Status: a.status()})
+}
+
+// keepOld records that the certificate that came is no better than the one that is served.
+func (a *attempt) keepOld(ctx context.Context, c cert.Candidate) {
+	if c.Lacks == "" {
+		// The pending order is older than the certificate that is served. The next attempt places a new order. It waits
+		// as after a failure, because a store that cannot remove the old order makes the next attempt fetch that again.
+		a.dropOrder(ctx)
+		a.change(func(s *state) { s.record.Failures = a.failures })
+		return
+	}
+	if !a.old.Leaf.Equal(c.Leaf) {
+		a.fail(fmt.Errorf("the CA sent a certificate that visitors cannot verify as they can the present one: %s",
+			c.Lacks))
+		return
+	}
+	a.change(func(s *state) {
+		s.record.Next = time.Now().Add(backoff(a.failures))
+		s.record.Problem = &cert.Problem{Detail: c.Lacks}
+	})
+	a.storeRecord(ctx)
+}
+
+// fail records an attempt that failed. The old certificate, if there is one, stays.
+func (a *attempt) fail(err error) {
+	if errors.Is(err, context.Canceled) {
+		return // the process stops, and begin has stored when to try again
+	}
+	problem, fromCA := errors.AsType[*cert.Problem](err)
+	if !fromCA {
+		problem = &cert.Problem{Detail: err.Error()}
+	}
+	wait := a.waitAfter(problem, fromCA)
+	a.change(func(s *state) {
+		s.record.Failures, s.record.Next, s.record.Problem = a.failures+1, time.Now().Add(wait), problem
+	})
+	msg := "no certificate obtained"
+	attrs := []any{"error", err, "again_in", wait.Round(time.Second), "directory", a.source.options.Issuer.Directory(),
+		"took", time.Since(a.started)}
+	if fromCA {
+		attrs = append(attrs, "problem", problem)
+	}
+	if advice := problem.Advice(a.name); advice != "" {
+		attrs = append(attrs, "advice", advice)
+	}
+	if c := a.now().served.Certificate; c != nil {
+		msg = "certificate not renewed; the old one is served on"
+		attrs = append(attrs, "not_after", c.Leaf.NotAfter)
+	}
+	a.log.Error(msg, attrs...)
+	a.storeRecord(context.Background())
+	a.source.notify(cert.Event{Kind: cert.Failed, Status: a.status(), Err: err})
+}
+
+// waitAfter returns how long to wait after a failure: the backoff, or longer if the CA asks for it.
+func (a *attempt) waitAfter(p *cert.Problem, fromCA bool) time.Duration {
+	wait := backoff(a.failures)
+	if fromCA {
+		return max(wait, p.RetryAfter)
+	}
+	// Nothing counts against the CA's limits where it took no order, and a certificate of a day has no time for the
+	// whole backoff.
+	if old := a.now().served; old.Certificate != nil && a.placed == 0 {
+		wait = min(wait, max(firstBackoff, time.Until(old.Leaf.NotAfter)/4))
+	}
+	return wait
 }

@@ -2,6 +2,8 @@ package acme
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
@@ -64,36 +66,88 @@ func (s Settings) checkDomains() []setting.Fault {
 }
 
 func (s Settings) checkCache() []setting.Fault {
-	switch {
-	case s.Cache == "":
-	case store.IsRedis(s.Cache):
-		if err := store.CheckURL(s.Cache); err != nil {
-			return []setting.Fault{{Setting: "ACME_CACHE", Value: setting.Redacted(s.Cache), Problem: err.Error(),
-				Fix: store.HowToWrite}}
-		}
-	default:
-		if err := store.Writable(s.Cache); err != nil && !s.canServe() {
-			return []setting.Fault{{Setting: "ACME_CACHE", Value: s.Cache, Problem: err.Error(),
-				Fix: "give a directory that this user can write and that outlives a deployment; " +
-					"without it every start orders anew"}}
-		}
+	if s.Cache == "" {
+		return nil
 	}
-	return nil
+	problem, fix := store.Fault(s.Cache)
+	if problem == "" || s.canServe() {
+		return nil
+	}
+	return []setting.Fault{{Setting: "ACME_CACHE", Value: setting.Redacted(s.Cache), Problem: problem, Fix: fix}}
 }
 
 // canServe reports whether the store holds a valid certificate for every domain. A server that cannot write there
 // starts in this case, and serves them.
 func (s Settings) canServe() bool {
-	slot := store.Existing(s.Cache, s.Directory)
 	for _, host := range s.Domains {
-		data, err := slot.Get(context.Background(), host+".pem")
-		if err != nil {
-			return false
-		}
-		c, err := cert.Unmarshal(data, host)
+		c, err := s.stored(host)
 		if err != nil || c.Broken || !cert.Current(c.Leaf, time.Now()) {
 			return false
 		}
 	}
 	return len(s.Domains) > 0
+}
+
+// stored reads the certificate for a host from the store.
+func (s Settings) stored(host string) (cert.Candidate, error) {
+	data, err := store.Existing(s.Cache, s.Directory).Get(context.Background(), host+".pem")
+	if err != nil {
+		return cert.Candidate{}, err
+	}
+	return cert.Unmarshal(data, host)
+}
+
+// Inspect looks into the store, for what Check does not see. Notes are what an operator should know though it is no
+// fault, for example that an earlier attempt failed. It changes nothing but a test key in Redis; see store.Check.
+func (s Settings) Inspect() (faults []setting.Fault, notes []string) {
+	if s.Cache == "" {
+		return nil, nil // Check reports it
+	}
+	shown := setting.Redacted(s.Cache)
+	problem, fix := store.Fault(s.Cache) // Check reports it, unless the certificates can be served
+	if problem == "" {
+		if problem, fix = store.Check(s.Cache); problem != "" && !s.canServe() {
+			return []setting.Fault{{Setting: "ACME_CACHE", Value: shown, Problem: problem, Fix: fix}}, nil
+		}
+	}
+	notes = store.Exposed(s.Cache)
+	if problem != "" && s.canServe() {
+		notes = append(notes, fmt.Sprintf("ACME_CACHE=%s %s\n      → the certificates in it are served, "+
+			"and none is renewed before it can be written: %s", shown, problem, fix))
+	} else if problem != "" && store.IsRedis(s.Cache) {
+		return nil, nil
+	}
+	for _, host := range s.Domains {
+		note, err := s.hostNote(host)
+		if err != nil {
+			return nil, append(notes, fmt.Sprintf("ACME_CACHE cannot be read: %v\n"+
+				"      → the server starts, and orders nothing until it can read it", err))
+		}
+		if note != "" {
+			notes = append(notes, note)
+		}
+	}
+	return nil, notes
+}
+
+// hostNote says why a host's last attempt failed, or what its certificate lacks. It is empty if all is well.
+func (s Settings) hostNote(host string) (string, error) {
+	data, err := store.Existing(s.Cache, s.Directory).Get(context.Background(), host+".json")
+	if err != nil && !store.IsMissing(err) {
+		return "", err
+	}
+	var rec record
+	if err != nil || json.Unmarshal(data, &rec) != nil || rec.Problem == nil {
+		if c, err := s.stored(host); err == nil && c.Lacks != "" {
+			return fmt.Sprintf("%s: the certificate in ACME_CACHE: %s", host, c.Lacks), nil
+		}
+		return "", nil
+	}
+	note := fmt.Sprintf("%s: the last attempt to get a certificate failed (%d in a row): %v",
+		host, rec.Failures, rec.Problem)
+	if advice := rec.Problem.Advice(host); advice != "" {
+		note += "\n      → " + advice
+	}
+	again := rec.Next.UTC().Format(time.RFC3339)
+	return note + "\n      → the server tries again at " + again + ", or at once on SIGHUP", nil
 }

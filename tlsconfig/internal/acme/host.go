@@ -20,9 +20,14 @@ type host struct {
 	source *Source
 	name   string
 	log    *slog.Logger
-	woken  chan struct{}
+	woken  chan struct{} // ends the wait of run, and resets the backoff
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	state
+}
+
+// state is what changes of a host.
+type state struct {
 	served  cert.Candidate // empty while there is none; may have expired
 	order   *cert.Order    // whose certificate is not complete yet; nil: none
 	renewAt time.Time
@@ -41,31 +46,27 @@ type host struct {
 
 func newHost(s *Source, name string) *host {
 	return &host{source: s, name: name, log: s.options.Log.With("host", name), woken: make(chan struct{}, 1),
-		next: "read from ACME_CACHE"}
+		state: state{next: "read from ACME_CACHE"}}
 }
 
-// certificate returns what is served at present.
-func (h *host) certificate() cert.Candidate {
+func (h *host) now() state {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.served
+	return h.state
 }
 
-// serve replaces the certificate that is served.
-func (h *host) serve(c cert.Candidate, obtained time.Time) {
+func (h *host) change(f func(s *state)) {
 	h.mu.Lock()
-	h.served, h.renewAt = c, renewalTime(c.Certificate, obtained)
-	h.askNext, h.window = time.Time{}, cert.Window{}
-	h.mu.Unlock()
-	h.source.publish()
+	defer h.mu.Unlock()
+	f(&h.state)
 }
 
-// wake ends the wait of run, and resets the backoff.
-func (h *host) wake() {
-	select {
-	case h.woken <- struct{}{}:
-	default: // run has not seen the last one yet
-	}
+func (h *host) serve(c cert.Candidate, obtained time.Time) {
+	h.change(func(s *state) {
+		s.served, s.renewAt = c, renewalTime(c.Certificate, obtained)
+		s.askNext, s.window = time.Time{}, cert.Window{}
+	})
+	h.source.publish()
 }
 
 func (h *host) run(ctx context.Context) {
@@ -73,12 +74,11 @@ func (h *host) run(ctx context.Context) {
 		return
 	}
 	for {
-		wait := h.tick(ctx)
-		timer := time.NewTimer(min(wait, longestSleep))
+		timer := time.NewTimer(min(h.tick(ctx), longestSleep))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			if h.isUnsaved() {
+			if h.now().unsaved {
 				h.save(ctx) // the last chance
 			}
 			return
@@ -92,14 +92,12 @@ func (h *host) run(ctx context.Context) {
 
 // resetBackoff lets the next attempt come at once.
 func (h *host) resetBackoff() {
-	h.mu.Lock()
-	h.record.Failures, h.record.Next, h.askNext = 0, time.Time{}, time.Time{}
-	h.mu.Unlock()
+	h.change(func(s *state) { s.record.Failures, s.record.Next, s.askNext = 0, time.Time{}, time.Time{} })
 }
 
 // tick does what is due, and returns how long nothing will be.
 func (h *host) tick(ctx context.Context) time.Duration {
-	if h.isUnsaved() {
+	if h.now().unsaved {
 		h.save(ctx)
 	}
 	if err := h.source.options.Issuer.Keep(ctx); err != nil {
@@ -107,70 +105,51 @@ func (h *host) tick(ctx context.Context) time.Duration {
 	}
 	h.askRenewalWindow(ctx)
 	wait, due := h.untilDue(time.Now())
-	if !due {
-		return wait
+	if due && !h.adopt(ctx) {
+		h.setNext("ordered now", time.Time{})
+		h.obtain(ctx)
 	}
-	if h.adopt(ctx) {
-		return 0
-	}
-	h.setNext("ordered now", time.Time{})
-	h.obtain(ctx)
-	return 0
+	return wait
 }
 
 // untilDue reports whether an attempt is due. If not, wait is the time until the next one.
 func (h *host) untilDue(now time.Time) (wait time.Duration, due bool) {
-	h.mu.Lock()
-	c, renewAt, next, unsaved := h.served, h.renewAt, h.record.Next, h.unsaved
-	incomplete := c.Broken || c.Lacks != "" && h.order.Open(now)
-	h.mu.Unlock()
+	s := h.now()
+	incomplete := s.served.Broken || s.served.Lacks != "" && s.order.Open(now)
 	switch {
-	case c.Certificate != nil && !incomplete && now.Before(renewAt):
-		h.setNext("renewed at", renewAt)
-		wait = renewAt.Sub(now)
-	case now.Before(next):
-		h.setNext("tried again at", next)
-		wait = next.Sub(now)
+	case s.served.Certificate != nil && !incomplete && now.Before(s.renewAt):
+		h.setNext("renewed at", s.renewAt)
+		wait = s.renewAt.Sub(now)
+	case now.Before(s.record.Next):
+		h.setNext("tried again at", s.record.Next)
+		wait = s.record.Next.Sub(now)
 	default:
 		return 0, true
 	}
-	if unsaved {
+	if s.unsaved {
 		wait = min(wait, saveEvery)
 	}
 	return wait, false
 }
 
-func (h *host) isUnsaved() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.unsaved
-}
-
-func (h *host) setTrouble(s string) {
-	h.mu.Lock()
-	h.trouble = s
-	h.mu.Unlock()
-}
+func (h *host) setTrouble(text string) { h.change(func(s *state) { s.trouble = text }) }
 
 func (h *host) setNext(what string, at time.Time) {
 	if !at.IsZero() {
 		what += " " + at.UTC().Format(time.RFC3339)
 	}
-	h.mu.Lock()
-	h.next = what
-	h.mu.Unlock()
+	h.change(func(s *state) { s.next = what })
 }
 
 func (h *host) status() cert.Status {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s := cert.Status{Names: []string{h.name}, Next: h.next, Error: cmp.Or(h.trouble, h.served.Lacks), Orders: h.orders,
-		Failures: h.record.Failures}
-	if c := h.served.Certificate; c != nil {
-		s.Issuer, s.NotAfter, s.RenewAt = c.Leaf.Issuer.CommonName, c.Leaf.NotAfter, h.renewAt
+	s := h.now()
+	out := cert.Status{Names: []string{h.name}, Next: s.next, Error: cmp.Or(s.trouble, s.served.Lacks),
+		Orders: s.orders, Failures: s.record.Failures}
+	if c := s.served.Certificate; c != nil {
+		out.Issuer, out.NotAfter, out.RenewAt = c.Leaf.Issuer.CommonName, c.Leaf.NotAfter, s.renewAt
 	}
-	if p := h.record.Problem; p != nil {
-		s.Error, s.Advice = p.Error(), p.Advice(h.name)
+	if p := s.record.Problem; p != nil {
+		out.Error, out.Advice = p.Error(), p.Advice(h.name)
 	}
-	return s
+	return out
 }

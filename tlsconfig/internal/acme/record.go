@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"example.com/turnkey/tlsconfig/internal/cert"
-	"example.com/turnkey/tlsconfig/internal/store"
 	"example.com/turnkey/tlsconfig/osfile"
 )
 
@@ -62,13 +61,12 @@ func (h *host) load(ctx context.Context) bool {
 	}
 }
 
-// logWaiting logs that the host waits for the store.
 func (h *host) logWaiting(err error) {
 	h.setTrouble(fmt.Sprintf("ACME_CACHE: %v", err))
 	h.setNext("nothing is ordered before ACME_CACHE can be read and written", time.Time{})
 	msg := "ACME_CACHE cannot be used; nothing is ordered before it can"
 	attrs := []any{"error", err}
-	if c := h.certificate(); c.Certificate != nil {
+	if c := h.now().served; c.Certificate != nil {
 		msg = "ACME_CACHE cannot be used: the certificate that was read from it is served, " +
 			"and nothing is ordered or renewed"
 		attrs = append(attrs, "not_after", c.Leaf.NotAfter)
@@ -77,7 +75,6 @@ func (h *host) logWaiting(err error) {
 		"the server tries again every minute, and at once on SIGHUP")...)
 }
 
-// tryLoad is one try of load.
 func (h *host) tryLoad(ctx context.Context) error {
 	if err := h.loadCertificate(ctx); err != nil {
 		return err
@@ -92,12 +89,12 @@ func (h *host) tryLoad(ctx context.Context) error {
 	if err := h.source.options.Issuer.Ready(ctx); err != nil {
 		return err
 	}
-	h.mu.Lock()
-	h.record = rec
-	if c := h.served.Certificate; c != nil {
-		h.renewAt = renewalTime(c, rec.Obtained)
-	}
-	h.mu.Unlock()
+	h.change(func(s *state) {
+		s.record = rec
+		if c := s.served.Certificate; c != nil {
+			s.renewAt = renewalTime(c, rec.Obtained)
+		}
+	})
 	if err := h.saveRecord(ctx); err != nil {
 		// Without the path: it has a random part, and load compares errors.
 		return fmt.Errorf("cannot be written: %w", osfile.Cause(err))
@@ -112,34 +109,26 @@ func (h *host) tryLoad(ctx context.Context) error {
 
 // readRecord returns the record of earlier runs. Failures under other settings do not count.
 func (h *host) readRecord(ctx context.Context) (rec record, err error) {
-	slot, file := h.source.options.Store, h.name+".json"
-	data, err := slot.Get(ctx, file)
-	if err != nil && !store.IsMissing(err) {
-		return rec, err
-	}
-	if err == nil && json.Unmarshal(data, &rec) != nil {
-		if err := slot.SetAside(ctx, file); err != nil {
-			return rec, fmt.Errorf("setting the unreadable record of attempts aside: %w", err)
+	settings := h.source.options.Settings
+	err = h.read(ctx, ".json", "the record of attempts is unreadable; kept as *.bad", func(data []byte) error {
+		err := json.Unmarshal(data, &rec)
+		if err != nil { // the number of failures is not known, and there may have been one
+			rec = record{Next: time.Now().Add(firstBackoff), Settings: settings}
 		}
-		h.log.Error("the record of attempts is unreadable; kept as *.bad", "file", file)
-		// The number of failures is not known. There may have been one.
-		rec = record{Next: time.Now().Add(firstBackoff), Settings: h.source.options.Settings}
-	}
-	if rec.Settings != h.source.options.Settings {
+		return err
+	})
+	if rec.Settings != settings {
 		rec.Failures, rec.Next = 0, time.Time{} // with these settings it may work
 	}
 	// A clock that was ahead once must not stop issuance until that time comes.
 	if latest := time.Now().Add(longestNext); rec.Next.After(latest) {
 		rec.Next = latest
 	}
-	return rec, nil
+	return rec, err
 }
 
-// saveRecord stores the record.
 func (h *host) saveRecord(ctx context.Context) error {
-	h.mu.Lock()
-	data, err := json.Marshal(h.record)
-	h.mu.Unlock()
+	data, err := json.Marshal(h.now().record)
 	if err != nil {
 		return err
 	}

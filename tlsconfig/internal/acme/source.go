@@ -1,27 +1,58 @@
 // Package acme is the clock: for each host it decides when a certificate is ordered, renewed and tried again, and
 // serves what came of it. The certificates come from an Issuer.
 //
-//   - source.go: handshakes are answered from a snapshot in memory and wait for nothing
-//   - challenge.go: the CA's challenges are answered by the issuer
+//   - source.go: handshakes are answered from a snapshot in memory and wait for nothing, challenges by the issuer
 //   - host.go, schedule.go: each host has its own schedule, with a backoff after failures
-//   - attempt.go, outcome.go: one attempt, and what follows from its result
-//   - order.go: the order that an attempt may leave for a later one
-//   - record.go, certificate.go: what has to outlive the process is stored before each attempt
-//   - renewal.go: the CA may suggest when to renew (RFC 9773)
-//   - check.go, notes.go: what an operator should know before a start
+//   - attempt.go: one attempt, and what follows from its result
+//   - record.go, stored.go: what has to outlive the process is stored before each attempt
+//   - check.go: what an operator should know before a start
 package acme
 
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
+	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	hostname "example.com/turnkey/middleware/host"
 	"example.com/turnkey/tlsconfig/internal/cert"
 	"example.com/turnkey/tlsconfig/internal/clientca"
 	"example.com/turnkey/tlsconfig/internal/store"
 )
+
+// Issuer gets certificates from one CA, one attempt at a time for each host. *authority.Authority is one. It decides
+// nothing about time: when to try, and when to try again, is decided here.
+type Issuer interface {
+	// Directory names the CA in messages.
+	Directory() string
+
+	// Ready reads or makes the account's key, so that a later attempt does not need the store.
+	Ready(ctx context.Context) error
+
+	// Keep stores an account key that could not be stored when it was made.
+	Keep(ctx context.Context) error
+
+	// Issue makes one attempt. The error wraps a *cert.Problem if the CA said what went wrong. The result counts orders
+	// after a failure too.
+	Issue(ctx context.Context, r cert.Request) (cert.Result, error)
+
+	// RenewalWindow asks the CA when it would like a certificate renewed, and how long to wait before asking again. The
+	// window is nil if the CA offers none.
+	RenewalWindow(ctx context.Context, leaf *x509.Certificate) (*cert.Window, time.Duration, error)
+
+	// TLSChallenge answers the CA's tls-alpn-01 connection for a host. It returns neither certificate nor error if no
+	// attempt for the host is under way.
+	TLSChallenge(host string, hello *tls.ClientHelloInfo) (*tls.Certificate, error)
+
+	// HTTPChallenge returns the handler of the CA's http-01 requests for a host. It is nil if no attempt for the host
+	// is under way.
+	HTTPChallenge(host string) http.Handler
+}
 
 // Options are what a Source needs.
 type Options struct {
@@ -43,8 +74,10 @@ type Source struct {
 	hosts      []*host
 	byName     map[string]*host
 	current    atomic.Pointer[cert.Snapshot]
-	refused    refusedCounts
 	publishing sync.Mutex
+
+	// Handshakes that got no certificate:
+	unknown, notYet, strayChallenge atomic.Uint64
 }
 
 // New prepares a source. Run reads the store and places orders.
@@ -99,7 +132,10 @@ func (s *Source) Run(ctx context.Context) error {
 func (s *Source) Reload() {
 	s.options.ClientCAs.Reload()
 	for _, h := range s.hosts {
-		h.wake()
+		select {
+		case h.woken <- struct{}{}:
+		default: // run has not seen the last one yet
+		}
 	}
 }
 
@@ -113,15 +149,20 @@ func (s *Source) Status() []cert.Status {
 }
 
 // Refused counts handshakes that got no certificate, by reason.
-func (s *Source) Refused() map[string]uint64 { return s.refused.byReason() }
+func (s *Source) Refused() map[string]uint64 {
+	return map[string]uint64{
+		"unknown_name":           s.unknown.Load(),
+		"no_certificate_yet":     s.notYet.Load(),
+		"challenge_not_expected": s.strayChallenge.Load(),
+	}
+}
 
-// publish makes a snapshot of the hosts' present certificates for handshakes.
 func (s *Source) publish() {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	next := &cert.Snapshot{ByName: map[string][]*tls.Certificate{}}
 	for i, h := range s.hosts {
-		c := h.certificate().Certificate
+		c := h.now().served.Certificate
 		if c == nil {
 			continue
 		}
@@ -148,29 +189,60 @@ func (s *Source) notify(e cert.Event) {
 	}()
 }
 
+// find returns the configured host of a server name or a Host header; nil: it is none of ours.
+func (s *Source) find(hostport string) *host {
+	name, _ := hostname.Split(hostport)
+	return s.byName[name]
+}
+
 // getCertificate answers challenges from the attempt under way, and every other hello from memory.
 func (s *Source) getCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if isChallenge(hello) {
 		return s.answerChallenge(hello)
 	}
 	c, _ := s.current.Load().Lookup(hello)
-	if c == nil {
-		if hello.ServerName == "" || s.byName[cert.NormalName(hello.ServerName)] != nil {
-			s.refused.notYet.Add(1)
-		} else {
-			s.refused.unknown.Add(1)
-		}
+	switch {
+	case c != nil:
+	case hello.ServerName == "" || s.find(hello.ServerName) != nil:
+		s.notYet.Add(1)
+	default:
+		s.unknown.Add(1)
 	}
 	return c, nil
 }
 
-// refusedCounts counts handshakes that got no certificate.
-type refusedCounts struct{ unknown, notYet, challenge atomic.Uint64 }
+const (
+	alpnProto     = "acme-tls/1" // the one protocol that a CA offers in its tls-alpn-01 connection (RFC 8737 §4)
+	challengePath = "/.well-known/acme-challenge/"
+)
 
-func (r *refusedCounts) byReason() map[string]uint64 {
-	return map[string]uint64{
-		"unknown_name":           r.unknown.Load(),
-		"no_certificate_yet":     r.notYet.Load(),
-		"challenge_not_expected": r.challenge.Load(),
+func isChallenge(hello *tls.ClientHelloInfo) bool {
+	return len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == alpnProto
+}
+
+func (s *Source) answerChallenge(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if h := s.find(hello.ServerName); h != nil {
+		for _, issuer := range s.issuers {
+			if c, err := issuer.TLSChallenge(h.name, hello); c != nil || err != nil {
+				return c, err
+			}
+		}
 	}
+	s.strayChallenge.Add(1)
+	return nil, nil
+}
+
+// HTTPHandler answers http-01 challenges of attempts under way (RFC 8555 §8.3). Any other request is next's.
+func (s *Source) HTTPHandler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := s.find(r.Host); h != nil && strings.HasPrefix(r.URL.Path, challengePath) {
+			for _, issuer := range s.issuers {
+				if answer := issuer.HTTPChallenge(h.name); answer != nil {
+					answer.ServeHTTP(w, r)
+					return
+				}
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -29,7 +30,6 @@ type answer struct {
 	body     []byte
 }
 
-// kind is what an answer should be.
 type kind int
 
 const (
@@ -49,7 +49,7 @@ func (a answer) problem(want kind) *cert.Problem {
 	}
 	if resp.StatusCode < 400 && a.mediaType() != problemType {
 		if wrong := a.otherThan(want); wrong != "" {
-			return &cert.Problem{Detail: a.asked() + " " + wrong, Status: resp.StatusCode}
+			return &cert.Problem{Detail: a.asked() + " answered " + a.status() + " " + wrong, Status: resp.StatusCode}
 		}
 		return nil
 	}
@@ -63,12 +63,12 @@ func (a answer) problem(want kind) *cert.Problem {
 	p.Instance, p.Link = a.resolve(p.Instance), a.link("terms-of-service", "help")
 	words := cmp.Or(p.Detail, doc.Title)
 	switch {
-	case !p.HasType() && words != "":
-		p.Type, p.Detail = "", fmt.Sprintf("%s answered %s: %s", a.asked(), a.status(), short(words))
-	case !p.HasType():
-		p.Type, p.Detail = "", fmt.Sprintf("%s answered %s with %s", a.asked(), a.status(), a.content())
-	default:
+	case p.HasType():
 		p.Detail = cmp.Or(words, a.status())
+	case words != "":
+		p.Type, p.Detail = "", fmt.Sprintf("%s answered %s: %s", a.asked(), a.status(), short(words))
+	default:
+		p.Type, p.Detail = "", fmt.Sprintf("%s answered %s with %s", a.asked(), a.status(), a.content())
 	}
 	return p
 }
@@ -82,29 +82,20 @@ func (a answer) nested(p cert.Problem) cert.Problem {
 // otherThan describes a successful answer that is not what it should be. It is empty for one that is.
 func (a answer) otherThan(want kind) string {
 	var fields struct{ NewNonce, NewAccount, NewOrder, Status, Finalize string }
-	switch want {
-	case nonceOf:
-		if a.response.Header.Get("Replay-Nonce") == "" {
-			return "answered " + a.status() + " without a Replay-Nonce header, which every ACME server sends"
-		}
-		return ""
-	case chainOf:
-		if !bytes.Contains(a.body, []byte("-----BEGIN")) {
-			return fmt.Sprintf("answered %s with %s instead of a certificate", a.status(), a.content())
-		}
-		return ""
-	}
-	if unmarshalLoosely(a.body, &fields) != nil {
-		return fmt.Sprintf("answered %s with %s instead of the JSON of an ACME server", a.status(), a.content())
-	}
 	switch {
+	case want == nonceOf && a.response.Header.Get("Replay-Nonce") == "":
+		return "without a Replay-Nonce header, which every ACME server sends"
+	case want == chainOf && !bytes.Contains(a.body, []byte("-----BEGIN")):
+		return "with " + a.content() + " instead of a certificate"
+	case want == nonceOf, want == chainOf:
+	case unmarshalLoosely(a.body, &fields) != nil:
+		return "with " + a.content() + " instead of the JSON of an ACME server"
 	case want == directoryOf && (fields.NewNonce == "" || fields.NewAccount == "" || fields.NewOrder == ""):
-		return "answered " + a.status() +
-			" with JSON that is no ACME directory: newNonce, newAccount or newOrder is missing"
+		return "with JSON that is no ACME directory: newNonce, newAccount or newOrder is missing"
 	case want == orderOf && fields.Finalize == "":
-		return "answered " + a.status() + " with JSON that is no ACME order: finalize is missing"
+		return "with JSON that is no ACME order: finalize is missing"
 	case want == objectOf && fields.Status == "":
-		return "answered " + a.status() + " with JSON that an ACME server does not send: status is missing"
+		return "with JSON that an ACME server does not send: status is missing"
 	}
 	return ""
 }
@@ -121,11 +112,10 @@ func unmarshalLoosely(data []byte, into any) error {
 
 // canonicalURL returns a URL in the spelling of (*url.URL).String, to be compared with the URL of a request.
 func canonicalURL(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return raw
+	if u, err := url.Parse(raw); err == nil {
+		return u.String()
 	}
-	return u.String()
+	return raw
 }
 
 // asked names the URL that answered. After a redirect it also names the URL of the first request.
@@ -145,10 +135,8 @@ func firstRequest(r *http.Request) *http.Request {
 	return r
 }
 
-// isAbout reports whether the answer is about an order or its certificate.
 func (a answer) isAbout(o cert.Order) bool {
-	url := firstRequest(a.request).URL.String()
-	return url == o.URL || url == o.Finalize || url == o.Certificate
+	return slices.Contains([]string{o.URL, o.Finalize, o.Certificate}, firstRequest(a.request).URL.String())
 }
 
 // shownURL returns a URL without user, password and query, which may be secret.
@@ -157,10 +145,7 @@ func shownURL(u *url.URL) string {
 }
 
 func (a answer) status() string {
-	if text := http.StatusText(a.response.StatusCode); text != "" {
-		return fmt.Sprintf("%d %s", a.response.StatusCode, text)
-	}
-	return fmt.Sprint(a.response.StatusCode)
+	return strings.TrimSpace(fmt.Sprint(a.response.StatusCode, " ", http.StatusText(a.response.StatusCode)))
 }
 
 func (a answer) mediaType() string {
@@ -205,4 +190,63 @@ func short(text string) string {
 		cut--
 	}
 	return text[:cut] + "…"
+}
+
+var (
+	linkValue    = regexp.MustCompile(`<([^>]*)>([^<]*)`) // target and parameters, such as ;rel="help";title="…"
+	linkRelation = regexp.MustCompile(`(?i);\s*rel\s*=\s*"?([^";,]*)`)
+)
+
+// link returns the target of the first Link header (RFC 8288) with one of the relations.
+func (a answer) link(relations ...string) string {
+	links := linkValue.FindAllStringSubmatch(strings.Join(a.response.Header.Values("Link"), ","), -1)
+	for _, relation := range relations {
+		for _, link := range links {
+			rel := linkRelation.FindStringSubmatch(link[2])
+			if rel != nil && slices.Contains(strings.Fields(strings.ToLower(rel[1])), relation) {
+				return a.resolve(link[1])
+			}
+		}
+	}
+	return ""
+}
+
+// resolve returns the absolute web address of a reference. It is empty for anything that a browser should not open.
+func (a answer) resolve(reference string) string {
+	if reference == "" || len(reference) > 2000 {
+		return ""
+	}
+	u, err := a.request.URL.Parse(reference)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return ""
+	}
+	return u.String()
+}
+
+// final reports whether the CA would refuse the same request again. orderNotReady is not final: a CA says it to a
+// second request to finalize an order, and a proxy that lost the answer to the first one causes the second.
+func final(p *cert.Problem) bool {
+	passing := p.Status == http.StatusTooManyRequests || p.Status == http.StatusRequestTimeout ||
+		strings.HasSuffix(p.Type, ":badNonce") || strings.HasSuffix(p.Type, ":orderNotReady")
+	return 400 <= p.Status && p.Status < 500 && !passing
+}
+
+// worst returns the problem that explains a failed attempt. A challenge's own problem comes before what followed from
+// it. If several types of challenge failed, the last problem has the others as subproblems. There is at least one.
+func worst(problems []cert.Problem) *cert.Problem {
+	var failed []cert.Problem
+	for _, p := range problems {
+		if p.Challenge != "" && (len(failed) == 0 || failed[len(failed)-1].Challenge != p.Challenge) {
+			failed = append(failed, p)
+		}
+	}
+	if len(failed) == 0 {
+		failed = problems[len(problems)-1:]
+	}
+	last := failed[len(failed)-1]
+	last.Subproblems = append(slices.Clip(last.Subproblems), failed[:len(failed)-1]...)
+	for _, p := range problems {
+		last.RetryAfter = max(last.RetryAfter, p.RetryAfter)
+	}
+	return &last
 }

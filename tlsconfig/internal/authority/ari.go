@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"example.com/turnkey/tlsconfig/internal/cert"
@@ -66,14 +67,22 @@ func ariID(leaf *x509.Certificate) (string, error) {
 	if len(leaf.AuthorityKeyId) == 0 {
 		return "", errors.New("the certificate does not identify its issuer's key")
 	}
-	der, err := asn1.Marshal(leaf.SerialNumber)
+	der, err := asn1.Marshal(leaf.SerialNumber) // one byte of a tag and one of the length come before the number
 	if err != nil {
 		return "", err
 	}
-	var serial asn1.RawValue
-	if _, err := asn1.Unmarshal(der, &serial); err != nil {
-		return "", err
-	}
 	enc := base64.RawURLEncoding
-	return enc.EncodeToString(leaf.AuthorityKeyId) + "." + enc.EncodeToString(serial.Bytes), nil
+	return enc.EncodeToString(leaf.AuthorityKeyId) + "." + enc.EncodeToString(der[2:]), nil
+}
+
+// retryAfter reads the two forms of the Retry-After header (RFC 9110 §10.2.3). It is 0 for none that can be read. A
+// week is the most, so that a mistaken CA cannot stop renewals.
+func retryAfter(v string, now time.Time) time.Duration {
+	d := time.Duration(0)
+	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
+		d = time.Duration(s) * time.Second
+	} else if t, err := http.ParseTime(v); err == nil {
+		d = t.Sub(now)
+	}
+	return min(max(d, 0), 7*24*time.Hour)
 }

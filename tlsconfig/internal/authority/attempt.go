@@ -1,17 +1,21 @@
 package authority
 
 import (
+	"cmp"
 	"context"
+	"crypto/ecdsa"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 
+	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/internal/cert"
 )
 
@@ -20,56 +24,89 @@ import (
 // autocert makes a key for the certificate, and returns the key only together with a certificate that it accepts. After
 // a damaged response the key would be lost, and the order with it. So the request for the certificate is for a key of
 // the order's own (cert.Order), which is stored before the request is sent. The CA's response is read before autocert
-// sees it, and judged in fetch.go. autocert then reports that the certificate is not for its own key, and this error is
+// sees it, and judged here. autocert then reports that the certificate is not for its own key, and this error is
 // ignored.
 type attempt struct {
-	host      string
-	log       *slog.Logger
-	manager   *autocert.Manager
-	http01    http.Handler
-	transport *transport
+	host    string
+	log     *slog.Logger
+	keep    func(cert.Order) // see cert.Request
+	manager *autocert.Manager
+	http01  http.Handler
+
+	// For RoundTrip:
+	base      http.RoundTripper
+	ctx       context.Context // of the requests
+	maxOrders int
+	extra     map[string]any    // fields of a new order for which autocert has no setting
+	key       *ecdsa.PrivateKey // of the account
+
+	mu sync.Mutex
+	state
+}
+
+// state is what is known from the responses so far.
+type state struct {
+	newOrder  string        // URL
+	skew      time.Duration // of this machine's clock against the CA's
+	placed    int           // orders that the CA took
+	order     cert.Order    // under way
+	chain     []byte        // the last response to a request for its certificate
+	orderOver bool          // the CA no longer has the order
+	problems  []cert.Problem
+	closed    bool // no later request may reach the CA, such as one of autocert's timers
+}
+
+func (t *attempt) now() state {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state
+}
+
+func (t *attempt) change(f func(s *state)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f(&t.state)
 }
 
 // newAttempt prepares a try. It blocks while the account's key is read or made.
 func (a *Authority) newAttempt(ctx context.Context, r cert.Request) (*attempt, error) {
-	key, err := a.account.load(ctx, a.options.Store)
+	key, err := a.accountKey(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t := &attempt{host: r.Host, log: r.Log, http01: http.NotFoundHandler()}
-	t.transport = &transport{
-		base: a.transport,
-		ctx:  context.WithoutCancel(ctx), // requests go on for lastMoment when ctx is done; close ends them
-		host: r.Host, maxOrders: 1, keep: r.Keep, amend: a.amendment(r),
-		sign: func(protected, payload string) (string, error) { return signES256(key, protected+"."+payload) },
+	t := &attempt{host: r.Host, log: r.Log, keep: r.Keep, http01: http.NotFoundHandler(), base: a.transport,
+		ctx:       context.WithoutCancel(ctx), // requests go on for lastMoment when ctx is done
+		maxOrders: 1, extra: map[string]any{}, key: key}
+	if a.options.Profile != "" {
+		t.extra["profile"] = a.options.Profile
+	}
+	if r.Replaces != nil {
+		if id, err := ariID(r.Replaces); err == nil { // a certificate without an identifier is not named
+			t.extra["replaces"] = id // RFC 9773 §5
+		}
 	}
 	if r.Pending != nil {
-		t.transport.order = *r.Pending
+		t.order = *r.Pending
 	}
 	t.manager = &autocert.Manager{
-		Prompt:                 autocert.AcceptTOS,
-		HostPolicy:             autocert.HostWhitelist(r.Host),
-		Email:                  a.options.Email,
-		ExternalAccountBinding: a.options.binding(),
+		Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(r.Host), Email: a.options.Email,
 		Client: &acme.Client{
 			Key: key, DirectoryURL: a.options.Directory, UserAgent: "turnkey",
-			HTTPClient:   &http.Client{Transport: t.transport},
-			RetryBackoff: retryBackoff,
+			HTTPClient: &http.Client{Transport: t}, RetryBackoff: retryBackoff,
 		},
 	}
+	if a.options.EABKeyID != "" {
+		t.manager.ExternalAccountBinding = &acme.ExternalAccountBinding{KID: a.options.EABKeyID, Key: a.options.EABKey}
+	}
 	if a.options.PlainPort {
-		t.transport.maxOrders = 2 // autocert places one for each type of challenge
-		t.http01 = asHost(r.Host, t.manager.HTTPHandler(http.NotFoundHandler()))
+		t.maxOrders = 2 // autocert places one for each type of challenge
+		answer := t.manager.HTTPHandler(http.NotFoundHandler())
+		t.http01 = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			req.Host = r.Host // in the spelling that autocert compares it with: lower case, without a port
+			answer.ServeHTTP(w, req)
+		})
 	}
 	return t, nil
-}
-
-// asHost gives a request the host's name in the spelling that autocert compares it with: lower case, without a port.
-func asHost(host string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Host = host
-		next.ServeHTTP(w, r)
-	})
 }
 
 // lastMoment is how long an order may still take to end when the process stops.
@@ -79,7 +116,7 @@ const lastMoment = 2 * time.Second
 // words if it gave any. When ctx is done, issue returns within lastMoment. Timers of autocert that are still running
 // then end within minutes.
 func (t *attempt) issue(ctx context.Context) (cert.Candidate, error) {
-	resumed := t.transport.pending().Key != nil
+	resumed := t.now().order.Key != nil
 	done := make(chan error, 1)
 	go func() {
 		if resumed {
@@ -103,8 +140,8 @@ func (t *attempt) issue(ctx context.Context) (cert.Candidate, error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return c, err
 	}
-	if p := worst(t.transport.problemsSoFar()); p != nil && t.transport.pending().Certificate == "" {
-		return c, p
+	if s := t.now(); len(s.problems) > 0 && s.order.Certificate == "" {
+		return c, worst(s.problems)
 	}
 	return c, err
 }
@@ -133,4 +170,106 @@ func completeHello(host string) *tls.ClientHelloInfo {
 		SignatureSchemes:  []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
 		SupportedProtos:   []string{"h2", "http/1.1"},
 	}
+}
+
+// resume goes on with the order of an earlier attempt. The CA may not have received the request for the certificate,
+// may still be working on it, or may have issued the certificate.
+func (t *attempt) resume(ctx context.Context) error {
+	client, o := t.manager.Client, t.now().order
+	url := o.Certificate
+	if url == "" {
+		order, err := client.WaitOrder(ctx, o.URL)
+		if invalid, is := errors.AsType[*acme.OrderError](err); is && invalid.Status == acme.StatusInvalid {
+			t.change(func(s *state) { s.orderOver = true })
+		}
+		if err != nil {
+			return err
+		}
+		if order.Status == acme.StatusReady {
+			_, _, err = client.CreateCertFromOrder(ctx, order, nil, true) // RoundTrip requests it for the order's key
+			return err
+		}
+		url = order.CertURL
+	}
+	_, err := client.FetchCert(ctx, url, true)
+	return err
+}
+
+// fetchAgain is how long one attempt waits before each new request for an incomplete certificate. Later attempts fetch
+// it again too.
+var fetchAgain = [...]time.Duration{time.Second, 4 * time.Second, 10 * time.Second}
+
+// errNoCertificateURL is the error of an attempt that autocert takes for a success, if no response about the order had
+// the URL of a certificate.
+var errNoCertificateURL = errors.New("the CA issued a certificate, and its order did not say where it is")
+
+// collect judges what the CA sent, and fetches it again from the same URL until it is complete. A proxy may have cut
+// it off, and a new order would count against the CA's limits. err is the result of the first request.
+// collect returns the best certificate that came, or else why the last request failed.
+func (t *attempt) collect(ctx context.Context, err error) (cert.Candidate, error) {
+	var best cert.Candidate
+	for i := 0; ; i++ {
+		o := t.now().order
+		if o.Certificate == "" {
+			return best, cmp.Or(err, errNoCertificateURL)
+		}
+		if got, fault := t.judge(o, err); fault != nil {
+			err = fault
+		} else if best.Certificate == nil || got.Replaces(best, time.Now()) {
+			best = got
+		}
+		if best.Certificate != nil && best.Lacks == "" || t.now().orderOver || i == len(fetchAgain) {
+			break
+		}
+		if i == 0 && t.keep != nil {
+			t.keep(o) // now with the URL of the certificate
+		}
+		t.log.Warn("the CA's response is not a whole certificate; "+
+			"it is fetched again from the same URL, and nothing is ordered",
+			"url", o.Certificate, "error", err, "lacks", best.Lacks, "again_in", fetchAgain[i])
+		select {
+		case <-ctx.Done():
+			return best, fmt.Errorf("fetching the certificate: %w", context.Cause(ctx))
+		case <-time.After(fetchAgain[i]):
+		}
+		_, err = t.manager.Client.FetchCert(ctx, o.Certificate, true)
+	}
+	if best.Certificate != nil {
+		err = nil
+	}
+	return best, err
+}
+
+// judge judges the last response to a request for the certificate. err is the result of this request.
+func (t *attempt) judge(o cert.Order, err error) (cert.Candidate, error) {
+	data, problems := t.takeChain()
+	switch {
+	case data == nil && len(problems) > 0:
+		return cert.Candidate{}, worst(problems)
+	case data == nil:
+		return cert.Candidate{}, cmp.Or(err, errors.New("the CA did not send the certificate"))
+	}
+	key, err := o.PrivateKey()
+	if err != nil {
+		return cert.Candidate{}, err
+	}
+	certs, damage := chain.Parse(data).Certificates()
+	c, err := cert.Judge(chain.Pair{Certs: certs, Key: key, Problems: damage}, t.host, time.Now())
+	if v := chain.Judge(certs, key, nil, time.Now()); len(v.Served) > 0 && time.Now().After(v.Served[0].NotAfter) {
+		t.change(func(s *state) { s.orderOver = true }) // every later response would hold the same expired certificate
+	}
+	if err != nil {
+		err = fmt.Errorf("the certificate that the CA sent from %s cannot be used: %w", o.Certificate, err)
+	}
+	return c, err
+}
+
+// takeChain returns the last response to a request for the certificate and the problems since the last call, and
+// forgets both.
+func (t *attempt) takeChain() (data []byte, problems []cert.Problem) {
+	t.change(func(s *state) {
+		data, problems = s.chain, s.problems
+		s.chain, s.problems = nil, nil
+	})
+	return data, problems
 }

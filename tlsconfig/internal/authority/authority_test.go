@@ -72,7 +72,7 @@ func TestRetryAfter(t *testing.T) {
 // one.
 func TestNoOrderWhileTheClockIsWrong(t *testing.T) {
 	t.Parallel()
-	tr := &transport{ctx: t.Context(), maxOrders: 2}
+	tr := &attempt{ctx: t.Context(), maxOrders: 2}
 	directory, _ := http.NewRequest("GET", "https://ca.test/dir", nil)
 	tr.note(answer{directory, &http.Response{StatusCode: 200, Header: http.Header{
 		"Content-Type": {"application/json"}, "Date": {time.Now().Add(2 * time.Hour).UTC().Format(http.TimeFormat)},
@@ -90,11 +90,12 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(429, "application/problem+json", `{"type":"urn:ietf:params:acme:error:rateLimited","subproblems":[{}]}`)
 	f.Add(500, "text/html", "<html>")
 	f.Fuzz(func(t *testing.T, status int, contentType, body string) {
-		tr := &transport{}
+		tr := &attempt{}
 		r, _ := http.NewRequest("GET", "https://ca.test/dir", nil)
 		tr.note(answer{r, &http.Response{StatusCode: status, Status: "status",
 			Header: http.Header{"Content-Type": {contentType}, "Retry-After": {body}}}, []byte(body)}, false)
-		if p := worst(tr.problemsSoFar()); p != nil {
+		if len(tr.problems) > 0 {
+			p := worst(tr.problems)
 			_ = p.Error() + p.Advice("shop.test")
 			if p.RetryAfter < 0 || p.RetryAfter > 7*24*time.Hour {
 				t.Errorf("retry after %s", p.RetryAfter)

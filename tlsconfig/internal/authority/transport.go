@@ -1,94 +1,55 @@
 package authority
 
 import (
+	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
-	"sync"
+	"strings"
 	"time"
 
 	"example.com/turnkey/tlsconfig/internal/cert"
 )
 
-// maxBody caps a response of the CA, in bytes.
-const maxBody = 1 << 20
-
-// maxSkew is how far this machine's clock may be off. CAs date certificates back by an hour.
-const maxSkew = 30 * time.Minute
-
-// newTransport connects to ACME servers, whose certificates it verifies by the roots in caFile or by the system's.
-func newTransport(caFile string) (http.RoundTripper, error) {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.ResponseHeaderTimeout = 30 * time.Second
-	if caFile != "" {
-		pool, err := cert.ReadPool(caFile)
-		if err != nil {
-			return nil, fmt.Errorf("ACME_CA_FILE %s: %w", caFile, err)
-		}
-		t.TLSClientConfig = &tls.Config{RootCAs: pool}
-	}
-	return t, nil
-}
-
-// transport is the http.RoundTripper of one attempt. It keeps the problem documents that autocert discards
-// (golang/go#19800), reads the URLs that the order needs, and allows one order for each type of challenge. autocert
-// would place a surplus order to find that no challenge is left.
-type transport struct {
-	base      http.RoundTripper
-	ctx       context.Context // of the attempt
-	host      string
-	maxOrders int
-	amend     func(payload map[string]any) // changes a new order; nil: it stays as it is
-	sign      func(protected, payload string) (string, error)
-	keep      func(cert.Order) // see cert.Request
-
-	mu        sync.Mutex
-	newOrder  string        // URL
-	skew      time.Duration // of this machine's clock against the CA's
-	placed    int           // orders that the CA took
-	order     cert.Order    // under way
-	chain     []byte        // the last response to a request for its certificate
-	orderOver bool          // the CA no longer has the order
-	problems  []cert.Problem
-	closed    bool
-}
+const (
+	maxBody = 1 << 20          // of a response of the CA, in bytes
+	maxSkew = 30 * time.Minute // that this machine's clock may be off: CAs date certificates back by an hour
+)
 
 var errAttemptOver = errors.New("the attempt is over")
 
-// noChallengeLeft is what autocert is told in place of a surplus order.
-const noChallengeLeft = "every type of challenge was tried"
-
-// RoundTrip implements http.RoundTripper.
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	t.mu.Lock()
-	closed := t.closed
-	isOrder := r.Method == http.MethodPost && t.newOrder != "" && r.URL.String() == t.newOrder
-	isFinal := r.Method == http.MethodPost && t.order.Finalize != "" && r.URL.String() == t.order.Finalize
-	surplus := isOrder && t.placed >= t.maxOrders
-	skew := t.skew
-	t.mu.Unlock()
+// RoundTrip implements http.RoundTripper for autocert. It keeps the problem documents that autocert discards
+// (golang/go#19800), reads the URLs that the order needs, and allows one order for each type of challenge. autocert
+// would place a surplus order to find that no challenge is left.
+func (t *attempt) RoundTrip(r *http.Request) (*http.Response, error) {
+	s, url := t.now(), r.URL.String()
+	isOrder := r.Method == http.MethodPost && s.newOrder != "" && url == s.newOrder
 	switch {
-	case closed:
+	case s.closed:
 		return nil, errAttemptOver
-	case isOrder && skew.Abs() > maxSkew:
-		return nil, wrongClock(skew)
-	case surplus:
-		return refusal(r, noChallengeLeft), nil
+	case isOrder && s.skew.Abs() > maxSkew:
+		return nil, wrongClock(s.skew)
+	case isOrder && s.placed >= t.maxOrders:
+		return refusal(r)
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, time.Minute)
 	defer cancel()
 	r = r.WithContext(ctx)
 	var err error
 	switch {
-	case isFinal:
+	case r.Method == http.MethodPost && s.order.Finalize != "" && url == s.order.Finalize:
 		err = t.requestOwnKey(r)
-	case isOrder && t.amend != nil:
-		err = t.rewrite(r, t.amend)
+	case isOrder && len(t.extra) > 0:
+		err = t.rewrite(r, t.extra)
 	}
 	if err != nil {
 		return nil, err
@@ -106,8 +67,15 @@ func wrongClock(skew time.Duration) error {
 		skew.Abs().Round(time.Second), side)
 }
 
+// refusal is what autocert gets in place of a surplus order. It does not come from the CA.
+func refusal(r *http.Request) (*http.Response, error) {
+	const answer = "HTTP/1.1 403 Forbidden\r\nContent-Type: " + problemType + "\r\n\r\n" +
+		`{"type":"urn:ietf:params:acme:error:unauthorized","detail":"every type of challenge was tried"}`
+	return http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), r)
+}
+
 // send reads the whole response, so that RoundTrip's timeout applies to the body too.
-func (t *transport) send(r *http.Request, isOrder bool) (*http.Response, error) {
+func (t *attempt) send(r *http.Request, isOrder bool) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -121,66 +89,141 @@ func (t *transport) send(r *http.Request, isOrder bool) (*http.Response, error) 
 		return nil, fmt.Errorf("the response broke off after %d bytes: %w", len(body), err)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	t.note(answer{r, resp, body}, isOrder)
+	t.change(func(s *state) { s.note(answer{r, resp, body}, isOrder) })
 	return resp, nil
 }
 
-// close lets no later request reach the CA, such as one of autocert's timers.
-func (t *transport) close() {
-	t.mu.Lock()
-	t.closed = true
-	t.mu.Unlock()
+// requestOwnKey replaces autocert's certificate request by one for the order's own key. The key is stored before the CA
+// sees the request, so that a certificate that the CA issues is not lost when this process ends.
+func (t *attempt) requestOwnKey(r *http.Request) (err error) {
+	var csr []byte
+	t.change(func(s *state) { csr, err = s.order.Request(t.host) })
+	if err != nil {
+		return err
+	}
+	if t.keep != nil {
+		t.keep(t.now().order)
+	}
+	return t.rewrite(r, map[string]any{"csr": base64.RawURLEncoding.EncodeToString(csr)})
 }
 
-func (t *transport) ordersPlaced() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.placed
+// rewrite puts fields into the payload of a signed request (RFC 8555 §6.2, RFC 7515 §7.2.2) and signs it again. The
+// protected header stays as it is, with its nonce.
+func (t *attempt) rewrite(r *http.Request, fields map[string]any) error {
+	var jws struct {
+		Protected string `json:"protected"`
+		Payload   string `json:"payload"`
+		Signature string `json:"signature"`
+	}
+	err := json.NewDecoder(io.LimitReader(r.Body, maxBody)).Decode(&jws)
+	r.Body.Close()
+	payload := map[string]any{}
+	if err == nil {
+		err = json.NewDecoder(base64.NewDecoder(base64.RawURLEncoding, strings.NewReader(jws.Payload))).Decode(&payload)
+	}
+	if err != nil {
+		return fmt.Errorf("amending a request: %w", err)
+	}
+	maps.Copy(payload, fields)
+	raw, err := json.Marshal(payload)
+	if err != nil {
+		return err
+	}
+	jws.Payload = base64.RawURLEncoding.EncodeToString(raw)
+	if jws.Signature, err = signES256(t.key, jws.Protected+"."+jws.Payload); err != nil {
+		return err
+	}
+	body, err := json.Marshal(jws)
+	r.Body, r.GetBody, r.ContentLength = io.NopCloser(bytes.NewReader(body)), nil, int64(len(body))
+	return err
 }
 
-// pending returns the order under way.
-func (t *transport) pending() cert.Order {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.order
+// signES256 signs as RFC 7518 §3.4 says: R and S, 32 bytes each.
+func signES256(key *ecdsa.PrivateKey, input string) (string, error) {
+	sum := sha256.Sum256([]byte(input))
+	r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
+	if err != nil {
+		return "", err
+	}
+	sig := make([]byte, 64)
+	r.FillBytes(sig[:32])
+	s.FillBytes(sig[32:])
+	return base64.RawURLEncoding.EncodeToString(sig), nil
 }
 
-// takeChain returns the last response to a request for the certificate and the problems since the last call, and
-// forgets both.
-func (t *transport) takeChain() ([]byte, []cert.Problem) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	data, problems := t.chain, t.problems
-	t.chain, t.problems = nil, nil
-	return data, problems
+func (s *state) note(a answer, isOrder bool) {
+	if isOrder && a.response.StatusCode == http.StatusCreated {
+		s.placed++
+	}
+	want := s.expects(a.request, isOrder)
+	p := a.problem(want)
+	if a.isAbout(s.order) {
+		// Only a problem document comes from the CA. A proxy's 403 says nothing about the order.
+		s.orderOver = p != nil && final(p) && (p.HasType() || a.mediaType() == problemType)
+	}
+	if p != nil && !strings.HasSuffix(p.Type, ":badNonce") { // package acme tries again with another nonce
+		s.problems = append(s.problems, *p)
+	}
+	switch {
+	case p != nil && (p.HasType() || p.Status >= 400 || want == chainOf):
+	case want != chainOf:
+		s.read(a, isOrder)
+	case a.response.StatusCode < 300: // a redirect is followed, and its body is no chain
+		s.chain = a.body
+	}
 }
 
-// endOrder notes that the order under way is over.
-func (t *transport) endOrder() {
-	t.mu.Lock()
-	t.orderOver = true
-	t.mu.Unlock()
+func (s *state) expects(r *http.Request, isOrder bool) kind {
+	switch {
+	case isOrder:
+		return orderOf
+	case s.order.Certificate != "" && firstRequest(r).URL.String() == s.order.Certificate:
+		return chainOf
+	case r.Method == http.MethodHead:
+		return nonceOf
+	case r.Method == http.MethodGet:
+		return directoryOf
+	}
+	return objectOf
 }
 
-func (t *transport) orderIsOver() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.orderOver
-}
-
-func (t *transport) problemsSoFar() []cert.Problem {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.problems
-}
-
-// refusal is an answer to autocert that does not come from the CA.
-func refusal(r *http.Request, detail string) *http.Response {
-	body, _ := json.Marshal(cert.Problem{Type: "urn:ietf:params:acme:error:unauthorized", Detail: detail})
-	return &http.Response{
-		Status: "403 Forbidden", StatusCode: http.StatusForbidden,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {problemType}}, Request: r,
-		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+// read takes URLs, the clock and problems from a JSON object of the CA: directory, order or authorization.
+func (s *state) read(a answer, isOrder bool) {
+	var o struct {
+		NewOrder, Finalize, Certificate string
+		Expires                         time.Time
+		Identifier                      struct{ Value string }
+		Challenges                      []struct {
+			Type  string
+			Error *cert.Problem
+		}
+		Error *cert.Problem
+	}
+	if unmarshalLoosely(a.body, &o) != nil {
+		return
+	}
+	if a.request.Method == http.MethodGet && o.NewOrder != "" {
+		s.newOrder = canonicalURL(o.NewOrder)
+		if date, err := http.ParseTime(a.response.Header.Get("Date")); err == nil {
+			s.skew = time.Since(date)
+		}
+	}
+	if isOrder && o.Finalize != "" {
+		location := a.resolve(a.response.Header.Get("Location"))
+		s.order = cert.NewOrder(location, canonicalURL(o.Finalize), o.Expires, time.Now())
+	}
+	if o.Certificate != "" && s.order.Key != nil {
+		s.order.Certificate = canonicalURL(o.Certificate)
+		s.problems = nil // earlier problems did not prevent the certificate
+	}
+	if o.Error != nil {
+		s.problems = append(s.problems, a.nested(*o.Error))
+	}
+	for _, c := range o.Challenges {
+		if c.Error != nil {
+			p := a.nested(*c.Error)
+			p.Challenge, p.Identifier = c.Type, o.Identifier.Value
+			s.problems = append(s.problems, p)
+		}
 	}
 }

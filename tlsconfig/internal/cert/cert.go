@@ -6,10 +6,13 @@
 package cert
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"os"
+	"strings"
 	"time"
 
+	"example.com/turnkey/middleware/host"
 	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/osfile"
 )
@@ -63,4 +66,72 @@ func ReadPool(file string) (*x509.CertPool, error) {
 		pool.AddCert(c)
 	}
 	return pool, nil
+}
+
+// Snapshot is a set of certificates by name. It is not changed after it is shared, so handshakes read it without a
+// lock.
+type Snapshot struct {
+	ByName map[string][]*tls.Certificate // exact names, and wildcards as "*.example.com"
+	First  *tls.Certificate              // for clients that send no server name (SNI)
+	Lax    bool                          // First is for unknown names too
+}
+
+// NewSnapshot indexes certificates under every name in them. A client gets the first one that it supports.
+func NewSnapshot(certs []*tls.Certificate) *Snapshot {
+	s := &Snapshot{ByName: map[string][]*tls.Certificate{}}
+	for _, c := range certs {
+		for _, name := range Names(c) {
+			s.ByName[name] = append(s.ByName[name], c)
+		}
+	}
+	if len(certs) > 0 {
+		s.First = certs[0]
+	}
+	return s
+}
+
+// Lookup answers a hello. For a nil certificate without an error crypto/tls sends the unrecognized_name alert
+// (RFC 6066 §3), which tells the client what is wrong.
+func (s *Snapshot) Lookup(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	name, _ := host.Split(hello.ServerName)
+	certs := s.find(name)
+	switch {
+	case hello.ServerName == "", len(certs) == 0 && s.Lax:
+		return s.First, nil
+	case len(certs) == 0:
+		return nil, nil
+	}
+	for _, c := range certs {
+		if len(certs) == 1 || hello.SupportsCertificate(c) == nil {
+			return c, nil
+		}
+	}
+	return certs[0], nil
+}
+
+// find returns the certificates for a name, or else those for the wildcard that stands for it.
+func (s *Snapshot) find(name string) []*tls.Certificate {
+	if certs := s.ByName[name]; certs != nil {
+		return certs
+	}
+	if dot := strings.IndexByte(name, '.'); dot > 0 {
+		return s.ByName["*"+name[dot:]]
+	}
+	return nil
+}
+
+// Covers reports whether a certificate in the set is for a name, which may be a wildcard.
+func (s *Snapshot) Covers(name string) bool { return s.find(name) != nil }
+
+// Names returns the DNS names and addresses of a certificate's leaf.
+func Names(c *tls.Certificate) []string {
+	var names []string
+	for _, n := range c.Leaf.DNSNames {
+		name, _ := host.Split(n)
+		names = append(names, name)
+	}
+	for _, ip := range c.Leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	return names
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"time"
 )
@@ -55,10 +54,8 @@ func NewOrder(url, finalize string, expires, now time.Time) Order {
 	if !expires.After(now) {
 		expires = now.Add(orderLife)
 	}
-	if latest := now.Add(longestOrder); expires.After(latest) {
-		expires = latest
-	}
-	return Order{URL: url, Finalize: finalize, Expires: expires}
+	life := min(expires.Sub(now), longestOrder)
+	return Order{URL: url, Finalize: finalize, Expires: now.Add(life)}
 }
 
 // ParseOrder reads a stored order.
@@ -67,11 +64,10 @@ func ParseOrder(data []byte) (*Order, error) {
 	if err := json.Unmarshal(data, o); err != nil {
 		return nil, err
 	}
-	if len(o.Key) == 0 {
-		return nil, errors.New("it holds no key")
+	if _, err := x509.ParseECPrivateKey(o.Key); err != nil {
+		return nil, err
 	}
-	_, err := o.PrivateKey()
-	return o, err
+	return o, nil
 }
 
 // PrivateKey returns the certificate's key. The first call makes it.
@@ -101,9 +97,7 @@ func (o *Order) Request(host string) ([]byte, error) {
 }
 
 // Open reports whether the order's certificate is still to be fetched. A nil order is not open.
-func (o *Order) Open(now time.Time) bool {
-	return o != nil && o.Key != nil && now.Before(o.Expires)
-}
+func (o *Order) Open(now time.Time) bool { return o != nil && o.Key != nil && now.Before(o.Expires) }
 
 // IsFor reports whether a certificate is for the order's key.
 func (o *Order) IsFor(c Candidate) bool {

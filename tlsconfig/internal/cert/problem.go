@@ -1,6 +1,7 @@
 package cert
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,8 @@ type Problem struct {
 	Link        string        `json:"link,omitempty"`        // page that the response links to: new terms, or help
 }
 
+const acmeErrors = "urn:ietf:params:acme:error:" // what the types of RFC 8555 §6.7 begin with
+
 // HasType reports whether the problem has a type. "about:blank" is RFC 9457's name for none, and earlier versions
 // stored it in their records.
 func (p Problem) HasType() bool { return p.Type != "" && p.Type != "about:blank" }
@@ -33,7 +36,7 @@ func (p Problem) Error() string {
 	}
 	switch {
 	case p.HasType():
-		fmt.Fprintf(&b, "%s: %s", strings.TrimPrefix(p.Type, "urn:ietf:params:acme:error:"), p.Detail)
+		fmt.Fprintf(&b, "%s: %s", strings.TrimPrefix(p.Type, acmeErrors), p.Detail)
 	case p.Status != 0 && strings.HasPrefix(p.Detail, fmt.Sprint(p.Status)):
 		// The status line, which earlier versions stored.
 		fmt.Fprintf(&b, "the ACME server, or a proxy in front of it, answered %s", p.Detail)
@@ -50,3 +53,64 @@ func (p Problem) Error() string {
 	}
 	return b.String()
 }
+
+// IsSetup reports whether the problem is about the host or this machine, so that another CA would find it too.
+func (p Problem) IsSetup() bool {
+	switch strings.TrimPrefix(p.Type, acmeErrors) {
+	case "dns", "caa", "rejectedIdentifier":
+		return true
+	}
+	return p.Challenge != ""
+}
+
+// Advice returns what to do about the problem. It is empty where the problem explains itself.
+func (p Problem) Advice(host string) string {
+	kind := strings.TrimPrefix(p.Type, acmeErrors)
+	switch {
+	case kind == "unauthorized" && p.Challenge != "":
+		kind = "incorrectResponse"
+	case kind == "malformed" && strings.Contains(p.Detail, "external"):
+		kind = "unauthorized"
+	case kind == "userActionRequired" && p.Instance != "":
+		return "the authority waits for the account's owner: open " + p.Instance + " and do what it asks"
+	case kind == "userActionRequired" && p.Link != "":
+		return "the authority has new terms: read them at " + p.Link + " and agree to them as it says there"
+	case !p.HasType() && p.Status != 0:
+		kind = notACME
+	}
+	return strings.ReplaceAll(cmp.Or(advice[kind+" "+p.Challenge], advice[kind]), "HOST", host)
+}
+
+const notACME = "not ACME" // in place of a type: another program answered
+
+// advice is what to do about each type of problem, or about a type together with the challenge that failed.
+var advice = map[string]string{
+	"dns": "create an A or AAAA record for HOST that points to this server, and wait until it is seen everywhere",
+	"tls": port443,
+
+	"connection tls-alpn-01": port443,
+	"connection http-01": "let port 80 of HOST reach this server from the internet: " +
+		"firewall, port mapping, and DNS that points here",
+	"connection": "let ports 80 and 443 of HOST reach this server from the internet",
+
+	"incorrectResponse": "something else answers for HOST: its DNS points to another server or to a CDN, " +
+		"or a proxy in front keeps /.well-known/acme-challenge/ to itself",
+	"caa": "the CAA records of HOST name another authority; add one for this authority",
+	"rateLimited": "nothing but time helps; try a setup on ACME_DIRECTORY=staging first, " +
+		"and keep ACME_CACHE across deployments",
+	"externalAccountRequired": "set ACME_EAB_KID and ACME_EAB_HMAC_KEY to what this authority gave you",
+	"accountDoesNotExist":     "the account was removed there; a new one is made at the next try",
+	"rejectedIdentifier":      "this authority does not issue for HOST; it must be a public name",
+	"userActionRequired":      "the authority has new terms, or paused this name; its message says what to do",
+	"invalidProfile":          "set ACME_PROFILE to one that the authority's directory lists, or leave it out",
+	"unauthorized": "the authority does not accept this account: check ACME_EAB_KID and ACME_EAB_HMAC_KEY " +
+		"if it gave you any, or remove account.key from ACME_CACHE to begin a new one",
+	"serverInternal": "the authority has a fault of its own; its status page may say more",
+
+	notACME: "the ACME server is down, or a proxy answers in its place: open its URL on this machine, " +
+		"e.g. with curl -v. ACME_DIRECTORY is the server; " +
+		"HTTPS_PROXY and NO_PROXY say through which proxy it is reached",
+}
+
+const port443 = "let port 443 of HOST reach this server from the internet: " +
+	"firewall, port mapping, and DNS that points here and not to a CDN"

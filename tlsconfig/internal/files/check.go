@@ -25,8 +25,8 @@ func Check(o Options) []setting.Fault {
 	}
 	var faults []setting.Fault
 	var certs []*tls.Certificate
-	for i, file := range o.CertFiles {
-		p := &pair{certFile: file, keyFile: o.KeyFiles[i]}
+	for i := range o.CertFiles {
+		p := o.pair(i)
 		c, v := p.read().judge(nil, o)
 		if c != nil {
 			certs = append(certs, c)
@@ -68,7 +68,7 @@ func (p *pair) fault(r chain.Reason) setting.Fault {
 func Notes(o Options) []string {
 	var notes []string
 	for i := range min(len(o.CertFiles), len(o.KeyFiles)) {
-		p := &pair{certFile: o.CertFiles[i], keyFile: o.KeyFiles[i]}
+		p := o.pair(i)
 		if _, v := p.read().judge(nil, o); v.OK() {
 			for _, note := range v.Notes {
 				line := p.certFile + ": " + note.Text
@@ -79,14 +79,13 @@ func Notes(o Options) []string {
 			}
 		}
 		mode, ok := osfile.Mode(p.keyFile)
-		switch {
-		case !ok:
-		case mode&0o007 != 0:
-			notes = append(notes, fmt.Sprintf("every user of this machine can read TLS_KEY_FILE=%q (mode %04o)\n"+
-				"      → chmod 600 %s", p.keyFile, mode, p.keyFile))
-		case mode&0o077 != 0:
-			notes = append(notes, fmt.Sprintf("a group can read TLS_KEY_FILE=%q (mode %04o)\n"+
-				"      → unless that is how the server reads it: chmod 600 %s", p.keyFile, mode, p.keyFile))
+		who, unless := "every user of this machine", ""
+		if mode&0o007 == 0 {
+			who, unless = "a group", "unless that is how the server reads it: "
+		}
+		if ok && mode&0o077 != 0 {
+			notes = append(notes, fmt.Sprintf("%s can read TLS_KEY_FILE=%q (mode %04o)\n      → %schmod 600 %s",
+				who, p.keyFile, mode, unless, p.keyFile))
 		}
 	}
 	return notes
@@ -96,9 +95,9 @@ func Notes(o Options) []string {
 // have none.
 func CertNames(certFiles, keyFiles []string) []string {
 	var names []string
+	o := Options{CertFiles: certFiles, KeyFiles: keyFiles}
 	for i := range min(len(certFiles), len(keyFiles)) {
-		p := &pair{certFile: certFiles[i], keyFile: keyFiles[i]}
-		c, _ := p.read().judge(nil, Options{})
+		c, _ := o.pair(i).read().judge(nil, o)
 		if c == nil {
 			continue
 		}

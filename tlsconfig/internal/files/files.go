@@ -2,8 +2,7 @@
 // better one is there.
 //
 //   - files.go: the files are read again and again, and handshakes answered from memory
-//   - pair.go: one certificate file and its key file, read and judged
-//   - renewal.go: whether a new pair takes the place of the old one
+//   - pair.go: one certificate file and its key file, read and judged, and whether a new pair replaces the old one
 //   - check.go: what an operator should know before a start
 package files
 
@@ -20,19 +19,11 @@ import (
 	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/internal/cert"
 	"example.com/turnkey/tlsconfig/internal/clientca"
+	"example.com/turnkey/tlsconfig/osfile"
 )
 
-const (
-	// pollInterval is how often the files are read. A changed pair is served when two reads in a row were equal, so
-	// that a file that is still being written is not: a renewal is served within two polls.
-	//
-	// Reading beats watching here: certbot's links, Kubernetes' swapped directories and network file systems each
-	// defeat file notifications in their own way, and a pair is a few kilobytes.
-	pollInterval = 2 * time.Second
-
-	// expiryWarning is how long before a certificate's end its owner is reminded, once a day.
-	expiryWarning = 14 * 24 * time.Hour
-)
+// expiryWarning is how long before a certificate's end its owner is reminded, once a day.
+const expiryWarning = 14 * 24 * time.Hour
 
 // Options are the files, and how they are judged.
 type Options struct {
@@ -46,6 +37,9 @@ type Options struct {
 	// judged, and names that it is not for get it too. The browser then says which names would be right.
 	Development bool
 
+	// Memory returns the pair in place of the files. nil: it is in the files.
+	Memory func() (certPEM, keyPEM []byte)
+
 	ClientCAs *clientca.CAs // nil: no client certificates are asked for
 	Log       *slog.Logger  // required
 }
@@ -55,7 +49,7 @@ type Source struct {
 	options Options
 	config  *tls.Config
 	current atomic.Pointer[cert.Snapshot]
-	wake    chan struct{}
+	poll    osfile.Poller
 
 	mu    sync.Mutex // of pairs, which Run changes and Status reads
 	pairs []*pair
@@ -63,16 +57,16 @@ type Source struct {
 
 // New reads the files. A pair with a fault is an error.
 func New(o Options) (*Source, error) {
-	s := &Source{options: o, wake: make(chan struct{}, 1)}
+	s := &Source{options: o, poll: make(osfile.Poller, 1)}
 	for i := range o.CertFiles {
-		p := &pair{certFile: o.CertFiles[i], keyFile: o.KeyFiles[i]}
+		p := o.pair(i)
 		c := p.read()
 		loaded, v := c.judge(nil, o)
 		if !v.OK() {
 			return nil, fmt.Errorf("loading certificate %s: %s", p.certFile, p.explain(v.Faults))
 		}
 		s.logNotes(p, v)
-		p.cert, p.served, p.seen = loaded, c.sum, c.sum
+		p.cert, p.path, p.served, p.seen = loaded, v.Served, c.sum, c.sum
 		s.pairs = append(s.pairs, p)
 	}
 	s.publish()
@@ -91,29 +85,16 @@ func (s *Source) HTTPHandler(next http.Handler) http.Handler { return next }
 // Run reads the files again and again until ctx is done.
 func (s *Source) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	defer wg.Wait()
 	wg.Go(func() { s.options.ClientCAs.Run(ctx) })
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			s.look(false)
-		case <-s.wake:
-			s.look(true)
-		}
-	}
+	s.poll.Run(ctx, s.look)
+	wg.Wait()
+	return nil
 }
 
 // Reload makes Run read the files at once, and serve a new pair without a second look.
 func (s *Source) Reload() {
 	s.options.ClientCAs.Reload()
-	select {
-	case s.wake <- struct{}{}:
-	default: // a reload is waiting already
-	}
+	s.poll.Wake()
 }
 
 // Status returns the state of each pair.
@@ -149,7 +130,6 @@ func (s *Source) look(now bool) {
 	}
 }
 
-// publish makes a snapshot of the pairs' certificates for handshakes.
 func (s *Source) publish() {
 	var certs []*tls.Certificate
 	for _, p := range s.pairs {

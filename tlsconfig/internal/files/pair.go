@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/turnkey/tlsconfig/chain"
+	"example.com/turnkey/tlsconfig/internal/cert"
 	"example.com/turnkey/tlsconfig/localca"
 	"example.com/turnkey/tlsconfig/osfile"
 )
@@ -18,12 +19,18 @@ import (
 // pair is one certificate file and one key file.
 type pair struct {
 	certFile, keyFile string
-	cert              *tls.Certificate // being served
-	served            [32]byte         // hash of the content that cert came from
-	flaw              string           // why clients refuse cert, which is served because there is no better one
-	seen              [32]byte         // hash of the content at the last look
-	problem           string           // what is wrong with the present content
-	warned            time.Time        // when expiry was last warned of
+	memory            func() (certPEM, keyPEM []byte) // see Options
+	cert              *tls.Certificate                // being served
+	path              []*x509.Certificate             // cert's, parsed
+	served            [32]byte                        // hash of the content that cert came from
+	flaw              string                          // why clients refuse cert, for lack of a better one
+	seen              [32]byte                        // hash of the content at the last look
+	problem           string                          // what is wrong with the present content
+	warned            time.Time                       // when expiry was last warned of
+}
+
+func (o Options) pair(i int) *pair {
+	return &pair{certFile: o.CertFiles[i], keyFile: o.KeyFiles[i], memory: o.Memory}
 }
 
 // content is what was read of a pair's files.
@@ -34,22 +41,28 @@ type content struct {
 
 // read reads both files. What is wrong with them is among the problems of the pair.
 func (p *pair) read() content {
-	certPEM, certErr := os.ReadFile(p.certFile)
-	keyPEM, keyErr := os.ReadFile(p.keyFile)
+	var certPEM, keyPEM []byte
+	var certErr, keyErr error
+	if p.memory != nil {
+		certPEM, keyPEM = p.memory()
+	} else {
+		certPEM, certErr = os.ReadFile(p.certFile)
+		keyPEM, keyErr = os.ReadFile(p.keyFile)
+	}
 	c := content{sum: sha256.Sum256(slices.Concat(certPEM, []byte{0}, keyPEM))}
-	switch r := (chain.Reason{About: chain.Files}); {
+	problem := ""
+	switch {
 	case certErr != nil && keyErr != nil: // one mistake, such as a folder that is not mounted
-		r.Text = fmt.Sprintf("%v; TLS_KEY_FILE=%q: %v", osfile.Cause(certErr), p.keyFile, osfile.Cause(keyErr))
-		c.pair.Problems = []chain.Reason{r}
+		problem = fmt.Sprintf("%v; TLS_KEY_FILE=%q: %v", osfile.Cause(certErr), p.keyFile, osfile.Cause(keyErr))
 	case certErr != nil:
-		r.Text = osfile.Cause(certErr).Error()
-		c.pair.Problems = []chain.Reason{r}
+		problem = osfile.Cause(certErr).Error()
 	case keyErr != nil:
-		r.Text, r.Key = osfile.Cause(keyErr).Error(), true
-		c.pair.Problems = []chain.Reason{r}
+		problem = osfile.Cause(keyErr).Error()
 	default:
 		c.pair = chain.Read(certPEM, keyPEM)
+		return c
 	}
+	c.pair.Problems = []chain.Reason{{About: chain.Files, Text: problem, Key: certErr == nil}}
 	return c
 }
 
@@ -59,9 +72,6 @@ func (c content) judge(names []string, o Options) (*tls.Certificate, chain.Verdi
 	v := c.pair.Judge(names, time.Now())
 	if o.Development {
 		v.Faults = slices.DeleteFunc(v.Faults, func(r chain.Reason) bool { return r.About == chain.Path })
-	}
-	if c.pair.Key == nil {
-		return nil, v
 	}
 	cert := v.Certificate(c.pair.Key)
 	if cert != nil && o.Prod && isDevCert(cert) {
@@ -95,13 +105,86 @@ func (p *pair) explain(faults []chain.Reason) string {
 	return strings.Join(lines, "; ")
 }
 
-// parsed returns the certificates that a tls.Certificate sends.
-func parsed(cert *tls.Certificate) []*x509.Certificate {
-	var out []*x509.Certificate
-	for _, der := range cert.Certificate {
-		if c, err := x509.ParseCertificate(der); err == nil {
-			out = append(out, c)
+// lookAt serves the pair that was read if it is acceptable, and reports whether what is served changed.
+func (s *Source) lookAt(p *pair, c content, now bool) (changed bool) {
+	log := s.options.Log.With("file", p.certFile)
+	stable := c.sum == p.seen
+	p.seen = c.sum
+	if c.sum == p.served && len(c.pair.Certs) > 0 {
+		if p.problem != p.flaw {
+			log.Info("certificate files are as before")
+		}
+		p.problem = p.flaw
+		return false
+	}
+	if !stable && !now {
+		return false
+	}
+	next, v := c.judge(s.needed(p), s.options)
+	if next != nil {
+		v.Faults = append(v.Faults, p.lost(v)...)
+	}
+	problem := p.explain(v.Faults)
+	if problem != "" && !s.isLesserEvil(p, next, v) {
+		if problem != p.problem {
+			p.problem = problem
+			log.Error("the certificate in the files is not usable; the old one stays", "error", problem,
+				"old_not_after", p.cert.Leaf.NotAfter)
+		}
+		return false
+	}
+	old := p.cert.Leaf.NotAfter
+	p.cert, p.path, p.served, p.warned = next, v.Served, c.sum, time.Time{}
+	p.flaw, p.problem = problem, problem
+	if problem != "" {
+		log.Error("the certificate in the files is not usable; "+
+			"it is served, as visitors do not accept the old one either",
+			"error", problem, "names", cert.Names(next), "not_after", next.Leaf.NotAfter, "old_not_after", old)
+		return true
+	}
+	log.Info("certificate renewed", "names", cert.Names(next), "not_after", next.Leaf.NotAfter)
+	s.logNotes(p, v)
+	return true
+}
+
+// needed returns the names of the site that the pair's certificate is for. A new one must not lose them.
+func (s *Source) needed(p *pair) []string {
+	if s.options.Development {
+		return nil // package localca makes it for the names as they are now
+	}
+	old := cert.NewSnapshot([]*tls.Certificate{p.cert})
+	return slices.DeleteFunc(slices.Clone(s.options.Domains), func(name string) bool { return !old.Covers(name) })
+}
+
+// lost returns a fault if a leaf came without what made visitors accept the old one. It may be signed by itself, like
+// the certificates that distributions make for a first start. Or the certificate that signed it is missing, and the old
+// pair has that one: it was left out by mistake. If the old pair does not have it, a root may have signed the leaf
+// directly.
+func (p *pair) lost(v chain.Verdict) []chain.Reason {
+	if v.SelfSigned && !p.judged().SelfSigned {
+		return []chain.Reason{{About: chain.Path, Text: "it is signed by itself, and the one before was signed by a CA",
+			Fix: "put the CA's certificate there, or restart to serve this one"}}
+	}
+	for _, signer := range p.path[1:] {
+		if v.Alone && v.Served[0].CheckSignatureFrom(signer) == nil {
+			return []chain.Reason{{
+				About: chain.Path,
+				Text: fmt.Sprintf("the certificate that signed it, %q, is missing, and was there before",
+					signer.Subject.CommonName),
+				Fix: "put the CA's chain behind your certificate, as in fullchain.pem",
+			}}
 		}
 	}
-	return out
+	return nil
 }
+
+// isLesserEvil reports whether to serve a pair in spite of its faults: visitors no longer accept the old one, by its
+// dates or its signer's, and the new one ends later and is for the same names.
+func (s *Source) isLesserEvil(p *pair, next *tls.Certificate, v chain.Verdict) bool {
+	return next != nil && next.Leaf.NotAfter.After(p.cert.Leaf.NotAfter) && !(s.options.Prod && isDevCert(next)) &&
+		!slices.ContainsFunc(v.Faults, func(r chain.Reason) bool { return r.About == chain.Names }) &&
+		!p.judged().OK()
+}
+
+// judged judges the certificate that is served, as visitors do now.
+func (p *pair) judged() chain.Verdict { return chain.Judge(p.path, nil, nil, time.Now()) }

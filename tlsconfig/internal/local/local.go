@@ -1,21 +1,18 @@
 // Package local serves development certificates that the CA of this machine signs (package localca). It makes a new
-// pair when the names of the machine change, and before the old one ends.
-//
-//   - local.go: a pair in files, which room files serves
-//   - memory.go: a certificate in memory, where no pair can be saved
+// pair when the names of the machine change, and before the old one ends. The pair is in files, or in memory where it
+// cannot be saved.
 package local
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/turnkey/tlsconfig/internal/cert"
@@ -26,11 +23,8 @@ import (
 )
 
 const (
-	// namesEvery is how often this machine's names and addresses are looked at.
-	namesEvery = 5 * time.Second
-
-	// pairEvery is how often the pair is looked at, if the names stay the same.
-	pairEvery = time.Hour
+	namesEvery = 5 * time.Second // how often this machine's names and addresses are looked at
+	pairEvery  = time.Hour       // how often the pair is looked at, if the names stay the same
 )
 
 // Options are what a Source needs.
@@ -46,25 +40,28 @@ type Options struct {
 	Alarm     func(line string) // gets what a developer must not overlook, at any time; nil: it is logged as a warning
 }
 
-// Source serves a development certificate, from files or from memory.
-type Source interface {
-	TLSConfig() *tls.Config
-	HTTPHandler(next http.Handler) http.Handler
-	Run(ctx context.Context) error
-	Reload()
-	Status() []cert.Status
+// Source serves a development certificate.
+type Source struct {
+	*files.Source // reads what this one makes
+	options       Options
+	names         []string // of the pair at the start
+
+	// Where the pair cannot be saved:
+	cause error // why not; nil: it is saved
+	ca    *localca.CA
+	pair  atomic.Pointer[[2][]byte] // PEM of certificate and key
 }
 
 // New makes the pair, or uses the one that is there. Where it cannot be saved, the certificate is in memory.
-func New(o Options) (Source, error) {
+func New(o Options) (*Source, error) {
 	if o.Say == nil {
 		o.Say = func(line string) { o.Log.Info(line) }
 	}
 	if o.Alarm == nil {
 		o.Alarm = func(line string) { o.Log.Warn(line) }
 	}
-	names := o.Names()
-	req := o.request(names)
+	s := &Source{options: o, names: o.Names()}
+	req := o.request(s.names)
 	res, err := localca.Ensure(req)
 	if errors.Is(err, localca.ErrForeign) {
 		return nil, fmt.Errorf("%w; set TLS_MODE=files to serve it, or move it away", err)
@@ -72,22 +69,50 @@ func New(o Options) (Source, error) {
 	for _, line := range res.Alarms {
 		o.Alarm(line)
 	}
-	if err != nil {
-		return newMemory(o, names, err)
-	}
-	for _, line := range res.Lines(req) {
-		o.Say(line)
-	}
-	source, err := files.New(files.Options{CertFiles: []string{o.CertFile}, KeyFiles: []string{o.KeyFile},
-		Development: true, ClientCAs: o.ClientCAs, Log: o.Log})
-	if err != nil {
+	pairs := files.Options{CertFiles: []string{o.CertFile}, KeyFiles: []string{o.KeyFile}, Development: true,
+		ClientCAs: o.ClientCAs, Log: o.Log}
+	if err == nil {
+		for _, line := range res.Lines(req) {
+			o.Say(line)
+		}
+	} else if err := s.useMemory(err); err != nil {
 		return nil, err
+	} else {
+		pairs.Memory = func() (certPEM, keyPEM []byte) { p := s.pair.Load(); return p[0], p[1] }
 	}
-	return &saved{source, o, names}, nil
+	s.Source, err = files.New(pairs)
+	return s, err
 }
 
 func (o Options) request(names []string) localca.Request {
 	return localca.Request{CertFile: o.CertFile, KeyFile: o.KeyFile, CADir: o.CADir, Names: names, Owner: o.Owner}
+}
+
+// useMemory signs with the CA that the browsers know, if at least that one can be read.
+func (s *Source) useMemory(cause error) (err error) {
+	var caSaved bool
+	s.cause = cause
+	if s.ca, caSaved, err = localca.OpenAnyway(s.options.CADir); err != nil {
+		return err
+	}
+	changes := "it changes with each start"
+	if !caSaved {
+		changes += ", and so does its CA, so no browser can trust it"
+	}
+	s.options.Say(fmt.Sprintf("certificate  not saved: %s: %v", changes, cause))
+	s.options.Say("             to keep it, make that folder writable, " +
+		"or set TLS_CERT_FILE and TLS_KEY_FILE to files in one that is")
+	return s.issue(s.names)
+}
+
+// issue signs a certificate in memory for those of names that the CA may sign for.
+func (s *Source) issue(names []string) error {
+	permitted := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !s.ca.Permits(name) })
+	certPEM, keyPEM, err := s.ca.Issue(permitted)
+	if err == nil {
+		s.pair.Store(&[2][]byte{certPEM, keyPEM})
+	}
+	return err
 }
 
 // Check wants one pair of files that package localca may write.
@@ -107,20 +132,13 @@ func Check(certFiles, keyFiles []string) []setting.Fault {
 	return nil
 }
 
-// saved serves a pair of files that package localca makes.
-type saved struct {
-	*files.Source
-	options Options
-	names   []string // of the pair at the start
-}
-
 // Run makes a new pair when the names change and before the old one's end, and serves it at once.
-func (s *saved) Run(ctx context.Context) error {
+func (s *Source) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
 		watch(ctx, s.options.Names, s.names, func(names []string) {
-			if s.ensure(names) {
+			if s.renew(names) {
 				s.Source.Reload()
 			}
 		})
@@ -129,14 +147,29 @@ func (s *saved) Run(ctx context.Context) error {
 }
 
 // Reload also makes a new pair if the old one can no longer be used.
-func (s *saved) Reload() {
-	s.ensure(s.options.Names())
+func (s *Source) Reload() {
+	s.renew(s.options.Names())
 	s.Source.Reload()
 }
 
-// ensure reports whether it made a new pair.
-func (s *saved) ensure(names []string) (made bool) {
-	res, err := localca.Ensure(s.options.request(names))
+// Status says of a pair in memory why it is not saved.
+func (s *Source) Status() []cert.Status {
+	status := s.Source.Status()
+	if s.cause != nil {
+		status[0].Next, status[0].Error = "remade at the next start", s.cause.Error()
+	}
+	return status
+}
+
+// renew makes a new pair if the old one can no longer be used, and reports whether it did.
+func (s *Source) renew(names []string) (made bool) {
+	var res localca.Result
+	var err error
+	if s.cause == nil {
+		res, err = localca.Ensure(s.options.request(names))
+	} else {
+		err = s.issue(names)
+	}
 	if err != nil {
 		s.options.Log.Error("renewing the development certificate; the old one stays", "error", err)
 		return false
@@ -147,7 +180,7 @@ func (s *saved) ensure(names []string) (made bool) {
 	if res.Why != "" {
 		s.options.Log.Info("development certificate remade", "why", res.Why, "not_after", res.Leaf.NotAfter)
 	}
-	return res.Why != ""
+	return res.Why != "" || s.cause != nil
 }
 
 // watch calls remake when names returns others than have, and once in pairEvery in any case, until ctx is done.

@@ -43,7 +43,7 @@ func (m *machine) set(names ...string) {
 }
 
 // openLocal opens the source of a development server in dir, and runs it.
-func openLocal(t *testing.T, dir string, m *machine) Source {
+func openLocal(t *testing.T, dir string, m *machine) *Source {
 	t.Helper()
 	source, err := New(Options{Log: slog.New(slog.DiscardHandler), CADir: filepath.Join(dir, "ca"),
 		CertFile: filepath.Join(dir, "certs", "cert.pem"), KeyFile: filepath.Join(dir, "certs", "key.pem"),
@@ -63,7 +63,7 @@ func openLocal(t *testing.T, dir string, m *machine) Source {
 }
 
 // serveTLS serves an endless stream of numbers over HTTP/2.
-func serveTLS(t *testing.T, source Source) (addr string) {
+func serveTLS(t *testing.T, source *Source) (addr string) {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for i := 0; r.Context().Err() == nil; i++ {

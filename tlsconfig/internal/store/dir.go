@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -28,3 +31,69 @@ func (d dir) rename(_ context.Context, from, to string) error {
 }
 
 func (d dir) remove(_ context.Context, name string) error { return os.Remove(d.path(name)) }
+
+// writable tries to write a file of a certificate's size into the directory, or into the one where it would be made.
+func writable(directory string) error {
+	parent, err := existing(directory)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(parent, ".writable-*")
+	if err == nil {
+		// An empty file fits on a full disk; a certificate does not.
+		_, err = f.Write(make([]byte, 16<<10))
+		err = errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot be written: %w", osfile.Cause(err))
+	}
+	return nil
+}
+
+// existing returns path, or its nearest parent that exists.
+func existing(path string) (string, error) {
+	info, err := os.Stat(path)
+	switch parent := filepath.Dir(path); {
+	case err == nil && !info.IsDir():
+		return "", fmt.Errorf("%s is not a directory", path)
+	case err == nil:
+		return path, nil
+	case errors.Is(err, os.ErrNotExist) && parent != path:
+		return existing(parent)
+	}
+	return "", osfile.Cause(err)
+}
+
+// maxNotes limits what Exposed reports: one command usually mends all files of a store.
+const maxNotes = 3
+
+// Exposed returns a note for each file of a directory that other users can read, and for each folder that they can
+// change.
+func Exposed(directory string) []string {
+	if IsRedis(directory) {
+		return nil
+	}
+	var notes []string
+	filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // Slot.Get reports a store that cannot be read
+		}
+		mode, ok := osfile.Mode(path)
+		switch {
+		case !ok:
+		case entry.IsDir() && path != directory && mode&0o077 == 0: // such as DATA_DIR, where the site's own files are
+			return fs.SkipDir
+		case entry.IsDir() && mode&0o022 != 0:
+			notes = append(notes, fmt.Sprintf("users other than its owner can replace files in ACME_CACHE: "+
+				"%s has mode %04o\n      → chmod 700 %s", path, mode, path))
+		case entry.Type().IsRegular() && mode&0o077 != 0:
+			notes = append(notes, fmt.Sprintf("users other than its owner can read a file of ACME_CACHE, "+
+				"where private keys are: %s has mode %04o\n      → chmod 600 %s", path, mode, path))
+		}
+		if len(notes) == maxNotes {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return notes
+}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,6 @@ func IsRedis(where string) bool {
 	return false
 }
 
-// overTLS reports whether the URL asks for TLS.
 func (r redis) overTLS() bool {
 	return strings.HasPrefix(r.url, "rediss:") || strings.HasPrefix(r.url, "valkeys:")
 }
@@ -47,29 +47,13 @@ func (r redis) address() (*url.URL, error) {
 	if u.Hostname() == "" || strings.Contains(u.Host, ",") {
 		return nil, errors.New("is not the URL of a Redis server: it has to name one host")
 	}
-	if port := u.Port(); port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return nil, errors.New("is not the URL of a Redis server: its port is not one from 1 to 65535")
-		}
+	if n, err := strconv.ParseUint(cmp.Or(u.Port(), "6379"), 10, 16); err != nil || n == 0 {
+		return nil, errors.New("is not the URL of a Redis server: its port is not one from 1 to 65535")
 	}
 	return u, nil
 }
 
-// HowToWrite says how to write the URL of a Redis server.
-const HowToWrite = "write redis://host:6379/0, or rediss:// with TLS, " +
-	"with user:password@ before the host where it asks for them; " + encodePassword
-
 const encodePassword = "in the password write %2F for /, %23 for #, %25 for %, %3F for ? and %40 for @"
-
-// CheckURL returns what is wrong with the URL of a Redis server. Any other value of ACME_CACHE is a directory and
-// passes.
-func CheckURL(where string) error {
-	if !IsRedis(where) {
-		return nil
-	}
-	_, err := redis{where}.address()
-	return err
-}
 
 func (r redis) do(ctx context.Context, command string, args ...any) (any, error) {
 	if _, err := r.address(); err != nil {
@@ -83,9 +67,9 @@ func (r redis) do(ctx context.Context, command string, args ...any) (any, error)
 	defer conn.Close()
 	reply, err := redigo.DoContext(conn, ctx, command, args...)
 	if err != nil {
-		return nil, fmt.Errorf("redis: %w", err)
+		err = fmt.Errorf("redis: %w", err)
 	}
-	return reply, nil
+	return reply, err
 }
 
 func (r redis) get(ctx context.Context, name string) ([]byte, error) {

@@ -20,9 +20,9 @@ import (
 
 // Check tests a Redis server: it writes a key, reads it back and removes it. It returns an answer of the server that
 // would prevent an order, and what to do about it. The problem is empty for a server that cannot be reached, because
-// it may start later than the site, and for a directory; see Writable.
+// it may start later than the site, and for a directory.
 func Check(where string) (problem, fix string) {
-	if !IsRedis(where) || CheckURL(where) != nil {
+	if !IsRedis(where) {
 		return "", ""
 	}
 	r := redis{where}
@@ -81,11 +81,13 @@ var redisRefusals = map[string]struct{ words, fix string }{
 
 // redisAdvice explains an error that the server sent. The problem is empty for any other error.
 func redisAdvice(err error) (problem, fix string) {
+	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {
 	case errors.Is(err, errReadBack), IsMissing(err):
 		return "the server does not give back what was written",
 			"use a server that keeps what it is given, and no cache that drops keys"
-	case isUntrusted(err):
+	case unverified, unknown:
 		return "the server's certificate is not trusted: " + err.Error(),
 			"name the file with its CA in SSL_CERT_FILE, or let the server have a certificate for the name in the URL"
 	case refusedByPeer(err):
@@ -110,13 +112,6 @@ func redisAdvice(err error) (problem, fix string) {
 	words := cmp.Or(known.words, "does not take a key")
 	return fmt.Sprintf("the server %s (%s), so no order could be placed", words, kind),
 		cmp.Or(known.fix, "ask the server with redis-cli: SET "+redisPrefix+"check 1")
-}
-
-// isUntrusted reports whether a handshake failed because of the server's certificate.
-func isUntrusted(err error) bool {
-	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
-	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
-	return ok || unknown
 }
 
 // refusedByPeer reports whether the server ended the handshake with a TLS alert.
@@ -157,11 +152,9 @@ func (r redis) otherTransport() (problem, fix string) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(2 * time.Second))
-	plain := strings.TrimSuffix(u.Scheme, "s")
 	if !r.overTLS() {
 		// Any certificate will do: the question is only whether this port speaks TLS.
-		hello := tls.Client(conn, &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: true})
-		err := hello.Handshake()
+		err := tls.Client(conn, &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: true}).Handshake()
 		if err == nil || refusedByPeer(err) {
 			return "this port speaks TLS", "write " + u.Scheme + "s:// in place of " + u.Scheme + "://"
 		}
@@ -170,7 +163,7 @@ func (r redis) otherTransport() (problem, fix string) {
 	fmt.Fprint(conn, "PING\r\n")
 	line, _ := bufio.NewReader(conn).ReadString('\n')
 	if strings.HasPrefix(line, "+PONG") || strings.HasPrefix(line, "-") {
-		return "this port speaks no TLS", "write " + plain + ":// in place of " + u.Scheme +
+		return "this port speaks no TLS", "write " + strings.TrimSuffix(u.Scheme, "s") + ":// in place of " + u.Scheme +
 			"://, and keep the network to it private; or let the server listen with TLS (tls-port)"
 	}
 	return "", ""

@@ -6,11 +6,16 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,24 +30,156 @@ type backend interface {
 	remove(ctx context.Context, name string) error
 }
 
+// Slot is one CA's part of a store, so that the state of two CAs never mixes. Every call ends within timeout, even if
+// the backend does not answer.
+type Slot struct {
+	backend backend
+	name    string
+	busy    sync.Map // file → chan struct{}, full while a call about the file is running
+
+	// former is the name that earlier versions gave the slot, if that has the password of the directory's URL. Get
+	// moves a file from there.
+	former string
+}
+
 // Open returns the part of the store at where that belongs to the CA with this directory URL. It makes a directory
 // that is missing. It does not connect to Redis, which may start later than this process.
 func Open(where, directoryURL string) (*Slot, error) {
-	if !IsRedis(where) {
-		if err := os.MkdirAll(where, 0o700); err != nil {
-			return nil, fmt.Errorf("making ACME_CACHE: %w", err)
+	s := Existing(where, directoryURL)
+	former := slug(directoryURL)
+	if IsRedis(where) {
+		if former != s.name {
+			s.former = former
 		}
+		return s, nil
 	}
-	return Existing(where, directoryURL), nil
+	if err := os.MkdirAll(where, 0o700); err != nil {
+		return nil, fmt.Errorf("making ACME_CACHE: %w", err)
+	}
+	if former != s.name { // there is usually none, and a rename does not replace a folder with files
+		os.Rename(filepath.Join(where, former), filepath.Join(where, s.name))
+	}
+	return s, nil
+}
+
+// Fault returns what is wrong with the value of ACME_CACHE, and what to do about it. problem is empty for a good one.
+// It opens no connection, and changes nothing.
+func Fault(where string) (problem, fix string) {
+	if !IsRedis(where) {
+		if err := writable(where); err != nil {
+			return err.Error(), "free space there, or give a directory that this user can write and that outlives " +
+				"a deployment; without it every start orders anew"
+		}
+	} else if _, err := (redis{where}).address(); err != nil {
+		return err.Error(), "write redis://host:6379/0, or rediss:// with TLS, " +
+			"with user:password@ before the host where it asks for them; " + encodePassword
+	}
+	return "", ""
 }
 
 // Existing is Open for reading alone: it makes nothing.
 func Existing(where, directoryURL string) *Slot {
+	var b backend = dir(where)
 	if IsRedis(where) {
-		return &Slot{backend: redis{where}, name: slug(directoryURL)}
+		b = redis{where}
 	}
-	return &Slot{backend: dir(where), name: slug(directoryURL)}
+	return &Slot{backend: b, name: slug(withoutUser(directoryURL))}
+}
+
+// withoutUser returns a URL without user and password. A URL that has none is returned as it is.
+func withoutUser(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.User == nil {
+		return raw
+	}
+	u.User = nil
+	return u.String()
+}
+
+// slug is a directory URL as a folder's name: readable, and different for every CA.
+func slug(directoryURL string) string {
+	_, rest, _ := strings.Cut(directoryURL, "://")
+	out := []byte(strings.ToLower(rest))
+	for i, b := range out {
+		if !('a' <= b && b <= 'z' || '0' <= b && b <= '9' || b == '.') {
+			out[i] = '-'
+		}
+	}
+	return cmp.Or(strings.Trim(string(out), "-."), "directory")
 }
 
 // IsMissing reports whether an error says that there is no such file in the store.
 func IsMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// Get reads a file. See IsMissing for its error.
+func (s *Slot) Get(ctx context.Context, file string) ([]byte, error) {
+	return s.bounded(ctx, file, func(ctx context.Context) ([]byte, error) {
+		data, err := s.backend.get(ctx, s.key(file))
+		if s.former != "" && IsMissing(err) && s.backend.rename(ctx, s.former+"/"+file, s.key(file)) == nil {
+			return s.backend.get(ctx, s.key(file))
+		}
+		return data, err
+	})
+}
+
+// Put writes a whole file or none.
+func (s *Slot) Put(ctx context.Context, file string, data []byte) error {
+	return s.do(ctx, file, func(ctx context.Context) error { return s.backend.put(ctx, s.key(file), data) })
+}
+
+// Remove removes a file.
+func (s *Slot) Remove(ctx context.Context, file string) error {
+	return s.do(ctx, file, func(ctx context.Context) error { return s.backend.remove(ctx, s.key(file)) })
+}
+
+// SetAside renames a file that could not be read to *.bad.
+func (s *Slot) SetAside(ctx context.Context, file string) error {
+	return s.do(ctx, file, func(ctx context.Context) error {
+		return s.backend.rename(ctx, s.key(file), s.key(file)+".bad")
+	})
+}
+
+func (s *Slot) key(file string) string { return s.name + "/" + file }
+
+func (s *Slot) do(ctx context.Context, file string, call func(context.Context) error) error {
+	_, err := s.bounded(ctx, file, func(ctx context.Context) ([]byte, error) { return nil, call(ctx) })
+	return err
+}
+
+// bounded ends after timeout. A call that hangs goes on in its goroutine, and the next call about the same file waits
+// for it: a late write must not replace a newer one, and retries must not pile up.
+func (s *Slot) bounded(ctx context.Context, file string, call func(context.Context) ([]byte, error)) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	v, _ := s.busy.LoadOrStore(file, make(chan struct{}, 1))
+	busy := v.(chan struct{})
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	select {
+	case busy <- struct{}{}:
+		go func() {
+			defer cancel()
+			data, err := call(ctx)
+			<-busy
+			done <- result{data, err}
+		}()
+	case <-ctx.Done():
+		cancel()
+	}
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-done: // the call ended at the same moment
+		return r.data, r.err
+	default:
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, fmt.Errorf("ACME_CACHE did not answer within %s", timeout)
+	}
+	return nil, ctx.Err()
+}

@@ -1,0 +1,173 @@
+package acme
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"example.com/turnkey/tlsconfig/internal/cert"
+	"example.com/turnkey/tlsconfig/internal/store"
+)
+
+// read reads a file of the host from the store. If there is none, it calls nothing. A file that parse does not accept
+// is logged and set aside, which is no error.
+func (h *host) read(ctx context.Context, suffix, spoiled string, parse func(data []byte) error) error {
+	slot, file := h.source.options.Store, h.name+suffix
+	data, err := slot.Get(ctx, file)
+	switch {
+	case store.IsMissing(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	if fault := parse(data); fault != nil {
+		if err := slot.SetAside(ctx, file); err != nil {
+			return fmt.Errorf("setting the unusable %s aside: %w", file, err)
+		}
+		h.log.Error(spoiled, "file", file, "error", fault)
+	}
+	return nil
+}
+
+// loadCertificate serves the certificate in the store. While load waits, another process may put a newer one there.
+func (h *host) loadCertificate(ctx context.Context) error {
+	var c cert.Candidate
+	err := h.read(ctx, ".pem", "the certificate in ACME_CACHE is unusable; kept as *.bad, a new one is ordered",
+		func(data []byte) (err error) { c, err = cert.Unmarshal(data, h.name); return err })
+	if err != nil || c.Certificate == nil {
+		return err
+	}
+	if old := h.now().served; old.Certificate != nil && !c.Replaces(old, time.Now()) {
+		return nil // an earlier try of load has read it
+	}
+	h.serve(c, time.Time{})
+	h.log.Info("certificate read", "issuer", c.Leaf.Issuer.CommonName, "not_after", c.Leaf.NotAfter)
+	h.logLacking(c)
+	return nil
+}
+
+// logLacking warns of a certificate that is served though clients may not accept it.
+func (h *host) logLacking(c cert.Candidate) {
+	switch {
+	case c.Broken:
+		h.log.Error("the certificate is served, as there is no better one, though clients refuse what came with it",
+			"error", c.Lacks, "not_after", c.Leaf.NotAfter)
+	case c.Lacks != "":
+		h.log.Warn("the certificate is served alone, as the CA sent nothing with it",
+			"warning", c.Lacks, "not_after", c.Leaf.NotAfter)
+	}
+}
+
+// adopt takes over a certificate that another process has put in the shared store, or an order that it left there. It
+// reports whether a certificate was taken over.
+func (h *host) adopt(ctx context.Context) bool {
+	data, err := h.source.options.Store.Get(ctx, h.name+".pem")
+	if err != nil && !store.IsMissing(err) {
+		return false
+	}
+	c, err := cert.Unmarshal(data, h.name)
+	if err != nil || !c.Replaces(h.now().served, time.Now()) {
+		if err := h.loadOrder(ctx); err != nil {
+			h.log.Debug("the order of another process cannot be read from ACME_CACHE", "error", err)
+		}
+		return false
+	}
+	h.change(func(s *state) {
+		s.unsaved = false
+		s.record = record{Settings: h.source.options.Settings, Obtained: time.Now()}
+		if c.Lacks == "" {
+			s.order = nil // the other process removes it from the store
+		}
+	})
+	h.serve(c, time.Now())
+	h.log.Info("certificate taken over from ACME_CACHE, where another process put it", "not_after", c.Leaf.NotAfter)
+	h.logLacking(c)
+	if err := h.saveRecord(ctx); err != nil {
+		h.log.Warn("the record of the certificate that was taken over cannot be kept in ACME_CACHE", "error", err)
+	}
+	return true
+}
+
+// save stores the certificate, or leaves that for the next tick. In memory it is safe while the process lives. It goes
+// on when ctx is done, because the process may be stopping.
+func (h *host) save(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	before := h.now()
+	data, err := cert.Marshal(before.served.Certificate)
+	if err == nil {
+		err = h.source.options.Store.Put(ctx, h.name+".pem", data)
+	}
+	if err == nil {
+		err = h.saveRecord(ctx)
+	}
+	if err != nil {
+		h.change(func(s *state) {
+			s.unsavedLogged, s.trouble = true, fmt.Sprintf("the certificate is served but not kept: %v", err)
+		})
+		if !before.unsavedLogged {
+			h.log.Error("the certificate is served but cannot be kept in ACME_CACHE; a restart now would lose it",
+				"error", err, "again_in", saveEvery)
+		}
+		return
+	}
+	h.change(func(s *state) { s.unsaved, s.unsavedLogged, s.trouble = false, false, "" })
+	if before.served.Lacks == "" && h.pendingOrder() != nil {
+		h.dropOrder(ctx)
+	}
+	if before.unsavedLogged {
+		h.log.Info("the certificate is kept in ACME_CACHE now")
+	}
+}
+
+func (h *host) orderFile() string { return h.name + ".order" }
+
+// keepOrder stores an order: before the CA is asked for the certificate, and again once its URL is known.
+func (h *host) keepOrder(o cert.Order) {
+	h.change(func(s *state) { s.order = &o })
+	data, err := json.Marshal(o)
+	if err == nil {
+		err = h.source.options.Store.Put(context.Background(), h.orderFile(), data)
+	}
+	if err != nil {
+		h.log.Error("the order under way cannot be kept in ACME_CACHE; a restart now would place a new order",
+			"error", err)
+	}
+}
+
+// loadOrder reads the order that an earlier process stored, or another process that shares the store. It drops an order
+// that has expired, and one whose complete certificate is served.
+func (h *host) loadOrder(ctx context.Context) error {
+	o, served := h.now().order, h.now().served
+	if o == nil {
+		err := h.read(ctx, ".order", "the order in ACME_CACHE is unreadable; kept as *.bad",
+			func(data []byte) (err error) { o, err = cert.ParseOrder(data); return err })
+		if err != nil || o == nil {
+			return err
+		}
+	}
+	if !o.Open(time.Now()) || served.Certificate != nil && served.Lacks == "" && o.IsFor(served) {
+		h.dropOrder(ctx)
+		return nil
+	}
+	h.change(func(s *state) { s.order = o })
+	return nil
+}
+
+// dropOrder removes the order from memory and store. Its certificate is stored, or the CA no longer has the order.
+func (h *host) dropOrder(ctx context.Context) {
+	h.change(func(s *state) { s.order = nil })
+	if err := h.source.options.Store.Remove(ctx, h.orderFile()); err != nil && !store.IsMissing(err) {
+		h.log.Warn("an order that is over cannot be removed from ACME_CACHE", "file", h.orderFile(), "error", err)
+	}
+}
+
+// pendingOrder returns a copy of the order whose certificate is still to be fetched; nil: none.
+func (h *host) pendingOrder() *cert.Order {
+	o := h.now().order
+	if !o.Open(time.Now()) {
+		return nil
+	}
+	clone := *o
+	return &clone
+}
