@@ -80,7 +80,7 @@ func (s *behindProxy) ask(t *testing.T, headers ...string) (string, []proxyheade
 func TestClientAddressIsReadInEveryNotationOfProxies(t *testing.T) {
 	t.Parallel()
 	const proxy = "127.0.0.1"
-	for _, header := range []string{"X-Forwarded-For", "Cf-Connecting-Ip"} {
+	for _, header := range proxyheader.ClientHeaders {
 		s := newBehindProxy(t, proxyheader.Policy{ClientHeader: header})
 		for _, test := range []struct {
 			lines []string

@@ -19,7 +19,8 @@ type Redirect struct {
 	// number is sent to TLSPort. A client that used another number came through a mapping of ports, and is sent to
 	// 443. A TLSPort of 0 means that a proxy has it: 443.
 	PlainPort, TLSPort int
-	// Except are paths that are answered without TLS, for probes.
+	// Except are paths that are answered without TLS, for probes. OnUnknown is not called for them: the probes of many
+	// platforms come past their proxy.
 	Except []string
 	// OnUnknown is called for each request of which neither the connection nor a proxy tells the scheme. Such a
 	// request is not redirected: behind a proxy that sends no X-Forwarded-Proto the redirects would never end.
@@ -32,16 +33,14 @@ type Redirect struct {
 // up.
 func RedirectToHTTPS(to Redirect) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		switch c.Request.URL.Scheme {
-		case "https":
+		scheme := c.Request.URL.Scheme
+		if scheme == "https" || slices.Contains(to.Except, c.Request.URL.Path) {
 			return
-		case "":
+		}
+		if scheme == "" {
 			if to.OnUnknown != nil {
 				to.OnUnknown(c.Request)
 			}
-			return
-		}
-		if slices.Contains(to.Except, c.Request.URL.Path) {
 			return
 		}
 		header := c.Writer.Header()

@@ -38,7 +38,8 @@ func (s *Settings) readCertificateFiles(r *reader) {
 
 func (s *Settings) readProxies(r *reader) {
 	s.TrustedProxies = r.prefixes("TRUSTED_PROXIES", map[string][]netip.Prefix{"cloudflare": cloudflareRanges()})
-	s.ClientIPHeader = r.oneOf("CLIENT_IP_HEADER", "X-Forwarded-For", "X-Forwarded-For", "CF-Connecting-IP")
+	s.ClientIPHeader = r.oneOf("CLIENT_IP_HEADER", "X-Forwarded-For",
+		"X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "Fly-Client-IP")
 	if v, _ := r.lookup("CLIENT_IP_HEADER"); v != "" && len(s.TrustedProxies) == 0 && !s.InProxyMode() {
 		r.fault("CLIENT_IP_HEADER", v, "is read from trusted proxies only, and TRUSTED_PROXIES names none",
 			"set TRUSTED_PROXIES to your proxy's addresses, or take CLIENT_IP_HEADER out")
@@ -105,8 +106,10 @@ func (s *Settings) checkProxyMode(r *reader) {
 }
 
 // platforms are the ranges from which the proxies of platforms that set PORT connect. No platform promises its range:
-// these are the ones in use in November 2026.
-const platforms = "Heroku and Render 10.0.0.0/8, Fly 172.16.0.0/12, Railway 100.64.0.0/10, Cloud Run 169.254.0.0/16"
+// these are the ones in use in November 2026. Behind some of them the visitor's address is in another header than
+// X-Forwarded-For, or left of a further proxy's.
+const platforms = "Heroku 10.0.0.0/8, Render 10.0.0.0/8,cloudflare, Cloud Run 169.254.0.0/16, " +
+	"Fly 172.16.0.0/12 with CLIENT_IP_HEADER=Fly-Client-IP, Railway 100.64.0.0/10 with CLIENT_IP_HEADER=X-Real-IP"
 
 // checkPort refuses PORT, which platforms set, where the site would be served otherwise than the platform expects.
 func (s *Settings) checkPort(r *reader) {

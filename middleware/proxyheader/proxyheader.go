@@ -31,7 +31,7 @@ type Policy struct {
 }
 
 // ClientHeaders are the headers in which a trusted proxy can name the client, in canonical form.
-var ClientHeaders = []string{xForwardedFor, "Cf-Connecting-Ip"}
+var ClientHeaders = []string{xForwardedFor, "X-Real-Ip", "Cf-Connecting-Ip", "Fly-Client-Ip"}
 
 const (
 	xForwardedFor   = "X-Forwarded-For"

@@ -44,6 +44,7 @@ type Request struct {
 	URL    string
 	Host   string   // sent instead of the URL's
 	Header []string // name, value, name, value; a name may come twice
+	Body   string
 }
 
 // Answer is the response to a visitor.
@@ -70,7 +71,7 @@ func Ask(t testing.TB, c *http.Client, r Request) Answer {
 
 // Try sends a request.
 func Try(c *http.Client, r Request) (Answer, error) {
-	req, err := http.NewRequest(r.Method, r.URL, nil)
+	req, err := http.NewRequest(r.Method, r.URL, strings.NewReader(r.Body))
 	if err != nil {
 		return Answer{}, err
 	}

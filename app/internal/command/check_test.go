@@ -77,7 +77,7 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 		{"a CIDR", acme("TRUSTED_PROXIES", "10.0.0.0/33"), []string{`TRUSTED_PROXIES="10.0.0.0/33"`, "10.0.0.0/8"}},
 		{"trust for everybody", acme("TRUSTED_PROXIES", "0.0.0.0/0"), []string{`TRUSTED_PROXIES="0.0.0.0/0"`, "whole internet"}},
 		{"a header without proxies", acme("CLIENT_IP_HEADER", "CF-Connecting-IP"), []string{`CLIENT_IP_HEADER="CF-Connecting-IP"`, "TRUSTED_PROXIES"}},
-		{"an unknown header", acme("CLIENT_IP_HEADER", "X-Client"), []string{`CLIENT_IP_HEADER="X-Client"`, "X-Forwarded-For, CF-Connecting-IP"}},
+		{"an unknown header", acme("CLIENT_IP_HEADER", "X-Client"), []string{`CLIENT_IP_HEADER="X-Client"`, "X-Forwarded-For, X-Real-IP, CF-Connecting-IP, Fly-Client-IP"}},
 		{"HSTS of words", acme("HSTS", "yes"), []string{`HSTS="yes"`, "max-age=31536000"}},
 		{"HSTS preload alone", acme("HSTS", "max-age=31536000; preload"), []string{"includeSubDomains"}},
 		{"an address", acme("HTTPS_ADDR", "8443"), []string{`HTTPS_ADDR="8443"`, "host:port"}},
