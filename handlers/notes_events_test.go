@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -152,11 +153,12 @@ func TestAStreamOfNotesOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
 	gin.SetMode(gin.ReleaseMode)
 	routes := gin.New()
-	if err := handlers.Site.Routes(routes, standIn{}); err != nil {
+	if err := handlers.Site.Routes(routes, standIn{dir: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
 	srv := httptest.NewUnstartedServer(routes)
 	srv.Config.ReadTimeout, srv.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+	srv.Config.IdleTimeout = time.Minute // or the server closes a connection just when the next note is sent on it
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
@@ -198,10 +200,18 @@ func TestAStreamOfNotesOutlivesTheServersTimeouts(t *testing.T) {
 }
 
 // standIn is a kit.Server for routes that are tested without the program.
-type standIn struct{ kit.Server }
+type standIn struct {
+	kit.Server
+	dir string
+}
 
-func (standIn) Stopping() <-chan struct{} { return nil }
-func (standIn) TLSMode() string           { return "" }
+func (standIn) Setting(string) string                  { return "" }
+func (s standIn) DataDir() (string, error)             { return s.dir, nil }
+func (standIn) Production() bool                       { return true }
+func (standIn) OnStop(func(context.Context) error)     {}
+func (standIn) Go(string, func(context.Context) error) {}
+func (standIn) Stopping() <-chan struct{}              { return nil }
+func (standIn) TLSMode() string                        { return "" }
 func (standIn) Handshakes() func(*http.Request) *kit.Handshake {
 	return func(*http.Request) *kit.Handshake { return nil }
 }

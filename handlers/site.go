@@ -12,6 +12,8 @@ var Site = kit.Site{
 	Files:         web.Files,
 	OnCertificate: onCertificate,
 	ErrorPage:     newErrorPage,
+	Settings:      accountSettings,
+	Commands:      accountCommands,
 
 	// Pages are those of web/templates, each with the type of its value. The fields that a page uses are checked
 	// against it, at the start and after each edit.
@@ -22,10 +24,15 @@ var Site = kit.Site{
 		"notes": notesPage{},
 		// /connection, an example
 		"connection": connectionPage{},
+		// /account, an example
+		"account/account":      accountPage{},
+		"account/forgotten":    accountPage{},
+		"account/new-password": accountPage{},
+		"account/register":     accountPage{},
+		"account/sign-in":      accountPage{},
+		"account/users":        accountPage{},
 	},
 
-	// Settings: []kit.Setting{{Name: "STRIPE_KEY", About: "the key of the account at Stripe", Required: true, Secret: true}},
-	// Commands: []kit.Command{{Name: "adduser", About: "add a user", Run: addUser}},
 	// BodyLimits: map[string]int64{"/api/pictures": 20 << 20}, // bytes; all other routes take 1 MiB
 	// BodyTypes:  map[string][]string{"/feed": {"application/xml"}}, // YAML from clients that you trust only
 	// Functions:  template.FuncMap{"upper": strings.ToUpper}, // for templates

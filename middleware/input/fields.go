@@ -77,6 +77,9 @@ func describe(err error, in any) []FieldError {
 	if e, ok := errors.AsType[fieldsError](err); ok {
 		return e.fields
 	}
+	if list, ok := errors.AsType[invalid](err); ok {
+		return list
+	}
 	if list, ok := errors.AsType[validator.ValidationErrors](err); ok {
 		out := make([]FieldError, len(list))
 		for i, e := range list {

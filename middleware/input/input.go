@@ -37,9 +37,10 @@ func Mark(err error) error {
 // fault, and 0 for any other error. An error that is not marked, such as one of c.ShouldBind, is the client's fault
 // if it is about a text that the client sent.
 func Status(c *gin.Context, err error) (status int, detail string) {
-	_, invalid := errors.AsType[validator.ValidationErrors](err)
-	_, invalidList := errors.AsType[binding.SliceValidationError](err)
-	if invalid || invalidList {
+	_, byHandler := errors.AsType[invalid](err)
+	_, byTags := errors.AsType[validator.ValidationErrors](err)
+	_, byTagsOfList := errors.AsType[binding.SliceValidationError](err)
+	if byHandler || byTags || byTagsOfList {
 		return http.StatusUnprocessableEntity, "Some fields are not valid"
 	}
 	if isOurs(err) || errors.Is(err, errReadTwice) || errors.Is(err, os.ErrDeadlineExceeded) {

@@ -350,7 +350,7 @@ func TestErrorPageShowsDevelopersTheSourceLine(t *testing.T) {
 func TestTheSitesOwnErrorPageCanBeSeenInDevelopment(t *testing.T) {
 	t.Parallel()
 	s := start(t, map[string]string{"ENV": "dev"}, brokenRoutes, func(r *gin.Engine) {
-		r.GET("/no-order", kit.E(func(*gin.Context) error { return fmt.Errorf("order 7: %w", kit.Status(404, "no such order")) }))
+		r.GET("/no-order", kit.E(func(*gin.Context) error { return fmt.Errorf("order of Ada: %w", kit.Status(404, "no such order")) }))
 	})
 	_, port, _ := net.SplitHostPort(s.https)
 	get := func(path string) (*http.Response, string) {
@@ -362,7 +362,7 @@ func TestTheSitesOwnErrorPageCanBeSeenInDevelopment(t *testing.T) {
 		if strings.Contains(body, own) != wantOwn || strings.Contains(body, developers) == wantOwn {
 			t.Errorf("%s: want the site's own page: %v, got\n%s", path, wantOwn, body)
 		}
-		for _, inside := range []string{"errors_test.go", "nil pointer", "order 7"} {
+		for _, inside := range []string{"errors_test.go", "nil pointer", "of Ada"} {
 			if wantOwn && strings.Contains(body, inside) {
 				t.Errorf("%s: the page for visitors tells of %q:\n%s", path, inside, body)
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,9 @@ func signupRoutes(r *gin.Engine) {
 	r.Any("/gin-json", bind((*gin.Context).ShouldBindJSON))
 	r.POST("/twice", bind(func(c *gin.Context, in any) error { kit.Bind(c, in); return kit.Bind(c, in) }))
 	r.POST("/gin-twice", bind(func(c *gin.Context, in any) error { c.ShouldBindJSON(in); return c.ShouldBindJSON(in) }))
+	r.POST("/taken", kit.E(func(*gin.Context) error {
+		return fmt.Errorf("adding a user: %w", kit.Invalid("guests/0/email", "has an account already"))
+	}))
 	// The form is shown again with all that could be read.
 	r.POST("/shown", func(c *gin.Context) {
 		var in signup
@@ -114,6 +118,19 @@ func TestWhatIsWrongIsToldByField(t *testing.T) {
 		if _, body := s.do("POST", "https://shop.test/gin", test.body, "Content-Type", media); !strings.Contains(body, test.detail) {
 			t.Errorf("%s by c.ShouldBind got %s, want %s", test.body, body, test.detail)
 		}
+	}
+}
+
+// A field that the handler checked itself is told as those of the tags are.
+func TestWhatAHandlerFindsWrongIsToldByField(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, signupRoutes)
+	resp, body := s.do("POST", "https://shop.test/taken", "{}", "Content-Type", jsonType)
+	var problem struct{ Errors []kit.FieldError }
+	json.Unmarshal([]byte(body), &problem)
+	want := []kit.FieldError{{Pointer: "#/guests/0/email", Detail: "has an account already"}}
+	if resp.StatusCode != 422 || !slices.Equal(problem.Errors, want) || strings.Contains(body, "adding a user") {
+		t.Errorf("got %d %s, want 422 and %v", resp.StatusCode, body, want)
 	}
 }
 

@@ -1,0 +1,136 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/app/kit"
+)
+
+const linkLife = time.Hour
+
+// mailer sends a mail. Set the field mail in newAccounts, and forgotten passwords are replaced by mail.
+type mailer interface {
+	Send(ctx context.Context, to, subject, text string) error
+}
+
+// link is one for a new password that was not used yet. Only the token's hash is kept: who reads the store cannot use it.
+type link struct {
+	Hash    string
+	Expires time.Time
+}
+
+var errLink = kit.Status(http.StatusGone, "This link was used, or it is too old. Ask for a new one")
+
+func (l link) allows(token string) bool {
+	return time.Now().Before(l.Expires) && subtle.ConstantTimeCompare([]byte(l.Hash), []byte(hashOf(token))) == 1
+}
+
+func hashOf(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// newLink makes a link by which the owner of an account sets a new password. A later one replaces it.
+func (a *accounts) newLink(email string) (string, error) {
+	token := rand.Text()
+	_, err := a.users.update(email, func(u *user) error {
+		u.Link = link{hashOf(token), time.Now().Add(linkLife)}
+		return nil
+	})
+	return a.site + "/new-password?" + url.Values{"email": {email}, "token": {token}}.Encode(), err
+}
+
+// forgotten sends a link by mail. The answer is the same, and as fast, for an address without an account.
+func (a *accounts) forgotten(c *gin.Context) error {
+	var in struct {
+		Email string `form:"email" binding:"required,email,max=254"`
+	}
+	if err := kit.Bind(c, &in); err != nil {
+		return a.again(c, "account/forgotten", in.Email, err)
+	}
+	if a.mail == nil {
+		return kit.Status(http.StatusNotImplemented, "this site sends no mail: handlers/account_links.go, mailer")
+	}
+	a.job("mail a link for a new password", func(ctx context.Context) error {
+		address := normalAddress(in.Email)
+		to, err := a.newLink(address)
+		if errors.Is(err, errNoUser) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		return a.mail.Send(ctx, address, "A new password", "Set a new password within an hour: "+to)
+	})
+	kit.Flash(c, "If the address has an account, a mail is on its way.")
+	c.Redirect(http.StatusSeeOther, "/sign-in")
+	return nil
+}
+
+func (a *accounts) replacePassword(c *gin.Context) error {
+	var in struct {
+		Email    string `form:"email" binding:"required,max=254"`
+		Token    string `form:"token" binding:"required,max=100"`
+		Password string `form:"password" binding:"required,min=12,max=1000"`
+	}
+	if err := kit.Bind(c, &in); err != nil {
+		return a.again(c, "account/new-password", in.Email, err)
+	}
+	err := a.setPassword(c, normalAddress(in.Email), in.Password, func(u *user) error {
+		if !u.Link.allows(in.Token) {
+			return errLink
+		}
+		return nil
+	})
+	if errors.Is(err, errNoUser) {
+		return errLink
+	}
+	return err
+}
+
+// accountCommands are run beside the server or without it: bin/turnkey account ada@example.com
+var accountCommands = []kit.Command{{
+	Name: "account", About: "EMAIL: print a link for a new password; make the account if there is none",
+	Run: func(_ context.Context, call kit.Call) error {
+		if len(call.Args) != 1 || !strings.Contains(call.Args[0], "@") {
+			return errors.New("account needs one e-mail address")
+		}
+		a, err := newAccounts(call)
+		if err != nil {
+			return err
+		}
+		defer a.sessions.close()
+		u := user{Email: normalAddress(call.Args[0]), Since: time.Now()}
+		if err := a.users.create(u); err != nil && !errors.Is(err, errTaken) {
+			return err
+		}
+		to, err := a.newLink(u.Email)
+		if err == nil {
+			fmt.Fprintf(call.Stdout, "%s\n\nIt works once, for an hour.\n", to)
+		}
+		return err
+	},
+}}
+
+// siteURL is where links lead: the first of DOMAINS, or in development this machine.
+func siteURL(p kit.Program) string {
+	domain, _, _ := strings.Cut(p.Setting("DOMAINS"), ",")
+	if domain = strings.TrimSpace(domain); domain != "" && p.Production() {
+		return "https://" + domain
+	}
+	_, port, _ := net.SplitHostPort(p.Setting("HTTPS_ADDR"))
+	return "https://localhost:" + cmp.Or(port, "8443")
+}

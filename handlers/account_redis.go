@@ -1,0 +1,110 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/redisstore"
+	"github.com/gomodule/redigo/redis"
+)
+
+// accountsRedis keeps users and sessions in Redis or Valkey, for sites with several replicas. The server has to keep
+// what it is told (appendonly yes), and must not evict keys.
+type accountsRedis struct{ pool *redis.Pool }
+
+const (
+	redisUsers    = "{accounts}:users" // a hash: JSON by address
+	redisSessions = "{accounts}:session:"
+	redisWait     = 5 * time.Second
+)
+
+func openRedis(address string) *accountsRedis {
+	address = strings.Replace(address, "valkey", "redis", 1) // the scheme: the same protocol
+	return &accountsRedis{&redis.Pool{MaxIdle: 8, IdleTimeout: time.Minute, Dial: func() (redis.Conn, error) {
+		return redis.DialURL(address, redis.DialConnectTimeout(redisWait), redis.DialReadTimeout(redisWait),
+			redis.DialWriteTimeout(redisWait))
+	}}}
+}
+
+func (r *accountsRedis) sessions() *redisstore.RedisStore {
+	return redisstore.NewWithPrefix(r.pool, redisSessions)
+}
+
+func (r *accountsRedis) find(email string) (*user, error) {
+	conn := r.pool.Get()
+	defer conn.Close()
+	data, err := redis.Bytes(conn.Do("HGET", redisUsers, email))
+	if errors.Is(err, redis.ErrNil) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	u := new(user)
+	return u, json.Unmarshal(data, u)
+}
+
+func (r *accountsRedis) create(u user) error {
+	conn := r.pool.Get()
+	defer conn.Close()
+	data, err := json.Marshal(u)
+	if err != nil {
+		return err
+	}
+	created, err := redis.Bool(conn.Do("HSETNX", redisUsers, u.Email, data))
+	if err == nil && !created {
+		return errTaken
+	}
+	return err
+}
+
+// replaceUser stores a user unless another replica has changed it in the meantime.
+var replaceUser = redis.NewScript(1, `if redis.call("HGET", KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call("HSET", KEYS[1], ARGV[1], ARGV[3])
+return 1`)
+
+func (r *accountsRedis) update(email string, change func(*user) error) (*user, error) {
+	conn := r.pool.Get()
+	defer conn.Close()
+	for {
+		old, err := redis.Bytes(conn.Do("HGET", redisUsers, email))
+		if errors.Is(err, redis.ErrNil) {
+			return nil, errNoUser
+		} else if err != nil {
+			return nil, err
+		}
+		u := new(user)
+		if err := json.Unmarshal(old, u); err != nil {
+			return nil, err
+		}
+		if err := change(u); err != nil {
+			return nil, err
+		}
+		data, err := json.Marshal(u)
+		if err != nil {
+			return nil, err
+		}
+		if stored, err := redis.Bool(replaceUser.Do(conn, redisUsers, email, old, data)); err != nil || stored {
+			return u, err
+		}
+	}
+}
+
+func (r *accountsRedis) all() ([]user, error) {
+	conn := r.pool.Get()
+	defer conn.Close()
+	values, err := redis.ByteSlices(conn.Do("HVALS", redisUsers))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]user, len(values))
+	for i, data := range values {
+		if err := json.Unmarshal(data, &out[i]); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(out, func(a, b user) int { return strings.Compare(a.Email, b.Email) })
+	return out, nil
+}

@@ -1,0 +1,89 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/turnkey/app/kit"
+)
+
+// user is an account.
+type user struct {
+	Email      string
+	Hash       string // of the password
+	Generation int    // a new password makes a new one, which ends the sessions of the old
+	Since      time.Time
+	Link       link
+}
+
+// users keeps accounts. It is safe for concurrent use, by several processes too: while a new process starts, the old
+// one still serves. What a method has stored survives a crash.
+type users interface {
+	find(email string) (*user, error)                             // nil: there is none
+	create(user) error                                            // errTaken
+	update(email string, change func(*user) error) (*user, error) // errNoUser; may call change again
+	all() ([]user, error)                                         // ordered by address
+}
+
+var (
+	errTaken  = errors.New("the address has an account")
+	errNoUser = errors.New("the address has no account")
+)
+
+// openAccounts opens the store: Redis where SESSION_STORE or ACME_CACHE names one, which all replicas share, otherwise
+// a file.
+func openAccounts(p kit.Program) (users, *sessions, error) {
+	store := p.Setting("SESSION_STORE")
+	if cache := p.Setting("ACME_CACHE"); store == "" && checkStore(cache) == nil {
+		store = cache
+	}
+	if store != "" {
+		r := openRedis(store)
+		return r, newSessions(r.sessions(), nil, r.pool.Close), nil
+	}
+	dir, err := p.DataDir()
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := openFile(filepath.Join(dir, "accounts.db"))
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, newSessions(f, f.sweep, func() error { return nil }), nil
+}
+
+// checkStore returns what is wrong with the URL of a Redis or Valkey server.
+func checkStore(value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || !slices.Contains([]string{"redis", "rediss", "valkey", "valkeys"}, u.Scheme) {
+		return errors.New("has to begin with redis://, rediss://, valkey:// or valkeys://, and to name a host")
+	}
+	return nil
+}
+
+func checkAdmins(value string) error {
+	for _, address := range admins(value) {
+		if !strings.Contains(address, "@") {
+			return fmt.Errorf("%q is no e-mail address", address)
+		}
+	}
+	return nil
+}
+
+// admins returns the addresses in ACCOUNT_ADMINS.
+func admins(value string) (out []string) {
+	for address := range strings.SplitSeq(value, ",") {
+		if address = normalAddress(address); address != "" {
+			out = append(out, address)
+		}
+	}
+	return out
+}
+
+// normalAddress makes ada@example.com of Ada@Example.com, so that both are one account.
+func normalAddress(email string) string { return strings.ToLower(strings.TrimSpace(email)) }

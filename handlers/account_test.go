@@ -1,0 +1,208 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"example.com/turnkey/app/apptest"
+)
+
+const goodPassword = "four words of mine"
+
+// signIn sends the form, and returns the status of the answer.
+func signIn(visitor *apptest.Site, email, password string) int {
+	return visitor.PostForm("/sign-in", url.Values{"email": {email}, "password": {password}}).Status
+}
+
+func register(t *testing.T, visitor *apptest.Site, email string) {
+	t.Helper()
+	answer := visitor.PostForm("/register", url.Values{"email": {email}, "password": {goodPassword}})
+	if answer.Status != 303 || answer.Header.Get("Location") != "/account" {
+		t.Fatalf("registering %s got %d\n%s", email, answer.Status, answer.Body)
+	}
+}
+
+// isSignedIn tells it by the page that is for users alone.
+func isSignedIn(t *testing.T, visitor *apptest.Site) bool {
+	t.Helper()
+	answer := visitor.Get("/account")
+	if answer.Status != 200 && answer.Header.Get("Location") != "/sign-in" {
+		t.Fatalf("/account got %d to %q", answer.Status, answer.Header.Get("Location"))
+	}
+	return answer.Status == 200
+}
+
+func TestAVisitorRegistersSignsOutAndSignsIn(t *testing.T) {
+	t.Parallel()
+	site := apptest.Start(t, Site)
+	if isSignedIn(t, site) {
+		t.Error("a stranger sees the account")
+	}
+	register(t, site, "ada@site.test")
+	if page := site.Get("/account"); !strings.Contains(page.Body, "signed in as ada@site.test") {
+		t.Errorf("the account shows\n%s", page.Body)
+	}
+	if home := site.Get("/"); !strings.Contains(home.Body, "ada@site.test") || home.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("the layout does not show who is signed in, or proxies may keep it: %q\n%s",
+			home.Header.Get("Cache-Control"), home.Body)
+	}
+	before := site.Client.Jar.Cookies(mustParse(t, site.URL))
+	site.PostForm("/sign-out", nil)
+	if isSignedIn(t, site) {
+		t.Error("still signed in after signing out")
+	}
+	thief := site.Visitor()
+	thief.Client.Jar.SetCookies(mustParse(t, site.URL), before)
+	if isSignedIn(t, thief) {
+		t.Error("a cookie from before signing out still signs in")
+	}
+	if got := signIn(site, " Ada@Site.Test ", goodPassword); got != 303 || !isSignedIn(t, site) {
+		t.Errorf("signing in got %d", got)
+	}
+}
+
+func mustParse(t *testing.T, address string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestTheFormsSayWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	site := apptest.Start(t, Site, "ACCOUNT_ADMINS=root@site.test")
+	register(t, site.Visitor(), "ada@site.test")
+	for _, test := range []struct{ path, email, password, want string }{
+		{"/register", "ada", goodPassword, "The address must be an e-mail address"},
+		{"/register", "eve@site.test", "short", "The password must be at least 12 characters long"},
+		{"/register", "ADA@site.test", goodPassword, "The address has an account already"},
+		{"/register", "Root@site.test", goodPassword, "The address has an account already"},
+		{"/sign-in", "ada@site.test", "another password", "The password or e-mail address is wrong"},
+		{"/sign-in", "nobody@site.test", "another password", "The password or e-mail address is wrong"},
+	} {
+		answer := site.PostForm(test.path, url.Values{"email": {test.email}, "password": {test.password}})
+		if answer.Status != 422 || !strings.Contains(answer.Body, test.want) ||
+			!strings.Contains(answer.Body, `value="`+test.email+`"`) || strings.Contains(answer.Body, test.password) {
+			t.Errorf("%s with %s and %q got %d, want 422, the address and %q, without the password:\n%s",
+				test.path, test.email, test.password, answer.Status, test.want, answer.Body)
+		}
+	}
+	if isSignedIn(t, site) {
+		t.Error("a wrong form signs in")
+	}
+}
+
+func TestANewPasswordEndsAllOtherSessions(t *testing.T) {
+	t.Parallel()
+	laptop := apptest.Start(t, Site)
+	register(t, laptop, "ada@site.test")
+	phone := laptop.Visitor()
+	signIn(phone, "ada@site.test", goodPassword)
+
+	change := func(old string) *apptest.Answer {
+		return laptop.PostForm("/account/password", url.Values{"old": {old}, "password": {"five words that are new"}})
+	}
+	if answer := change("a wrong one"); answer.Status != 422 || !strings.Contains(answer.Body, "is not your password") {
+		t.Errorf("with a wrong password, a new one got %d\n%s", answer.Status, answer.Body)
+	}
+	if !isSignedIn(t, phone) {
+		t.Fatal("signed out by a password that was not changed")
+	}
+	if answer := change(goodPassword); answer.Status != 303 {
+		t.Errorf("a new password got %d\n%s", answer.Status, answer.Body)
+	}
+	if !isSignedIn(t, laptop) || isSignedIn(t, phone) {
+		t.Errorf("signed in: laptop %v, phone %v; want the laptop alone", isSignedIn(t, laptop), isSignedIn(t, phone))
+	}
+	if got := signIn(phone, "ada@site.test", goodPassword); got != 422 {
+		t.Errorf("the old password got %d", got)
+	}
+}
+
+// The admin's account is made by the command. Otherwise the first to register the address would be the admin.
+func TestTheAdminIsWhoTheSettingNames(t *testing.T) {
+	t.Parallel()
+	settings := []string{"ACCOUNT_ADMINS=root@site.test", "DATA_DIR=" + t.TempDir()}
+	site := apptest.Start(t, Site, settings...)
+	register(t, site, "ada@site.test")
+	if got := site.Get("/account/users").Status; got != 403 {
+		t.Errorf("the list of users got %d for a user, want 403", got)
+	}
+	if answer := site.Visitor().Get("/account/users"); answer.Header.Get("Location") != "/sign-in" || strings.Contains(answer.Body, "ada@") {
+		t.Errorf("the list of users got %d for a stranger\n%s", answer.Status, answer.Body)
+	}
+
+	admin := site.Visitor()
+	link := linkOf(t, "root@site.test", settings...)
+	if answer := setPassword(t, admin, link); answer.Status != 303 {
+		t.Fatalf("the link got %d\n%s", answer.Status, answer.Body)
+	}
+	if page := admin.Get("/account/users"); page.Status != 200 || !strings.Contains(page.Body, "ada@site.test") {
+		t.Errorf("the list of users got %d for the admin\n%s", page.Status, page.Body)
+	}
+	if answer := setPassword(t, site.Visitor(), link); answer.Status != 410 {
+		t.Errorf("the link got %d the second time, want 410", answer.Status)
+	}
+	older, newer := linkOf(t, "ada@site.test", settings...), linkOf(t, "ada@site.test", settings...)
+	if answer := setPassword(t, site.Visitor(), older); answer.Status != 410 {
+		t.Errorf("a link got %d after another was made, want 410", answer.Status)
+	}
+	if answer := setPassword(t, site.Visitor(), newer); answer.Status != 303 || isSignedIn(t, site) {
+		t.Errorf("the newer link got %d, want 303 and the session from before ended", answer.Status)
+	}
+}
+
+// linkOf runs the command beside the server.
+func linkOf(t *testing.T, email string, settings ...string) *url.URL {
+	t.Helper()
+	out, status := apptest.Run(t, Site, []string{"account", email}, settings...)
+	found := regexp.MustCompile(`https://site\.test/new-password\S+`).FindString(out)
+	if status != 0 || found == "" {
+		t.Fatalf("the command exited with %d and printed %q", status, out)
+	}
+	return mustParse(t, found)
+}
+
+func setPassword(t *testing.T, visitor *apptest.Site, link *url.URL) *apptest.Answer {
+	t.Helper()
+	if page := visitor.Get(link.RequestURI()); page.Status != 200 || !strings.Contains(page.Body, link.Query().Get("token")) {
+		t.Fatalf("the link shows %d\n%s", page.Status, page.Body)
+	}
+	form := link.Query()
+	form.Set("password", "a new password of mine")
+	return visitor.PostForm("/new-password", form)
+}
+
+// Two processes of one site overlap at each edit and at each deployment.
+func TestAVisitorIsSignedInWithTheNextProcess(t *testing.T) {
+	t.Parallel()
+	data := "DATA_DIR=" + t.TempDir()
+	before, after := apptest.Start(t, Site, data), apptest.Start(t, Site, data)
+	register(t, before, "ada@site.test")
+	after.Client.Jar.SetCookies(mustParse(t, after.URL), before.Client.Jar.Cookies(mustParse(t, before.URL)))
+	if !isSignedIn(t, after) {
+		t.Error("the next process does not know the session")
+	}
+	if got := signIn(after.Visitor(), "ada@site.test", goodPassword); got != 303 {
+		t.Errorf("signing in at the next process got %d", got)
+	}
+}
+
+func TestASessionGetsANewCookieAtEachSignIn(t *testing.T) {
+	t.Parallel()
+	site := apptest.Start(t, Site)
+	register(t, site.Visitor(), "ada@site.test")
+	planted := &http.Cookie{Name: "__Host-session", Value: "planted-by-a-stranger", Secure: true, Path: "/"}
+	site.Client.Jar.SetCookies(mustParse(t, site.URL), []*http.Cookie{planted})
+	signIn(site, "ada@site.test", goodPassword)
+	thief := site.Visitor()
+	thief.Client.Jar.SetCookies(mustParse(t, site.URL), []*http.Cookie{planted})
+	if !isSignedIn(t, site) || isSignedIn(t, thief) {
+		t.Error("a cookie that was planted before signing in is signed in after it")
+	}
+}
