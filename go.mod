@@ -4,8 +4,11 @@ go 1.26.0
 
 toolchain go1.26.11
 
-// What visitors upload there is not compiled or tested by ./...
-ignore ./data
+// What visitors upload and what npm installs is not compiled or tested by ./...
+ignore (
+	./data
+	node_modules
+)
 
 require (
 	github.com/alexedwards/scs/redisstore v0.0.0-20251002162104-209de6e426de

@@ -17,7 +17,7 @@ CA_DIRS = "$${XDG_DATA_HOME:-$$HOME/.local/share}/turnkey" "$$HOME/Library/Appli
 ASKED   = test -n "$$CI" || ! test -t 0 || ! test -t 1 || for d in $(CA_DIRS); do test "$$d/asked" -nt "$$d/issuer.pem" && exit; done
 
 .DEFAULT_GOAL := help
-.PHONY: help dev doctor phone rehearse test lint build trust untrust upgrade clean
+.PHONY: help dev doctor phone rehearse test lint frontends build trust untrust upgrade clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[A-Za-z0-9_-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,13 +39,19 @@ test:: ## run every test that needs Go alone
 	go test $(TAGS) $(RACE) -shuffle=on ./...
 
 lint:: ## vet for Linux, macOS and Windows, staticcheck, formatting
-	@test -z "$$(gofmt -l .)" || { echo "gofmt these:"; gofmt -l .; exit 1; }
+	@bad=$$(find . \( -name node_modules -o -path ./data \) -prune -o -name '*.go' -exec gofmt -l {} +); \
+		test -z "$$bad" || { echo "gofmt these:"; echo "$$bad"; exit 1; }
 	GOOS=linux go vet $(TAGS) ./...
 	GOOS=darwin go vet $(TAGS) ./...
 	GOOS=windows go vet $(TAGS) ./...
 	$(STATICCHECK) $(TAGS) ./...
 
-build: ## build the one binary to deploy, and bin/doctor to look at the deployed site from a machine without Go
+# Node.js is needed only where there is a front end (web/app/package.json). What it builds goes into web/static.
+frontends:
+	@for p in web/*/package.json; do test -f "$$p" || continue; cd "$${p%/package.json}" || exit; \
+		test -d node_modules || npm ci || exit; npm run build || exit; cd ../..; done
+
+build: frontends ## build the one binary to deploy, and bin/doctor to look at the deployed site from a machine without Go
 	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags='-s -w' -o $(BIN) ./app
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(DOCTOR) ./scripts/doctor
 

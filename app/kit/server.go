@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"net/http"
+
+	"github.com/gin-gonic/gin"
 )
 
 // Server is what handlers can ask of the server that runs them. Its methods are safe for concurrent use.
@@ -19,6 +21,15 @@ type Server interface {
 
 	// TLSMode returns the setting TLS_MODE: local, acme, files or proxy.
 	TLSMode() string
+
+	// SinglePage returns the handler of a front end that Vite builds from web/folder into web/static/folder. It answers
+	// GET of a path without an extension, by a client that accepts text/html, with the front end's index.html. A path
+	// with an extension is a file of web/static/folder. All else is a 404, and so is everything below /api/. Under make
+	// dev, Vite's development server answers in its place.
+	//
+	// Call it in Routes: r.NoRoute(server.SinglePage("app")). A front end that is not built is logged as an error at
+	// the start, and answered 503.
+	SinglePage(folder string) gin.HandlerFunc
 
 	// Handshakes returns a function that tells how the TLS connection of a request began. Call it in Routes: the server
 	// keeps handshakes only if it was called before the server begins to serve. The function returns nil if TLS does

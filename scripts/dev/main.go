@@ -66,6 +66,7 @@ func run(flags []string) (status int, err error) {
 	}
 	defer w.Close()
 	go w.run(changes)
+	defer startFrontends()()
 	s := newSupervisor(flags, binary(), os.Getenv("CI") == "" && process.Terminals(os.Stdin, os.Stdout))
 	builds := make(chan time.Time, 1)
 	go followBuilds(builds, w, flags)

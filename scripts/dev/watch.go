@@ -119,6 +119,11 @@ func (w *watcher) skips(dir string) bool {
 		dir == "certs" || dir == "data" || w.ignored[filepath.ToSlash(dir)] {
 		return true
 	}
+	if filepath.Dir(dir) == "web" {
+		if _, err := os.Stat(filepath.Join(w.root, dir, "package.json")); err == nil {
+			return true // Vite watches it
+		}
+	}
 	_, err := os.Stat(filepath.Join(w.root, dir, "go.mod"))
 	return err == nil
 }

@@ -30,6 +30,7 @@ type Link struct {
 	again      bool              // a process before this one serves on the same ports
 	addresses  map[string]string // present settings of the ports, by the port's name
 	openedFrom map[string]string // the settings from which the passed sockets were opened
+	frontends  map[string]int    // ports of 127.0.0.1, by the folder of web
 }
 
 var (
@@ -64,6 +65,8 @@ func Connect(lookup func(string) (string, bool), addresses map[string]string, pr
 	}
 	if !prod {
 		l.Overlay = newOverlay()
+		text, _ := lookup("DEV_FRONTENDS")
+		l.frontends = frontendPorts(text)
 	}
 	return l
 }

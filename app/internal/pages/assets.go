@@ -11,6 +11,8 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +28,7 @@ import (
 type assets struct {
 	files  fs.FS
 	folder string            // staticFolder or rootFolder
+	built  []string          // folders in which a front-end tool has put hashes into the names
 	loaded map[string]*asset // by "style.css", in web/static by "style.4f1c0ffee123.css" too; nil: read at each request
 }
 
@@ -155,10 +158,14 @@ func (a *assets) serve(c *gin.Context, name string) {
 		middleware.NotFound(c)
 		return
 	}
+	a.send(c, name, found)
+}
+
+func (a *assets) send(c *gin.Context, name string, found *asset) {
 	header := c.Writer.Header()
 	header["Content-Type"] = found.contentType
 	header["Cache-Control"] = revalidate
-	if a.folder == staticFolder && name == found.hashed {
+	if a.folder == staticFolder && (name == found.hashed || a.hasToolsHash(name)) {
 		header["Cache-Control"] = immutable
 	}
 	e := &found.plain
@@ -174,6 +181,14 @@ func (a *assets) serve(c *gin.Context, name string) {
 		header["Content-Length"] = e.length
 	}
 	http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(e.data))
+}
+
+// toolsHash matches the end of a name that Vite has made: -BxK2d3_q.js.
+var toolsHash = regexp.MustCompile(`-[A-Za-z0-9_-]{8}\.[^/]+$`)
+
+func (a *assets) hasToolsHash(name string) bool {
+	return toolsHash.MatchString(name) &&
+		slices.ContainsFunc(a.built, func(folder string) bool { return strings.HasPrefix(name, folder) })
 }
 
 // find returns nil for a file that does not exist. A name with another hash is that of another version: a page of an

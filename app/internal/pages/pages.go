@@ -82,6 +82,25 @@ func (p *Pages) ServeStatic(c *gin.Context) {
 	p.static.serve(c, strings.TrimPrefix(c.Param("file"), "/"))
 }
 
+// Builds says that web/static/folder is the output of a front-end tool (Vite), and reports whether it has an index.html.
+// The tool's own hashed names in it may be kept by browsers. Call it before anything is served.
+func (p *Pages) Builds(folder string) bool {
+	p.static.built = append(p.static.built, folder+"/assets/")
+	found, _ := p.static.find(folder + "/index.html")
+	return found != nil
+}
+
+// ServeFile answers with a file of web/static, and reports whether there is one.
+func (p *Pages) ServeFile(c *gin.Context, name string) bool {
+	found, err := p.static.find(name)
+	if err != nil {
+		c.Error(err)
+	} else if found != nil {
+		p.static.send(c, name, found)
+	}
+	return err != nil || found != nil
+}
+
 // Check returns what is wrong with live templates at this moment, as Faults, or nil.
 func (p *Pages) Check() error {
 	if p.renderer.templates != nil {

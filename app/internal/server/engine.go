@@ -36,12 +36,13 @@ func (s *Server) newEngine() (http.Handler, error) {
 		return nil, asFaults(err)
 	}
 	s.logFiles(files, site)
+	s.pages = site
 	r.HTMLRender = site.Renderer()
 	r.Use(s.chain()...)
 	r.Use(site.ServeRoot)
 	r.NoRoute(middleware.NotFound)
 	r.NoMethod(middleware.MethodNotAllowed)
-	r.GET("/static/*file", site.ServeStatic)
+	r.GET("/static/*file", s.serveStatic)
 	if overlay != nil {
 		overlay.Mount(r, site.Check, s.stopping)
 	}

@@ -23,6 +23,7 @@ import (
 	"example.com/turnkey/app/internal/admin"
 	"example.com/turnkey/app/internal/dev"
 	"example.com/turnkey/app/internal/logs"
+	"example.com/turnkey/app/internal/pages"
 	"example.com/turnkey/app/internal/ports"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/app/settings"
@@ -69,6 +70,8 @@ type Server struct {
 	descriptors *descriptors
 	served      []served
 	handler     http.Handler
+	pages       *pages.Pages
+	frontends   map[string]*dev.Frontend // that scripts/dev runs; not changed after New
 
 	wantsHandshakes atomic.Bool // set by Handshakes, which handlers may call at any time
 	keepsHandshakes bool        // the site asked for them in Routes; not changed after New
