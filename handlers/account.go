@@ -14,8 +14,8 @@ import (
 // An example to build on or to remove: visitors register, sign in and out, change a password, and replace a forgotten
 // one. /account is a page for users, /account/users one for admins. Two commands remove all of it:
 //
-//	rm -r handlers/account*.go web/templates/account && sed -i.bak /account/d handlers/routes.go handlers/site.go web/templates/home.html web/templates/layout.html && rm handlers/*.bak web/*/*.bak
-//	go mod tidy
+//	rm -r handlers/account*.go web/templates/account
+//	sed -i.bak /account/d handlers/routes.go handlers/site.go web/templates/home.html web/templates/layout.html && rm */*.bak */*/*.bak && go mod tidy
 
 var accountSettings = []kit.Setting{
 	{Name: "ACCOUNT_ADMINS", About: "E-mail addresses of the admins, separated by commas.", Check: checkAdmins},

@@ -36,7 +36,7 @@ func wholeRoutes(r *gin.Engine) {
 			c.JSON(400, gin.H{"message": "mine"})
 		}
 	})
-	r.GET("/whole/refused", kit.E(func(c *gin.Context) error { http.Error(c.Writer, "no", 403); return errCold }))
+	r.GET("/whole/refused", kit.E(func(c *gin.Context) error { http.Error(c.Writer, "no", http.StatusForbidden); return errCold }))
 	r.GET("/whole/moved", kit.E(func(c *gin.Context) error { c.Redirect(303, "/"); return errCold }))
 	r.POST("/whole/moved", func(c *gin.Context) { c.Redirect(303, "/"); c.Error(errCold) })
 	r.POST("/whole/moved-abort", func(c *gin.Context) { c.Error(errCold); c.Redirect(303, "/"); c.Abort() })

@@ -14,11 +14,11 @@ import (
 
 // The types have every way in which a template reaches a value.
 type inner struct {
-	Name  string
-	When  time.Time
-	Tags  []string
-	Self  *inner
-	inner int
+	Name string
+	When time.Time
+	Tags []string
+	Self *inner
+	_    int // templates cannot reach it
 }
 
 func (inner) Upper(suffix string) string { return suffix }

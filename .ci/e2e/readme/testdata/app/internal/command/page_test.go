@@ -48,8 +48,8 @@ func (s *site) connection(config *tls.Config, host string) (*http.Response, conn
 	return resp, info
 }
 
-// words checks that a page contains some texts and lacks others, wherever its lines are broken.
-func words(t *testing.T, page string, there map[string]bool) {
+// pageHas checks that a page contains some texts and lacks others, wherever its lines are broken.
+func pageHas(t *testing.T, page string, there map[string]bool) {
 	t.Helper()
 	read := strings.Join(strings.Fields(page), " ")
 	for text, want := range there {
@@ -79,7 +79,7 @@ func TestConnectionPageShowsWhatWasNegotiated(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, got := s.connection(test.config, "shop.test")
 			_, page := s.over(test.config).do("GET", "https://shop.test"+connectionPage, "")
-			words(t, page, map[string]bool{"This connection is private.": true, test.version: true, test.group: true, "forward secrecy": true, got.VouchedBy.Issuer: true,
+			pageHas(t, page, map[string]bool{"This connection is private.": true, test.version: true, test.group: true, "forward secrecy": true, got.VouchedBy.Issuer: true,
 				got.Certificates[0].Fingerprint: true, "CertificateVerify": test.version == "TLS 1.3", "ServerKeyExchange": test.version == "TLS 1.2"})
 		})
 	}
@@ -95,7 +95,7 @@ func TestConnectionPageShowsAResumedSession(t *testing.T) {
 		if !resp.TLS.DidResume {
 			t.Fatalf("%s: the client resumed nothing, so this shows nothing", tls.VersionName(version))
 		}
-		words(t, page, map[string]bool{"No certificate travelled this time": true, "CertificateVerify": false, "ServerKeyExchange": false,
+		pageHas(t, page, map[string]bool{"No certificate travelled this time": true, "CertificateVerify": false, "ServerKeyExchange": false,
 			"TLS 1.2 agrees on nothing new": version == tls.VersionTLS12, "The secret itself never travels": version == tls.VersionTLS13})
 	}
 }
@@ -111,24 +111,24 @@ func TestConnectionPageWithoutAClientHello(t *testing.T) {
 	if resp.StatusCode != 200 {
 		t.Errorf("the page got %d", resp.StatusCode)
 	}
-	words(t, page, nil)
+	pageHas(t, page, nil)
 }
 
 func TestConnectionPageBehindAProxyClaimsNothing(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, map[string]string{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test", "HTTPS_ADDR": ""}, handlers.Site)
 	_, page := s.do("GET", "http://shop.test"+connectionPage, "", "X-Forwarded-Proto", "https")
-	words(t, page, map[string]bool{"This connection is private.": true, "known to them alone": true, "ClientHello": false, "forward secrecy": false, "Vouched": false})
+	pageHas(t, page, map[string]bool{"This connection is private.": true, "known to them alone": true, "ClientHello": false, "forward secrecy": false, "Vouched": false})
 	// Without X-Forwarded-Proto the page claims neither.
 	_, page = s.do("GET", "http://shop.test"+connectionPage, "")
-	words(t, page, map[string]bool{"This connection is private.": false, "not encrypted.": false})
+	pageHas(t, page, map[string]bool{"This connection is private.": false, "not encrypted.": false})
 }
 
 func TestConnectionPageTakesNoProxyForTheVisitor(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, with(prod, "TRUSTED_PROXIES", "127.0.0.1"), handlers.Site)
 	_, page := s.over(&tls.Config{NextProtos: []string{"h2"}}).do("GET", "https://shop.test"+connectionPage, "", "X-Forwarded-For", "203.0.113.9")
-	words(t, page, map[string]bool{"our browser began": false, "The proxy began": true})
+	pageHas(t, page, map[string]bool{"our browser began": false, "The proxy began": true})
 }
 
 func TestConnectionPageShowsAClientCertificate(t *testing.T) {
@@ -150,7 +150,7 @@ func TestConnectionPageShowsAClientCertificate(t *testing.T) {
 	s := startSite(t, with(prod, "TLS_CLIENT_CA_FILE", file), handlers.Site)
 	config := &tls.Config{NextProtos: []string{"h2"}, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 	_, page := s.over(config).do("GET", "https://shop.test"+connectionPage, "")
-	words(t, page, map[string]bool{"<b>ada</b>": true, "CertificateRequest": true})
+	pageHas(t, page, map[string]bool{"<b>ada</b>": true, "CertificateRequest": true})
 }
 
 func TestPagesHaveNoInlineScriptOrStyle(t *testing.T) {
@@ -158,7 +158,7 @@ func TestPagesHaveNoInlineScriptOrStyle(t *testing.T) {
 	s := startSite(t, nil, handlers.Site, faulty)
 	for _, path := range []string{"/", connectionPage, "/nowhere", "/panic"} {
 		_, page := s.do("GET", "https://localhost"+path, "", "Accept", "text/html")
-		words(t, page, map[string]bool{"<style": false, " style=": false, "<script": false, " onclick": false, " onload": false, "javascript:": false, "http://": false})
+		pageHas(t, page, map[string]bool{"<style": false, " style=": false, "<script": false, " onclick": false, " onload": false, "javascript:": false, "http://": false})
 	}
 }
 
@@ -167,13 +167,13 @@ func TestErrorPageShowsFieldsAndSourceLine(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, map[string]string{"ENV": "dev"}, handlers.Site, inputRoutes, brokenRoutes)
 	_, page := s.do("POST", "https://localhost/test-bind", "count=x", "Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html")
-	words(t, page, map[string]bool{"is not a number": true, "Back to the home page": true})
+	pageHas(t, page, map[string]bool{"is not a number": true, "Back to the home page": true})
 	for path, want := range map[string]map[string]bool{
 		"/test-panic":  {"errors_test.go": true, "here it panics": true, "nil pointer dereference": true, "goroutine": true},
 		"/test-status": {"errors_test.go": true, "here it is made": true, "the warehouse is closed": true},
 	} {
 		_, page := s.do("GET", "https://localhost"+path, "", "Accept", "text/html")
-		words(t, page, want)
+		pageHas(t, page, want)
 	}
 }
 
