@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -14,18 +15,21 @@ import (
 // An example to build on or to remove: visitors register, sign in and out, change a password, and replace a forgotten
 // one. /account is a page for users, /account/users one for admins. Two commands remove all of it:
 //
-//	rm -r handlers/account*.go web/templates/account
-//	sed -i.bak /account/d handlers/routes.go handlers/site.go web/templates/home.html web/templates/layout.html && rm */*.bak */*/*.bak && go mod tidy
+//	rm -r handlers/account*.go web/templates/account && sed -i.bak '/account(r/,/}/d' handlers/routes.go
+//	sed -i.bak /account/d handlers/site.go web/templates/home.html web/templates/layout.html && rm */*.bak */*/*.bak && go mod tidy
+//
+// The first admin: ACCOUNT_ADMINS=you@example.com in .env, then go run ./app account you@example.com prints a link by
+// which you set your password.
 
 var accountSettings = []kit.Setting{
 	{Name: "ACCOUNT_ADMINS", About: "E-mail addresses of the admins, separated by commas.", Check: checkAdmins},
-	{Name: "SESSION_STORE", About: "A Redis URL for users and sessions. Unset: ACME_CACHE if that is one, else a file in DATA_DIR.",
+	{Name: "SESSION_STORE", About: "A Redis URL for users and sessions. If unset: the Redis of ACME_CACHE, else a file in DATA_DIR.",
 		Check: checkStore, Secret: true},
 }
 
 // accounts is what the handlers of the example share.
 type accounts struct {
-	users    users
+	users    userStore
 	sessions *sessions
 	hashes   hashes
 	attempts attempts
@@ -43,48 +47,50 @@ func account(r *gin.Engine, server kit.Server) error {
 		return err
 	}
 	a.job = server.Go
-	server.Go("remove expired sessions", a.sessions.sweep)
-	server.OnStop(func(context.Context) error { return a.sessions.close() })
-	try := middleware.RateLimit(20, time.Minute) // by the visitor's address, whatever the account
+	server.Go("remove expired sessions", a.users.sweep)
+	server.OnStop(func(context.Context) error { return a.users.close() })
+	limit := middleware.RateLimit(20, time.Minute) // by the visitor's address, whatever the account
 
-	r.Use(kit.E(a.load))
+	r.Use(kit.E(a.findSignedIn))
 	r.GET("/register", a.show("account/register"))
-	r.POST("/register", try, kit.E(a.register))
+	r.POST("/register", limit, kit.E(a.register))
 	r.GET("/sign-in", a.show("account/sign-in"))
-	r.POST("/sign-in", try, kit.E(a.signIn))
+	r.POST("/sign-in", limit, kit.E(a.signIn))
 	r.POST("/sign-out", kit.E(a.signOut))
 	r.GET("/forgotten", a.show("account/forgotten"))
-	r.POST("/forgotten", try, kit.E(a.forgotten))
+	r.POST("/forgotten", limit, kit.E(a.forgotten))
 	r.GET("/new-password", a.show("account/new-password"))
-	r.POST("/new-password", try, kit.E(a.replacePassword))
+	r.POST("/new-password", limit, kit.E(a.replacePassword))
 
-	own := r.Group("/account", onlyUsers)
-	own.GET("", a.show("account/account"))
-	own.POST("/password", try, kit.E(a.changePassword))
-	own.GET("/users", kit.E(a.onlyAdmins), kit.E(a.list))
+	members := r.Group("/account", kit.E(onlyUsers))
+	members.GET("", a.show("account/account"))
+	members.POST("/password", limit, kit.E(a.changePassword))
+	members.GET("/users", kit.E(onlyAdmins), kit.E(a.showUsers))
 	return nil
 }
 
 // newAccounts opens what the server and the command share.
 func newAccounts(p kit.Program) (*accounts, error) {
-	a := &accounts{site: siteURL(p), hashes: newHashes(), admins: map[string]bool{}}
-	for _, address := range admins(p.Setting("ACCOUNT_ADMINS")) {
-		a.admins[address] = true
-	}
+	a := &accounts{site: siteURL(p), hashes: newHashes()}
 	var err error
+	if a.admins, err = admins(p.Setting("ACCOUNT_ADMINS")); err != nil {
+		return nil, err
+	}
 	a.users, a.sessions, err = openAccounts(p)
 	return a, err
 }
 
-// load finds out who is signed in, for the handlers and for the layout.
-func (a *accounts) load(c *gin.Context) error {
+// findSignedIn finds out who is signed in, for the handlers and for the layout.
+func (a *accounts) findSignedIn(c *gin.Context) error {
 	u, err := a.sessions.user(c, a.users)
-	if u != nil {
-		c.Set(signedInKey, u)
-		c.Set("user", u.Email)
-		c.Header("Cache-Control", "no-store") // the layout names the user
+	if u == nil {
+		return err
 	}
-	return err
+	u.Admin = u.Proved && a.admins[u.Email] // or an admin could be a stranger who registered the address first
+	c.Set(signedInKey, u)
+	c.Set("user", u.Email)
+	c.Header("Cache-Control", "no-store") // the layout names the user
+	return nil
 }
 
 const signedInKey = "account"
@@ -95,18 +101,25 @@ func signedIn(c *gin.Context) *user {
 	return u
 }
 
-func onlyUsers(c *gin.Context) {
-	if signedIn(c) == nil {
+// onlyUsers guards routes and groups: r.Group("/orders", kit.E(onlyUsers)). Visitors who are not signed in are sent to
+// the form, and clients of an API get 401.
+func onlyUsers(c *gin.Context) error {
+	switch {
+	case signedIn(c) != nil:
+		return nil
+	case strings.Contains(c.GetHeader("Accept"), "text/html"):
 		c.Redirect(http.StatusSeeOther, "/sign-in")
-		c.Abort()
+		return nil
 	}
+	return kit.Status(http.StatusUnauthorized, "Sign in first")
 }
 
-func (a *accounts) onlyAdmins(c *gin.Context) error {
-	if !a.admins[signedIn(c).Email] {
+// onlyAdmins guards in the same way what only admins may do.
+func onlyAdmins(c *gin.Context) error {
+	if u := signedIn(c); u != nil && !u.Admin {
 		return kit.Status(http.StatusForbidden, "This page is for admins")
 	}
-	return nil
+	return onlyUsers(c)
 }
 
 // accountPage is what the pages of the example show.
@@ -114,31 +127,35 @@ type accountPage struct {
 	page
 	Email string // of who is signed in, or as it was entered
 	Token string // of a link for a new password
-	Admin bool
-	Mail  bool // links come by mail
+	Admin bool   // the user is one
+	Mail  bool   // links come by mail
 	Users []user
 	Err   error // what is wrong with the input
 }
 
 func (a *accounts) page(c *gin.Context) accountPage {
-	p := accountPage{page: newPage(c, "Account"), Email: c.Query("email"), Token: c.Query("token"), Mail: a.mail != nil}
+	p := accountPage{page: newPage(c, "Account"), Email: shortened(c.Request.FormValue("email")), Token: shortened(c.Request.FormValue("token")),
+		Mail: a.mail != nil}
 	if u := signedIn(c); u != nil {
-		p.Email, p.Admin = u.Email, a.admins[u.Email]
+		p.Email, p.Admin = u.Email, u.Admin
 	}
 	return p
 }
+
+// shortened cuts what a form shows again: the page is built in memory.
+func shortened(text string) string { return strings.ToValidUTF8(text[:min(len(text), 1000)], "") }
 
 func (a *accounts) show(name string) gin.HandlerFunc {
 	return func(c *gin.Context) { a.render(c, http.StatusOK, name, a.page(c)) }
 }
 
-// again shows a form again, with what is wrong with it.
-func (a *accounts) again(c *gin.Context, name, email string, err error) error {
+// showInvalid shows a form again, with what is wrong with it. It returns an error that is about no field.
+func (a *accounts) showInvalid(c *gin.Context, name string, err error) error {
 	if kit.FieldErrors(err) == nil {
 		return err
 	}
 	p := a.page(c)
-	p.Email, p.Token, p.Err = email, c.PostForm("token"), err
+	p.Err = err
 	a.render(c, http.StatusUnprocessableEntity, name, p)
 	return nil
 }
@@ -148,7 +165,7 @@ func (a *accounts) render(c *gin.Context, status int, name string, p accountPage
 	c.HTML(status, name, p)
 }
 
-func (a *accounts) list(c *gin.Context) error {
+func (a *accounts) showUsers(c *gin.Context) error {
 	all, err := a.users.all()
 	if err != nil {
 		return err

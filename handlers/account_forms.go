@@ -10,28 +10,31 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
+// newPassword is a part of the forms that set one.
+type newPassword struct {
+	Password string `form:"password" binding:"required,min=12,max=1000"`
+}
+
 func (a *accounts) register(c *gin.Context) error {
 	var in struct {
-		Email    string `form:"email" binding:"required,email,max=254"`
-		Password string `form:"password" binding:"required,min=12,max=1000"`
+		Email string `form:"email" binding:"required,email,max=254"`
+		newPassword
 	}
 	if err := kit.Bind(c, &in); err != nil {
-		return a.again(c, "account/register", in.Email, err)
+		return a.showInvalid(c, "account/register", err)
 	}
 	u := user{Email: normalAddress(in.Email), Since: time.Now()}
-	err := errTaken
-	if !a.admins[u.Email] { // no mail proves the address here, so a stranger could become the admin
-		if u.Hash, err = a.hashes.of(in.Password); err == nil {
-			err = a.users.create(u)
-		}
+	var err error
+	if u.Hash, err = a.hashes.of(in.Password); err == nil {
+		err = a.users.create(u)
 	}
 	if errors.Is(err, errTaken) {
 		err = kit.Invalid("email", "has an account already")
 	}
 	if err != nil {
-		return a.again(c, "account/register", in.Email, err)
+		return a.showInvalid(c, "account/register", err)
 	}
-	return a.enter(c, &u, "Welcome. You are signed in.")
+	return a.startSession(c, &u, "Welcome. You are signed in.")
 }
 
 func (a *accounts) signIn(c *gin.Context) error {
@@ -40,7 +43,7 @@ func (a *accounts) signIn(c *gin.Context) error {
 		Password string `form:"password" binding:"required,max=1000"`
 	}
 	if err := kit.Bind(c, &in); err != nil {
-		return a.again(c, "account/sign-in", in.Email, err)
+		return a.showInvalid(c, "account/sign-in", err)
 	}
 	u, err := a.users.find(normalAddress(in.Email))
 	if err != nil {
@@ -49,27 +52,27 @@ func (a *accounts) signIn(c *gin.Context) error {
 	if right, err := a.isPassword(c, normalAddress(in.Email), u, in.Password); err != nil {
 		return err
 	} else if !right {
-		err := kit.Invalid("password", "or e-mail address is wrong")
-		return a.again(c, "account/sign-in", in.Email, err)
+		err := kit.Invalid("password", "is wrong, or the e-mail address is")
+		return a.showInvalid(c, "account/sign-in", err)
 	}
-	return a.enter(c, u, "You are signed in.")
+	return a.startSession(c, u, "You are signed in.")
 }
 
-// isPassword compares a password with that of u, which is nil for an address without an account: that takes as long.
-// Each wrong password makes the next attempt wait longer.
+// isPassword compares a password with that of u, which is nil for an address without an account. Both take as long. Every
+// attempt is counted before that, and from a number on it waits.
 func (a *accounts) isPassword(c *gin.Context, address string, u *user, password string) (bool, error) {
-	if err := a.attempts.wait(c.Request.Context(), address, c.ClientIP()); err != nil {
+	if err := a.attempts.wait(c.Request.Context(), address, network(c)); err != nil {
 		return false, err
 	}
 	right, err := a.hashes.match(u, password)
 	if right {
-		a.attempts.forget(address, c.ClientIP())
+		a.attempts.forget(address, network(c))
 	}
 	return right, err
 }
 
-// enter begins a session, and leads to the account.
-func (a *accounts) enter(c *gin.Context, u *user, message string) error {
+// startSession signs a user in, and leads to the account.
+func (a *accounts) startSession(c *gin.Context, u *user, message string) error {
 	if err := a.sessions.start(c, u); err != nil {
 		return err
 	}
@@ -91,21 +94,26 @@ func (a *accounts) changePassword(c *gin.Context) error {
 	u := signedIn(c)
 	var in struct {
 		Old string `form:"old" binding:"required,max=1000"`
-		New string `form:"password" binding:"required,min=12,max=1000"`
+		newPassword
 	}
 	if err := kit.Bind(c, &in); err != nil {
-		return a.again(c, "account/account", u.Email, err)
+		return a.showInvalid(c, "account/account", err)
 	}
 	if right, err := a.isPassword(c, u.Email, u, in.Old); err != nil {
 		return err
 	} else if !right {
-		return a.again(c, "account/account", u.Email, kit.Invalid("old", "is not your password"))
+		return a.showInvalid(c, "account/account", kit.Invalid("old", "is wrong"))
 	}
-	return a.setPassword(c, u.Email, in.New, func(*user) error { return nil })
+	return a.setPassword(c, u.Email, in.Password, func(now *user) error {
+		if now.Generation != u.Generation {
+			return kit.Status(http.StatusConflict, "The password was changed in the meantime")
+		}
+		return nil
+	})
 }
 
-// setPassword sets a password, which ends every session of the account, and begins a new one. It asks allowed in the
-// transaction that sets it.
+// setPassword sets a password, which ends every session of the account, and begins a new one. allowed is called in the
+// same transaction. Its error cancels the change.
 func (a *accounts) setPassword(c *gin.Context, email, password string, allowed func(*user) error) error {
 	hash, err := a.hashes.of(password)
 	if err != nil {
@@ -121,5 +129,5 @@ func (a *accounts) setPassword(c *gin.Context, email, password string, allowed f
 	if err != nil {
 		return err
 	}
-	return a.enter(c, u, "The new password is set. Other browsers are signed out.")
+	return a.startSession(c, u, "The new password is set. Other browsers are signed out.")
 }

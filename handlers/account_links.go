@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -27,7 +28,8 @@ type mailer interface {
 	Send(ctx context.Context, to, subject, text string) error
 }
 
-// link is one for a new password that was not used yet. Only the token's hash is kept: who reads the store cannot use it.
+// link lets the account's owner set a new password once. Only the hash of its token is kept, so that a copy of the store
+// is no link.
 type link struct {
 	Hash    string
 	Expires time.Time
@@ -46,6 +48,9 @@ func hashOf(token string) string {
 
 // newLink makes a link by which the owner of an account sets a new password. A later one replaces it.
 func (a *accounts) newLink(email string) (string, error) {
+	if a.site == "" {
+		return "", errors.New("a link has to lead to the site: set DOMAINS")
+	}
 	token := rand.Text()
 	_, err := a.users.update(email, func(u *user) error {
 		u.Link = link{hashOf(token), time.Now().Add(linkLife)}
@@ -60,10 +65,11 @@ func (a *accounts) forgotten(c *gin.Context) error {
 		Email string `form:"email" binding:"required,email,max=254"`
 	}
 	if err := kit.Bind(c, &in); err != nil {
-		return a.again(c, "account/forgotten", in.Email, err)
+		return a.showInvalid(c, "account/forgotten", err)
 	}
 	if a.mail == nil {
-		return kit.Status(http.StatusNotImplemented, "this site sends no mail: handlers/account_links.go, mailer")
+		c.Redirect(http.StatusSeeOther, "/forgotten") // the page says whom to ask
+		return nil
 	}
 	a.job("mail a link for a new password", func(ctx context.Context) error {
 		address := normalAddress(in.Email)
@@ -82,17 +88,18 @@ func (a *accounts) forgotten(c *gin.Context) error {
 
 func (a *accounts) replacePassword(c *gin.Context) error {
 	var in struct {
-		Email    string `form:"email" binding:"required,max=254"`
-		Token    string `form:"token" binding:"required,max=100"`
-		Password string `form:"password" binding:"required,min=12,max=1000"`
+		Email string `form:"email"`
+		Token string `form:"token"`
+		newPassword
 	}
 	if err := kit.Bind(c, &in); err != nil {
-		return a.again(c, "account/new-password", in.Email, err)
+		return a.showInvalid(c, "account/new-password", err)
 	}
 	err := a.setPassword(c, normalAddress(in.Email), in.Password, func(u *user) error {
 		if !u.Link.allows(in.Token) {
 			return errLink
 		}
+		u.Proved = true
 		return nil
 	})
 	if errors.Is(err, errNoUser) {
@@ -101,7 +108,7 @@ func (a *accounts) replacePassword(c *gin.Context) error {
 	return err
 }
 
-// accountCommands are run beside the server or without it: bin/turnkey account ada@example.com
+// accountCommands are run beside the server or without it: bin/NAME account ada@example.com
 var accountCommands = []kit.Command{{
 	Name: "account", About: "EMAIL: print a link for a new password; make the account if there is none",
 	Run: func(_ context.Context, call kit.Call) error {
@@ -112,7 +119,7 @@ var accountCommands = []kit.Command{{
 		if err != nil {
 			return err
 		}
-		defer a.sessions.close()
+		defer a.users.close()
 		u := user{Email: normalAddress(call.Args[0]), Since: time.Now()}
 		if err := a.users.create(u); err != nil && !errors.Is(err, errTaken) {
 			return err
@@ -125,12 +132,18 @@ var accountCommands = []kit.Command{{
 	},
 }}
 
-// siteURL is where links lead: the first of DOMAINS, or in development this machine.
+// siteURL is where links lead: to the first of DOMAINS, or in development to this machine. It is "" if that is not known.
 func siteURL(p kit.Program) string {
 	domain, _, _ := strings.Cut(p.Setting("DOMAINS"), ",")
-	if domain = strings.TrimSpace(domain); domain != "" && p.Production() {
-		return "https://" + domain
+	domain = strings.TrimSpace(domain)
+	if ip, err := netip.ParseAddr(domain); err == nil && ip.Is6() {
+		domain = "[" + domain + "]"
 	}
-	_, port, _ := net.SplitHostPort(p.Setting("HTTPS_ADDR"))
-	return "https://localhost:" + cmp.Or(port, "8443")
+	switch _, port, _ := net.SplitHostPort(p.Setting("HTTPS_ADDR")); {
+	case !p.Production():
+		return "https://localhost:" + cmp.Or(port, "8443")
+	case domain == "":
+		return ""
+	}
+	return "https://" + domain
 }

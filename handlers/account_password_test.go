@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,12 @@ func TestAPasswordIsKnownByItsHash(t *testing.T) {
 	if hash == again {
 		t.Error("two hashes of one password are the same: there is no salt")
 	}
+	sum, err := h.sum(goodPassword, []byte("some salt"), 1, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := "$argon2id$v=19$m=64,t=1,p=1$" + base64.RawStdEncoding.EncodeToString([]byte("some salt")) + "$" +
+		base64.RawStdEncoding.EncodeToString(sum) // made when the parameters were others
 	for _, test := range []struct {
 		u        *user
 		password string
@@ -27,8 +34,8 @@ func TestAPasswordIsKnownByItsHash(t *testing.T) {
 		{&user{Hash: hash}, goodPassword, true},
 		{&user{Hash: hash}, goodPassword + " ", false},
 		{nil, goodPassword, false},
-		// Made with half the memory: the parameters are those of the hash.
-		{&user{Hash: "$argon2id$v=19$m=16,t=2,p=1$c29tZXNhbHQ$WXSqLuhLMsYRMDtFsJLxVw"}, "anything", false},
+		{&user{}, "", false}, // no password was set yet
+		{&user{Hash: older}, goodPassword, true},
 	} {
 		if got, err := h.match(test.u, test.password); got != test.want || err != nil {
 			t.Errorf("%q matches %+v: %v %v, want %v", test.password, test.u, got, err, test.want)
@@ -43,23 +50,29 @@ func TestAPasswordIsKnownByItsHash(t *testing.T) {
 // turned away.
 func TestAtMostAsManyHashesAtOnceAsProcessors(t *testing.T) {
 	t.Parallel()
-	h := newHashes()
-	for range cap(h.slots) {
-		h.slots <- struct{}{}
-	}
-	for _, u := range []*user{nil, {}, {Hash: "$argon2id$v=19$m=16,t=2,p=1$c29tZXNhbHQ$WXSqLuhLMsYRMDtFsJLxVw"}} {
-		_, err := h.match(u, goodPassword)
-		status, ok := errors.AsType[interface {
-			error
-			Answer() (int, string)
-		}](err)
-		if !ok {
-			t.Fatalf("got %v, want a status", err)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHashes()
+		for range cap(h.slots) {
+			h.slots <- struct{}{}
 		}
-		if code, _ := status.Answer(); code != 503 {
-			t.Errorf("got %d, want 503", code)
+		for _, u := range []*user{nil, {}, {Hash: "$argon2id$v=19$m=16,t=2,p=1$c29tZXNhbHQ$WXSqLuhLMsYRMDtFsJLxVw"}} {
+			_, err := h.match(u, goodPassword)
+			status, ok := errors.AsType[interface {
+				error
+				Answer() (int, string)
+			}](err)
+			if !ok {
+				t.Fatalf("got %v, want a status", err)
+			}
+			if code, _ := status.Answer(); code != 503 {
+				t.Errorf("got %d, want 503", code)
+			}
 		}
-	}
+		time.AfterFunc(time.Second, func() { <-h.slots })
+		if _, err := h.match(nil, goodPassword); err != nil {
+			t.Errorf("a place that becomes free is not taken: %v", err)
+		}
+	})
 }
 
 func TestGuessesAreDelayedAndTheOwnerIsNotLockedOut(t *testing.T) {

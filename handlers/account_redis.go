@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -13,30 +14,44 @@ import (
 
 // accountsRedis keeps users and sessions in Redis or Valkey, for sites with several replicas. The server has to keep
 // what it is told (appendonly yes), and must not evict keys.
-type accountsRedis struct{ pool *redis.Pool }
+type accountsRedis struct {
+	pool *redis.Pool
+	key  string // begins all keys: two sites may use one server
+}
 
-const (
-	redisUsers    = "{accounts}:users" // a hash: JSON by address
-	redisSessions = "{accounts}:session:"
-	redisWait     = 5 * time.Second
-)
+const redisWait = 5 * time.Second
 
-func openRedis(address string) *accountsRedis {
-	address = strings.Replace(address, "valkey", "redis", 1) // the scheme: the same protocol
-	return &accountsRedis{&redis.Pool{MaxIdle: 8, IdleTimeout: time.Minute, Dial: func() (redis.Conn, error) {
+// openRedis returns the store of the site with a name. The braces keep its keys on one node of a cluster.
+func openRedis(address, site string) *accountsRedis {
+	alive := func(c redis.Conn, idleSince time.Time) error {
+		if time.Since(idleSince) < redisWait {
+			return nil
+		}
+		_, err := c.Do("PING") // the server may have been restarted
+		return err
+	}
+	pool := &redis.Pool{MaxIdle: 8, IdleTimeout: time.Minute, TestOnBorrow: alive, Dial: func() (redis.Conn, error) {
 		return redis.DialURL(address, redis.DialConnectTimeout(redisWait), redis.DialReadTimeout(redisWait),
 			redis.DialWriteTimeout(redisWait))
-	}}}
+	}}
+	return &accountsRedis{pool, "{accounts:" + site + "}:"}
 }
 
+// users is the key of a hash: JSON by address.
+func (r *accountsRedis) users() string { return r.key + "users" }
+
 func (r *accountsRedis) sessions() *redisstore.RedisStore {
-	return redisstore.NewWithPrefix(r.pool, redisSessions)
+	return redisstore.NewWithPrefix(r.pool, r.key+"session:")
 }
+
+func (r *accountsRedis) sweep(context.Context) error { return nil } // Redis removes what has expired
+
+func (r *accountsRedis) close() error { return r.pool.Close() }
 
 func (r *accountsRedis) find(email string) (*user, error) {
 	conn := r.pool.Get()
 	defer conn.Close()
-	data, err := redis.Bytes(conn.Do("HGET", redisUsers, email))
+	data, err := redis.Bytes(conn.Do("HGET", r.users(), email))
 	if errors.Is(err, redis.ErrNil) {
 		return nil, nil
 	} else if err != nil {
@@ -53,7 +68,7 @@ func (r *accountsRedis) create(u user) error {
 	if err != nil {
 		return err
 	}
-	created, err := redis.Bool(conn.Do("HSETNX", redisUsers, u.Email, data))
+	created, err := redis.Bool(conn.Do("HSETNX", r.users(), u.Email, data))
 	if err == nil && !created {
 		return errTaken
 	}
@@ -69,7 +84,7 @@ func (r *accountsRedis) update(email string, change func(*user) error) (*user, e
 	conn := r.pool.Get()
 	defer conn.Close()
 	for {
-		old, err := redis.Bytes(conn.Do("HGET", redisUsers, email))
+		old, err := redis.Bytes(conn.Do("HGET", r.users(), email))
 		if errors.Is(err, redis.ErrNil) {
 			return nil, errNoUser
 		} else if err != nil {
@@ -86,7 +101,7 @@ func (r *accountsRedis) update(email string, change func(*user) error) (*user, e
 		if err != nil {
 			return nil, err
 		}
-		if stored, err := redis.Bool(replaceUser.Do(conn, redisUsers, email, old, data)); err != nil || stored {
+		if stored, err := redis.Bool(replaceUser.Do(conn, r.users(), email, old, data)); err != nil || stored {
 			return u, err
 		}
 	}
@@ -95,7 +110,7 @@ func (r *accountsRedis) update(email string, change func(*user) error) (*user, e
 func (r *accountsRedis) all() ([]user, error) {
 	conn := r.pool.Get()
 	defer conn.Close()
-	values, err := redis.ByteSlices(conn.Do("HVALS", redisUsers))
+	values, err := redis.ByteSlices(conn.Do("HVALS", r.users()))
 	if err != nil {
 		return nil, err
 	}

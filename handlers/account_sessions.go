@@ -1,9 +1,7 @@
 package handlers
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -14,25 +12,21 @@ import (
 
 const (
 	sessionLife   = 30 * 24 * time.Hour
-	sessionCookie = "session" // the browser has __Host-session
+	sessionCookie = "account" // the browser has __Host-account
 )
 
-// sessions tell by a cookie who is signed in. The store has only the hash of the cookie. A request without the cookie
-// asks no store, and one with it only reads.
-type sessions struct {
-	*scs.SessionManager
-	sweepStore func() error // nil: the store forgets by itself
-	close      func() error
-}
+// sessions finds the signed-in user by a cookie. The store has only the hash of the cookie. A request without the cookie
+// does not touch the store, and one with it only reads.
+type sessions struct{ *scs.SessionManager }
 
-func newSessions(store scs.Store, sweep, closeStore func() error) *sessions {
+func newSessions(store scs.Store) *sessions {
 	m := scs.New()
 	m.Store, m.Lifetime, m.HashTokenInStore = store, sessionLife, true
-	return &sessions{m, sweep, closeStore}
+	return &sessions{m}
 }
 
 // user returns who is signed in, or nil.
-func (s *sessions) user(c *gin.Context, users users) (*user, error) {
+func (s *sessions) user(c *gin.Context, users userStore) (*user, error) {
 	token := kit.Cookie(c, sessionCookie)
 	if token == "" {
 		return nil, nil
@@ -76,21 +70,4 @@ func (s *sessions) end(c *gin.Context) error {
 		return err
 	}
 	return errors.Join(s.Destroy(ctx), kit.SetCookie(c, sessionCookie, "", -1))
-}
-
-// sweep removes expired sessions every hour, until ctx ends.
-func (s *sessions) sweep(ctx context.Context) error {
-	if s.sweepStore == nil {
-		return nil
-	}
-	for {
-		if err := s.sweepStore(); err != nil {
-			slog.ErrorContext(ctx, "expired sessions stay in the store", "error", err)
-		}
-		select {
-		case <-time.After(time.Hour):
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }

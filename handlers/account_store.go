@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -16,18 +17,22 @@ import (
 type user struct {
 	Email      string
 	Hash       string // of the password
-	Generation int    // a new password makes a new one, which ends the sessions of the old
+	Generation int    // counts new passwords; a session is valid while it has the same number
 	Since      time.Time
+	Proved     bool // the password was set by a link, so the address is the user's
+	Admin      bool `json:"-"` // Proved, and ACCOUNT_ADMINS has the address; set by findSignedIn
 	Link       link
 }
 
-// users keeps accounts. It is safe for concurrent use, by several processes too: while a new process starts, the old
+// userStore keeps accounts. It is safe for concurrent use, by several processes too: while a new process starts, the old
 // one still serves. What a method has stored survives a crash.
-type users interface {
+type userStore interface {
 	find(email string) (*user, error)                             // nil: there is none
 	create(user) error                                            // errTaken
 	update(email string, change func(*user) error) (*user, error) // errNoUser; may call change again
 	all() ([]user, error)                                         // ordered by address
+	sweep(context.Context) error                                  // removes expired sessions, until the context ends
+	close() error
 }
 
 var (
@@ -37,14 +42,15 @@ var (
 
 // openAccounts opens the store: Redis where SESSION_STORE or ACME_CACHE names one, which all replicas share, otherwise
 // a file.
-func openAccounts(p kit.Program) (users, *sessions, error) {
+func openAccounts(p kit.Program) (userStore, *sessions, error) {
 	store := p.Setting("SESSION_STORE")
 	if cache := p.Setting("ACME_CACHE"); store == "" && checkStore(cache) == nil {
 		store = cache
 	}
 	if store != "" {
-		r := openRedis(store)
-		return r, newSessions(r.sessions(), nil, r.pool.Close), nil
+		domain, _, _ := strings.Cut(p.Setting("DOMAINS"), ",")
+		r := openRedis(store, strings.TrimSpace(domain))
+		return r, newSessions(r.sessions()), nil
 	}
 	dir, err := p.DataDir()
 	if err != nil {
@@ -54,7 +60,7 @@ func openAccounts(p kit.Program) (users, *sessions, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return f, newSessions(f, f.sweep, func() error { return nil }), nil
+	return f, newSessions(f), nil
 }
 
 // checkStore returns what is wrong with the URL of a Redis or Valkey server.
@@ -67,22 +73,22 @@ func checkStore(value string) error {
 }
 
 func checkAdmins(value string) error {
-	for _, address := range admins(value) {
-		if !strings.Contains(address, "@") {
-			return fmt.Errorf("%q is no e-mail address", address)
-		}
-	}
-	return nil
+	_, err := admins(value)
+	return err
 }
 
-// admins returns the addresses in ACCOUNT_ADMINS.
-func admins(value string) (out []string) {
+// admins returns the addresses in the value of ACCOUNT_ADMINS.
+func admins(value string) (map[string]bool, error) {
+	out := map[string]bool{}
 	for address := range strings.SplitSeq(value, ",") {
-		if address = normalAddress(address); address != "" {
-			out = append(out, address)
+		if address = normalAddress(address); address == "" {
+			continue
+		} else if !strings.Contains(address, "@") {
+			return nil, fmt.Errorf("%q is no e-mail address", address)
 		}
+		out[address] = true
 	}
-	return out
+	return out, nil
 }
 
 // normalAddress makes ada@example.com of Ada@Example.com, so that both are one account.

@@ -10,14 +10,15 @@ import (
 // Routes registers every route. Routes that belong together can have a function of their own, beside their handlers.
 // What handlers need (a database, a mailer) is opened here and passed to these functions, so that a missing one does
 // not compile. An error returned here stops the start.
-func Routes(r *gin.Engine, server kit.Server) (err error) {
-	err = account(r, server) // first: it tells the layout of all pages who is signed in
+func Routes(r *gin.Engine, server kit.Server) error {
+	if err := account(r, server); err != nil { // first: it tells the layout of all pages who is signed in
+		return err
+	}
 	connection(r, server)
 	notes(r, server)
-
 	r.GET("/", home)
 
 	r.GET("/healthz", kit.Healthz)
 	r.GET("/readyz", kit.Readyz(server.Ready))
-	return err
+	return nil
 }

@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"slices"
+
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/tlsconfig"
 	"example.com/turnkey/web"
@@ -12,8 +14,6 @@ var Site = kit.Site{
 	Files:         web.Files,
 	OnCertificate: onCertificate,
 	ErrorPage:     newErrorPage,
-	Settings:      accountSettings,
-	Commands:      accountCommands,
 
 	// Pages are those of web/templates, each with the type of its value. The fields that a page uses are checked
 	// against it, at the start and after each edit.
@@ -32,6 +32,18 @@ var Site = kit.Site{
 		"account/sign-in":      accountPage{},
 		"account/users":        accountPage{},
 	},
+
+	// Settings are variables of your own. Program.Setting reads them, and check and --help show them.
+	Settings: slices.Concat(
+		accountSettings,
+		[]kit.Setting{}, // {Name: "STRIPE_KEY", About: "The secret key of Stripe.", Required: true, Secret: true}
+	),
+
+	// Commands are your own: bin/NAME adduser ada@example.com
+	Commands: slices.Concat(
+		accountCommands,
+		[]kit.Command{}, // {Name: "adduser", About: "ADDRESS: add a user", Run: addUser}
+	),
 
 	// BodyLimits: map[string]int64{"/api/pictures": 20 << 20}, // bytes; all other routes take 1 MiB
 	// BodyTypes:  map[string][]string{"/feed": {"application/xml"}}, // YAML from clients that you trust only

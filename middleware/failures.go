@@ -58,6 +58,8 @@ func Failures(log *slog.Logger, development bool, pages ...ErrorPages) gin.Handl
 			answer(c, w)
 		case len(c.Errors) > 0:
 			answer(c, w)
+		case w.failed && w.Status() < 300 && !isHead(c.Request): // the handler has not noticed
+			panic(http.ErrAbortHandler)
 		}
 		w.release()
 	}

@@ -42,6 +42,12 @@ func RequestID() gin.HandlerFunc {
 		c.Request = c.Request.WithContext(rc)
 		rc.writer = writer{ResponseWriter: c.Writer, initial: c.Writer.Status()}
 		c.Writer = &rc.writer
+		// net/http removes the temporary files of its own copy of the request only.
+		defer func() {
+			if form := c.Request.MultipartForm; form != nil {
+				form.RemoveAll()
+			}
+		}()
 		c.Next()
 	}
 }

@@ -18,14 +18,26 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/middleware"
 	"example.com/turnkey/middleware/input"
 )
 
 // Attachment sends the file at path as a download with the given name, in any language. A file that is missing is
 // answered 404.
 func Attachment(c *gin.Context, path, name string) {
+	f, err := os.Open(path)
+	if err != nil {
+		middleware.NotFound(c)
+		return
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		middleware.NotFound(c)
+		return
+	}
 	c.Header("Content-Disposition", disposition(name))
-	c.File(path)
+	http.ServeContent(c.Writer, c.Request, info.Name(), info.ModTime(), f) // c.File would redirect from index.html
 }
 
 // disposition returns the header of a download (RFC 6266): the name as it is for today's browsers, and in ASCII for old

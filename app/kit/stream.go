@@ -19,9 +19,12 @@ func Stream(c *gin.Context) error {
 	return errors.Join(rc.SetReadDeadline(time.Time{}), rc.SetWriteDeadline(time.Time{}))
 }
 
+const eventWait = 10 * time.Second // for a client to take an event
+
 // Event sends a server-sent event at once: a text as it is, anything else as JSON. A CR LF or CR reaches the browser as
 // a line feed, since events know no other end of a line. c.SSEvent of gin sends a literal \r, and loses a space at the
-// beginning. Event returns an error once the client has gone.
+// beginning. Event returns an error once the client has gone,
+// or takes nothing for 10 s.
 func Event(c *gin.Context, name string, data any) error {
 	text, ok := data.(string)
 	if !ok {
@@ -43,9 +46,16 @@ func Event(c *gin.Context, name string, data any) error {
 	for line := range strings.SplitSeq(lines.Replace(text), "\n") {
 		b.WriteString("data: " + line + "\n")
 	}
+	rc := http.NewResponseController(c.Writer)
+	// Without a deadline a client that reads nothing would hold the handler, and every stop.
+	if err := rc.SetWriteDeadline(time.Now().Add(eventWait)); err != nil {
+		return err
+	}
 	if _, err := c.Writer.WriteString(b.String() + "\n"); err != nil {
 		return err
 	}
-	c.Writer.Flush()
-	return c.Request.Context().Err()
+	if err := rc.Flush(); err != nil {
+		return err
+	}
+	return errors.Join(rc.SetWriteDeadline(time.Time{}), c.Request.Context().Err())
 }

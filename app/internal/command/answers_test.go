@@ -1,11 +1,13 @@
 package command_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -324,5 +326,55 @@ func TestTheWordsAboutAFieldCanBeReplaced(t *testing.T) {
 				t.Errorf("%s without the language got %s", path, got)
 			}
 		}
+	}
+}
+
+// A source that fails is seen even if the handler does not look: a half response must not look whole.
+func TestAHalfResponseIsCutThoughTheHandlerDoesNotNotice(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.GET("/export", func(c *gin.Context) {
+			io.Copy(c.Writer, io.MultiReader(strings.NewReader(strings.Repeat("row\n", 5000)), iotest.ErrReader(errCold)))
+		})
+	})
+	resp, err := s.client.Get("https://shop.test/export")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("%d bytes arrived and look whole", len(body))
+	}
+}
+
+// net/http removes the temporary files of a form of its own request, and the chain gives handlers another one.
+func TestFormsLeaveNoTemporaryFiles(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	spilled := make(chan int, 1)
+	s := start(t, prod, func(r *gin.Engine) {
+		r.MaxMultipartMemory = 1
+		r.POST("/up", func(c *gin.Context) {
+			c.FormFile("file")
+			entries, _ := os.ReadDir(dir)
+			spilled <- len(entries)
+		})
+	})
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("file", "a.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	part.Write(bytes.Repeat([]byte("a"), 100<<10))
+	form.Close()
+	s.do("POST", "https://shop.test/up", body.String(), "Content-Type", form.FormDataContentType())
+	if n := <-spilled; n == 0 {
+		t.Fatal("the form was kept in memory: that tests nothing")
+	}
+	s.stop()
+	s.wait()
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("%d temporary files are left: %v", len(entries), err)
 	}
 }

@@ -168,9 +168,9 @@ func expressAnswers(r *gin.RouterGroup, dir string) {
 	r.POST("/session", func(c *gin.Context) {
 		id := rand.Text()
 		sessions[id] = "Ada"
-		SetCookie(c, "session", id, 0)
+		SetCookie(c, "cart", id, 0)
 	})
-	r.GET("/session", func(c *gin.Context) { c.String(200, sessions[Cookie(c, "session")]) })
+	r.GET("/session", func(c *gin.Context) { c.String(200, sessions[Cookie(c, "cart")]) })
 	fail := func(*gin.Context) error { return errors.New("the cause is for the log") }
 	r.GET("/fail", E(fail))
 	r.GET("/fail-later", func(c *gin.Context) {

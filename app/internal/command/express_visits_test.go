@@ -88,7 +88,7 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 			resp, _ := s.do("POST", url+"/session", "")
 			cookie, _, _ := strings.Cut(resp.Header.Get("Set-Cookie"), ";")
 			gets("GET", "/session", "", []string{"Cookie", cookie}, 200, "Ada")(t)
-			if _, body := s.do("GET", url+"/session", "", "Cookie", "__Host-session=guessed"); body != "" {
+			if _, body := s.do("GET", url+"/session", "", "Cookie", "__Host-cart=guessed"); body != "" {
 				t.Errorf("a guessed session is %q's", body)
 			}
 		},

@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -25,6 +26,10 @@ func TestMain(m *testing.M) {
 	if kind := os.Getenv("TURNKEY_BENCH_SERVER"); kind != "" && benchServer != nil {
 		benchServer(kind)
 		return
+	}
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		parallel.Value.Set("4") // most of these tests wait for a timeout or a stop
 	}
 	os.Exit(m.Run())
 }

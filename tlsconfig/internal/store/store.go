@@ -115,7 +115,8 @@ func IsMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 func (s *Slot) Get(ctx context.Context, file string) ([]byte, error) {
 	return s.bounded(ctx, file, func(ctx context.Context) ([]byte, error) {
 		data, err := s.backend.get(ctx, s.key(file))
-		if s.former != "" && IsMissing(err) && s.backend.rename(ctx, s.former+"/"+file, s.key(file)) == nil {
+		if s.former != "" && IsMissing(err) {
+			s.backend.rename(ctx, s.former+"/"+file, s.key(file)) // fails if there is none, or if another replica was first
 			return s.backend.get(ctx, s.key(file))
 		}
 		return data, err
