@@ -84,7 +84,8 @@ func TestStarterTestsPassOnAnOwnersSite(t *testing.T) {
 func TestStarterTestsPassOnASiteWithHealthRoutesAlone(t *testing.T) {
 	dir, env := renamed(t)
 	run(t, dir, env, "rm handlers/home*.go handlers/connection*.go handlers/notes*.go web/*/home.* web/*/connection.* web/*/notes.*")
-	run(t, dir, env, "sed -i.bak '/home/d; /notes/d; /connection/d' handlers/site.go && rm handlers/*.bak")
+	run(t, dir, env, "rm -r handlers/account*.go web/templates/account")
+	run(t, dir, env, "sed -i.bak '/home/d; /notes/d; /connection/d; /account/d' handlers/site.go && rm handlers/*.bak")
 	put(t, dir, map[string]string{"handlers/routes.go": "// Package handlers is an owner's.\npackage handlers\n\n" +
 		"import (\n\t\"github.com/gin-gonic/gin\"\n\n\t\"example.com/you/shop/app/kit\"\n)\n\n" +
 		"// Routes are the probes.\nfunc Routes(r *gin.Engine, server kit.Server) error {\n" +

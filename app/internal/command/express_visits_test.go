@@ -137,7 +137,7 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 		"csurf": all(gets("POST", "/form", "email=a%40b.test", slices.Concat(asForm, []string{"Origin", "https://evil.test"}), 403),
 			gets("POST", "/form", "email=a%40b.test", slices.Concat(asForm, []string{"Sec-Fetch-Site", "cross-site"}), 403)),
 		"compression()": func(t *testing.T) { s.expressCompression(t) },
-		"morgan('combined')": func(t *testing.T) {
+		"morgan('dev'), morgan('combined')": func(t *testing.T) {
 			gets("GET", "/orders/logged", "", nil, 200)(t)
 			if line := s.logged("request", "path", "/express/orders/logged"); line["status"] != 200.0 || line["client"] != "127.0.0.1" {
 				t.Errorf("the log line is %v", line)

@@ -48,7 +48,9 @@ func TestExpressTableIsTrue(t *testing.T) {
 		t.Errorf("the README's settings are\n%v\nand those of TestComingFromExpress\n%v", values, expressSettings)
 	}
 	for _, m := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(section, -1) {
-		if !strings.Contains(raw, flush(unqualified(m[1]))) {
+		if other := expressOther[strings.TrimSpace(m[1])]; other != nil {
+			other(t)
+		} else if !strings.Contains(raw, flush(unqualified(m[1]))) {
 			t.Errorf("this recipe of the README is not in express_routes_test.go:\n%s", m[1])
 		}
 	}
@@ -113,6 +115,13 @@ var expressOther = map[string]func(*testing.T){
 	},
 	"make dev":                   func(*testing.T) {}, // visited, and a target: TestNamesInREADMEsExist
 	"github.com/coder/websocket": func(*testing.T) {}, // visited
+	"GET /orders 200 1.1 ms":     func(*testing.T) {}, // TestTheLogOfATerminal
+	`r.NoRoute(server.SinglePage("app"))`: func(t *testing.T) {
+		text, err := os.ReadFile("singlepage_test.go")
+		if err != nil || !strings.Contains(string(text), `r.NoRoute(server.SinglePage("app"))`) {
+			t.Errorf("singlepage_test.go does not run it: %v", err)
+		}
+	},
 }
 
 // expressHelper starts a site with a template that calls a function. Templates are parsed at the start, so an unknown
