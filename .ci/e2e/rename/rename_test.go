@@ -18,7 +18,7 @@ import (
 func TestRenamedCloneIsItsOwnersProject(t *testing.T) {
 	p := clone.Of(t, clone.Root(t))
 	plan := p.Run(t, "go run ./scripts/rename "+clone.Shop)
-	if !strings.Contains(plan, "  web/templates/home.html  ") || !strings.HasSuffix(plan, "nothing was changed; to do it: go run ./scripts/rename -write "+clone.Shop+"\n") {
+	if !strings.Contains(plan, "  web/templates/layout.html  ") || !strings.HasSuffix(plan, "nothing was changed; to do it: go run ./scripts/rename -write "+clone.Shop+"\n") {
 		t.Errorf("the plan is\n%s", plan)
 	}
 	if out := p.Run(t, "git status --porcelain"); out != "" {
