@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -122,9 +123,12 @@ func TestKubernetesManifestIsValid(t *testing.T) {
 		}
 	}
 
-	if len(template.Spec.Volumes) != 1 || len(c.VolumeMounts) != 1 || template.Spec.Volumes[0].Name != c.VolumeMounts[0].Name ||
+	if len(template.Spec.Volumes) != 2 || len(c.VolumeMounts) != 2 || template.Spec.Volumes[0].Name != c.VolumeMounts[0].Name ||
 		template.Spec.Volumes[0].Secret == nil || template.Spec.Volumes[0].Secret.SecretName != m.Certificate.Spec.SecretName {
-		t.Errorf("what is mounted is not the Certificate's secret %q", m.Certificate.Spec.SecretName)
+		t.Errorf("what is mounted first is not the Certificate's secret %q", m.Certificate.Spec.SecretName)
+	} else if data := c.VolumeMounts[1]; template.Spec.Volumes[1].Name != data.Name || template.Spec.Volumes[1].EmptyDir == nil ||
+		!strings.HasPrefix(env["DATA_DIR"], data.MountPath+"/") {
+		t.Errorf("DATA_DIR=%s is not in a volume: the root file system cannot be written", env["DATA_DIR"])
 	}
 	for name, key := range map[string]string{"TLS_CERT_FILE": core.TLSCertKey, "TLS_KEY_FILE": core.TLSPrivateKeyKey} {
 		if want := c.VolumeMounts[0].MountPath + "/" + key; env[name] != want {
@@ -174,8 +178,13 @@ func TestPodServesARenewedSecret(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	files := reachable(t) // an emptyDir: for everybody, with the pod's group
+	if err := errors.Join(os.Chown(files, 0, int(*spec.SecurityContext.FSGroup)), os.Chmod(files, 0o777|os.ModeSetgid)); err != nil {
+		t.Fatal(err)
+	}
 	for name, value := range env {
-		env[name] = strings.Replace(value, c.VolumeMounts[0].MountPath+"/", mount+"/", 1)
+		value = strings.Replace(value, c.VolumeMounts[0].MountPath+"/", mount+"/", 1)
+		env[name] = strings.Replace(value, c.VolumeMounts[1].MountPath+"/", files+"/", 1)
 	}
 	https, plain := rig.Port(t), rig.Port(t)
 	env["HTTPS_ADDR"], env["HTTP_ADDR"], env["SHUTDOWN_GRACE"] = rig.Loopback(https), rig.Loopback(plain), "1s"
