@@ -43,7 +43,7 @@ func TestWhatAPackageEmbedsIsFollowedWhereverItIs(t *testing.T) {
 		}
 		w.write(".gitignore", string(rig.Read(t, w.path(".gitignore")))+"\n/generated/\n")
 		w.edit(code, `import "github.com/gin-gonic/gin"`, "import (\n\t\"github.com/gin-gonic/gin\"\n"+imports+")")
-		w.edit(code, `"Code": "code 0"`, `"Code": `+calls)
+		w.edit(code, `"code 0"`, calls)
 		for _, edit := range [][]string{{"-require=lib.test/texts@v0.0.0", "-replace=lib.test/texts=../lib"}} {
 			cmd := exec.Command("go", append([]string{"mod", "edit"}, edit...)...)
 			cmd.Dir = w.dir
@@ -73,7 +73,7 @@ func TestWhatAPackageEmbedsIsFollowedWhereverItIs(t *testing.T) {
 	w.write("late/top.txt", "late 0")
 	w.write("late/files/x", "late x")
 	w.edit(code, "import (\n", "import (\n\tlate \""+moduleOf(w)+"/late\"\n")
-	w.edit(code, `"Code": `, `"Code": late.All() + `)
+	w.edit(code, `newPage(c, "Bench"), `, `newPage(c, "Bench"), late.All() + `)
 	shows("late 0")
 	w.write("late/top.txt", "late 1")
 	shows("late 1")
