@@ -11,7 +11,7 @@ e2e: ## run the tests with real browsers, proxies and deployments: needs chromiu
 	go -C .ci/e2e test -count=1 ./rehearse/...
 	go -C .ci/e2e test -count=1 -timeout 40m ./peers/... ./readme/... ./rename/... ./upgrade/... ./deploy/... ./dev/... ./frontend ./vulnerabilities
 	@rm -f .ci/e2e/artifacts/site.txt
-	go -C .ci/e2e test -count=1 ./site/...; status=$$?; cat .ci/e2e/artifacts/site.txt; exit $$status
+	go -C .ci/e2e test -count=1 -timeout 30m ./site/...; status=$$?; cat .ci/e2e/artifacts/site.txt; exit $$status
 
 drill: ## five minutes of renewals under load against a real ACME server, with a table of the results
 	go -C .ci/e2e test -count=1 -timeout 20m -run TestRenewalsUnderLoadFailNoHandshake ./storm -drill=5m

@@ -13,7 +13,7 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-func init() { pages = append(pages, "/sign-in", "/register", "/forgotten", "/new-password") }
+func init() { pages = append(pages, "/sign-in", "/register") }
 
 // Two replicas share users and sessions in Redis. A replica that is killed takes neither with it.
 func TestAccountsAreSharedByReplicas(t *testing.T) {
