@@ -66,7 +66,7 @@ func (w *writer) release() {
 }
 
 func (w *writer) Write(p []byte) (int, error) {
-	if len(p) < 100 && w.holds(string(p)) {
+	if len(p) < 100 && w.Status() == http.StatusNotFound && w.holds(string(p)) { // string(p) is an allocation
 		return len(p), nil
 	}
 	w.release()

@@ -3,6 +3,7 @@ package logs
 import (
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -28,10 +29,11 @@ func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 	r.Attrs(func(a slog.Attr) bool {
 		if json {
 			buf = append(buf, ',', '"')
-			if a.Value.Kind() == slog.KindDuration {
-				a.Key = withUnit(a.Key)
+			if a.Value.Kind() == slog.KindDuration { // as withUnit, without its allocation
+				buf = append(append(buf, strings.TrimSuffix(a.Key, "_ms")...), "_ms"...)
+			} else {
+				buf = append(buf, a.Key...)
 			}
-			buf = append(buf, a.Key...)
 			buf = append(buf, '"', ':')
 		} else {
 			buf = append(buf, ' ')
