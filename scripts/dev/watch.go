@@ -110,7 +110,7 @@ func explain(err error) error {
 }
 
 // skips reports whether a directory holds nothing of the site: a hidden one, build output, what git ignores, or another
-// module. What a package embeds is followed all the same.
+// module. The watcher follows what a package embeds, wherever that is.
 func (w *watcher) skips(dir string) bool {
 	if dir == "." {
 		return false

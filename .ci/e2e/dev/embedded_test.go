@@ -156,7 +156,7 @@ func (w *workshop) atTerminal(t *testing.T, env string) *workshop {
 	return v
 }
 
-// What nobody edits costs nothing.
+// A watcher without edits takes almost no processor time.
 func TestWaitingForEditsCostsNothing(t *testing.T) {
 	w := serve(t, "")
 	w.eventually("one process of each", func() bool { return len(w.processes()) >= 2 })

@@ -93,7 +93,7 @@ func (pieces) Render(w http.ResponseWriter) error {
 	return errors.New("the row is gone")
 }
 
-// A response that breaks after its first byte looks broken, whoever reports it: gin's Render records its failures as
+// A response that breaks after its first byte looks broken, whether gin or the handler reports it: gin's Render records its failures as
 // handlers do.
 func TestABrokenResponseLooksBroken(t *testing.T) {
 	t.Parallel()
@@ -247,7 +247,7 @@ func cutServer(t *testing.T, routes func(*gin.Engine)) (*httptest.Server, func()
 	return srv, out.String
 }
 
-// A handler that takes longer than the write timeout answers nobody. The log says so, with the fix, and not 200.
+// The client gets no response of a handler that takes longer than the write timeout. The log says so, with the fix, and not 200.
 func TestAHandlerThatTheTimeoutCutsIsNotLoggedAs200(t *testing.T) {
 	t.Parallel()
 	slow := func(c *gin.Context) {
