@@ -22,16 +22,17 @@ ASKED   = test -n "$$CI" || ! test -t 0 || ! test -t 1 || for d in $(CA_DIRS); d
 help: ## show this help
 	@awk -F ':.*## ' '/^[A-Za-z0-9_-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# scripts/dev knows the flags that make a build short. Without C, the linker is faster too.
+# scripts/dev knows the flags that make a build short. It leaves CGO_ENABLED as it is, so that Go's own packages, which
+# other projects have compiled, are not compiled again.
 dev: $(DEV) ## serve https://localhost:8443 and follow every edit; the first run makes its certificate and asks about trust
-	@$(ASKED) || CGO_ENABLED=0 ./$(DEV) run ./scripts/trust -ask || true
-	@CGO_ENABLED=0 exec ./$(DEV)
+	@$(ASKED) || ./$(DEV) run ./scripts/trust -ask || true
+	@exec ./$(DEV)
 
 # make compares dates here: asking the go command each time takes as long as the rest of a start. go build -v prints each
 # package, and those are counted at a terminal: the first time, Go's own packages are compiled here too.
 $(DEV): go.mod $(wildcard scripts/dev/*.go scripts/internal/process/*.go app/devlink/*.go)
 	@echo "  compiling make dev itself; the first time on a machine takes about 20 s"
-	@{ CGO_ENABLED=0 go build -v -o $@ ./scripts/dev 2>&1 || echo '# failed'; } | { n=0; while IFS= read -r line; do \
+	@{ go build -v -o $@ ./scripts/dev 2>&1 || echo '# failed'; } | { n=0; while IFS= read -r line; do \
 	  case "$$line" in '# failed') exit 1;; *[\ :\#]*) printf '%s\n' "$$line";; \
 	  *) n=$$((n+1)); ! test -t 1 || test "$$TERM" = dumb || printf '  %s of 90 packages\r' $$n;; esac; done; }
 

@@ -198,6 +198,7 @@ func TestUpgradeUnderSocketActivationRefusesNoConnection(t *testing.T) {
 	pidFile := filepath.Join(work, "pid")
 	systemd := rig.Spawn(t, rig.Command{Path: path, Args: args, Dir: work, Env: env})
 	systemd.WaitForPort(t, rig.Loopback(https))
+	systemd.WaitForPort(t, rig.Loopback(plain)) // it opens one after the other
 
 	visitor := rig.Visitor(ca.Pool())
 	visitor.Timeout = 30 * time.Second

@@ -122,9 +122,9 @@ type development struct {
 func develop(t *testing.T, p *clone.Project) development {
 	t.Helper()
 	https, plain := rig.Port(t), rig.Port(t)
-	p.Run(t, "CGO_ENABLED=0 go build -o bin/scripts/dev ./scripts/dev")
+	p.Run(t, "go build -o bin/scripts/dev ./scripts/dev")
 	dev := development{rig.Spawn(t, rig.Command{Path: filepath.Join(p.Dir, "bin", "scripts", "dev"), Dir: p.Dir,
-		Env: append(p.Env[:len(p.Env):len(p.Env)], "CGO_ENABLED=0", "HTTPS_ADDR="+rig.Loopback(https), "HTTP_ADDR="+rig.Loopback(plain))}),
+		Env: append(p.Env[:len(p.Env):len(p.Env)], "HTTPS_ADDR="+rig.Loopback(https), "HTTP_ADDR="+rig.Loopback(plain))}),
 		fmt.Sprintf("https://localhost:%d/orders/7", https)}
 	dev.WaitForPort(t, rig.Loopback(https))
 	m := regexp.MustCompile(`web/app: npm run dev, on port (\d+) of 127\.0\.0\.1`).FindStringSubmatch(dev.Stdout())
