@@ -1,3 +1,3 @@
-# Your own targets go here; make help lists those with a text after ##. What came with the starter is in scripts/make.mk.
-# A target that has two colons there, such as test::, can get further commands here.
+# Put targets of your own here. make help lists a target with its text after ##. Those of the starter are in
+# scripts/make.mk. If one of them has two colons, such as test::, you can add commands to it here.
 include scripts/make.mk

@@ -1,4 +1,4 @@
-// Command app is the site: a gin application with its own HTTPS. Its binary has the project's name, and --help lists
+// Command app is the site: a gin application with HTTPS built in. Its binary has the project's name, and --help lists
 // its commands.
 package main
 

@@ -25,9 +25,9 @@ func connection(r *gin.Engine, server kit.Server) {
 	r.GET("/api/connection", d.api)
 }
 
-// connectionInfo is what client and server agreed on for one connection, as crypto/tls tells it. A field is left out
-// where it does not apply and where this server cannot know it: a proxy that ends the visitor's TLS connection keeps
-// its values.
+// connectionInfo is what client and server agreed on for one connection, as crypto/tls reports it. A field is left out
+// where it does not apply and where this server cannot know it: if a proxy ends the visitor's TLS connection, only the
+// proxy knows its values.
 type connectionInfo struct {
 	Scheme   string `json:"scheme"`   // "https" or "http", as the visitor sees it; empty if the proxy does not tell
 	Protocol string `json:"protocol"` // HTTP version between this server and its client
@@ -42,7 +42,7 @@ type connectionInfo struct {
 	ServerName  string `json:"server_name,omitempty"`  // SNI (RFC 6066 §3)
 	Resumed     bool   `json:"resumed"`                // the connection continues an earlier session
 
-	// Agreed and Offered are nil without TLS. Offered is nil for a ClientHello too large to keep, too.
+	// Agreed and Offered are nil without TLS. Offered is also nil for a ClientHello that is too large to keep.
 	Agreed  *agreement `json:"agreed,omitempty"`
 	Offered *offer     `json:"offered,omitempty"`
 

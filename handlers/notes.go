@@ -81,7 +81,7 @@ type notesPage struct {
 func (n *notebooks) page(c *gin.Context) { n.render(c, http.StatusOK, "", nil) }
 
 func (n *notebooks) render(c *gin.Context, status int, text string, err error) {
-	c.Header("Cache-Control", "no-store") // another visitor must not see it
+	c.Header("Cache-Control", "no-store") // so that no cache shows it to another visitor
 	title := "Notes"
 	if err != nil {
 		title = "Not added – Notes" // which a screen reader says first

@@ -38,7 +38,7 @@ func (n *notebooks) events(stopping <-chan struct{}) func(*gin.Context) error {
 		defer heartbeat.Stop()
 
 		last := c.GetHeader("Last-Event-ID")
-		message := ": hello\n\n" // a comment, which sends the header: the browser is connected
+		message := ": hello\n\n" // a comment: with it the header is sent, so that the browser sees the stream begin
 		for {
 			book := n.of(visitor)
 			if book.Version == "" { // the visitor was forgotten meanwhile

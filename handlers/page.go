@@ -27,7 +27,7 @@ func newPage(c *gin.Context, title string) page {
 	return page{Title: title, User: c.GetString("user"), Flash: kit.Flashed(c)}
 }
 
-// errorPage is web/templates/error.html.
+// errorPage is what web/templates/error.html gets.
 type errorPage struct {
 	page
 	Problem middleware.Problem

@@ -8,8 +8,8 @@ import (
 )
 
 // Routes registers every route. Routes that belong together can have a function of their own, beside their handlers.
-// What handlers need (a database, a mailer) is opened here and passed to these functions, so that a missing one does
-// not compile. An error returned here stops the start.
+// Open what handlers need (a database, a mailer) here, and pass it to these functions: if one is missing, the code does
+// not compile. An error that Routes returns stops the start.
 func Routes(r *gin.Engine, server kit.Server) error {
 	if err := account(r, server); err != nil { // first: it tells the layout of all pages who is signed in
 		return err

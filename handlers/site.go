@@ -15,8 +15,8 @@ var Site = kit.Site{
 	OnCertificate: onCertificate,
 	ErrorPage:     newErrorPage,
 
-	// Pages are those of web/templates, each with the type of its value. The fields that a page uses are checked
-	// against it, at the start and after each edit.
+	// Pages has each page of web/templates, with a value of the type that c.HTML gets for it. The program checks the
+	// fields that the page uses against this type, at the start and after each edit.
 	Pages: map[string]any{
 		"error": errorPage{},
 		"home":  page{},
@@ -33,7 +33,7 @@ var Site = kit.Site{
 		"account/users":        accountPage{},
 	},
 
-	// Settings are variables of your own. Program.Setting reads them, and check and --help show them.
+	// Settings are variables of your own. server.Setting("NAME") returns a value. check and --help list them.
 	Settings: slices.Concat(
 		accountSettings,
 		[]kit.Setting{}, // {Name: "STRIPE_KEY", About: "The secret key of Stripe.", Required: true, Secret: true}
@@ -46,12 +46,12 @@ var Site = kit.Site{
 	),
 
 	// BodyLimits: map[string]int64{"/api/pictures": 20 << 20}, // bytes; all other routes take 1 MiB
-	// BodyTypes:  map[string][]string{"/feed": {"application/xml"}}, // YAML from clients that you trust only
+	// BodyTypes:  map[string][]string{"/feed": {"application/xml"}}, // YAML only from clients that you trust
 	// Functions:  template.FuncMap{"upper": strings.ToUpper}, // for templates
 }
 
 // onCertificate is called for each certificate that was obtained or renewed, and for each failure. CAs send no mail
-// before a certificate expires, so an alarm of yours belongs here. The log and /metrics have all of this already.
+// before a certificate expires, so send an alarm of your own here. The log and /metrics have all of this already.
 func onCertificate(e tlsconfig.Event) {
 	switch e.Kind {
 	case tlsconfig.Failed:

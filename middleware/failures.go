@@ -187,7 +187,7 @@ func (f failure) log(c *gin.Context, log *slog.Logger, development bool) {
 	case f.end == cut:
 		message = "request failed after its first byte; the connection is cut"
 	case f.end == complete && sent < 500, f.end == respond && f.status < 500:
-		message, level = "an error beside the response", slog.LevelWarn
+		message, level = "a handler's error that the response does not show", slog.LevelWarn
 	}
 	log.LogAttrs(ctx, level, message, attrs...)
 }

@@ -34,7 +34,7 @@ func MediaTypes(routes map[string][]string) gin.HandlerFunc {
 		}
 		value := loglimit.Shorten(strings.ToValidUTF8(strings.Join(sent, ", "), "\uFFFD"), loglimit.MaxQuoted)
 		text := fmt.Sprintf("A body of the type %q is not accepted here", value)
-		c.Error(fmt.Errorf("a route that takes another type of body has it in BodyTypes of handlers/site.go, by its pattern: %w",
+		c.Error(fmt.Errorf("to take this type of body, add it to BodyTypes in handlers/site.go, by the route's pattern: %w",
 			&statusError{http.StatusUnsupportedMediaType, text}))
 		c.Abort()
 	}

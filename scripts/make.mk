@@ -1,7 +1,7 @@
-# The targets that come with the starter. Every one works on a fresh clone with Go, git and make. The Makefile in the
-# project's own folder includes this file, and targets of your own belong there: an upgrade replaces this file.
+# The targets that come with the starter. Every one works on a fresh clone with Go, git and make. The Makefile at the top
+# of the project includes this file. Put targets of your own there, because an upgrade replaces this file.
 #
-# nomsgpack leaves out a codec that gin links and nothing here uses: half the binary.
+# nomsgpack leaves out a codec that gin links and no code here uses. It would be half of the binary.
 TAGS := -tags nomsgpack
 # The race detector needs a C compiler on some systems; where there is none, tests run without it.
 RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && echo -race)
@@ -52,18 +52,18 @@ frontends:
 	@for p in web/*/package.json; do test -f "$$p" || continue; cd "$${p%/package.json}" || exit; \
 		test -d node_modules || npm ci || exit; npm run build || exit; cd ../..; done
 
-build: frontends ## build the one binary to deploy, and bin/doctor to look at the deployed site from a machine without Go
+build: frontends ## build the one binary to deploy, and bin/doctor to examine the deployed site from a machine without Go
 	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags='-s -w' -o $(BIN) ./app
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(DOCTOR) ./scripts/doctor
 
-trust: ## let the browsers of this user trust the local CA; SYSTEM=1: the system's tools too
+trust: ## let your browsers trust the local CA; SYSTEM=1: the system's tools too
 	@go run ./scripts/trust $(if $(SYSTEM),-system)
 
-untrust: ## take that back, to the byte where possible; SYSTEM=1: from the system's tools too
+untrust: ## undo make trust; SYSTEM=1: for the system's tools too
 	@go run ./scripts/trust -remove $(if $(SYSTEM),-system)
 
-# The report is the last thing that a person reads: that it found something is no error of make. JSON=1 keeps the status.
-doctor: ## find what is wrong with HTTPS here, and the fix; SITE=https://host: of a deployed site; JSON=1: for a report
+# A person reads the report, so make does not fail if something is wrong. With JSON=1 make does.
+doctor: ## find what is wrong with HTTPS on this machine, and the fix; SITE=https://host: at a deployed site; JSON=1: as JSON
 	@go build -o bin/scripts/ ./scripts/doctor
 	@./bin/scripts/doctor$(EXE) $(if $(JSON),-json) $(if $(SITE),'$(SITE)') $(if $(JSON),,|| test $$? = 1)
 
@@ -71,11 +71,11 @@ phone: ## serve on the local network too, and hand the local CA to a phone, unti
 	@go build -o bin/scripts/ ./scripts/phone
 	@exec ./bin/scripts/phone
 
-rehearse: ## rehearse a first deployment here, with a test CA: certificate, redirect, renewal; DOMAINS=a,b ONCE=1
+rehearse: ## try a first deployment here, with a test CA: certificate, redirect, renewal; DOMAINS=a,b ONCE=1
 	@go build -o bin/scripts/ ./scripts/rehearse
 	@exec ./bin/scripts/rehearse $(if $(ONCE),-once)
 
-upgrade: ## replace what came with the starter by its newest version; FROM=remote BRANCH=name YES=1
+upgrade: ## replace the closed folders by their newest version; FROM=remote BRANCH=name YES=1
 	@go run ./scripts/upgrade $(if $(YES),-yes) $(FROM) $(BRANCH)
 
 clean:: ## remove what was built; certificates stay (remove certs/ yourself)

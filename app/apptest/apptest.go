@@ -59,8 +59,8 @@ type program struct {
 // Start starts a site and returns once it serves. The test ends at once, with the program's own words, if the site
 // does not start. The site is stopped at the end of the test, before the cleanups that the test registered earlier.
 //
-// Settings are written as in .env, "NAME=value". LOG_FORMAT and LOG_LEVEL must let Start read the line "serving" in
-// JSON, so they are json, and debug or info.
+// Settings are written as in .env, "NAME=value". Start waits for the line "serving" of the log, in JSON. So LOG_FORMAT
+// must be json, and LOG_LEVEL debug or info.
 func Start(t testing.TB, site kit.Site, settings ...string) *Site {
 	t.Helper()
 	env := environment(t, settings)
@@ -74,7 +74,7 @@ func Start(t testing.TB, site kit.Site, settings ...string) *Site {
 	}()
 	t.Cleanup(func() {
 		p.stop(t)
-		if t.Failed() && p.url != "" { // or the failure has these words already
+		if t.Failed() && p.url != "" { // empty: Fatalf in await has printed the output
 			t.Logf("the site wrote:\n%s", p.output.String())
 		}
 	})

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Log returns what the site has written: a line of JSON for each event, and at its end the reason for a failure.
-// All that was logged before the call is in it. The site gathers lines for some milliseconds before it writes them,
-// so Log sends a request and waits for the line of that. It leaves this line out.
+// Log returns what the site has written: a line of JSON for each event and, if the program failed, the reason at the
+// end. All that was logged before the call is in it. The site gathers lines for some milliseconds before it writes
+// them, so Log sends a request and waits for its line, which it leaves out.
 func (s *Site) Log() string {
 	s.t.Helper()
 	s.program.flush(s.t)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Site is a running site, as one visitor sees it. Its methods that ask for something end the test if no answer comes.
+// Site is a running site, as one visitor sees it. A method that sends a request ends the test if no answer comes.
 type Site struct {
 	// URL is where the site is, without a final slash: https://site.test. Only Client reaches it, because the name
 	// is in no DNS and the port is not the one that the site listens on.

@@ -65,7 +65,7 @@ func (s *Settings) readLogs(r *reader) {
 func (s *Settings) readOperation(r *reader) {
 	s.AdminAddr = r.addr("ADMIN_ADDR", "off", true)
 	if s.AdminAddr != "" && !IsLoopback(s.AdminAddr) {
-		r.fault("ADMIN_ADDR", s.AdminAddr, "would show the program's inside to others",
+		r.fault("ADMIN_ADDR", s.AdminAddr, "would show metrics and profiles to other machines",
 			"use a loopback address such as localhost:6060")
 	}
 	s.ShutdownGrace = r.duration("SHUTDOWN_GRACE", pick(s.Prod, 20*time.Second, 5*time.Second))
@@ -101,7 +101,7 @@ func (s *Settings) checkProxyMode(r *reader) {
 				"and remove TLS_CLIENT_CA_FILE; or end TLS here, with TLS_MODE=files")
 	}
 	if s.Prod && len(s.Domains) == 0 {
-		s.warn("DOMAINS is empty: every host that the proxy passes on is answered")
+		s.warn("DOMAINS is empty: the server answers for every host that the proxy passes on")
 	}
 }
 
@@ -122,13 +122,13 @@ func (s *Settings) checkPort(r *reader) {
 				"it looks for the site there: take HTTP_ADDR out, or set it to nothing")
 		}
 		if r.unset("TRUSTED_PROXIES") && !IsLoopback(s.HTTPAddr) {
-			r.fault("TRUSTED_PROXIES", "", "required, since PORT is set: without it nothing that the platform's proxy says of "+
-				"a visitor is believed, so that all visitors have one address, and there is neither redirect nor HSTS",
+			r.fault("TRUSTED_PROXIES", "", "required, since PORT is set: without it the server believes nothing that the "+
+				"platform's proxy says of a visitor, so all visitors have one address, and there is neither redirect nor HSTS",
 				"set the range of your platform's proxy: "+platforms)
 		}
 	case s.Prod && r.unset("HTTPS_ADDR") && r.unset("HTTP_ADDR"):
-		r.fault("PORT", written, "is the port to which a platform sends visitors after it has ended TLS, "+
-			"while TLS_MODE="+string(s.Mode)+" ends TLS here, on port 443",
+		r.fault("PORT", written, "is set by a platform that decrypts https itself and passes plain requests to this port, "+
+			"while TLS_MODE="+string(s.Mode)+" expects https here, on port 443",
 			"behind such a platform set TLS_MODE=proxy; otherwise set HTTPS_ADDR and HTTP_ADDR, or take PORT out")
 	default:
 		s.warn("PORT=" + written + " is ignored: it counts with TLS_MODE=proxy alone; " +
@@ -148,7 +148,7 @@ func (s *Settings) checkMode(r *reader) {
 			"on these hosts, on every port, until it runs out; set HSTS=max-age=0 to take it back")
 	}
 	if len(s.Domains) > 0 && strings.HasPrefix(s.Domains[0], "*.") {
-		r.fault("DOMAINS", s.Domains[0], "the first name is the canonical one and cannot be a wildcard",
+		r.fault("DOMAINS", s.Domains[0], "the first name is the main one and cannot be a wildcard",
 			"put a full host name first")
 	}
 	if s.Prod && !s.DevCAConstraints {

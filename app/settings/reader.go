@@ -112,7 +112,7 @@ func (r *reader) addr(name, def string, mayBeOff bool) string {
 		if mayBeOff {
 			return ""
 		}
-		r.fault(name, v, "cannot be closed", "set an address such as "+def)
+		r.fault(name, v, "cannot be off with this TLS_MODE", "set an address such as "+def)
 		return ""
 	}
 	i := strings.LastIndexByte(v, ':')

@@ -24,7 +24,7 @@ func ownAddress(chosen string, ca *localca.CA) (addr string, others []string, er
 	if chosen != "" {
 		if net.ParseIP(chosen) == nil || !ca.Permits(chosen) {
 			return "", nil, fmt.Errorf("%q is no private address, and the development CA signs no other; leave -host out to "+
-				"see what there is", chosen)
+				"see the addresses here", chosen)
 		}
 		return chosen, nil, nil
 	}

@@ -97,7 +97,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case err := <-failed:
 		return err
 	case <-site.Exited:
-		return errors.New("the site ended, so this does too; what it said is above")
+		return errors.New("the site ended, so make phone ends too; what the site wrote is above")
 	}
 }
 

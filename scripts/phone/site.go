@@ -57,7 +57,7 @@ func (p *phone) startSite(ctx context.Context) (*process.Process, error) {
 	err = site.Listens(ctx, fmt.Sprintf("127.0.0.1:%d", p.https), startTime)
 	switch {
 	case errors.Is(err, process.ErrExited):
-		err = errors.New("the site did not start; what it said is above, and more: make doctor")
+		err = errors.New("the site did not start; what it wrote is above, and make doctor may say more")
 	case errors.Is(err, process.ErrSilent):
 		err = fmt.Errorf("the site does not answer on port %d; make doctor may say why", p.https)
 	}

@@ -42,7 +42,7 @@ func (r *rehearsal) start(name string, cmd *exec.Cmd, heard func(line string)) (
 	cmd.Stdout, cmd.Stderr = p, p
 	cmd.WaitDelay = time.Second
 	p.Process, err = process.Start(cmd, syscall.SIGKILL, func() {
-		r.fail(fmt.Errorf("%s ended before the rehearsal did (%s); its last words:\n%s", name, cmd.ProcessState, p.last()))
+		r.fail(fmt.Errorf("%s ended before the rehearsal did (%s); its last lines:\n%s", name, cmd.ProcessState, p.last()))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
@@ -58,7 +58,7 @@ func (p *part) listens(ctx context.Context, addr string) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	case errors.Is(err, process.ErrSilent):
-		return fmt.Errorf("%s does not listen on %s after %s; its last words:\n%s", p.name, addr, startTime, p.last())
+		return fmt.Errorf("%s does not listen on %s after %s; its last lines:\n%s", p.name, addr, startTime, p.last())
 	}
 	return err
 }

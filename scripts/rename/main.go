@@ -99,7 +99,7 @@ func target(paths []string, current string, required []string) (string, error) {
 	case len(paths) > 1:
 		return "", fmt.Errorf("one module path is needed, got %q\n  → a path has no spaces: %s", paths, command(example))
 	case len(paths) == 0 && current == project.Template:
-		return "", fmt.Errorf("which path should the project have?\n  → %s", command(example))
+		return "", fmt.Errorf("the project's module path is missing\n  → %s", command(example))
 	case len(paths) == 0:
 		paths = []string{current}
 	}

@@ -42,8 +42,8 @@ func fault(p string) error {
 	case p == "":
 		return errors.New("the module path is empty")
 	case !modulePaths.MatchString(p):
-		return fmt.Errorf("%q is not a module path: those have a host's name, folders after slashes, and last the "+
-			"project's name", p)
+		return fmt.Errorf("%q is not a module path: write a host's name in lower case, folders, and the project's name, "+
+			"with slashes between", p)
 	case devices.MatchString(p):
 		return fmt.Errorf("%q has a name that no folder can have on Windows", p)
 	case slices.Contains(strings.Split(p, "/"), "vendor"):
@@ -52,7 +52,7 @@ func fault(p string) error {
 		return fmt.Errorf("%q ends with a major version, which is for libraries: a program would be named %s", p, name)
 	case !labels.MatchString(name):
 		return fmt.Errorf("%q: %q becomes the name of the binary, of https://%s.localhost and of services, "+
-			"which takes a to z, 0 to 9 and hyphens between, a letter first, 63 at most", p, name, name)
+			"so it takes a letter first, then a to z, 0 to 9 and hyphens, 63 characters at most", p, name, name)
 	case name == "scripts", name == "doctor":
 		return fmt.Errorf("%q: bin/%s is a script's, so the program cannot have that name", p, name)
 	case name == "data", name == "etc":

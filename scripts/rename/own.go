@@ -39,7 +39,7 @@ func own(file string, text []byte, to string) (c change, note string) {
 	case file == "LICENSE" && authors.Match(text) && !bytes.Contains(text, []byte(addYours)):
 		c.text, c.what = authors.ReplaceAll(text, []byte("$0"+addYours)), "gets a line for your own copyright"
 	case file == ".github/dependabot.yml":
-		c.text, c.what = ciUpdates.ReplaceAll(text, nil), "without what watches .ci"
+		c.text, c.what = ciUpdates.ReplaceAll(text, nil), "loses its entries for .ci"
 	case path.Dir(file) == "web/templates" && strings.HasSuffix(file, ".html"):
 		c.text, c.what = named(text, "Turnkey", title(to)), "Turnkey becomes "+title(to)
 	case file == "Dockerfile" || path.Dir(file) == "scripts/deploy":

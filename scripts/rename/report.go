@@ -77,7 +77,7 @@ func (p *plan) next(w io.Writer) {
 	} else {
 		fmt.Fprint(w, "done; next: go mod tidy && make test\n")
 		if p.current == p.to {
-			message = "Take the template's newer rooms"
+			message = "Take the template's newer folders"
 		}
 	}
 	if p.noGit == nil {

@@ -61,8 +61,8 @@ func (t *trust) askOnce(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !yes:
-		fmt.Fprint(t.out, "\n  Left alone; browsers will warn. Whenever you like: make trust\n  One program alone: curl "+
-			"--cacert certs/ca.pem "+settings.Load(t.host.Getenv).URL()+"\n")
+		fmt.Fprint(t.out, "\n  Nothing was changed; browsers will warn. To trust it later: make trust\n"+
+			"  For curl alone: curl --cacert certs/ca.pem "+settings.Load(t.host.Getenv).URL()+"\n")
 		return t.save(truststore.No)
 	}
 	return t.apply(ctx) // it saves the answer too

@@ -26,7 +26,7 @@ func TestAskAtTerminal(t *testing.T) {
 	if err := run(t.Context(), p.host, []string{"-ask"}, console{tty, &out, &out, true}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), "[Y/n]") || !strings.Contains(out.String(), "Whenever you like") {
+	if !strings.Contains(out.String(), "[Y/n]") || !strings.Contains(out.String(), "To trust it later") {
 		t.Error(out.String())
 	}
 }

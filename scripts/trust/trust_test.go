@@ -37,7 +37,7 @@ func TestAskYes(t *testing.T) {
 func TestAskNo(t *testing.T) {
 	p := newPerson(t, true)
 	out := p.asked(t, "perhaps\nNo\n")
-	for _, want := range []string{"Please answer y or n", "Whenever you like: make trust"} {
+	for _, want := range []string{"Please answer y or n", "To trust it later: make trust"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}

@@ -72,7 +72,7 @@ func run(dir string, args []string, in io.Reader, out, stderr io.Writer) error {
 	}
 	err = raise(tree, next)
 	if changed, err2 := status(tree); changed == "" && err == nil && err2 == nil {
-		fmt.Fprintf(out, "nothing to do: the closed rooms are those of %s already\n", next)
+		fmt.Fprintf(out, "nothing to do: the closed folders are those of %s already\n", next)
 		return nil
 	}
 	if err := os.WriteFile(tree.Path(record), []byte(next.commit+"\n"), 0o644); err != nil {
@@ -80,7 +80,7 @@ func run(dir string, args []string, in io.Reader, out, stderr io.Writer) error {
 	}
 	p.print(out)
 	if err != nil {
-		return fmt.Errorf("%w\n  → fix that and run go mod tidy; the rooms are in place. To undo: %s", err, undo)
+		return fmt.Errorf("%w\n  → fix that and run go mod tidy; the closed folders are in place. To undo: %s", err, undo)
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ func defaultRemote(tree project.Tree) string {
 func parse(args []string, stderr io.Writer) (yes bool, remote, branch string, err error) {
 	flags := flag.NewFlagSet("upgrade", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.BoolVar(&yes, "yes", false, "replace files of closed rooms that were changed here, without a question")
+	flags.BoolVar(&yes, "yes", false, "replace files of closed folders that you changed, without a question")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: go run ./scripts/upgrade [-yes] [REMOTE [BRANCH]]")
 		flags.PrintDefaults()

@@ -90,8 +90,8 @@ func (p *plan) read() error {
 		p.mine[name] = file{text, runs[name]}
 	}
 	return errors.Join(
-		refusal(taking, "a new room of the starter is to be where you have files: %s\n  → move yours first"),
-		refusal(odd, "in a closed room there is a link or a submodule, and no ordinary file: %s\n"+
+		refusal(taking, "the starter has a new folder where you have files: %s\n  → move yours first"),
+		refusal(odd, "in a closed folder there is a link or a submodule, and no ordinary file: %s\n"+
 			"  → put a file or folder in its place, and commit"))
 }
 
@@ -123,7 +123,7 @@ func (p *plan) compare(was map[string]file) {
 		switch {
 		case p.next.rooms.Has(name) || slices.Contains(p.opened, room.Path) || !edited(name):
 		case p.base.rooms.Has(name):
-			p.kept[room.Path] = "as you changed it: the starter has it no more. Remove it when nothing imports it"
+			p.kept[room.Path] = "as you changed it: the starter removed it. Remove it when no package imports it"
 		default:
 			p.kept[room.Path] = "as it is yours: the starter never had it, and its newer list does not close it"
 		}
@@ -170,7 +170,7 @@ func (p *plan) refuseUnsaved() error {
 		}
 	}
 	return errors.Join(
-		refusal(unseen, "there are files of closed rooms that git does not look at: %s\n"+
+		refusal(unseen, "there are files of closed folders that git does not look at: %s\n"+
 			"  → git update-index --no-assume-unchanged --no-skip-worktree FILE, and commit"),
 		refusal(ignored, "where the starter has new files, you have some that git ignores: %s\n  → move yours first"))
 }

@@ -42,7 +42,7 @@ func (r Result) Lines(req Request) []string {
 		limits := "it can vouch for private names only (localhost, *.test, *.local, LAN addresses), " +
 			"and its root key was never stored"
 		if isUnconstrained(req.CADir) {
-			limits = "it can vouch for any site on the internet; its root key was never stored, its issuing key is there"
+			limits = "it can vouch for any site on the internet; its root key was never stored, the key that signs is there"
 		}
 		lines = append(lines, "local CA     made in "+req.CADir, "             "+limits)
 		if r.whyCA != caFirst {
@@ -181,7 +181,7 @@ func (p *preparation) inspect() (finding, error) {
 	case time.Until(found.leaf.NotAfter) < renewBefore:
 		found.why = "it expires on " + found.leaf.NotAfter.Format(time.DateOnly)
 	case time.Now().Before(found.leaf.NotBefore):
-		found.why = "it is from the future"
+		found.why = "it was not valid yet"
 	case !slices.Equal(slices.Sorted(slices.Values(p.names)), slices.Sorted(slices.Values(certNames(found.leaf)))):
 		found.why = "the names changed"
 	case verdict.Alone:
@@ -220,7 +220,7 @@ func (p *preparation) alarmOfGit() bool {
 	tracked, same := inGit(p.KeyFile)
 	if tracked {
 		p.result.Alarms = append(p.result.Alarms, p.KeyFile+" is tracked by git, "+
-			"so everybody with the repository has the key; run: git rm --cached -f "+p.KeyFile)
+			"so everyone with a copy of the repository has the key; run: git rm --cached -f "+p.KeyFile)
 	}
 	return same
 }

@@ -150,7 +150,7 @@ func load(dir, project string) (*CA, error) {
 	case ca.issuer.NotAfter.Sub(now) < leafLifetime:
 		return nil, errUnusable("was near its end") // it would expire before the leaves it signs
 	case ca.fromFuture(now) && clockBehind(now, project) == "":
-		return nil, errUnusable("was from the future") // made when the clock was ahead
+		return nil, errUnusable("was not valid yet") // made when the clock was ahead
 	}
 	err = protect(path)
 	// The public copy is only for people and trust stores. A missing one is written again.

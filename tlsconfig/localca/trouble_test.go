@@ -85,7 +85,7 @@ func TestCAOfAFastClockIsReplaced(t *testing.T) {
 	if !res.MadeCA || old.Issued(res.Leaf) || len(res.Alarms) > 0 {
 		t.Errorf("got %+v, want a new CA: nothing says that the clock is wrong", res)
 	}
-	if got := strings.Join(res.Lines(req), "\n"); !strings.Contains(got, "from the future") ||
+	if got := strings.Join(res.Lines(req), "\n"); !strings.Contains(got, "not valid yet") ||
 		!strings.Contains(got, "make trust") {
 		t.Errorf("the lines do not say why, and what to do:\n%s", got)
 	}
@@ -112,7 +112,7 @@ func TestALeafFromTheFutureIsRemade(t *testing.T) {
 	keyPEM, _ := marshalKey(key)
 	os.WriteFile(req.CertFile, certPEM(leaf), 0o644)
 	os.WriteFile(req.KeyFile, keyPEM, 0o600)
-	if res := ensure(t, req); !strings.Contains(res.Why, "future") || time.Now().Before(res.Leaf.NotBefore) {
+	if res := ensure(t, req); !strings.Contains(res.Why, "not valid yet") || time.Now().Before(res.Leaf.NotBefore) {
 		t.Errorf("got %+v, want a leaf that is valid now", res)
 	}
 }

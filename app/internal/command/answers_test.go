@@ -65,7 +65,7 @@ func TestAWholeResponseIsKept(t *testing.T) {
 			t.Errorf("%s %s got %d %s, want %d %s", test.method, test.path, resp.StatusCode, body, test.status, test.want)
 		}
 		if test.path != "/whole/bind" {
-			s.logged("an error beside the response", "path", test.path, "error", errCold.Error(), "level", "WARN")
+			s.logged("a handler's error that the response does not show", "path", test.path, "error", errCold.Error(), "level", "WARN")
 		}
 	}
 	if out := s.Log(); strings.Contains(out, `"ERROR"`) || strings.Contains(out, "is cut") {

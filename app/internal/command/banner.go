@@ -68,7 +68,7 @@ func (b *banner) urls() []string {
 		urls[0] += fmt.Sprintf("   (plain http on port %d leads there)", plain)
 	}
 	if !cfg.Prod {
-		urls = append(urls, at(cfg.Project+".localhost")+"   (cookies and storage of its own)")
+		urls = append(urls, at(cfg.Project+".localhost")+"   (keeps its cookies apart from other projects)")
 	}
 	return urls
 }

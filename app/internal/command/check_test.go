@@ -116,7 +116,7 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 			[]string{"TLS_CLIENT_CA_FILE", "holds a private key and no PEM certificate"}},
 		{"a busy port", files("HTTPS_ADDR", busy.Addr().String()), []string{`HTTPS_ADDR="127.0.0.1:`, "in use", "stop that program"}},
 		{"an address elsewhere", files("HTTP_ADDR", "192.0.2.7:8080"), []string{`HTTP_ADDR="192.0.2.7:8080"`, "not belong"}},
-		{"a wildcard first", files("DOMAINS", "*.shop.test"), []string{"canonical"}},
+		{"a wildcard first", files("DOMAINS", "*.shop.test"), []string{"the main one"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			code, out := checkWith(t, test.env, settings.Dotenv{})

@@ -244,7 +244,7 @@ func TestGinsOwnErrorResponseIsKept(t *testing.T) {
 		}
 	}
 	s.logged("request failed", "path", "/away", "error", "the database is away")
-	s.logged("an error beside the response", "path", "/gone", "error", "secret")
+	s.logged("a handler's error that the response does not show", "path", "/gone", "error", "secret")
 	if out := s.Log(); strings.Contains(out, "connection is cut") || strings.Contains(out, `"path":"/bind","error"`) {
 		t.Errorf("the log has a cut, or a client's fault:\n%s", out)
 	}

@@ -18,7 +18,7 @@ import (
 
 // commands are the program's own, as the usage lists them.
 var commands = []kit.Command{
-	{Name: "serve", About: "serve the site; the command where none is given"},
+	{Name: "serve", About: "serve the site; also without a command"},
 	{Name: "check", About: "report what is wrong with settings, certificates and ports"},
 	{Name: "healthcheck", About: "ask the running server whether it is ready"},
 	{Name: "version", About: "print the version"},
@@ -84,7 +84,7 @@ func usage(out io.Writer, site kit.Site) {
 		fmt.Fprintf(w, "  %s\t%s\n", c.Name, c.About)
 	}
 	if len(site.Settings) > 0 {
-		fmt.Fprintf(w, "\nsettings of this site, beside those of .env.example:\n\n")
+		fmt.Fprintf(w, "\nsettings of this site, in addition to those of .env.example:\n\n")
 	}
 	for _, s := range site.Settings {
 		note := ""

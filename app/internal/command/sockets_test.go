@@ -114,7 +114,7 @@ func TestSocketsThatCannotBeServedAreFaults(t *testing.T) {
 		{"names short", map[string]string{"LISTEN_FDNAMES": "https"}, []*os.File{ln, ln}, `LISTEN_FDNAMES="https": does not have one name for each of LISTEN_FDS=2 sockets`},
 		{"a name", map[string]string{"LISTEN_FDNAMES": "htps"}, []*os.File{ln}, `LISTEN_FDNAMES="htps": does not tell what the socket on 127.0.0.1:`},
 		{"https behind a proxy", map[string]string{"LISTEN_FDNAMES": "https", "TLS_MODE": "proxy"}, []*os.File{ln}, "of no use with TLS_MODE=proxy"},
-		{"admin for everybody", map[string]string{"LISTEN_FDNAMES": "admin"}, []*os.File{publicly}, "would show the program's inside to others"},
+		{"admin for everybody", map[string]string{"LISTEN_FDNAMES": "admin"}, []*os.File{publicly}, "would show metrics and profiles to other machines"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			out, code := checkPassed(t, test.env, test.pass...)

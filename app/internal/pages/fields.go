@@ -279,7 +279,7 @@ func (s *scope) field(t reflect.Type, n parse.Node, name string) reflect.Type {
 		fix = fmt.Sprintf("is %s meant? Else add it to the type", near)
 	}
 	if len(names) > 0 && len(names) <= 20 {
-		fix += "; there are " + strings.Join(names, ", ")
+		fix += ", which has " + strings.Join(names, ", ")
 	}
 	s.faults = append(s.faults, faultAt(n, s.tree, fmt.Sprintf("{{%s}}: %s %s %s", n, t, problem, name), fix))
 	return nil

@@ -108,7 +108,7 @@ func (r *renderer) checkValue(name string, value any) error {
 		return fmt.Errorf("the page %q is not declared, so its fields were not checked: add %q: %s to Pages in %s",
 			name, name, literal(value), siteFile)
 	case want != nil && typeOf(want) != typeOf(value):
-		return fmt.Errorf("the page %q is declared for %T and got %T: pass the one, or write %q: %s in Pages in %s",
+		return fmt.Errorf("the page %q is declared for %T and got %T: pass the first, or write %q: %s in Pages in %s",
 			name, want, value, name, literal(value), siteFile)
 	}
 	return nil

@@ -166,7 +166,7 @@ func (s *Set) give(socket namedSocket) (problem string) {
 		case p == &s.HTTPS && s.proxyMode:
 			return "is of no use with TLS_MODE=proxy, where TLS ends at the proxy"
 		case p == &s.Admin && !settings.IsLoopback(addr):
-			return "would show the program's inside to others on " + addr
+			return "would show metrics and profiles to other machines on " + addr
 		}
 		p.Listeners = append(p.Listeners, socket.listener)
 		return ""

@@ -104,14 +104,14 @@ func (h *hints) refusedHost(host string) string {
 	set := "DOMAINS=" + strings.Join(append(slices.Clone(h.settings.Domains), host), ",")
 	loopback := netip.MustParseAddr("127.0.0.1")
 	if !slices.ContainsFunc(h.settings.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(loopback) }) {
-		set += " and, so that a tunnel's X-Forwarded-Proto is believed, TRUSTED_PROXIES=" + loopbackProxies
+		set += " and, to believe a tunnel's X-Forwarded-Proto, TRUSTED_PROXIES=" + loopbackProxies
 	}
 	if h.hosts.Allow(host) {
 		h.log.Warn("a request was refused: this development server does not answer for its host", "host", host,
-			"fix", "if the host is yours, a tunnel's perhaps, set in .env "+set)
+			"fix", "if the host is yours, such as a tunnel's, set in .env "+set)
 	}
 	return fmt.Sprintf("This development server does not answer for the host %q. "+
-		"If the host is yours, a tunnel's perhaps, set in .env %s", host, set)
+		"If the host is yours, such as a tunnel's, set in .env %s", host, set)
 }
 
 // refusedOrigin logs that the origin of a preflight is not in CORS_ORIGINS. In development it also returns a text for

@@ -23,7 +23,7 @@ import (
 
 const (
 	makeAnew = "make dev makes a new one"
-	byItself = "; a server that runs does so within the hour"
+	byItself = "; a running server does so within the hour"
 	// What is below these limits is replaced at the next start: see localca.
 	caDays, leafDays = 90, 30
 )
@@ -52,9 +52,9 @@ func (d *doctor) authority() {
 	case !issuer[0].Equal(root[0]):
 		found, fix = localca.RootFile+" and issuer.pem in "+dir+" are of two different CAs", "make trust puts it right"
 	case d.now.Before(issuer[1].NotBefore):
-		found, fix = "it is from the future: valid from "+day(issuer[1].NotBefore), "see the line on the clock; "+makeAnew
+		found, fix = "it is not valid yet: valid from "+day(issuer[1].NotBefore), "see the line on the clock; "+makeAnew
 	case d.days(issuer[1].NotAfter) < caDays:
-		found = "it ends on " + day(issuer[1].NotAfter) + ", too soon to sign anything"
+		found = "it expires on " + day(issuer[1].NotAfter) + ", too soon to sign anything"
 	}
 	if found != "" {
 		d.Wrong("ca", found, fix)
@@ -68,7 +68,7 @@ func (d *doctor) authority() {
 		d.root, err = truststore.OpenRoot(dir, true)
 	}
 	if err != nil {
-		d.Wrong("ca", err.Error(), "make that directory yours to write")
+		d.Wrong("ca", err.Error(), "make that directory writable for this user")
 		return
 	}
 	if d.ca = ca; ca.Permits("example.com") {
@@ -104,8 +104,8 @@ func (d *doctor) certificate() {
 	leaf := verdict.Served[0]
 	left := d.days(leaf.NotAfter)
 	d.First("certificate", report.Cases{
-		{early, wrong, "it is from the future: valid from " + day(leaf.NotBefore), "see the line on the clock; " + makeAnew},
-		{left < leafDays, wrong, "it ends on " + day(leaf.NotAfter), makeAnew + byItself},
+		{early, wrong, "it is not valid yet: valid from " + day(leaf.NotBefore), "see the line on the clock; " + makeAnew},
+		{left < leafDays, wrong, "it expires on " + day(leaf.NotAfter), makeAnew + byItself},
 		{d.ca != nil && !d.ca.Issued(leaf), wrong, "it was signed by another development CA than the one here now", makeAnew},
 		{true, good, fmt.Sprintf("%s, for %d more days, renewed by itself", d.site.CertFile, left), ""},
 	})

@@ -94,7 +94,7 @@ func (d *doctor) clock() {
 			return
 		}
 	}
-	d.OK("clock", "it says "+d.now.Format("2006-01-02 15:04 MST")+", which fits the files here")
+	d.OK("clock", "it says "+d.now.Format("2006-01-02 15:04 MST")+", and no file of the project is newer")
 }
 
 func (d *doctor) wsl() bool {
@@ -112,7 +112,7 @@ func (d *doctor) surroundings() {
 	set := slices.DeleteFunc([]string{"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE",
 		"CURL_CA_BUNDLE"}, func(name string) bool { return d.host.Getenv(name) == "" })
 	if len(set) > 0 {
-		d.Note("environment", "programs started here take trusted roots from what these name: "+strings.Join(set, ", "), "")
+		d.Note("environment", "programs started here trust the CAs that these variables name: "+strings.Join(set, ", "), "")
 	}
 }
 

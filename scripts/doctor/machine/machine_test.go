@@ -71,10 +71,10 @@ func TestWrong(t *testing.T) {
 		}, "another development CA", "make dev"},
 		{"late", "certificate", func(t *testing.T, c *clone) {
 			c.doctor.now = time.Now().Add(70 * 24 * time.Hour)
-		}, "it ends on", "within the hour"},
+		}, "it expires on", "within the hour"},
 		{"early", "certificate", func(t *testing.T, c *clone) {
 			c.doctor.now = time.Now().Add(-48 * time.Hour)
-		}, "from the future", "the clock"},
+		}, "not valid yet", "the clock"},
 		{"slow clock", "clock", func(t *testing.T, c *clone) {
 			c.doctor.now = time.Now().Add(-time.Hour)
 		}, "was written on", "set-ntp"},

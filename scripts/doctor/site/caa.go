@@ -21,7 +21,7 @@ type caaSet struct {
 	err     error
 }
 
-var errNoCAA = errors.New("no authority looks for such records here")
+var errNoCAA = errors.New("no CA looks for such records of this name")
 
 // findCAA looks for records at a name and then at each parent, up to the top-level domain (RFC 8659 §3).
 func (l *look) findCAA(ctx context.Context, name string) caaSet {

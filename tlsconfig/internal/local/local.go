@@ -126,7 +126,7 @@ func Check(certFiles, keyFiles []string) []setting.Fault {
 	data, err := os.ReadFile(certFiles[0])
 	if err == nil && localca.Foreign(data) {
 		return []setting.Fault{{Setting: "TLS_CERT_FILE", Value: certFiles[0],
-			Problem: "somebody else made the certificate in it, and TLS_MODE=local would replace it",
+			Problem: "the development CA did not sign the certificate in it, and TLS_MODE=local would replace it",
 			Fix:     "set TLS_MODE=files to serve it, or move it away"}}
 	}
 	return nil
