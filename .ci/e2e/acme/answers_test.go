@@ -92,10 +92,10 @@ func TestProductionResponses(t *testing.T) {
 	})
 
 	t.Run("other hosts get 421 on the path of challenges too", func(t *testing.T) {
-		const path = "/.well-known/acme-challenge/no-such-token"
+		const path = "/.well-known/acme-challenge/a.b" // no token has a dot
 		got := rig.Get(t, visitor, p.secure(shop, path))
 		if hsts := got.Header.Get("Strict-Transport-Security"); got.StatusCode != http.StatusNotFound || hsts != "max-age=31536000" {
-			t.Errorf("an unknown token = %d with Strict-Transport-Security %q, want 404 with max-age=31536000", got.StatusCode, hsts)
+			t.Errorf("what is no token = %d with Strict-Transport-Security %q, want 404 with max-age=31536000", got.StatusCode, hsts)
 		}
 		for _, url := range []string{p.secure(shop, path), p.plain(shop, path)} {
 			if got := rig.Ask(t, visitor, rig.Request{URL: url, Host: "other.example.test"}); got.StatusCode != http.StatusMisdirectedRequest {

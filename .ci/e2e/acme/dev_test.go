@@ -147,7 +147,7 @@ func TestDevelopmentCertificateIsRepaired(t *testing.T) {
 		if got.ExitCode != 1 {
 			t.Errorf("exit status = %d, want 1", got.ExitCode)
 		}
-		wantFault(t, "serve", got.Stderr, []string{`TLS_CERT_FILE="certs/cert.pem"`, "somebody else", "TLS_MODE=files"})
+		wantFault(t, "serve", got.Stderr, []string{`TLS_CERT_FILE="certs/cert.pem"`, "did not sign the certificate in it", "TLS_MODE=files"})
 		if after := contents(t, dir); !maps.EqualFunc(before, after, bytes.Equal) {
 			t.Error("files of another CA were changed")
 		}

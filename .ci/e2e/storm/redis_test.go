@@ -53,7 +53,7 @@ func TestCertificatesAreKeptInRedis(t *testing.T) {
 	t.Parallel()
 	const password = "hush-hush"
 	store, port := startRedis(t, password)
-	s := newScene(t, rig.PebbleOptions{Profiles: map[string]time.Duration{"default": 40 * time.Second}}, rig.Env{
+	s := newScene(t, rig.PebbleOptions{Profiles: map[string]time.Duration{"default": time.Minute}}, rig.Env{
 		"ACME_CACHE": fmt.Sprintf("redis://:%s@127.0.0.1:%d/0", password, port)})
 	p := s.start()
 	first := s.served(shop)
@@ -77,7 +77,11 @@ func TestCertificatesAreKeptInRedis(t *testing.T) {
 	s.wantOrders(1)
 
 	store.Signal(t, syscall.SIGSTOP)
-	second := s.served(shop, first)
+	rig.Eventually(t, 2*time.Minute, "a renewal without the store", func() bool {
+		leaf, err := s.leaf(shop)
+		return err == nil && !leaf.Equal(first)
+	})
+	second := s.served(shop)
 	s.errorLine(p, "a restart now would lose it")
 	store.Signal(t, syscall.SIGCONT)
 	rig.Eventually(t, patience, "a line that it is kept", func() bool { return strings.Contains(p.Stdout(), "is kept in ACME_CACHE now") })

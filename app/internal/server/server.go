@@ -182,7 +182,7 @@ func (s *Server) Ready() error {
 	if s.draining.Load() {
 		return errors.New("stopping")
 	}
-	if status := s.Source.Status(); len(status) > 0 && !status[0].Usable(time.Now()) {
+	if status := s.Source.Status(); len(status) > 0 && !status[0].Ready && !status[0].Usable(time.Now()) {
 		return fmt.Errorf("no valid certificate for %s: %s", status[0].Names[0], cmp.Or(status[0].Error, status[0].Next))
 	}
 	return nil

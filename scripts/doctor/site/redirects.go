@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -30,10 +32,11 @@ const (
 
 // hop is one response to a client that follows redirects.
 type hop struct {
-	*http.Response       // its body is read, as far as the limits allow
-	cut            error // why the body did not come to its end; nil if it did, or was longer than mostBody
-	url            *url.URL
-	to             *url.URL // nil: no redirect, or an invalid one
+	*http.Response
+	body string // as far as the limits allow
+	cut  error  // why the body did not come to its end; nil if it did, or was longer than mostBody
+	url  *url.URL
+	to   *url.URL // nil: no redirect, or an invalid one
 }
 
 func (h hop) redirect() bool { return slices.Contains([]int{301, 302, 303, 307, 308}, h.StatusCode) }
@@ -67,7 +70,9 @@ func (l *look) fetch(ctx context.Context, method string, u *url.URL, tickets tls
 	}
 	defer resp.Body.Close()
 	h := hop{Response: resp, url: u}
-	_, h.cut = io.Copy(io.Discard, io.LimitReader(resp.Body, mostBody))
+	var body []byte
+	body, h.cut = io.ReadAll(io.LimitReader(resp.Body, mostBody))
+	h.body = string(body)
 	if location := resp.Header.Get("Location"); h.redirect() && location != "" {
 		if h.to, err = u.Parse(location); err == nil {
 			h.to.Fragment = ""
@@ -202,8 +207,16 @@ func (l *look) redirectToHTTPS(s *report.Section, hops []hop, loop bool, err err
 
 const endLoop = "let / answer a page, or lead to one at once"
 
+// answersForAccount reports whether a body is what http-01 wants to read for a token: the token and the thumbprint of an
+// account's key (RFC 8555 §8.1).
+func answersForAccount(body, token string) bool {
+	thumbprint, ok := strings.CutPrefix(strings.TrimSpace(body), token+".")
+	sum, err := base64.RawURLEncoding.DecodeString(thumbprint)
+	return ok && err == nil && len(sum) == sha256.Size
+}
+
 // challenge requests the URL where a CA looks for the answer to http-01 (RFC 8555 §8.3), with a random token. A server
-// that answers challenges answers it with 404.
+// that answers challenges answers it with 404, or for its account.
 func (l *look) challenge(ctx context.Context, s *report.Section) {
 	const name, wellKnown = "http-01", "/.well-known/acme-challenge/"
 	const through = "let " + wellKnown + " on plain http reach the server that orders the certificate, before any " +
@@ -233,6 +246,8 @@ func (l *look) challenge(ctx context.Context, s *report.Section) {
 		{status == http.StatusMisdirectedRequest, wrong, "the server does not know this host: 421",
 			"add " + l.host + " to its names" + ourDomains},
 		{status >= 500, wrong, "challenges are answered" + with, through},
+		{status == 200 && answersForAccount(last.body, token), good, "challenges reach the server: it answers an unknown one " +
+			"for its account, as servers do that share one", ""},
 		{status < 300, warn, "an unknown challenge is answered" + with + " and a page, not with 404: where a real one gets " +
 			"that too, validation fails", through},
 		{true, warn, "an unknown challenge is answered" + with + ", not with 404", through},

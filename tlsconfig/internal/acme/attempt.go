@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/turnkey/tlsconfig/internal/cert"
+	"example.com/turnkey/tlsconfig/internal/store"
 )
 
 // attemptTimeout bounds what an issuer does for one attempt.
@@ -15,6 +16,7 @@ const attemptTimeout = 5 * time.Minute
 // attempt is one try to get a host's certificate: a rehearsal, if one is due, and then the certificate itself.
 type attempt struct {
 	*host
+	lock     *store.Lock    // nil: it is made without the store
 	old      cert.Candidate // served when the attempt began
 	pending  *cert.Order    // to go on with; nil: a new order
 	failures int            // in a row, before this attempt
@@ -24,8 +26,8 @@ type attempt struct {
 
 // obtain makes one attempt, and records its result. It fetches the certificate of a pending order. If there is none, it
 // places an order, after a rehearsal if one is due.
-func (h *host) obtain(ctx context.Context) {
-	a := h.begin(ctx)
+func (h *host) obtain(ctx context.Context, lock *store.Lock) {
+	a := h.begin(ctx, lock)
 	// The first order is rehearsed, and one after a failure.
 	if h.source.options.Rehearsal != nil && a.pending == nil && (a.old.Certificate == nil || a.failures > 0) {
 		if err := a.rehearse(ctx); err != nil {
@@ -35,6 +37,8 @@ func (h *host) obtain(ctx context.Context) {
 	}
 	c, err := a.issue(ctx)
 	switch {
+	case errors.Is(err, store.ErrLost), errors.Is(err, store.ErrOutdated), errors.Is(err, errSupplanted):
+		a.yield(err)
 	case err != nil && a.orderWasLost():
 		a.settle(ctx, err)
 	case err != nil:
@@ -47,15 +51,17 @@ func (h *host) obtain(ctx context.Context) {
 }
 
 // begin stores the attempt as a failed one, before it starts.
-func (h *host) begin(ctx context.Context) *attempt {
+func (h *host) begin(ctx context.Context, lock *store.Lock) *attempt {
 	now := h.now()
-	a := &attempt{host: h, old: now.served, pending: h.pendingOrder(), failures: now.record.Failures,
+	a := &attempt{host: h, lock: lock, old: now.served, pending: h.pendingOrder(), failures: now.record.Failures,
 		started: time.Now()}
 	h.change(func(s *state) {
+		s.forced = false
 		s.record.Settings = h.source.options.Settings
 		s.record.Failures = a.failures + 1
 		s.record.Next = a.started.Add(backoff(a.failures))
 	})
+	h.log.Info("getting a certificate", "directory", h.source.options.Issuer.Directory())
 	// If this write fails, the attempt goes on: the process has the record in memory. A process that crashes in a loop
 	// does not order each time, because load does not end before the record can be written.
 	if err := h.saveRecord(ctx); err != nil {
@@ -100,6 +106,9 @@ func (a *attempt) issue(ctx context.Context) (cert.Candidate, error) {
 func (a *attempt) try(ctx context.Context, issuer Issuer, r cert.Request) (cert.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
+	if r.Fence = a.now().fence; a.lock != nil {
+		r.Permit = a.permit
+	}
 	result, err := issuer.Issue(ctx, r)
 	a.placed = result.Placed
 	return result, err

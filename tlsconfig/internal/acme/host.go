@@ -17,10 +17,11 @@ const (
 
 // host is one configured host: its certificate, and the clock by which it is renewed.
 type host struct {
-	source *Source
-	name   string
-	log    *slog.Logger
-	woken  chan struct{} // ends the wait of run, and resets the backoff
+	source  *Source
+	name    string
+	log     *slog.Logger
+	woken   chan struct{} // ends the wait of run, and resets the backoff
+	changed chan struct{} // ends the wait of run
 
 	mu sync.Mutex
 	state
@@ -37,7 +38,12 @@ type state struct {
 	unsaved bool   // served is not in the store yet
 	orders  uint64 // placed by this process
 
-	unsavedLogged bool
+	fence   int64     // of the last lock
+	aloneAt time.Time // when to order without the store; zero: not drawn
+	forced  bool      // the next attempt does not heed the failures of others
+	loaded  bool      // what the store had was read, and challenges can be answered
+
+	unsavedLogged, awayLogged bool
 
 	askNext       time.Time   // when the CA is asked for its window again
 	window        cert.Window // the CA's last answer
@@ -45,7 +51,7 @@ type state struct {
 }
 
 func newHost(s *Source, name string) *host {
-	return &host{source: s, name: name, log: s.options.Log.With("host", name), woken: make(chan struct{}, 1),
+	return &host{source: s, name: name, log: s.options.Log.With("host", name), woken: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 		state: state{next: "read from ACME_CACHE"}}
 }
 
@@ -83,6 +89,8 @@ func (h *host) run(ctx context.Context) {
 			}
 			return
 		case <-timer.C:
+		case <-h.changed:
+			timer.Stop()
 		case <-h.woken:
 			timer.Stop()
 			h.resetBackoff()
@@ -92,7 +100,9 @@ func (h *host) run(ctx context.Context) {
 
 // resetBackoff lets the next attempt come at once.
 func (h *host) resetBackoff() {
-	h.change(func(s *state) { s.record.Failures, s.record.Next, s.askNext = 0, time.Time{}, time.Time{} })
+	h.change(func(s *state) {
+		s.record.Failures, s.record.Next, s.askNext, s.forced = 0, time.Time{}, time.Time{}, true
+	})
 }
 
 // tick does what is due, and returns how long nothing will be.
@@ -100,14 +110,10 @@ func (h *host) tick(ctx context.Context) time.Duration {
 	if h.now().unsaved {
 		h.save(ctx)
 	}
-	if err := h.source.options.Issuer.Keep(ctx); err != nil {
-		h.log.Error("the account key cannot be kept in ACME_CACHE", "error", err)
-	}
 	h.askRenewalWindow(ctx)
 	wait, due := h.untilDue(time.Now())
-	if due && !h.adopt(ctx) {
-		h.setNext("ordered now", time.Time{})
-		h.obtain(ctx)
+	if due {
+		return h.order(ctx)
 	}
 	return wait
 }
@@ -144,7 +150,7 @@ func (h *host) setNext(what string, at time.Time) {
 func (h *host) status() cert.Status {
 	s := h.now()
 	out := cert.Status{Names: []string{h.name}, Next: s.next, Error: cmp.Or(s.trouble, s.served.Lacks),
-		Orders: s.orders, Failures: s.record.Failures}
+		Orders: s.orders, Failures: s.record.Failures, Ready: s.loaded && h.source.options.Store.Shared()}
 	if c := s.served.Certificate; c != nil {
 		out.Issuer, out.NotAfter, out.RenewAt = c.Leaf.Issuer.CommonName, c.Leaf.NotAfter, s.renewAt
 	}

@@ -41,7 +41,7 @@ func TestAnAttemptIsStoredBeforeTheCAIsAsked(t *testing.T) {
 			Log: slog.New(slog.DiscardHandler)}).hosts[0]
 		h.serve(cert.Candidate{Certificate: newCertificate(t, host)}, time.Now())
 		h.takesReplaces, h.record.Failures = true, failures
-		h.obtain(t.Context())
+		h.obtain(t.Context(), nil)
 		if stored.Failures != failures+1 || stored.Settings != "some" || !stored.Next.After(time.Now()) {
 			t.Errorf("after %d failures the CA was asked with the record %+v, want one more and a wait", failures, stored)
 		}

@@ -3,10 +3,12 @@ package acme
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"example.com/turnkey/tlsconfig/internal/cert"
+	"example.com/turnkey/tlsconfig/internal/store"
 	"example.com/turnkey/tlsconfig/osfile"
 )
 
@@ -35,7 +37,7 @@ func (h *host) load(ctx context.Context) bool {
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		err := h.tryLoad(ctx)
 		if err == nil {
-			h.setTrouble("")
+			h.change(func(s *state) { s.trouble, s.loaded = "", true })
 			if logged != "" {
 				h.log.Info("ACME_CACHE can be read and written again")
 			}
@@ -99,7 +101,12 @@ func (h *host) tryLoad(ctx context.Context) error {
 		// Without the path: it has a random part, and load compares errors.
 		return fmt.Errorf("cannot be written: %w", osfile.Cause(err))
 	}
-	if wait := time.Until(rec.Next); wait > 0 && rec.Failures > 0 {
+	switch wait := time.Until(rec.Next); {
+	case wait <= 0 || rec.Failures == 0:
+	case rec.Problem == nil:
+		h.log.Info("an attempt to get the certificate has begun, here or in another process, and has not ended; "+
+			"the next one waits", "again_in", wait.Round(time.Second))
+	default:
 		h.log.Warn("earlier attempts failed, so the next one waits: the CA limits them. "+
 			"SIGHUP or a changed setting tries at once",
 			"failures", rec.Failures, "again_in", wait.Round(time.Second), "error", rec.Problem)
@@ -132,7 +139,10 @@ func (h *host) saveRecord(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return h.source.options.Store.Put(ctx, h.name+".json", data)
+	if err = h.put(ctx, ".json", data); errors.Is(err, store.ErrOutdated) {
+		return nil // the record of the process that had the lock after this one is newer
+	}
+	return err
 }
 
 // storeRecord is saveRecord that shows a failure in the status.

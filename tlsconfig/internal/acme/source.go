@@ -3,7 +3,9 @@
 //
 //   - source.go: handshakes are answered from a snapshot in memory and wait for nothing, challenges by the issuer
 //   - host.go, schedule.go: each host has its own schedule, with a backoff after failures
+//   - turn.go: of several processes with one store, one makes an attempt
 //   - attempt.go: one attempt, and what follows from its result
+//   - follow.go: what another process got is served too
 //   - record.go, stored.go: what has to outlive the process is stored before each attempt
 //   - check.go: what an operator should know before a start
 package acme
@@ -12,6 +14,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -34,7 +37,7 @@ type Issuer interface {
 	// Ready reads or makes the account's key, so that a later attempt does not need the store.
 	Ready(ctx context.Context) error
 
-	// Keep stores an account key that could not be stored when it was made.
+	// Keep stores the account's key again, if the store has lost it.
 	Keep(ctx context.Context) error
 
 	// Issue makes one attempt. The error wraps a *cert.Problem if the CA said what went wrong. The result counts orders
@@ -49,9 +52,9 @@ type Issuer interface {
 	// attempt for the host is under way.
 	TLSChallenge(host string, hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 
-	// HTTPChallenge returns the handler of the CA's http-01 requests for a host. It is nil if no attempt for the host
-	// is under way.
-	HTTPChallenge(host string) http.Handler
+	// HTTPChallenge returns what the CA wants to read for the token of an http-01 challenge. It is empty if there is no
+	// answer.
+	HTTPChallenge(token string) string
 }
 
 // Options are what a Source needs.
@@ -121,6 +124,7 @@ func (s *Source) TLSConfig() *tls.Config {
 func (s *Source) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.options.ClientCAs.Run(ctx) })
+	wg.Go(func() { s.follow(ctx) })
 	for _, h := range s.hosts {
 		wg.Go(func() { h.run(ctx) })
 	}
@@ -232,15 +236,14 @@ func (s *Source) answerChallenge(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 	return nil, nil
 }
 
-// HTTPHandler answers http-01 challenges of attempts under way (RFC 8555 §8.3). Any other request is next's.
+// HTTPHandler answers http-01 challenges (RFC 8555 §8.3). Any other request is next's.
 func (s *Source) HTTPHandler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h := s.find(r.Host); h != nil && strings.HasPrefix(r.URL.Path, challengePath) {
-			for _, issuer := range s.issuers {
-				if answer := issuer.HTTPChallenge(h.name); answer != nil {
-					answer.ServeHTTP(w, r)
-					return
-				}
+		if token, ok := strings.CutPrefix(r.URL.Path, challengePath); ok && s.find(r.Host) != nil {
+			if answer := s.options.Issuer.HTTPChallenge(token); answer != "" {
+				w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+				io.WriteString(w, answer)
+				return
 			}
 		}
 		next.ServeHTTP(w, r)

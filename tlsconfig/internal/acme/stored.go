@@ -3,6 +3,7 @@ package acme
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +39,7 @@ func (h *host) loadCertificate(ctx context.Context) error {
 	if err != nil || c.Certificate == nil {
 		return err
 	}
-	if old := h.now().served; old.Certificate != nil && !c.Replaces(old, time.Now()) {
+	if old := h.now().served; old.Certificate != nil && !c.Newer(old, time.Now()) {
 		return nil // an earlier try of load has read it
 	}
 	h.serve(c, time.Time{})
@@ -62,17 +63,19 @@ func (h *host) logLacking(c cert.Candidate) {
 // adopt takes over a certificate that another process has put in the shared store, or an order that it left there. It
 // reports whether a certificate was taken over.
 func (h *host) adopt(ctx context.Context) bool {
-	data, err := h.source.options.Store.Get(ctx, h.name+".pem")
-	if err != nil && !store.IsMissing(err) {
-		return false
+	c, err := h.stored(ctx)
+	if err == nil && c.Certificate != nil && c.Newer(h.now().served, time.Now()) {
+		h.takeOver(ctx, c)
+		return true
 	}
-	c, err := cert.Unmarshal(data, h.name)
-	if err != nil || !c.Replaces(h.now().served, time.Now()) {
-		if err := h.loadOrder(ctx); err != nil {
-			h.log.Debug("the order of another process cannot be read from ACME_CACHE", "error", err)
-		}
-		return false
+	if err := h.loadOrder(ctx); err != nil {
+		h.log.Debug("the order of another process cannot be read from ACME_CACHE", "error", err)
 	}
+	return false
+}
+
+// takeOver serves a certificate of another process.
+func (h *host) takeOver(ctx context.Context, c cert.Candidate) {
 	h.change(func(s *state) {
 		s.unsaved = false
 		s.record = record{Settings: h.source.options.Settings, Obtained: time.Now()}
@@ -86,7 +89,6 @@ func (h *host) adopt(ctx context.Context) bool {
 	if err := h.saveRecord(ctx); err != nil {
 		h.log.Warn("the record of the certificate that was taken over cannot be kept in ACME_CACHE", "error", err)
 	}
-	return true
 }
 
 // save stores the certificate, or leaves that for the next tick. In memory it is safe while the process lives. It goes
@@ -94,10 +96,7 @@ func (h *host) adopt(ctx context.Context) bool {
 func (h *host) save(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	before := h.now()
-	data, err := cert.Marshal(before.served.Certificate)
-	if err == nil {
-		err = h.source.options.Store.Put(ctx, h.name+".pem", data)
-	}
+	err := h.putCertificate(ctx, before.served)
 	if err == nil {
 		err = h.saveRecord(ctx)
 	}
@@ -120,6 +119,32 @@ func (h *host) save(ctx context.Context) {
 	}
 }
 
+// putCertificate stores a certificate. Where another process has stored a later one, that is taken over.
+func (h *host) putCertificate(ctx context.Context, served cert.Candidate) error {
+	data, err := cert.Marshal(served.Certificate)
+	if err != nil {
+		return err
+	}
+	if err = h.put(ctx, ".pem", data); !errors.Is(err, store.ErrOutdated) {
+		return err
+	}
+	lock, err := h.source.options.Store.Lock(ctx, h.name)
+	if err != nil {
+		return err
+	}
+	defer h.unlock(ctx, lock)
+	h.change(func(s *state) { s.fence = lock.Fence() })
+	if h.adopt(ctx) {
+		return nil
+	}
+	return h.put(ctx, ".pem", data)
+}
+
+// put stores a file of this host, unless another process had the lock after this one and has stored something.
+func (h *host) put(ctx context.Context, suffix string, data []byte) error {
+	return h.source.options.Store.PutFenced(ctx, h.name, suffix, data, h.now().fence)
+}
+
 func (h *host) orderFile() string { return h.name + ".order" }
 
 // keepOrder stores an order: before the CA is asked for the certificate, and again once its URL is known.
@@ -127,7 +152,7 @@ func (h *host) keepOrder(o cert.Order) {
 	h.change(func(s *state) { s.order = &o })
 	data, err := json.Marshal(o)
 	if err == nil {
-		err = h.source.options.Store.Put(context.Background(), h.orderFile(), data)
+		err = h.put(context.Background(), ".order", data)
 	}
 	if err != nil {
 		h.log.Error("the order under way cannot be kept in ACME_CACHE; a restart now would place a new order",

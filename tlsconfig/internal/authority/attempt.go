@@ -29,9 +29,9 @@ import (
 type attempt struct {
 	host    string
 	log     *slog.Logger
-	keep    func(cert.Order) // see cert.Request
+	keep    func(cert.Order)                  // see cert.Request
+	permit  func(context.Context, bool) error // see cert.Request
 	manager *autocert.Manager
-	http01  http.Handler
 
 	// For RoundTrip:
 	base      http.RoundTripper
@@ -53,7 +53,7 @@ type state struct {
 	chain     []byte        // the last response to a request for its certificate
 	orderOver bool          // the CA no longer has the order
 	problems  []cert.Problem
-	closed    bool // no later request may reach the CA, such as one of autocert's timers
+	over      error // if no later request may reach the CA, such as one of autocert's timers
 }
 
 func (t *attempt) now() state {
@@ -70,11 +70,11 @@ func (t *attempt) change(f func(s *state)) {
 
 // newAttempt prepares a try. It blocks while the account's key is read or made.
 func (a *Authority) newAttempt(ctx context.Context, r cert.Request) (*attempt, error) {
-	key, err := a.accountKey(ctx)
+	key, err := a.account.load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t := &attempt{host: r.Host, log: r.Log, keep: r.Keep, http01: http.NotFoundHandler(), base: a.transport,
+	t := &attempt{host: r.Host, log: r.Log, keep: r.Keep, permit: r.Permit, base: a.transport,
 		ctx:       context.WithoutCancel(ctx), // requests go on for lastMoment when ctx is done
 		maxOrders: 1, extra: map[string]any{}, key: key}
 	if a.options.Profile != "" {
@@ -89,6 +89,7 @@ func (a *Authority) newAttempt(ctx context.Context, r cert.Request) (*attempt, e
 		t.order = *r.Pending
 	}
 	t.manager = &autocert.Manager{
+		Cache:  attemptCache{t, a.options.Store, r.Fence},
 		Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(r.Host), Email: a.options.Email,
 		Client: &acme.Client{
 			Key: key, DirectoryURL: a.options.Directory, UserAgent: "turnkey",
@@ -99,12 +100,8 @@ func (a *Authority) newAttempt(ctx context.Context, r cert.Request) (*attempt, e
 		t.manager.ExternalAccountBinding = &acme.ExternalAccountBinding{KID: a.options.EABKeyID, Key: a.options.EABKey}
 	}
 	if a.options.PlainPort {
-		t.maxOrders = 2 // autocert places one for each type of challenge
-		answer := t.manager.HTTPHandler(http.NotFoundHandler())
-		t.http01 = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			req.Host = r.Host // in the spelling that autocert compares it with: lower case, without a port
-			answer.ServeHTTP(w, req)
-		})
+		t.maxOrders = 2            // autocert places one for each type of challenge
+		t.manager.HTTPHandler(nil) // or else autocert does not try http-01
 	}
 	return t, nil
 }
@@ -139,6 +136,9 @@ func (t *attempt) issue(ctx context.Context) (cert.Candidate, error) {
 	c, err := t.collect(ctx, err)
 	if err == nil || errors.Is(err, context.Canceled) {
 		return c, err
+	}
+	if over := t.now().over; over != nil {
+		return c, over
 	}
 	if s := t.now(); len(s.problems) > 0 && s.order.Certificate == "" {
 		return c, worst(s.problems)

@@ -4,7 +4,8 @@
 //
 // autocert registers the account, places the order and proves control of the name. Around it are:
 //
-//   - authority.go: the CA, with the account's key in the store
+//   - authority.go: the CA, and answers to its challenges
+//   - account.go, tokens.go: what processes with one store share, so that each can answer for all
 //   - attempt.go: one try at one certificate, with an autocert.Manager that is discarded afterwards
 //   - transport.go: the HTTP transport of one attempt, which reads the CA's responses before autocert does, and adds
 //     to requests what autocert has no setting for
@@ -14,18 +15,12 @@ package authority
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
-	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/internal/cert"
 	"example.com/turnkey/tlsconfig/internal/store"
 	"example.com/turnkey/tlsconfig/setting"
@@ -35,7 +30,7 @@ import (
 type Options struct {
 	Directory string      // URL
 	CAFile    string      // PEM roots for the directory's own HTTPS; empty: the system's
-	Store     *store.Slot // for the account's key
+	Store     *store.Slot // for the account's key and answers to challenges; processes that share it are one account
 	Email     string      // contact of the account; empty: none
 	Profile   string      // of certificates; empty: the CA's default
 	PlainPort bool        // port 80 is open, for http-01
@@ -48,11 +43,8 @@ type Authority struct {
 	options   Options
 	transport http.RoundTripper
 
-	account struct {
-		sync.Mutex
-		key     *ecdsa.PrivateKey // nil before it is read or made
-		unsaved []byte            // PEM; nil when it is stored
-	}
+	account account
+	tokens  tokens
 
 	mu       sync.RWMutex
 	attempts map[string]*attempt // under way, by host
@@ -69,7 +61,8 @@ func New(o Options) (*Authority, error) {
 		}
 		t.TLSClientConfig = &tls.Config{RootCAs: pool}
 	}
-	return &Authority{options: o, transport: t, attempts: map[string]*attempt{}}, nil
+	return &Authority{options: o, transport: t, account: account{store: o.Store},
+		tokens: tokens{store: o.Store}, attempts: map[string]*attempt{}}, nil
 }
 
 // Directory returns the CA's URL without a password, to name the CA in messages.
@@ -88,25 +81,28 @@ func (a *Authority) Issue(ctx context.Context, r cert.Request) (cert.Result, err
 	a.mu.Lock()
 	delete(a.attempts, r.Host)
 	a.mu.Unlock()
-	t.change(func(s *state) { s.closed = true })
+	t.change(func(s *state) { s.over = errAttemptOver })
 	s := t.now()
 	return cert.Result{Candidate: c, Placed: s.placed, OrderOver: s.orderOver}, err
 }
 
-// TLSChallenge answers the CA's tls-alpn-01 connection for a host (RFC 8737). It returns nothing without an attempt.
+// TLSChallenge answers the CA's tls-alpn-01 connection for a host (RFC 8737), for an attempt of this process or of
+// another one with the same store. It returns nothing without an attempt.
 func (a *Authority) TLSChallenge(host string, hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if t := a.underWay(host); t != nil {
 		return t.manager.GetCertificate(hello)
 	}
-	return nil, nil
+	return a.tokens.get(host)
 }
 
-// HTTPChallenge returns the handler of the CA's http-01 requests for a host. It is nil without an attempt.
-func (a *Authority) HTTPChallenge(host string) http.Handler {
-	if t := a.underWay(host); t != nil {
-		return t.http01
+// HTTPChallenge returns what the CA wants to read for the token of an http-01 challenge (RFC 8555 §8.3). It answers any
+// token, as the attempt may be another process's, and the answer is of use to the account alone. It is empty for what is
+// no token, if port 80 is closed, and before the account's key is read.
+func (a *Authority) HTTPChallenge(token string) string {
+	if !a.options.PlainPort || !tokenSyntax.MatchString(token) {
+		return ""
 	}
-	return nil
+	return a.account.answer(token)
 }
 
 func (a *Authority) underWay(host string) *attempt {
@@ -115,63 +111,11 @@ func (a *Authority) underWay(host string) *attempt {
 	return a.attempts[host]
 }
 
-const accountFile = "account.key"
-
-// Ready reads the account's key, or makes one, so that a later attempt does not need the store.
+// Ready reads the account's key, or makes one, so that challenges are answered from now on.
 func (a *Authority) Ready(ctx context.Context) error {
-	_, err := a.accountKey(ctx)
+	_, err := a.account.load(ctx)
 	return err
 }
 
-// accountKey reads the account's key at the first call. It makes one if there is none, or none that can be read. A key
-// that cannot be stored is used, and stored later; see Keep.
-func (a *Authority) accountKey(ctx context.Context) (*ecdsa.PrivateKey, error) {
-	a.account.Lock()
-	defer a.account.Unlock()
-	if a.account.key != nil {
-		return a.account.key, nil
-	}
-	data, err := a.options.Store.Get(ctx, accountFile)
-	switch {
-	case err == nil:
-		if key, ok := chain.Read(nil, data).Key.(*ecdsa.PrivateKey); ok && key.Curve == elliptic.P256() {
-			a.account.key = key
-			return key, nil
-		}
-		if err := a.options.Store.SetAside(ctx, accountFile); err != nil {
-			return nil, fmt.Errorf("setting the unreadable account key aside: %w", err)
-		}
-	case !store.IsMissing(err):
-		return nil, fmt.Errorf("reading the account key: %w", err)
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	a.account.key, a.account.unsaved = key, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
-	a.keep(ctx) // or else the clock calls Keep
-	return key, nil
-}
-
-// Keep stores an account key that could not be stored when it was made.
-func (a *Authority) Keep(ctx context.Context) error {
-	a.account.Lock()
-	defer a.account.Unlock()
-	return a.keep(ctx)
-}
-
-// keep is Keep with the lock held.
-func (a *Authority) keep(ctx context.Context) error {
-	if a.account.unsaved == nil {
-		return nil
-	}
-	err := a.options.Store.Put(ctx, accountFile, a.account.unsaved)
-	if err == nil {
-		a.account.unsaved = nil
-	}
-	return err
-}
+// Keep stores the account's key again if the store has lost it.
+func (a *Authority) Keep(ctx context.Context) error { return a.account.restore(ctx) }

@@ -113,30 +113,34 @@ func TestTheAdviceNamesTheAccountFile(t *testing.T) {
 	}
 }
 
-// The CA, or a proxy before it, may send the host with capital letters and a port. autocert would refuse such a host.
-func TestHTTPChallengeNormalizesTheHost(t *testing.T) {
+// Another process may have placed the order. It has the same account, and that is all that http-01 asks for.
+func TestHTTPChallengeIsAnsweredForTheAccount(t *testing.T) {
 	t.Parallel()
 	slot, err := store.Open(t.TempDir(), "https://ca.test/dir")
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := New(Options{Directory: "https://ca.test/dir", Store: slot, PlainPort: true})
-	if err != nil {
-		t.Fatal(err)
+	var answers [2]string
+	for i := range answers {
+		a, err := New(Options{Directory: "https://ca.test/dir", Store: slot, PlainPort: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.HTTPChallenge("token"); got != "" {
+			t.Errorf("before there is an account, the answer is %q", got)
+		}
+		if err := a.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		answers[i] = a.HTTPChallenge("some_Token-1")
+		for _, token := range []string{"a.b", "a/b", "", "ä", strings.Repeat("x", 129)} {
+			if got := a.HTTPChallenge(token); got != "" {
+				t.Errorf("%q, which is no token, is answered %q", token, got)
+			}
+		}
 	}
-	const host = "shop.example.test"
-	if a.HTTPChallenge(host) != nil {
-		t.Error("there is a handler before an attempt")
-	}
-	at, err := a.newAttempt(t.Context(), cert.Request{Host: host})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.attempts[host] = at
-	answer := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodGet, "http://SHOP.example.test:80/.well-known/acme-challenge/x", nil)
-	a.HTTPChallenge(host).ServeHTTP(answer, r)
-	if answer.Code != http.StatusNotFound { // 404 is for an unknown token, 403 would be for a refused host
-		t.Errorf("the answer is %d, want 404", answer.Code)
+	token, thumbprint, _ := strings.Cut(answers[0], ".")
+	if answers[0] != answers[1] || token != "some_Token-1" || len(thumbprint) != 43 {
+		t.Errorf("two processes answer %q", answers)
 	}
 }

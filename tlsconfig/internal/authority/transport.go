@@ -34,8 +34,8 @@ func (t *attempt) RoundTrip(r *http.Request) (*http.Response, error) {
 	s, url := t.now(), r.URL.String()
 	isOrder := r.Method == http.MethodPost && s.newOrder != "" && url == s.newOrder
 	switch {
-	case s.closed:
-		return nil, errAttemptOver
+	case s.over != nil:
+		return nil, s.over
 	case isOrder && s.skew.Abs() > maxSkew:
 		return nil, wrongClock(s.skew)
 	case isOrder && s.placed >= t.maxOrders:
@@ -44,9 +44,13 @@ func (t *attempt) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, time.Minute)
 	defer cancel()
 	r = r.WithContext(ctx)
+	isFinalize := r.Method == http.MethodPost && s.order.Finalize != "" && url == s.order.Finalize
+	if err := t.mayAsk(r, isOrder || isFinalize); err != nil {
+		return nil, err
+	}
 	var err error
 	switch {
-	case r.Method == http.MethodPost && s.order.Finalize != "" && url == s.order.Finalize:
+	case isFinalize:
 		err = t.requestOwnKey(r)
 	case isOrder && len(t.extra) > 0:
 		err = t.rewrite(r, t.extra)
@@ -55,6 +59,27 @@ func (t *attempt) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return t.send(r, isOrder)
+}
+
+// mayAsk asks the clock for its permission, if the request changes something at the CA. An error ends the attempt.
+func (t *attempt) mayAsk(r *http.Request, commits bool) error {
+	if t.permit == nil || r.Method != http.MethodPost || r.GetBody == nil {
+		return nil
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	var jws struct{ Payload string }
+	if json.NewDecoder(io.LimitReader(body, maxBody)).Decode(&jws) == nil && jws.Payload == "" {
+		return nil // it only reads (POST-as-GET, RFC 8555 §6.3)
+	}
+	if err := t.permit(r.Context(), commits); err != nil {
+		t.change(func(s *state) { s.over = err })
+		return err
+	}
+	return nil
 }
 
 // wrongClock is why nothing is ordered: the new certificate would not be valid yet, or expired, for this machine.

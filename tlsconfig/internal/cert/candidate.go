@@ -74,6 +74,20 @@ func (c Candidate) Replaces(old Candidate, now time.Time) bool {
 	return c.Leaf.NotAfter.After(old.Leaf.NotAfter)
 }
 
+// Newer reports whether c is served in place of old, where both came from the same CA: visitors can verify it better, or
+// as well and it was issued later. It may end sooner, as with another ACME_PROFILE.
+func (c Candidate) Newer(old Candidate, now time.Time) bool {
+	switch {
+	case c.Certificate == nil || !Current(c.Leaf, now):
+		return false
+	case old.Certificate == nil || !Current(old.Leaf, now):
+		return true
+	case c.rank() != old.rank():
+		return c.rank() > old.rank()
+	}
+	return c.Leaf.NotBefore.After(old.Leaf.NotBefore)
+}
+
 // Renews reports whether c, which came from an order, is served in place of old. It may end sooner than old, as with
 // another ACME_PROFILE or a CA near its own end, if it was ordered just now or issued later. Otherwise the old
 // certificate would stay due, and its renewal would be ordered again and again.

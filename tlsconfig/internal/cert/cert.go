@@ -28,6 +28,10 @@ type Status struct {
 	Advice   string    // what to do about it, where that is known
 	Failures int       // failed attempts in a row
 	Orders   uint64    // placed by this process
+
+	// Ready means that the server can do without: it answers challenges, and a store that it shares with others has no
+	// certificate. A load balancer that sent it nothing would keep challenges from it.
+	Ready bool
 }
 
 // Usable reports whether the certificate has not expired.

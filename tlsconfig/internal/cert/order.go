@@ -1,6 +1,7 @@
 package cert
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -18,6 +19,11 @@ type Request struct {
 	Pending  *Order            // an order to go on with; nil: order anew
 	Keep     func(Order)       // stores an order before the CA is asked for its certificate; nil: it is not stored
 	Log      *slog.Logger
+
+	// Permit is called before each request that changes something at the CA. commits says that the request is for a
+	// new order or for the certificate. An error ends the attempt. nil: all are permitted.
+	Permit func(ctx context.Context, commits bool) error
+	Fence  int64 // of the lock under which this is asked, see store.Lock
 }
 
 // Result is what came of a Request.

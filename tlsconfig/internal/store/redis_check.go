@@ -44,22 +44,30 @@ func Check(where string) (problem, fix string) {
 
 var errReadBack = errors.New("what was written is not what is read")
 
-// roundTrip writes, reads and removes a key as large as a certificate. Redis removes the key after a minute if this
-// user may not.
+// roundTrip does what an order does: it locks, writes a certificate, is told of it, reads it, and removes all again.
 func (r redis) roundTrip(ctx context.Context) error {
-	name, data := "check-"+rand.Text(), bytes.Repeat([]byte(rand.Text()), 16<<10/26)
-	if _, err := r.do(ctx, "SET", redisPrefix+name, data, "EX", 60); err != nil {
+	name, data := "check/"+rand.Text(), bytes.Repeat([]byte(rand.Text()), 16<<10/26)
+	fence, lock, err := r.lock(ctx, name)
+	if err != nil {
 		return err
 	}
-	got, err := r.get(ctx, name)
-	if _, delErr := r.do(ctx, "DEL", redisPrefix+name); err == nil && delErr != nil &&
-		!strings.Contains(delErr.Error(), "NOPERM") {
-		err = delErr
-	}
+	got, err := r.writeAndRead(ctx, name, data, fence)
 	if err == nil && !bytes.Equal(got, data) {
 		err = errReadBack
 	}
-	return err
+	key := redisPrefix + name
+	_, delErr := r.do(ctx, "DEL", key+".pem", key+".fence", key+".stored", redisPrefix+"check/changes")
+	return cmp.Or(err, lock.extend(ctx), lock.release(ctx), delErr)
+}
+
+func (r redis) writeAndRead(ctx context.Context, name string, data []byte, fence int64) ([]byte, error) {
+	if err := r.putFenced(ctx, name, ".pem", data, fence); err != nil {
+		return nil, err
+	}
+	if _, _, err := r.changes(ctx, "check", 0); err != nil {
+		return nil, err
+	}
+	return r.get(ctx, name+".pem")
 }
 
 // redisRefusals explain the errors of a server that refuses a key. The first word of an error is its kind:
@@ -68,7 +76,7 @@ var redisRefusals = map[string]struct{ words, fix string }{
 	"WRONGPASS": {"refuses the password", "look at user and password in the URL; " + encodePassword},
 	"NOAUTH":    {"asks for a password", "put user:password@ before the host; " + encodePassword},
 	"NOPERM": {"does not let this user read and write", "allow it: ACL SETUSER name ~" + redisPrefix +
-		"* +get +set +del +rename +select"},
+		"* +select +get +set +del +rename +eval +pexpire +zadd +zrange +zrangebyscore"},
 	"READONLY": {"only reads", "this is a replica: name the primary"},
 	"OOM":      {"has no memory left", "raise maxmemory, or give the site a server of its own"},
 	"MISCONF": {"does not write",

@@ -28,12 +28,17 @@ type backend interface {
 	put(ctx context.Context, name string, data []byte) error
 	rename(ctx context.Context, from, to string) error
 	remove(ctx context.Context, name string) error
+
+	lock(ctx context.Context, name string) (fence int64, h hold, err error)
+	putFenced(ctx context.Context, name, suffix string, data []byte, fence int64) error
+	changes(ctx context.Context, slot string, since int64) (names []string, now int64, err error)
 }
 
 // Slot is one CA's part of a store, so that the state of two CAs never mixes. Every call ends within timeout, even if
 // the backend does not answer.
 type Slot struct {
 	backend backend
+	shared  bool // by several machines
 	name    string
 	busy    sync.Map // file → chan struct{}, full while a call about the file is running
 
@@ -79,11 +84,11 @@ func Fault(where string) (problem, fix string) {
 
 // Existing is Open for reading alone: it makes nothing.
 func Existing(where, directoryURL string) *Slot {
-	var b backend = dir(where)
-	if IsRedis(where) {
-		b = redis{where}
+	s := &Slot{backend: dir(where), shared: IsRedis(where), name: slug(withoutUser(directoryURL))}
+	if s.shared {
+		s.backend = redis{where}
 	}
-	return &Slot{backend: b, name: slug(withoutUser(directoryURL))}
+	return s
 }
 
 // withoutUser returns a URL without user and password. A URL that has none is returned as it is.

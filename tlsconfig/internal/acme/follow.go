@@ -1,0 +1,77 @@
+package acme
+
+import (
+	"context"
+	"time"
+)
+
+// followEvery is how often the store is asked which certificates were written. A renewal by another process is served
+// within two of them.
+const followEvery = 4 * time.Second
+
+// follow serves what other processes put into the store, until ctx is done. It puts what the store has lost back there.
+func (s *Source) follow(ctx context.Context) {
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	for since := int64(0); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		names, now, emptied, err := s.options.Store.Changes(ctx, since)
+		if err != nil {
+			continue // an attempt says that the store is away, and no visitor notices
+		}
+		since = now
+		if emptied || now == 0 {
+			s.restore(ctx, emptied)
+			continue
+		}
+		for _, name := range names {
+			if h := s.byName[name]; h != nil {
+				h.compare(ctx)
+			}
+		}
+	}
+}
+
+// restore has every host compare its certificate with an empty store.
+func (s *Source) restore(ctx context.Context, emptied bool) {
+	if emptied {
+		s.options.Log.Warn("ACME_CACHE has lost what it had; what this process holds is put back")
+		if err := s.options.Issuer.Keep(ctx); err != nil {
+			s.options.Log.Error("the account key cannot be put back into ACME_CACHE", "error", err)
+		}
+	}
+	for _, h := range s.hosts {
+		if h.now().served.Certificate != nil {
+			h.compare(ctx)
+		}
+	}
+}
+
+// compare takes over the certificate in the store if it is newer than the one that is served, or has the one that is
+// served stored if that is newer.
+func (h *host) compare(ctx context.Context) {
+	c, err := h.stored(ctx)
+	served := h.now().served
+	switch {
+	case err != nil: // at the next change, or the next attempt
+	case c.Certificate != nil && c.Newer(served, time.Now()):
+		h.takeOver(ctx, c)
+	case served.Certificate != nil && served.Newer(c, time.Now()):
+		h.change(func(s *state) { s.unsaved = true })
+	default:
+		return
+	}
+	h.look()
+}
+
+// look ends the wait of run.
+func (h *host) look() {
+	select {
+	case h.changed <- struct{}{}:
+	default: // run has not seen the last one yet
+	}
+}

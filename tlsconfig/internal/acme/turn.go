@@ -1,0 +1,146 @@
+package acme
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"example.com/turnkey/tlsconfig/internal/cert"
+	"example.com/turnkey/tlsconfig/internal/store"
+)
+
+const (
+	heldEvery = 2 * time.Second // while another process orders: look again for its certificate
+	awayEvery = time.Minute     // while a shared store is away
+)
+
+// errSupplanted ends an attempt whose certificate has come from another process meanwhile.
+var errSupplanted = errors.New("another process has put a newer certificate into ACME_CACHE")
+
+// order makes an attempt, if it is this process's turn: no other process that shares the store makes one, none has just
+// got the certificate, and none has just failed. It returns how long to wait until the next look.
+func (h *host) order(ctx context.Context) time.Duration {
+	lock, err := h.source.options.Store.Lock(ctx, h.name)
+	switch {
+	case errors.Is(err, store.ErrHeld):
+		h.setNext("ordered by another process now", time.Time{})
+		h.adopt(ctx)
+		return heldEvery
+	case err != nil && h.source.options.Store.Shared():
+		if wait := h.untilAlone(time.Now()); wait > 0 {
+			h.waitForStore(err)
+			return min(wait, awayEvery)
+		}
+		h.setNext("ordered without ACME_CACHE now", time.Time{})
+		h.obtain(ctx, nil)
+		return 0
+	case err == nil:
+		defer h.unlock(ctx, lock)
+		h.change(func(s *state) { s.fence, s.aloneAt, s.awayLogged = lock.Fence(), time.Time{}, false })
+	}
+	if h.adopt(ctx) || h.othersFailed(ctx) {
+		return 0
+	}
+	h.setNext("ordered now", time.Time{})
+	h.obtain(ctx, lock)
+	return 0
+}
+
+func (h *host) unlock(ctx context.Context, lock *store.Lock) {
+	if err := lock.Unlock(ctx); err != nil {
+		h.log.Debug("the lock in ACME_CACHE is not given back; it ends by itself", "error", err)
+	}
+}
+
+// untilAlone returns how long to wait before ordering without the lock, because a shared store is away. Other processes
+// that share it may do the same. So each waits until half of the time for the renewal is gone, and then until a moment of
+// its own, which it draws from the rest but the end. Without a certificate nothing is ordered: a site that is started
+// again and again would order each time.
+func (h *host) untilAlone(now time.Time) time.Duration {
+	s := h.now()
+	c := s.served.Certificate
+	if c == nil {
+		return awayEvery
+	}
+	if s.aloneAt.IsZero() {
+		margin := c.Leaf.NotAfter.Sub(s.renewAt)
+		half := s.renewAt.Add(margin / 2)
+		end := c.Leaf.NotAfter.Add(-min(24*time.Hour, margin/10))
+		s.aloneAt = half.Add(rand.N(max(end.Sub(half), 1)))
+		h.change(func(t *state) { t.aloneAt = s.aloneAt })
+	}
+	return s.aloneAt.Sub(now)
+}
+
+// waitForStore says why nothing is ordered.
+func (h *host) waitForStore(err error) {
+	s := h.now()
+	h.setTrouble("ACME_CACHE: " + err.Error())
+	if s.served.Certificate == nil {
+		h.setNext("nothing is ordered before ACME_CACHE answers", time.Time{})
+	} else {
+		h.setNext("ordered when ACME_CACHE answers, or without it at", s.aloneAt)
+	}
+	if !s.awayLogged {
+		h.log.Error("ACME_CACHE is away, and other servers may order too; nothing is ordered before it is back, "+
+			"or the certificate needs it", "error", err, "alone_at", s.aloneAt)
+	}
+	h.change(func(s *state) { s.awayLogged = true })
+}
+
+// othersFailed reports whether the record in the store forbids an attempt: another process has made one and failed. One
+// that died in its attempt forbids nothing, as this process saw it begin. What begins after that has died finds the
+// attempt in the record when it loads, and waits, so that a site that crashes in a loop does not order each time.
+func (h *host) othersFailed(ctx context.Context) bool {
+	if h.now().forced {
+		return false
+	}
+	rec, err := h.readRecord(ctx)
+	if err != nil || !rec.Next.After(h.now().record.Next) || !rec.Next.After(time.Now()) {
+		return false
+	}
+	if rec.Problem == nil {
+		h.change(func(s *state) { s.record.Failures = rec.Failures })
+		return false
+	}
+	h.change(func(s *state) { s.record = rec })
+	h.log.Warn("another process has failed to get the certificate; the next attempt waits",
+		"failures", rec.Failures, "at", rec.Next, "error", rec.Problem)
+	return true
+}
+
+// permit is asked before each request of an attempt that changes something at the CA. A process that slept, or whose
+// store was away, may have lost its lock, and another one may have ordered since.
+func (a *attempt) permit(ctx context.Context, commits bool) error {
+	if err := a.lock.Held(); err != nil {
+		return err
+	}
+	if !commits {
+		return nil
+	}
+	if c, err := a.stored(ctx); err == nil && c.Newer(a.old, time.Now()) {
+		return errSupplanted
+	}
+	return nil
+}
+
+// yield ends an attempt that was another process's to make. It is no failure.
+func (a *attempt) yield(err error) {
+	a.change(func(s *state) {
+		s.record.Failures, s.record.Next = a.failures, time.Now().Add(heldEvery)
+	})
+	a.log.Warn("the attempt is given up", "reason", err)
+}
+
+// stored reads the certificate in the store. Its certificate is nil if there is none.
+func (h *host) stored(ctx context.Context) (c cert.Candidate, err error) {
+	data, err := h.source.options.Store.Get(ctx, h.name+".pem")
+	if store.IsMissing(err) {
+		return c, nil
+	}
+	if err != nil {
+		return c, err
+	}
+	return cert.Unmarshal(data, h.name)
+}

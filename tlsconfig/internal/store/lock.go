@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// ErrHeld is the error of Slot.Lock while another process has the lock.
+var ErrHeld = errors.New("another process has the lock")
+
+// ErrOutdated is the error of Lock.Put if a later holder has written.
+var ErrOutdated = errors.New("another process has written since")
+
+// ErrLost is the error of Lock.Held once another process may have the lock.
+var ErrLost = errors.New("the lock was lost: ACME_CACHE did not answer for too long, or this machine slept")
+
+const (
+	lease       = 30 * time.Second // after which a lock in Redis ends, if its holder does not extend it
+	extendEvery = lease / 3
+
+	// safety is what is left of the lease when its holder gives up. What it has on the way ends within that.
+	safety = 5 * time.Second
+)
+
+// hold is a lock in a backend.
+type hold interface {
+	// extend makes the lock last for another lease. The error is ErrLost if another process may have it.
+	extend(ctx context.Context) error
+	release(ctx context.Context) error
+}
+
+// Lock is the right of one process to write what is named after one thing, such as a host. It ends with Unlock. If its
+// process dies, it ends at once in a directory, and after a lease in Redis. It is safe for concurrent use.
+type Lock struct {
+	slot  *Slot
+	name  string
+	fence int64
+	hold  hold
+	stop  context.CancelFunc
+	ended chan struct{}
+
+	mu    sync.Mutex
+	until time.Time // by the monotonic clock; zero: until Unlock
+	err   error     // of Held
+}
+
+// Lock takes the lock and keeps it. The error is ErrHeld while another process has it.
+func (s *Slot) Lock(ctx context.Context, name string) (*Lock, error) {
+	l := &Lock{slot: s, name: name, ended: make(chan struct{})}
+	if s.Shared() {
+		l.until = time.Now().Add(lease - safety)
+	}
+	err := s.do(ctx, name+".lock", func(ctx context.Context) (err error) {
+		l.fence, l.hold, err = s.backend.lock(ctx, s.key(name))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go l.keep(ctx)
+	return l, nil
+}
+
+func (l *Lock) keep(ctx context.Context) {
+	defer close(l.ended)
+	ticker := time.NewTicker(extendEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		until := time.Now().Add(lease - safety)
+		err := l.slot.do(ctx, l.name+".lock", l.hold.extend)
+		l.mu.Lock()
+		switch {
+		case errors.Is(err, ErrLost):
+			l.err = err
+		case err == nil && !l.until.IsZero():
+			l.until = until
+		}
+		l.mu.Unlock()
+	}
+}
+
+// Held returns nil while no other process can have the lock, and ErrLost afterwards. It does not ask the store.
+func (l *Lock) Held() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil && !l.until.IsZero() && time.Now().After(l.until) {
+		l.err = ErrLost // for good: what was read under the lock may be old
+	}
+	return l.err
+}
+
+// Fence is a number that grows from holder to holder. It is 0 in a directory.
+func (l *Lock) Fence() int64 { return l.fence }
+
+// Unlock gives the lock back.
+func (l *Lock) Unlock(ctx context.Context) error {
+	l.stop()
+	<-l.ended
+	return l.slot.do(context.WithoutCancel(ctx), l.name+".lock", l.hold.release)
+}
+
+// PutFenced is Put for a file that is named after a lock, by a process that had the lock with this fence at last; 0: it
+// never had it. It writes nothing, and returns ErrOutdated, if a later holder has written.
+func (s *Slot) PutFenced(ctx context.Context, name, suffix string, data []byte, fence int64) error {
+	return s.do(ctx, name+suffix, func(ctx context.Context) error {
+		return s.backend.putFenced(ctx, s.key(name), suffix, data, fence)
+	})
+}
+
+// createRetry is how often Create looks whether another process has created the file.
+const createRetry = 50 * time.Millisecond
+
+// Create writes a file that is missing or unusable, and returns what the file then holds. Of several processes that
+// create it at once, one does, and all get the same. An unusable one is set aside.
+func (s *Slot) Create(ctx context.Context, file string, data []byte, usable func([]byte) bool) ([]byte, error) {
+	for {
+		kept, err := s.Get(ctx, file)
+		if !IsMissing(err) && (err != nil || usable(kept)) {
+			return kept, err
+		}
+		l, err := s.Lock(ctx, file)
+		switch {
+		case err == nil:
+			defer l.Unlock(ctx) // or its lease ends
+			return s.createLocked(ctx, l, data, usable)
+		case !errors.Is(err, ErrHeld):
+			return nil, err
+		}
+		select {
+		case <-time.After(createRetry):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (s *Slot) createLocked(ctx context.Context, l *Lock, data []byte, usable func([]byte) bool) ([]byte, error) {
+	kept, err := s.Get(ctx, l.name)
+	switch {
+	case IsMissing(err):
+	case err != nil || usable(kept):
+		return kept, err
+	default:
+		if err := s.SetAside(ctx, l.name); err != nil {
+			return nil, fmt.Errorf("setting the unusable %s aside: %w", l.name, err)
+		}
+	}
+	return data, s.PutFenced(ctx, l.name, "", data, l.fence)
+}
+
+// Changes returns the names whose .pem was written since a moment that an earlier call returned; 0: all names. emptied
+// says that the store has lost what it had at that moment.
+func (s *Slot) Changes(ctx context.Context, since int64) (names []string, now int64, emptied bool, err error) {
+	err = s.do(ctx, "changes", func(ctx context.Context) (err error) {
+		names, now, err = s.backend.changes(ctx, s.name, since)
+		return err
+	})
+	return names, now, err == nil && now < since, err
+}
+
+// Shared reports whether other machines may use the store.
+func (s *Slot) Shared() bool { return s.shared }

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestOneProcessHasTheLockOfADirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, second := Existing(dir, "https://ca.test"), Existing(dir, "https://ca.test")
+	lock, err := first.Lock(t.Context(), "a.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Lock(t.Context(), "a.test"); !errors.Is(err, ErrHeld) {
+		t.Errorf("a second lock of the same host: %v, want ErrHeld", err)
+	}
+	other, err := second.Lock(t.Context(), "b.test")
+	if err != nil {
+		t.Fatalf("a lock of another host: %v", err)
+	}
+	for _, l := range []*Lock{lock, other} {
+		if err := l.Unlock(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	again, err := second.Lock(t.Context(), "a.test")
+	if err != nil {
+		t.Fatalf("after it was given back: %v", err)
+	}
+	again.Unlock(t.Context())
+}
+
+func TestAllThatCreateAFileGetTheSame(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := Existing(dir, "https://ca.test").Put(t.Context(), "account.key", []byte("spoiled")); err != nil {
+		t.Fatal(err)
+	}
+	var got [20]string
+	var wg sync.WaitGroup
+	for i := range got {
+		wg.Go(func() {
+			data, err := Existing(dir, "https://ca.test").Create(t.Context(), "account.key", fmt.Append(nil, "key ", i),
+				func(data []byte) bool { return string(data) != "spoiled" })
+			if err != nil {
+				t.Error(err)
+			}
+			got[i] = string(data)
+		})
+	}
+	wg.Wait()
+	for _, data := range got {
+		if data != got[0] || data == "spoiled" {
+			t.Fatalf("the processes have %q, want one key", got)
+		}
+	}
+	if bad, err := Existing(dir, "https://ca.test").Get(t.Context(), "account.key.bad"); err != nil || string(bad) != "spoiled" {
+		t.Errorf("the spoiled key is %q (%v), want it set aside", bad, err)
+	}
+}
+
+// away is a store whose lock can be taken and, from then on, does not answer.
+type away struct{ backend }
+
+func (away) lock(context.Context, string) (int64, hold, error) { return 7, away{}, nil }
+func (away) extend(context.Context) error                      { return errors.New("no answer") }
+func (away) release(context.Context) error                     { return nil }
+
+func TestALockIsGivenUpBeforeItsLeaseEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slot := &Slot{backend: away{}, shared: true, name: "ca.test"}
+		lock, err := slot.Lock(t.Context(), "a.test")
+		if err != nil || lock.Fence() != 7 {
+			t.Fatalf("the lock: fence %d, %v", lock.Fence(), err)
+		}
+		time.Sleep(lease - safety - time.Second)
+		if err := lock.Held(); err != nil {
+			t.Errorf("a second before: %v", err)
+		}
+		time.Sleep(2 * time.Second)
+		if err := lock.Held(); !errors.Is(err, ErrLost) {
+			t.Errorf("%s before the lease ends: %v, want ErrLost", safety-time.Second, err)
+		}
+		lock.Unlock(t.Context())
+	})
+}
