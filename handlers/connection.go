@@ -111,7 +111,7 @@ func (d *describer) describe(c *gin.Context) connectionInfo {
 	return info
 }
 
-// isForwarded reports whether a trusted proxy sent the request. middleware.Forwarded removes these headers from the
+// isForwarded reports whether a trusted proxy sent the request. The middleware removes these headers from the
 // requests of all other clients.
 func isForwarded(r *http.Request) bool {
 	for _, name := range []string{"X-Forwarded-Proto", "X-Forwarded-For", "Cf-Connecting-Ip", "Forwarded"} {

@@ -12,15 +12,15 @@ import (
 	"example.com/turnkey/middleware/proxyheader"
 )
 
-// AccessLog writes a line for every request once it is answered. The level is info, and debug for the quiet paths,
+// accessLog writes a line for every request once it is answered. The level is info, and debug for the quiet paths,
 // such as those of probes. The line has no query, cookie or other header, since these carry secrets.
 //
 // A response that the server's write timeout has cut off is logged with status 500, since the client did not get the
 // handler's, and with a warning that names the fix.
-func AccessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
+func accessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start, w := time.Now(), watch(c)
-		// Deferred, so that a request whose connection is cut leaves a line too: Failures cuts it by a panic.
+		// Deferred, so that a request whose connection is cut leaves a line too: failures cuts it by a panic.
 		defer func() {
 			r, level := c.Request, slog.LevelInfo
 			if slices.Contains(quiet, r.URL.Path) {
@@ -63,7 +63,7 @@ func AccessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
 }
 
 // clientIP returns c.ClientIP(), without parsing an address for the many requests that came through no proxy. Such
-// requests have none of the headers in which a trusted proxy can name the client, since Forwarded has removed them.
+// requests have none of the headers in which a trusted proxy can name the client, since forwarded has removed them.
 func clientIP(c *gin.Context) string {
 	for _, name := range proxyheader.ClientHeaders {
 		if c.Request.Header[name] != nil {

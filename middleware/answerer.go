@@ -1,7 +1,7 @@
 package middleware
 
 // Answerer is an error with the HTTP status to answer it with, from 400 on, and, below 500, the text that visitors
-// may read. Failures finds one anywhere in a chain of wrapped errors. What wraps it, and its own Error, are for the
+// may read. The chain finds one anywhere in a chain of wrapped errors. What wraps it, and its own Error, are for the
 // log and for developers. The method is named Answer since no library uses that name, so that errors of libraries
 // never match.
 //

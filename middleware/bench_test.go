@@ -28,26 +28,26 @@ func BenchmarkMiddleware(b *testing.B) {
 	gin.SetMode(gin.ReleaseMode)
 	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-	forwarded := Forwarded(proxyheader.Policy{TLSEnds: true})
+	scheme := forwarded(proxyheader.Policy{TLSEnds: true})
 	for _, bench := range []struct {
 		name string
 		h    []gin.HandlerFunc
 	}{
 		{"none", nil},
-		{"Forwarded", []gin.HandlerFunc{Forwarded(proxyheader.Policy{Trusted: trusted, TLSEnds: true})}},
-		{"RequestID", []gin.HandlerFunc{RequestID()}},
-		{"AccessLog", []gin.HandlerFunc{AccessLog(logger)}},
-		{"HSTS", []gin.HandlerFunc{forwarded, HSTS("max-age=31536000")}},
+		{"forwarded", []gin.HandlerFunc{forwarded(proxyheader.Policy{Trusted: trusted, TLSEnds: true})}},
+		{"requestID", []gin.HandlerFunc{requestID()}},
+		{"accessLog", []gin.HandlerFunc{accessLog(logger)}},
+		{"hsts", []gin.HandlerFunc{scheme, hsts("max-age=31536000")}},
 		{"SecurityHeaders", []gin.HandlerFunc{SecurityHeaders()}},
 		{"CSP", []gin.HandlerFunc{SecurityHeaders(), CSP("img-src data:")}},
-		{"CORS", []gin.HandlerFunc{CORS([]string{"https://app.test"}, nil)}},
+		{"cors", []gin.HandlerFunc{cors([]string{"https://app.test"}, nil)}},
 		{"RateLimit", []gin.HandlerFunc{RateLimit(1<<30, time.Second)}},
-		{"Failures", []gin.HandlerFunc{Failures(logger, false)}},
-		{"Hosts", []gin.HandlerFunc{Hosts(host.NewSet([]string{"shop.test"}), []string{"/healthz"}, nil)}},
-		{"RedirectToHTTPS", []gin.HandlerFunc{forwarded, RedirectToHTTPS(Redirect{})}},
-		{"SameOrigin", []gin.HandlerFunc{SameOrigin()}},
-		{"MediaTypes", []gin.HandlerFunc{MediaTypes(nil)}},
-		{"BodyLimit", []gin.HandlerFunc{BodyLimit(1<<20, nil)}},
+		{"failures", []gin.HandlerFunc{failures(logger, false, ErrorPages{})}},
+		{"hosts", []gin.HandlerFunc{hosts(host.NewSet([]string{"shop.test"}), []string{"/healthz"}, nil)}},
+		{"redirectToHTTPS", []gin.HandlerFunc{scheme, redirectToHTTPS(Options{})}},
+		{"sameOrigin", []gin.HandlerFunc{sameOrigin(nil)}},
+		{"mediaTypes", []gin.HandlerFunc{mediaTypes(nil)}},
+		{"limitBody", []gin.HandlerFunc{limitBody(nil)}},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			r := gin.New()
@@ -83,11 +83,11 @@ func TestOnlyIdentityAndLogAllocate(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		return float64(after.Mallocs-before.Mallocs) / n
 	}
-	bare := allocations(RequestID())
-	chain := allocations(Forwarded(proxyheader.Policy{TLSEnds: true}), RequestID(), HSTS("max-age=31536000"), SecurityHeaders(),
-		CSP("img-src data:"), CORS(nil, nil), Failures(slog.New(slog.DiscardHandler), false),
-		Hosts(host.NewSet([]string{"shop.test"}), nil, nil), RedirectToHTTPS(Redirect{}),
-		SameOrigin(), MediaTypes(nil), BodyLimit(1<<20, nil))
+	bare := allocations(requestID())
+	chain := allocations(forwarded(proxyheader.Policy{TLSEnds: true}), requestID(), hsts("max-age=31536000"), SecurityHeaders(),
+		CSP("img-src data:"), cors(nil, nil), failures(slog.New(slog.DiscardHandler), false, ErrorPages{}),
+		hosts(host.NewSet([]string{"shop.test"}), nil, nil), redirectToHTTPS(Options{}),
+		sameOrigin(nil), mediaTypes(nil), limitBody(nil))
 	if chain-bare > 0.3 {
 		t.Errorf("%.2f allocations a request, and %.2f with the id alone", chain, bare)
 	}

@@ -8,18 +8,20 @@ import (
 	"example.com/turnkey/middleware/input"
 )
 
-// BodyLimit lets handlers read at most n bytes of a request's body. routes has other limits for single routes, by
-// their pattern. A request that announces more is answered 413 at once. If a request does not announce its length,
-// reading beyond the limit returns an *http.MaxBytesError, which Failures answers 413 too.
-func BodyLimit(n int64, routes map[string]int64) gin.HandlerFunc {
+const bodyLimit = 1 << 20 // bytes, except on the routes in Options.BodyLimits
+
+// limitBody lets handlers read at most bodyLimit bytes of a request's body. routes has other limits for single routes,
+// by their pattern. A request that announces more is answered 413 at once. If a request does not announce its length,
+// reading beyond the limit returns an *http.MaxBytesError, which failures answers 413 too.
+func limitBody(routes map[string]int64) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
 		if r.Body == nil || r.Body == http.NoBody {
 			return
 		}
-		limit := n
-		if l, ok := routes[c.FullPath()]; ok {
-			limit = l
+		limit, ok := routes[c.FullPath()]
+		if !ok {
+			limit = bodyLimit
 		}
 		if r.ContentLength > limit {
 			c.Error(&http.MaxBytesError{Limit: limit})

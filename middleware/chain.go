@@ -30,15 +30,16 @@ type Options struct {
 	// Probes are paths that load balancers ask for: by address, without TLS, every few seconds. They are answered
 	// under any host and over plain HTTP, and logged at level debug.
 	Probes []string
-	// ErrorPages says how pages of errors are made. The zero value renders the page "error" with the Problem.
+	// ErrorPages says how pages of errors are made.
 	ErrorPages ErrorPages
 	// Quiet are further paths that are logged at level debug.
 	Quiet []string
 
 	// HSTS is the value of Strict-Transport-Security. Empty: the header is not sent.
 	HSTS string
-	// PlainPort and TLSPort are the ports that the server listens on, for redirects from the one to the other. A
-	// TLSPort of 0 means that a proxy has it: 443.
+	// PlainPort and TLSPort are the ports that the server listens on. A client that connected to PlainPort under its own
+	// number is redirected to TLSPort. A client that used another number came through a mapping of ports, and is sent to
+	// 443. A TLSPort of 0 means that a proxy has it: 443.
 	PlainPort, TLSPort int
 
 	// Origins are those of other sites whose scripts may read responses and send requests with the visitor's cookies,
@@ -47,16 +48,14 @@ type Options struct {
 
 	// MediaTypes has the types of body that a route takes beside JSON and forms, by the route's pattern.
 	MediaTypes map[string][]string
-	// BodyLimit is the largest body that is read, in bytes. 0: 1 MiB. BodyLimits has the limits of single routes, by
-	// pattern.
-	BodyLimit  int64
+	// BodyLimits are the largest bodies that single routes read, in bytes, by pattern. All others read 1 MiB.
 	BodyLimits map[string]int64
 
 	// Words puts what is wrong with a field into other words than the English ones. It may be nil.
 	Words input.Words
 
-	// OnUnknownScheme is called for a request of which neither the connection nor a proxy tells the scheme. It may be
-	// nil.
+	// OnUnknownScheme is called for a request of which neither the connection nor a proxy tells the scheme, except for
+	// Probes: those of many platforms come past their proxy. It may be nil.
 	OnUnknownScheme func(*http.Request)
 	// OnRefusedHost is called with a host that is not in Hosts. It returns the text of the response, or "" for the
 	// usual one. It may be nil.
@@ -66,42 +65,37 @@ type Options struct {
 	OnRefusedOrigin func(r *http.Request, origin string) string
 }
 
-const defaultBodyLimit = 1 << 20 // bytes
-
 // Chain returns what every request passes, in order. It also calls input.PatchGin, which changes gin for the whole
-// process.
+// process: without it, errors about a request's input cannot be told from the server's own.
 func Chain(o Options) []gin.HandlerFunc {
 	input.PatchGin()
 	log := cmp.Or(o.Log, slog.Default())
 	return []gin.HandlerFunc{
 		// First, since everything below believes the proxy headers that it leaves and the scheme that it sets.
-		Forwarded(o.Proxies),
+		forwarded(o.Proxies),
 		// Before anything that logs, so that each line has the request's id.
-		RequestID(),
+		requestID(),
 		// Before anything that responds, so that each request leaves a line, with the status that the client got.
-		AccessLog(log, slices.Concat(o.Probes, o.Quiet)...),
+		accessLog(log, slices.Concat(o.Probes, o.Quiet)...),
 		// Before anything that responds, so that refusals, redirects and errors carry these headers too. A handler
 		// can replace one, since it runs later.
-		HSTS(o.HSTS),
+		hsts(o.HSTS),
 		SecurityHeaders(),
 		// Before anything that fails: it answers the errors and panics of all that follow.
-		Failures(log, o.Development, o.ErrorPages),
+		failures(log, o.Development, o.ErrorPages),
 		// Before the redirect, which repeats the request's host: it must not repeat one that the client made up.
-		Hosts(o.Hosts, o.Probes, o.OnRefusedHost),
+		hosts(o.Hosts, o.Probes, o.OnRefusedHost),
 		// Before anything that acts on the request, since plain HTTP can be read and changed on its way.
-		RedirectToHTTPS(Redirect{
-			Temporary: o.Development, PlainPort: o.PlainPort, TLSPort: o.TLSPort,
-			Except: o.Probes, OnUnknown: o.OnUnknownScheme,
-		}),
+		redirectToHTTPS(o),
 		// Before anything below that refuses, so that a page of an allowed origin can read why.
-		CORS(o.Origins, o.OnRefusedOrigin),
+		cors(o.Origins, o.OnRefusedOrigin),
 		// Before anything that looks at the body: the body of a forged request is not read.
-		SameOrigin(o.Origins...),
+		sameOrigin(o.Origins),
 		// Before the body is wrapped: a type that the route does not take is refused before a byte is read.
-		MediaTypes(o.MediaTypes),
+		mediaTypes(o.MediaTypes),
 		// Before the handler, whose kit.Bind looks for the words.
 		input.Speak(o.Words),
 		// Last, since it wraps the body for the handler.
-		BodyLimit(cmp.Or(o.BodyLimit, defaultBodyLimit), o.BodyLimits),
+		limitBody(o.BodyLimits),
 	}
 }

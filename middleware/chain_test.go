@@ -84,8 +84,8 @@ func TestChainWithoutOptionsServes(t *testing.T) {
 		want               int
 	}{
 		{"GET", "/", "", 200}, {"HEAD", "/", "", 200}, {"GET", "/nowhere", "", 404}, {"POST", "/", "", 405},
-		{"GET", "/panic", "", 500}, {"POST", "/echo", strings.Repeat("x", defaultBodyLimit), 200},
-		{"POST", "/echo", strings.Repeat("x", defaultBodyLimit+1), 413}, {"POST", "/number", `{"n": "one"}`, 400},
+		{"GET", "/panic", "", 500}, {"POST", "/echo", strings.Repeat("x", bodyLimit), 200},
+		{"POST", "/echo", strings.Repeat("x", bodyLimit+1), 413}, {"POST", "/number", `{"n": "one"}`, 400},
 		{"POST", "/number", `{"n": `, 400},
 	} {
 		resp := send(t, srv, test.method, test.path, test.body, "Host", "any.test")
@@ -137,7 +137,7 @@ func TestRefusalsHaveIDSecurityHeadersAndLogLine(t *testing.T) {
 		Log:     slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Proxies: proxyheader.Policy{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, TLSEnds: true},
 		Hosts:   host.NewSet([]string{"shop.test"}), Probes: []string{"/healthz"}, HSTS: hsts, Origins: []string{app},
-		BodyLimit: 10,
+		BodyLimits: map[string]int64{"/echo": 10},
 	})
 	for _, test := range []struct {
 		name, method, path, body string

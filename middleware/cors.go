@@ -8,25 +8,25 @@ import (
 	"example.com/turnkey/middleware/loglimit"
 )
 
-// CORS lets scripts of other origins read the responses of this one, with the visitor's cookies (Fetch standard,
+// cors lets scripts of other origins read the responses of this one, with the visitor's cookies (Fetch standard,
 // §3.2). The origins are exact, as browsers write them: "https://app.example.com". Without any, no header is sent,
-// and scripts of other origins can read nothing. SameOrigin takes the same list.
+// and scripts of other origins can read nothing.
 //
-// CORS answers the preflights of these origins itself, so that routes need no OPTIONS. It calls refused for each
+// cors answers the preflights of these origins itself, so that routes need no OPTIONS. It calls refused for each
 // other preflight that no route answers. What refused returns becomes the text of the 404 or 405. That response keeps
 // its text if refused is nil or returns "".
-func CORS(origins []string, refused func(r *http.Request, origin string) string) gin.HandlerFunc {
+func cors(origins []string, refused func(r *http.Request, origin string) string) gin.HandlerFunc {
 	allowed := make(map[string][]string, len(origins))
 	for _, o := range origins {
-		allowed[o] = sharedValue(o)
+		allowed[o] = []string{o}
 	}
 	var (
-		yes         = sharedValue("true")
-		vary        = sharedValue("Origin, Access-Control-Request-Headers")
-		crossOrigin = sharedValue("cross-origin")
-		exposed     = sharedValue("Location, Retry-After, " + requestIDHeader)
-		methods     = sharedValue("GET, HEAD, POST, PUT, PATCH, DELETE")
-		maxAge      = sharedValue("7200") // seconds. Chromium keeps no answer for longer
+		yes         = []string{"true"}
+		vary        = []string{"Origin, Access-Control-Request-Headers"}
+		crossOrigin = []string{"cross-origin"}
+		exposed     = []string{"Location, Retry-After, " + requestIDHeader}
+		methods     = []string{"GET, HEAD, POST, PUT, PATCH, DELETE"}
+		maxAge      = []string{"7200"} // seconds. Chromium keeps no answer for longer
 	)
 	return func(c *gin.Context) {
 		r, header := c.Request, c.Writer.Header()

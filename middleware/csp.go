@@ -23,7 +23,7 @@ func CSP(directives ...string) gin.HandlerFunc {
 			panic(err)
 		}
 	}
-	extended := sharedValue(extend(defaultPolicy, directives))
+	extended := []string{extend(defaultPolicy, directives)}
 	return func(c *gin.Context) {
 		header := c.Writer.Header()
 		// Another policy is that of a group, or of a middleware that adds a nonce.

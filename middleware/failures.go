@@ -16,23 +16,17 @@ import (
 	"example.com/turnkey/middleware/input"
 )
 
-// Failures answers every error: those that a handler passes to c.Error, a panic, a template that fails, 404 and 405. It
+// failures answers every error: those that a handler passes to c.Error, a panic, a template that fails, 404 and 405. It
 // sends the site's own 404 in place of net/http's, as for c.File of a missing file.
 //
-// A response that the handler has sent is kept, and the error is logged. If that response is broken, Failures cuts the
+// A response that the handler has sent is kept, and the error is logged. If that response is broken, failures cuts the
 // connection, so that it never looks complete: after a panic, after a write or a source that failed, and for an error
 // that a function of kit.E returned after it began a response of 2xx. gin's own recovery ends it as if it were whole.
 //
 // In development, browsers on this machine are shown where to look: file, line and excerpt. Other visitors learn
-// nothing of the inside. pages says how pages are made; without it, the page "error" gets the Problem.
-//
-// A custom order calls input.PatchGin too, as Chain does. Without it, Failures takes some faults of clients for the
-// server's.
-func Failures(log *slog.Logger, development bool, pages ...ErrorPages) gin.HandlerFunc {
-	render := &pageRenderer{log: log, development: development}
-	for _, p := range pages {
-		render.ErrorPages = p
-	}
+// nothing of the inside.
+func failures(log *slog.Logger, development bool, pages ErrorPages) gin.HandlerFunc {
+	render := &pageRenderer{ErrorPages: pages, log: log, development: development}
 	answer := func(c *gin.Context, w *writer) {
 		f := decide(c, w)
 		f.log(c, log, development)

@@ -10,11 +10,10 @@ import (
 // may be a proxy or tunnel that the settings do not name.
 const wasForwarded = "middleware.wasForwarded"
 
-// Forwarded removes the headers in which proxies describe the client from every request that does not come from a
+// forwarded removes the headers in which proxies describe the client from every request that does not come from a
 // trusted proxy. It sets c.Request.URL.Scheme to the scheme by which the visitor reached the site: "https", "http",
-// or "" if only the proxy can know and did not say. It has to be the first middleware, so that all others see headers
-// of trusted proxies only.
-func Forwarded(policy proxyheader.Policy) gin.HandlerFunc {
+// or "" if only the proxy can know and did not say.
+func forwarded(policy proxyheader.Policy) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if policy.Apply(c.Request) {
 			c.Set(wasForwarded, true)

@@ -41,7 +41,7 @@ func newBehindProxy(t *testing.T, f proxyheader.Policy) *behindProxy {
 	if f.ClientHeader != "" {
 		r.RemoteIPHeaders = []string{f.ClientHeader}
 	}
-	r.Use(Forwarded(f))
+	r.Use(forwarded(f))
 	limit := RateLimit(1, time.Hour)
 	r.GET("/", func(c *gin.Context) { c.String(200, "%s %s %s", c.ClientIP(), clientIP(c), c.Request.URL.Scheme) })
 	r.GET("/limited", limit, func(c *gin.Context) { c.String(200, "%d", len(c.Errors)) })

@@ -58,7 +58,7 @@ func FuzzContentType(f *testing.F) {
 			}
 			c, _ := gin.CreateTestContext(httptest.NewRecorder())
 			c.Request = r
-			MediaTypes(nil)(c)
+			mediaTypes(nil)(c)
 			if c.IsAborted() {
 				if status, _ := statusOf(c, c.Errors.Last().Err); status != http.StatusUnsupportedMediaType {
 					t.Errorf("%s %q got %d, want 415", method, header, status)

@@ -14,7 +14,7 @@ func TestHostsFollowTheSet(t *testing.T) {
 	t.Parallel()
 	set := host.NewSet([]string{"shop.test", "*.wild.test"})
 	r := gin.New()
-	r.Use(Hosts(set, []string{"/healthz"}, nil))
+	r.Use(hosts(set, []string{"/healthz"}, nil))
 	for _, path := range []string{"/", "/healthz"} {
 		r.GET(path, func(c *gin.Context) { c.Status(http.StatusNoContent) })
 	}

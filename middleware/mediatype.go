@@ -13,15 +13,15 @@ import (
 	"example.com/turnkey/middleware/loglimit"
 )
 
-// MediaTypes answers 415 to bodies for which c.ShouldBind and c.Bind would choose a parser other than those for JSON
+// mediaTypes answers 415 to bodies for which c.ShouldBind and c.Bind would choose a parser other than those for JSON
 // and forms, before a byte is read. gin lets the client choose the parser by its Content-Type, and its YAML parser
 // can allocate gigabytes for 245 bytes of nested aliases. routes has the further types that single routes take, by
 // their pattern.
 //
 // Types for which gin has no parser (image/png, text/plain) reach the handler, which reads the body itself. A
 // Content-Type that cannot be parsed, or that is sent twice, is refused too. A request without a body needs no type
-// (RFC 9110 §8.3), but some clients send one with every GET: there MediaTypes removes a type that it would refuse.
-func MediaTypes(routes map[string][]string) gin.HandlerFunc {
+// (RFC 9110 §8.3), but some clients send one with every GET: there mediaTypes removes a type that it would refuse.
+func mediaTypes(routes map[string][]string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
 		sent := r.Header["Content-Type"]

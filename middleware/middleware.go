@@ -5,19 +5,17 @@
 //
 // gin's own defaults are for a server behind a proxy. A server that faces the internet also needs to
 //
-//   - believe X-Forwarded-For and X-Forwarded-Proto from its own proxies only (Forwarded),
-//   - give each request an id and a line in the log (RequestID, AccessLog),
-//   - send the headers that isolate a page from other sites (HSTS, SecurityHeaders, CSP),
-//   - answer every error, panic, 404 and 405 the same way, and cut a response that breaks midway (Failures),
-//   - refuse hosts that it does not serve, and send plain HTTP to HTTPS (Hosts, RedirectToHTTPS),
-//   - refuse cross-site requests, except from chosen origins (SameOrigin, CORS),
-//   - refuse bodies that are too large, or of a type whose parser the client should not choose (BodyLimit, MediaTypes).
+//   - believe X-Forwarded-For and X-Forwarded-Proto from its own proxies only,
+//   - give each request an id and a line in the log,
+//   - send the headers that isolate a page from other sites,
+//   - answer every error, panic, 404 and 405 the same way, and cut a response that breaks midway,
+//   - refuse hosts that it does not serve, and send plain HTTP to HTTPS,
+//   - refuse cross-site requests, except from chosen origins,
+//   - refuse bodies that are too large, or of a type whose parser the client should not choose.
 //
 // # The order
 //
-// Chain has the whole order on one page, with the reason beside each line, and Options has its settings. To use
-// another order, write a function like Chain: everything that it calls is exported. Such a function calls
-// input.PatchGin too, since gin's errors about a request's input cannot be told from the server's own otherwise.
+// Chain has the whole order on one page, with the reason beside each line, and Options has its settings:
 //
 //	r := gin.New()
 //	r.SetTrustedProxies(nil)        // gin trusts every peer otherwise

@@ -20,7 +20,7 @@ func TestEachClientHasItsOwnLimit(t *testing.T) {
 	r := gin.New()
 	r.SetTrustedProxies([]string{"127.0.0.1"}) // lets the test send requests from many addresses
 	r.RemoteIPHeaders = []string{"X-Forwarded-For"}
-	r.Use(Failures(slog.New(slog.DiscardHandler), false))
+	r.Use(failures(slog.New(slog.DiscardHandler), false, ErrorPages{}))
 	r.POST("/login", RateLimit(3, time.Hour), func(c *gin.Context) { c.Status(http.StatusNoContent) })
 	srv := httptest.NewServer(r)
 	defer srv.Close()

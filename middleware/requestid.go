@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
 
@@ -28,10 +29,10 @@ func (c *requestContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// RequestID gives every request an id: the client's own X-Request-Id if it is 1 to 64 letters, digits, dots, dashes
+// requestID gives every request an id: the client's own X-Request-Id if it is 1 to 64 letters, digits, dots, dashes
 // or underscores, else 128 random bits. The id is in the response and in the request's context, and so in every line
 // that is logged with that context. The client can choose it, so it proves nothing.
-func RequestID() gin.HandlerFunc {
+func requestID() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id := c.Request.Header.Get(requestIDHeader)
 		if !validID(id) {
@@ -78,11 +79,9 @@ func validID(id string) bool {
 // guessed, and it needs no system call.
 func newID() string {
 	var raw [16]byte
+	binary.NativeEndian.PutUint64(raw[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(raw[8:], rand.Uint64())
 	var text [32]byte
-	a, b := rand.Uint64(), rand.Uint64()
-	for i := range 8 {
-		raw[i], raw[8+i] = byte(a>>(8*i)), byte(b>>(8*i))
-	}
 	hex.Encode(text[:], raw[:])
 	return string(text[:])
 }

@@ -13,21 +13,25 @@ const defaultPolicy = "default-src 'none'; base-uri 'none'; connect-src 'self'; 
 const deniedFeatures = "camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), midi=(), payment=(), " +
 	"serial=(), usb=()"
 
+// securityHeaders are the same in every response. They are made once and assigned to the header's map: header.Set would
+// allocate a slice for each response. That is safe because net/http only reads the slices, header.Set replaces them, and
+// header.Add copies them, as they have no spare capacity. Code must not assign to their elements. The other middleware
+// does the same with its values.
 var securityHeaders = [...]struct {
 	name  string
 	value []string
 }{
-	{cspHeader, sharedValue(defaultPolicy)},
+	{cspHeader, []string{defaultPolicy}},
 	// Windows, documents and pages of other origins can neither reach nor embed what is here (Spectre, XS-Leaks).
-	{"Cross-Origin-Opener-Policy", sharedValue("same-origin")},
-	{"Cross-Origin-Resource-Policy", sharedValue("same-origin")},
-	{"Origin-Agent-Cluster", sharedValue("?1")},
-	{"Permissions-Policy", sharedValue(deniedFeatures)},
+	{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
+	{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+	{"Origin-Agent-Cluster", []string{"?1"}},
+	{"Permissions-Policy", []string{deniedFeatures}},
 	// Not no-referrer: with that, browsers send "Origin: null" along with our own forms.
-	{"Referrer-Policy", sharedValue("strict-origin-when-cross-origin")},
-	{"X-Content-Type-Options", sharedValue("nosniff")},
+	{"Referrer-Policy", []string{"strict-origin-when-cross-origin"}},
+	{"X-Content-Type-Options", []string{"nosniff"}},
 	// For scanners. Browsers go by frame-ancestors.
-	{"X-Frame-Options", sharedValue("DENY")},
+	{"X-Frame-Options", []string{"DENY"}},
 }
 
 // SecurityHeaders sends the headers that isolate a page from other sites, as helmet does in Express, on every

@@ -8,7 +8,7 @@ import (
 
 // Target wraps the engine (a func(http.Handler) http.Handler, not a gin.HandlerFunc) and turns a request target with
 // scheme and host into a path, before gin chooses the route: "GET https://shop.example.com" asks for "/" (RFC 9112
-// §3.2.2, RFC 9110 §4.2.3). net/http has already set r.Host to the host of the target, so that Hosts checks it like
+// §3.2.2, RFC 9110 §4.2.3). net/http has already set r.Host to the host of the target, so that hosts checks it like
 // that of any other request.
 //
 // In a path with %2F, which belongs to a parameter as in Express, it sets RawPath so that gin finds the route in any

@@ -11,8 +11,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// writer is the gin.ResponseWriter of a request. It remembers what AccessLog and Failures need to know of the response,
-// and it holds back the two pages of net/http that stand for "not found", so that Failures sends the site's own.
+// writer is the gin.ResponseWriter of a request. It remembers what accessLog and failures need to know of the response,
+// and it holds back the two pages of net/http that stand for "not found", so that failures sends the site's own.
 type writer struct {
 	gin.ResponseWriter
 	initial     int  // the status before any handler: 200, or 404 and 405 where no route matches
@@ -24,7 +24,7 @@ type writer struct {
 	ownDeadline bool // the handler has changed the write deadline
 }
 
-// watch returns the writer of c, which RequestID has put in place, or else watch.
+// watch returns the writer of c, which requestID has put in place, or else watch.
 func watch(c *gin.Context) *writer {
 	w, ok := c.Writer.(*writer)
 	if !ok {

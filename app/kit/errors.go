@@ -14,7 +14,7 @@ import (
 //
 //	r.GET("/orders/:id", E(showOrder))
 //
-// A returned error is answered by middleware.Failures, as every error is. The handlers after this one run only if f
+// A returned error is answered by the middleware, as every error is. The handlers after this one run only if f
 // neither returned an error nor answered: it set no status, no Location and no body. So a function that guards a group
 // lets a request through by answering nothing, as a middleware of Express does by calling next.
 //
@@ -63,7 +63,7 @@ func RegisteredAt(handler gin.HandlerFunc) (file string, line int, ok bool) {
 	return "", 0, false
 }
 
-// middleware.Failures finds the status through this interface. If a newer middleware wants another method, this line
+// The middleware finds the status through this interface. If a newer middleware wants another method, this line
 // does not compile. Without it every Status would be answered 500.
 var _ middleware.Answerer = (*statusError)(nil)
 

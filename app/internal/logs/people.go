@@ -78,7 +78,7 @@ func (p people) WithAttrs(a []slog.Attr) slog.Handler { return people{p.Handler.
 
 func (p people) WithGroup(name string) slog.Handler { return people{p.Handler.WithGroup(name), p.page} }
 
-// request is a line of middleware.AccessLog.
+// request is a line of the access log.
 type request struct {
 	method, path, id string
 	status           int64

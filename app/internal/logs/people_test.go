@@ -100,11 +100,11 @@ func TestAPanicIsAReadableStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	stack := "goroutine 51 [running]:\nruntime/debug.Stack()\n\t/go/src/runtime/debug/stack.go:26 +0x5e\n" +
-		module + "/middleware.Failures.func2.1()\n\t" + dir + "/middleware/failures.go:50 +0x9c\n" +
+		module + "/middleware.failures.func2.1()\n\t" + dir + "/middleware/failures.go:50 +0x9c\n" +
 		"panic({0xa5c0a0?, 0xc31f40?})\n\t/go/src/runtime/panic.go:783 +0x132\n" +
 		module + "/handlers.(*shop).order(0xc0001, {0x1, 0x2})\n\t" + dir + "/handlers/orders.go:12 +0x25\n" +
 		"github.com/gin-gonic/gin.(*Context).Next(...)\n\t/mod/gin@v1.12.0/context.go:192\n" +
-		module + "/middleware.Failures.func2(0xc0002)\n\t" + dir + "/middleware/failures.go:55 +0x72\n" +
+		module + "/middleware.failures.func2(0xc0002)\n\t" + dir + "/middleware/failures.go:55 +0x72\n" +
 		module + "/shop/prices.Of(...)\n\t" + dir + "/shop/prices/prices.go:7\n" +
 		"created by net/http.(*Server).Serve in goroutine 1\n\t/go/src/net/http/server.go:3454 +0x485\n"
 	var out bytes.Buffer
@@ -115,7 +115,7 @@ func TestAPanicIsAReadableStack(t *testing.T) {
     handlers/orders.go:12  handlers.(*shop).order
     shop/prices/prices.go:7  prices.Of
     /mod/gin@v1.12.0/context.go:192  gin.(*Context).Next
-    middleware/failures.go:55  middleware.Failures.func2
+    middleware/failures.go:55  middleware.failures.func2
     /go/src/net/http/server.go:3454  created by http.(*Server).Serve in goroutine 1
 `
 	if got != want {

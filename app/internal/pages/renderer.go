@@ -46,7 +46,7 @@ func functions(static *assets, own template.FuncMap) template.FuncMap {
 	return all
 }
 
-// errorPage is the name of the page that middleware.Failures renders.
+// errorPage is the name of the page that the middleware renders for an error.
 const errorPage = "error"
 
 // siteFile is where an owner declares the values of pages.

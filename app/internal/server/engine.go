@@ -13,8 +13,6 @@ import (
 	"example.com/turnkey/middleware/proxyheader"
 )
 
-const bodyLimit = 1 << 20 // bytes, except on the routes in kit.Site.BodyLimits
-
 // probes are the paths that load balancers ask for every few seconds. They ask by address and without TLS, so the chain
 // answers these paths for every host and without a redirect.
 var probes = []string{"/healthz", "/readyz"}
@@ -85,7 +83,7 @@ func (s *Server) chain() []gin.HandlerFunc {
 		},
 		Hosts: s.hosts, Probes: probes,
 		HSTS: cfg.HSTS, PlainPort: s.Ports.HTTP.Number(), TLSPort: s.Ports.HTTPS.Number(),
-		Origins: cfg.CORSOrigins, MediaTypes: s.Site.BodyTypes, BodyLimit: bodyLimit, BodyLimits: s.Site.BodyLimits,
+		Origins: cfg.CORSOrigins, MediaTypes: s.Site.BodyTypes, BodyLimits: s.Site.BodyLimits,
 		Words:           s.Site.Words,
 		OnUnknownScheme: h.unknownScheme, OnRefusedOrigin: h.refusedOrigin,
 	}
