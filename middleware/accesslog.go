@@ -26,13 +26,10 @@ func accessLog(log *slog.Logger, quiet ...string) gin.HandlerFunc {
 			if slices.Contains(quiet, r.URL.Path) {
 				level = slog.LevelDebug
 			}
-			ctx, id, verb := r.Context(), "", r.Method
+			ctx, id, verb := r.Context(), "", method(r)
 			if rc, ok := ctx.(*requestContext); ok {
 				// Without the id in the context: a slog.Handler that adds the context's id would add it twice.
 				ctx, id = rc.Context, rc.id
-				if rc.isHead {
-					verb = http.MethodHead
-				}
 			}
 			now, status := time.Now(), w.Status()
 			if limit := w.timedOut(r, now.Sub(start)); limit > 0 {

@@ -59,9 +59,6 @@ func (w *headWriter) CloseNotify() <-chan bool {
 
 // isHead reports whether the client sent HEAD, of which Head made GET.
 func isHead(r *http.Request) bool {
-	if rc, ok := r.Context().Value(requestContextKey{}).(*requestContext); ok {
-		return rc.isHead
-	}
 	return r.Context().Value(headKey{}) != nil
 }
 

@@ -16,7 +16,6 @@ type requestContext struct {
 	context.Context
 	id     string
 	header [1]string // the id again, as the value of the response's header
-	isHead bool
 	writer writer
 }
 
@@ -38,7 +37,7 @@ func requestID() gin.HandlerFunc {
 		if !validID(id) {
 			id = newID()
 		}
-		rc := &requestContext{Context: c.Request.Context(), id: id, header: [1]string{id}, isHead: isHead(c.Request)}
+		rc := &requestContext{Context: c.Request.Context(), id: id, header: [1]string{id}}
 		c.Writer.Header()[requestIDHeader] = rc.header[:]
 		c.Request = c.Request.WithContext(rc)
 		rc.writer = writer{ResponseWriter: c.Writer, initial: c.Writer.Status()}

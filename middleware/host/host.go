@@ -14,12 +14,6 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// canonical returns the normal form of an ASCII name: lower case, without the root's dot. It allocates only if the
-// name has capitals.
-func canonical(name string) string {
-	return strings.ToLower(strings.TrimSuffix(name, "."))
-}
-
 // ASCII returns the normal form of a name as people write it, with its Unicode letters encoded (RFC 5890). The error
 // says that it is no host name.
 func ASCII(name string) (string, error) {
@@ -55,7 +49,7 @@ func Split(hostport string) (name, port string) {
 			return "", ""
 		}
 	}
-	return canonical(name), port
+	return strings.ToLower(strings.TrimSuffix(name, ".")), port
 }
 
 // HTTPS returns the https URL of target's path and query on another host. name is in the normal form, and the URL has

@@ -60,7 +60,7 @@ func Bind(c *gin.Context, in any, strict bool) error {
 	if list := describe(err, in); list != nil {
 		err = fieldsError{err, inWords(c, list)}
 	}
-	return Mark(err)
+	return mark(err)
 }
 
 // formFields looks at a form field by field if gin refused it with err. gin stops at the first field that it cannot

@@ -99,5 +99,5 @@ func isCutForm(err error) bool {
 // Missing makes err, which is that of c.FormFile for a file that did not come, name the field.
 func Missing(c *gin.Context, field string, err error) error {
 	f := newField("#/"+escapePointer(field), "missing", "", "")
-	return Mark(fieldsError{err, inWords(c, []FieldError{f})})
+	return mark(fieldsError{err, inWords(c, []FieldError{f})})
 }

@@ -49,11 +49,11 @@ func clientName(f reflect.StructField) string {
 type markedBinding struct{ binding.BindingBody }
 
 func (b markedBinding) Bind(r *http.Request, in any) error {
-	return Mark(b.BindingBody.Bind(r, in))
+	return mark(b.BindingBody.Bind(r, in))
 }
 
 func (b markedBinding) BindBody(body []byte, in any) error {
-	return Mark(b.BindingBody.BindBody(body, in))
+	return mark(b.BindingBody.BindBody(body, in))
 }
 
 // jsonMark marks an error of reading a request's JSON. Errors about other JSON, which a handler gives to

@@ -24,9 +24,9 @@ type markedError struct{ error }
 
 func (e markedError) Unwrap() error { return e.error }
 
-// Mark marks an error of reading a request as the client's fault, so that it is answered with a 4xx status and not
+// mark marks an error of reading a request as the client's fault, so that it is answered with a 4xx status and not
 // logged as an error. It returns errors that only the program or the machine can cause as they are.
-func Mark(err error) error {
+func mark(err error) error {
 	if err == nil || isOurs(err) {
 		return err
 	}
@@ -81,7 +81,7 @@ func Status(c *gin.Context, err error) (status int, detail string) {
 var errReadTwice = errors.New("the body was read already: bind it once, or keep it with c.ShouldBindBodyWithJSON")
 
 // Clarify returns err, or errReadTwice if err is that of a parser which found an empty body, and the body was not empty
-// when it came. It returns an error about a body of another type than the handler's parser takes as well.
+// when it came.
 func Clarify(c *gin.Context, err error) error {
 	if b := bodyOf(c); err != nil && b != nil && b.ended && errors.Is(err, io.EOF) {
 		if _, isJSON := errors.AsType[jsonMark](err); isJSON {

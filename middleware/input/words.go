@@ -44,9 +44,9 @@ func newField(pointer, rule, param, unit string) FieldError {
 	text := details[rule]
 	switch {
 	case strings.HasPrefix(rule, "required"):
-		text = "is required"
+		text, param = "is required", "" // it has names of fields in Go
 	case strings.HasPrefix(rule, "excluded"):
-		text = "must be left out"
+		text, param = "must be left out", ""
 	case text == "":
 		text = "is not valid"
 	}
@@ -63,9 +63,6 @@ func newField(pointer, rule, param, unit string) FieldError {
 		if unit != "" {
 			text += " " + unit + " long"
 		}
-	}
-	if strings.HasPrefix(rule, "required") || strings.HasPrefix(rule, "excluded") {
-		param = "" // names of fields in Go
 	}
 	return FieldError{Pointer: pointer, Detail: text, Rule: rule, Param: param}
 }

@@ -35,44 +35,22 @@ const (
 // Limit keeps messages that requests cause from filling the log. It allows each kind once an hour, and only maxKinds
 // kinds within an hour. The zero value is ready.
 type Limit struct {
-	mu     sync.RWMutex
+	mu     sync.Mutex
 	logged map[string]time.Time // by kind
 }
 
-// Allow reports whether a message of this kind may be logged now, and counts it as logged. Requests whose message was
-// logged already hold only the read lock, so they do not wait for each other.
+// Allow reports whether a message of this kind may be logged now, and counts it as logged.
 func (l *Limit) Allow(kind string) bool {
-	now := time.Now()
-	l.mu.RLock()
-	allowed := l.allows(kind, now)
-	l.mu.RUnlock()
-	if !allowed {
-		return false
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.allows(kind, now) { // another request took the last place between the two locks
+	now := time.Now()
+	maps.DeleteFunc(l.logged, func(_ string, last time.Time) bool { return now.Sub(last) >= every })
+	if _, ok := l.logged[kind]; ok || len(l.logged) >= maxKinds {
 		return false
 	}
-	maps.DeleteFunc(l.logged, func(_ string, last time.Time) bool { return now.Sub(last) >= every })
 	if l.logged == nil {
 		l.logged = map[string]time.Time{}
 	}
 	l.logged[kind] = now
 	return true
-}
-
-func (l *Limit) allows(kind string, now time.Time) bool {
-	if last, ok := l.logged[kind]; ok {
-		return now.Sub(last) >= every
-	}
-	if len(l.logged) < maxKinds {
-		return true
-	}
-	for _, last := range l.logged {
-		if now.Sub(last) >= every {
-			return true
-		}
-	}
-	return false
 }
