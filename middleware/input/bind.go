@@ -173,7 +173,7 @@ func badFiles(r *http.Request, t reflect.Type) (bad []FieldError) {
 func unknownFields(values url.Values, names map[string]bool, err error) error {
 	var unknown []FieldError
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if !names[key] {
+		if !names[key] && len(unknown) < maxInvalid {
 			unknown = append(unknown, newField("#/"+escapePointer(key), "unknown", "", ""))
 		}
 	}

@@ -3,7 +3,6 @@ package input
 import (
 	"encoding/json"
 	"errors"
-	"maps"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/gin-gonic/gin/binding"
 	"github.com/go-playground/validator/v10"
 )
 
@@ -54,8 +52,8 @@ func inWords(c *gin.Context, list []FieldError) []FieldError {
 	return list
 }
 
-// FieldErrors returns what Bind, c.ShouldBind and similar methods found wrong with a request's fields, and nil for any
-// other error.
+// FieldErrors returns what Bind, c.ShouldBind and similar methods found wrong with a request's fields, 100 of them at
+// most, and nil for any other error.
 func FieldErrors(err error) []FieldError { return describe(err, nil) }
 
 // Fields is FieldErrors in the site's words. For an error of c.ShouldBind it also finds the form's field by its value.
@@ -72,6 +70,9 @@ func Fields(c *gin.Context, err error) []FieldError {
 	return inWords(c, list)
 }
 
+// maxInvalid is how many fields an answer names. A list of 1 MiB can have 100,000 items without what they need.
+const maxInvalid = 100
+
 // describe returns the fields that err is about. in is what was bound, or nil if that is not known.
 func describe(err error, in any) []FieldError {
 	if e, ok := errors.AsType[fieldsError](err); ok {
@@ -81,8 +82,8 @@ func describe(err error, in any) []FieldError {
 		return list
 	}
 	if list, ok := errors.AsType[validator.ValidationErrors](err); ok {
-		out := make([]FieldError, len(list))
-		for i, e := range list {
+		out := make([]FieldError, min(len(list), maxInvalid))
+		for i, e := range list[:len(out)] {
 			param := e.Param()
 			if strings.HasSuffix(e.Tag(), "field") {
 				param = otherField(in, e)
@@ -157,7 +158,7 @@ func valueField(pointer string, err error) FieldError {
 		rule, param = "time", time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC).Format(layout)
 	case strings.HasPrefix(err.Error(), "time: "):
 		rule = "duration"
-	case errors.Is(err, binding.ErrMultiFileHeader), errors.Is(err, binding.ErrMultiFileHeaderLenInvalid):
+	case isFileError(err):
 		rule = "file"
 	}
 	return newField(pointer, rule, param, "")
@@ -221,7 +222,7 @@ func formKey(r *http.Request, err error) (key string) {
 	} else {
 		return ""
 	}
-	values := maps.Clone(r.Form)
+	values := r.Form
 	if values == nil {
 		values = r.URL.Query()
 	}

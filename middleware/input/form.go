@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
-	"github.com/gin-gonic/gin/binding"
 )
 
 // formError returns the status and the text for a form or query that cannot be parsed, or that has other files or
@@ -33,8 +32,7 @@ func formError(c *gin.Context, err error, marked bool) (status int, detail strin
 	case errors.Is(err, http.ErrNotMultipart), errors.Is(err, http.ErrMissingBoundary),
 		isMultipart && !hasForm(c.Request) && isCutForm(err):
 		return http.StatusBadRequest, "The body is not a complete multipart form"
-	case isMultipart && errors.Is(err, binding.ErrMultiFileHeader),
-		isMultipart && errors.Is(err, binding.ErrMultiFileHeaderLenInvalid):
+	case isMultipart && isFileError(err):
 		return http.StatusBadRequest, "The form has a file where none is accepted, or too many files"
 	case isEncodingError(err) && (marked || bodyOf(c).malformed() || malformedQuery(c.Request)):
 		return http.StatusBadRequest, "The form, or the query in the address, is not encoded correctly: " + encodingRule

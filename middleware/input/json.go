@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"reflect"
 	"sort"
 	"strconv"
@@ -62,31 +63,34 @@ func (d *jsonDecoder) decode(data []byte, in any) error {
 // fields returns the field that err is about, if it is about one.
 func (d *jsonDecoder) fields(data []byte, in any, err error) []FieldError {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		values := scanJSON(data)
-		i := sort.Search(len(values), func(i int) bool { return int64(values[i].decided) >= e.Offset })
-		if i == len(values) {
-			return nil
-		}
-		rule, param := typeRule(e)
-		return []FieldError{newField(values[i].pointer, rule, param, "")}
-	}
-	if name, ok := unknownField(err); ok {
-		var found []jsonValue
-		for _, v := range scanJSON(data) {
-			if strings.HasSuffix(v.pointer, "/"+escapePointer(name)) {
-				found = append(found, v)
+		for v := range jsonValues(data) {
+			if int64(v.decided) >= e.Offset {
+				rule, param := typeRule(e)
+				return []FieldError{newField(v.pointer(), rule, param, "")}
 			}
 		}
-		if len(found) == 1 {
-			return []FieldError{newField(found[0].pointer, "unknown", "", "")}
-		}
 		return nil
+	}
+	if name, ok := unknownField(err); ok {
+		var found []FieldError
+		for v := range jsonValues(data) {
+			if n := len(v.path); n > 0 && v.path[n-1].isObject && v.path[n-1].key == name {
+				found = append(found, newField(v.pointer(), "unknown", "", ""))
+			}
+			if len(found) > 1 {
+				return nil
+			}
+		}
+		return found
 	}
 	if _, syntax := errors.AsType[*json.SyntaxError](err); syntax || err == errTrailing || !json.Valid(data) {
 		return nil
 	}
 	return d.refusedBy(data, in, err)
 }
+
+// maxLeaves is in how many values refusedBy looks for the one that is refused: each attempt decodes all of them.
+const maxLeaves = 1000
 
 // refusedBy returns the field that an UnmarshalJSON or UnmarshalText refuses. Their errors name none, so it is sought:
 // the error is there as long as the field is, while more and more of the last values are replaced by null.
@@ -95,18 +99,21 @@ func (d *jsonDecoder) refusedBy(data []byte, in any, err error) []FieldError {
 	if t == nil || t.Kind() != reflect.Pointer {
 		return nil
 	}
-	var leaves []jsonValue
-	for _, v := range scanJSON(data) {
+	var leaves [][2]int // where they start and end
+	for v := range jsonValues(data) {
 		if v.end > 0 {
-			leaves = append(leaves, v)
+			leaves = append(leaves, [2]int{v.start, v.end})
+		}
+		if len(leaves) > maxLeaves {
+			return nil
 		}
 	}
 	fails := func(n int) bool { // with the first n values
 		var doc []byte
 		at := 0
-		for _, v := range leaves[n:] {
-			doc = append(append(doc, data[at:v.start]...), "null"...)
-			at = v.end
+		for _, leaf := range leaves[n:] {
+			doc = append(append(doc, data[at:leaf[0]]...), "null"...)
+			at = leaf[1]
 		}
 		return d.decode(append(doc, data[at:]...), reflect.New(t.Elem()).Interface()) != nil
 	}
@@ -114,81 +121,83 @@ func (d *jsonDecoder) refusedBy(data []byte, in any, err error) []FieldError {
 	if n == 0 || n > len(leaves) {
 		return nil
 	}
-	return []FieldError{valueField(leaves[n-1].pointer, err)}
+	for v := range jsonValues(data) {
+		if v.start == leaves[n-1][0] && v.end > 0 {
+			return []FieldError{valueField(v.pointer(), err)}
+		}
+	}
+	return nil
 }
 
 // jsonValue is a value in a JSON text.
 type jsonValue struct {
-	pointer    string
-	start, end int // of a value that is neither object nor array; else 0
-	decided    int // where encoding/json has seen of which kind the value is
+	path       []jsonLevel // changes with the next value
+	start, end int         // of a value that is neither object nor array; else 0
+	decided    int         // where encoding/json has seen of which kind the value is
 }
 
-// scanJSON returns every value of a valid JSON text, in order. It stops at the first error.
-func scanJSON(data []byte) (values []jsonValue) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	type level struct {
-		path  string
-		index int  // of the next item; -1 in an object
-		isKey bool // the next token of an object is a key
-		key   string
-	}
-	stack := []level{{path: "#", index: -1}}
-	for {
-		token, err := dec.Token()
-		if err != nil {
-			return values
-		}
-		top := &stack[len(stack)-1]
-		if d, ok := token.(json.Delim); ok && (d == '}' || d == ']') {
-			stack = stack[:len(stack)-1]
-			continue
-		}
-		if top.isKey {
-			top.key, top.isKey = token.(string), false
-			continue
-		}
-		path := top.path
-		switch {
-		case top.index >= 0:
-			path += "/" + strconv.Itoa(top.index)
-			top.index++
-		case len(stack) > 1:
-			path += "/" + escapePointer(top.key)
-			top.isKey = true
-		}
-		end := int(dec.InputOffset())
-		v := jsonValue{pointer: path, decided: end}
-		switch token {
-		case json.Delim('{'):
-			stack = append(stack, level{path: path, index: -1, isKey: true})
-		case json.Delim('['):
-			stack = append(stack, level{path: path})
-		default:
-			v.end, v.start = end, literalStart(data, token, end)
-		}
-		values = append(values, v)
-	}
+// jsonLevel is an object or array around a value.
+type jsonLevel struct {
+	isObject bool
+	key      string
+	needsKey bool // the next token of an object is a key
+	index    int  // of an item of an array
 }
 
-// literalStart returns where the literal begins that ends at end.
-func literalStart(data []byte, token json.Token, end int) int {
-	if _, isString := token.(string); !isString {
-		return bytes.LastIndexAny(data[:end], " \t\r\n:,[") + 1
-	}
-	for i := end - 2; i >= 0; i-- {
-		if data[i] != '"' {
-			continue
-		}
-		slashes := 0
-		for ; i-slashes > 0 && data[i-slashes-1] == '\\'; slashes++ {
-		}
-		if slashes%2 == 0 {
-			return i
+// pointer returns the JSON pointer. The pointers of all values of a text can take ten thousand times its size.
+func (v jsonValue) pointer() string {
+	var b strings.Builder
+	b.WriteByte('#')
+	for _, l := range v.path {
+		if l.isObject {
+			b.WriteString("/" + escapePointer(l.key))
+		} else {
+			b.WriteString("/" + strconv.Itoa(l.index))
 		}
 	}
-	return 0
+	return b.String()
+}
+
+// jsonValues yields every value of a valid JSON text, in order. It stops at the first error.
+func jsonValues(data []byte) iter.Seq[jsonValue] {
+	return func(yield func(jsonValue) bool) {
+		dec := json.NewDecoder(bytes.NewReader(data))
+		dec.UseNumber()
+		var path []jsonLevel
+		for {
+			start := int(dec.InputOffset())
+			token, err := dec.Token()
+			if err != nil {
+				return
+			}
+			if token == json.Delim('}') || token == json.Delim(']') {
+				path = path[:len(path)-1]
+				continue
+			}
+			if n := len(path); n > 0 {
+				top := &path[n-1]
+				top.index++
+				if top.needsKey {
+					top.key, top.needsKey = token.(string), false
+					continue
+				}
+				top.needsKey = top.isObject
+			}
+			_, isContainer := token.(json.Delim)
+			end := int(dec.InputOffset())
+			v := jsonValue{path: path, decided: end}
+			if !isContainer {
+				v.start, v.end = end-len(bytes.TrimLeft(data[start:end], " \t\r\n:,")), end
+			}
+			if !yield(v) {
+				return
+			}
+			if isContainer {
+				isObject := token == json.Delim('{')
+				path = append(path, jsonLevel{isObject: isObject, needsKey: isObject, index: -1})
+			}
+		}
+	}
 }
 
 // unknownField returns the name in encoding/json's error for a field that the input does not have.
