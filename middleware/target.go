@@ -26,6 +26,9 @@ func Target(next http.Handler) http.Handler {
 	})
 }
 
+// forGin escapes what gin's UseRawPath takes back.
+var forGin = strings.NewReplacer("%", "%25", "/", "%2F", "+", "%2B")
+
 // rawPath returns the path that gin matches against its routes, or "" if that is the decoded one.
 func rawPath(raw string) string {
 	if !strings.Contains(strings.ToUpper(raw), "%2F") {
@@ -37,7 +40,7 @@ func rawPath(raw string) string {
 		if err != nil {
 			return ""
 		}
-		parts[i] = strings.NewReplacer("%", "%25", "/", "%2F", "+", "%2B").Replace(text)
+		parts[i] = forGin.Replace(text)
 	}
 	return strings.Join(parts, "/")
 }

@@ -21,10 +21,11 @@ func Stream(c *gin.Context) error {
 
 const eventWait = 10 * time.Second // for a client to take an event
 
+var lines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // Event sends a server-sent event at once: a text as it is, anything else as JSON. A CR LF or CR reaches the browser as
 // a line feed, since events know no other end of a line. c.SSEvent of gin sends a literal \r, and loses a space at the
-// beginning. Event returns an error once the client has gone,
-// or takes nothing for 10 s.
+// beginning. Event returns an error once the client has gone, or takes nothing for 10 s.
 func Event(c *gin.Context, name string, data any) error {
 	text, ok := data.(string)
 	if !ok {
@@ -38,7 +39,6 @@ func Event(c *gin.Context, name string, data any) error {
 		c.Header("Content-Type", "text/event-stream")
 		c.Header("Cache-Control", "no-store")
 	}
-	lines := strings.NewReplacer("\r\n", "\n", "\r", "\n")
 	var b strings.Builder
 	if name != "" {
 		b.WriteString("event: " + strings.ReplaceAll(lines.Replace(name), "\n", " ") + "\n")

@@ -107,12 +107,16 @@ func pointer(e validator.FieldError) string {
 	if inGo, _, _ := strings.Cut(e.StructNamespace(), "."); rest != "" && first == inGo {
 		path = rest
 	}
-	return "#/" + strings.NewReplacer("~", "~0", "/", "~1", ".", "/", "[", "/", "]", "").Replace(path)
+	return "#/" + pathPointer.Replace(path)
 }
 
-func escapePointer(name string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
-}
+// The replacers are made once: each takes kilobytes.
+var (
+	pathPointer = strings.NewReplacer("~", "~0", "/", "~1", ".", "/", "[", "/", "]", "")
+	keyPointer  = strings.NewReplacer("~", "~0", "/", "~1")
+)
+
+func escapePointer(name string) string { return keyPointer.Replace(name) }
 
 // otherField returns the client's name of the field that a tag such as eqfield compares with, or "" if it is not known.
 // The tag has the name in Go, which visitors must not see.
