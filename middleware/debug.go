@@ -43,7 +43,7 @@ func newDebug(e *gin.Error) *debug {
 		return nil
 	}
 	d.Lines = excerpt(d.File, d.Line)
-	d.File = shortFile(d.File)
+	d.File = ShortFile(d.File)
 	return d
 }
 
@@ -78,4 +78,4 @@ func isLibrary(file string) bool {
 }
 
 // at returns a place in the sources as the log has it.
-func at(file string, line int) string { return fmt.Sprintf("%s:%d", shortFile(file), line) }
+func at(file string, line int) string { return fmt.Sprintf("%s:%d", ShortFile(file), line) }

@@ -1,9 +1,7 @@
 package kit
 
 import (
-	"reflect"
 	"runtime"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -20,11 +18,11 @@ import (
 //
 //go:noinline
 func E(f func(*gin.Context) error) gin.HandlerFunc {
-	var caller [1]uintptr
-	runtime.Callers(2, caller[:])
+	at := &statusError{}
+	runtime.Callers(2, at.caller[:])
 	return func(c *gin.Context) {
-		if c == nil {
-			panic(registered(caller))
+		if c == nil { // the server asks where a route was registered
+			panic(at)
 		}
 		status, location, errs := c.Writer.Status(), c.Writer.Header().Get("Location"), len(c.Errors)
 		if err := f(c); err != nil {
@@ -43,26 +41,6 @@ func E(f func(*gin.Context) error) gin.HandlerFunc {
 	}
 }
 
-// registered is what a handler of E panics with if it is called with nil, which only RegisteredAt does.
-type registered [1]uintptr
-
-// RegisteredAt returns where E was called for a handler of E, and false for any other handler. The server names the
-// place when two routes clash.
-func RegisteredAt(handler gin.HandlerFunc) (file string, line int, ok bool) {
-	name := runtime.FuncForPC(reflect.ValueOf(handler).Pointer()).Name()
-	if own := runtime.FuncForPC(reflect.ValueOf(E).Pointer()).Name(); !strings.HasPrefix(name, own+".") {
-		return "", 0, false
-	}
-	defer func() {
-		if caller, is := recover().(registered); is {
-			frame, _ := runtime.CallersFrames(caller[:]).Next()
-			file, line, ok = frame.File, frame.Line, true
-		}
-	}()
-	handler(nil)
-	return "", 0, false
-}
-
 // The middleware finds the status through this interface. If a newer middleware wants another method, this line
 // does not compile. Without it every Status would be answered 500.
 var _ middleware.Answerer = (*statusError)(nil)
@@ -79,7 +57,7 @@ func (e *statusError) Error() string { return e.text }
 // Answer implements middleware.Answerer.
 func (e *statusError) Answer() (status int, text string) { return e.status, e.text }
 
-// Position returns where Status was called, for the development page.
+// Position returns where Status or E was called, for the development page.
 func (e *statusError) Position() (file string, line int) {
 	frame, _ := runtime.CallersFrames(e.caller[:]).Next()
 	return frame.File, frame.Line

@@ -1,10 +1,10 @@
 package logs
 
 import (
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
+
+	"example.com/turnkey/middleware"
 )
 
 // module is this project's module path.
@@ -42,7 +42,7 @@ func frames(text string) (out []frame) {
 		switch {
 		case isFile && len(out) > 0 && out[len(out)-1].file == "":
 			file, _, _ = strings.Cut(file, " +0x")
-			out[len(out)-1].file = shortFile(file)
+			out[len(out)-1].file = middleware.ShortFile(file)
 			if out[len(out)-1].function == "panic" {
 				out = out[:0]
 			}
@@ -55,16 +55,6 @@ func frames(text string) (out []frame) {
 		}
 	}
 	return out
-}
-
-// shortFile returns a file's name as seen from the working directory.
-func shortFile(file string) string {
-	if dir, err := os.Getwd(); err == nil {
-		if rest, ok := strings.CutPrefix(filepath.ToSlash(file), filepath.ToSlash(dir)+"/"); ok {
-			return rest
-		}
-	}
-	return file
 }
 
 // isOwn reports whether the code is the owner's: of this module, and not what came with the starter.

@@ -58,7 +58,8 @@ func (s *Server) drain(ctx context.Context, replaced bool) error {
 		wg.Go(func() { srv.Shutdown(ctx) }) // its error is that of ctx, which the count below shows better
 	}
 	wg.Wait()
-	s.waitForHijacked(ctx)
+	// Shutdown does not wait for connections that a handler took over, such as WebSockets.
+	poll(ctx, 10*time.Millisecond, func() bool { return s.active.Load() == 0 })
 	open := s.active.Load()
 	for _, srv := range s.served {
 		srv.Close() // nothing is left to close unless SHUTDOWN_GRACE has ended
@@ -71,12 +72,6 @@ func (s *Server) drain(ctx context.Context, replaced bool) error {
 		return fmt.Errorf("%d %s still open after SHUTDOWN_GRACE=%s and cut off", open, noun, s.Settings.ShutdownGrace)
 	}
 	return nil
-}
-
-// waitForHijacked gives connections that a handler took over, such as WebSockets, the rest of SHUTDOWN_GRACE. Shutdown
-// does not wait for them.
-func (s *Server) waitForHijacked(ctx context.Context) {
-	poll(ctx, 10*time.Millisecond, func() bool { return s.active.Load() == 0 })
 }
 
 // poll calls done at intervals until it returns true or ctx is done.

@@ -113,7 +113,7 @@ func (l *life) start(j *job) {
 			delete(l.running, j)
 			l.mu.Unlock()
 		}()
-		err := recovered(j.f)(l.ctx)
+		err := recovered(l.ctx, j.f)
 		if err != nil && (l.ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
 			l.report("a job failed", err, "job", j.name)
 		}
@@ -166,7 +166,7 @@ func (l *life) call(deadline time.Time, c closer) {
 	go func() {
 		err := errors.New("it ended its goroutine") // runtime.Goexit, as t.FailNow does
 		defer func() { result <- err }()
-		err = recovered(c.f)(ctx)
+		err = recovered(ctx, c.f)
 	}()
 	select {
 	case err := <-result:
@@ -195,14 +195,12 @@ type panicked struct {
 
 func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
-// recovered returns f with its panic as an error.
-func recovered(f func(context.Context) error) func(context.Context) error {
-	return func(ctx context.Context) (err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				err = &panicked{v, debug.Stack()}
-			}
-		}()
-		return f(ctx)
-	}
+// recovered calls f, and returns its panic as an error.
+func recovered(ctx context.Context, f func(context.Context) error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicked{v, debug.Stack()}
+		}
+	}()
+	return f(ctx)
 }

@@ -2,8 +2,6 @@ package server
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
@@ -12,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/app/kit"
+	"example.com/turnkey/middleware"
 )
 
 // routesPanic makes an error of what Routes panicked with. It is called while the panic goes on, so that the stack still
@@ -78,10 +77,16 @@ func panicPlace() (place, verb string) {
 	}
 }
 
-// registeredAt says where a route was registered, as far as that is known: gin keeps its handler alone.
-func registeredAt(route gin.RouteInfo) string {
-	if file, line, ok := kit.RegisteredAt(route.HandlerFunc); ok {
-		return "is registered at " + shortPlace(file, line)
+// registeredAt says where a route was registered, as far as that is known: gin keeps its handler alone. A handler of
+// kit.E panics with the place if it is called without a context.
+func registeredAt(route gin.RouteInfo) (text string) {
+	if e := runtime.FuncForPC(reflect.ValueOf(kit.E).Pointer()); strings.HasPrefix(route.Handler, e.Name()+".") {
+		defer func() {
+			if at, ok := recover().(interface{ Position() (string, int) }); ok {
+				text = "is registered at " + shortPlace(at.Position())
+			}
+		}()
+		route.HandlerFunc(nil)
 	}
 	f := runtime.FuncForPC(reflect.ValueOf(route.HandlerFunc).Pointer())
 	file, line := f.FileLine(f.Entry())
@@ -92,12 +97,6 @@ func registeredAt(route gin.RouteInfo) string {
 		shortPlace(file, line))
 }
 
-// shortPlace returns a place as seen from the working directory.
 func shortPlace(file string, line int) string {
-	if dir, err := os.Getwd(); err == nil {
-		if rel, err := filepath.Rel(dir, file); err == nil && !strings.HasPrefix(rel, "..") {
-			file = filepath.ToSlash(rel)
-		}
-	}
-	return fmt.Sprintf("%s:%d", file, line)
+	return fmt.Sprintf("%s:%d", middleware.ShortFile(file), line)
 }
