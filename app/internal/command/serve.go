@@ -46,7 +46,12 @@ func serve(ctx context.Context, l loaded, site kit.Site, w World) (err error) {
 
 // open prepares everything that serving needs: settings without fault, open ports, certificates, routes. If it fails,
 // no port is left open.
-func open(l loaded, site kit.Site, stderr io.Writer, banner *banner) (*server.Server, error) {
+func open(l loaded, site kit.Site, stderr io.Writer, banner *banner) (s *server.Server, err error) {
+	defer func() {
+		if err != nil {
+			l.ports.Close()
+		}
+	}()
 	options := l.tlsOptions(banner.log)
 	options.Say, options.Alarm, options.Notify = banner.say, alarm(banner.log, stderr), site.OnCertificate
 	faults := l.faults.AndThen(tlsconfig.Check(options))
@@ -55,7 +60,6 @@ func open(l loaded, site kit.Site, stderr io.Writer, banner *banner) (*server.Se
 		faults = append(faults, f.Fault)
 	}
 	if len(faults) > 0 {
-		l.ports.Close()
 		return nil, faults
 	}
 	for _, w := range slices.Concat(l.warnings, moved) {
@@ -63,17 +67,12 @@ func open(l loaded, site kit.Site, stderr io.Writer, banner *banner) (*server.Se
 	}
 	source, err := tlsconfig.New(options)
 	if err != nil {
-		l.ports.Close()
 		return nil, err
 	}
-	s, err := server.New(server.Options{
+	return server.New(server.Options{
 		Settings: l.settings, Site: site, Ports: l.ports, Source: source,
 		Hosts: l.hosts, Names: l.names, Dev: l.dev, Log: banner.log,
 	})
-	if err != nil {
-		l.ports.Close()
-	}
-	return s, err
 }
 
 // sockets returns every open listener with the name of its port.

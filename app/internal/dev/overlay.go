@@ -3,7 +3,6 @@ package dev
 import (
 	"bytes"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"path"
@@ -139,21 +138,14 @@ func (p *Overlay) events(c *gin.Context) {
 		c.Error(err)
 		return
 	}
-	c.Header("Content-Type", "text/event-stream")
-	c.Header("Cache-Control", "no-store")
 	for {
 		state, next := p.current()
 		if state.Problem != nil && !middleware.IsOwnMachine(c) {
 			state.Problem = &devlink.Problem{Title: state.Problem.Title, Text: "The terminal with make dev shows why."}
 		}
-		data, err := json.Marshal(state)
-		if err != nil {
+		if kit.Event(c, "", state) != nil {
 			return
 		}
-		if _, err := fmt.Fprintf(c.Writer, "data: %s\n\n", data); err != nil {
-			return
-		}
-		c.Writer.Flush()
 		select {
 		case <-next:
 		case <-p.stopping:

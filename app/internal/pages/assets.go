@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-
-	"example.com/turnkey/middleware"
 )
 
 // assets serves web/static under /static, and web/root under /. In production the files are in memory, compressed. Those
@@ -147,20 +145,6 @@ func (a *assets) url(name string) (string, error) {
 	return "", fmt.Errorf("asset %q: there is no such file in web/static", name)
 }
 
-// serve answers a request for a file of the folder.
-func (a *assets) serve(c *gin.Context, name string) {
-	found, err := a.find(name)
-	if err != nil {
-		c.Error(err)
-		return
-	}
-	if found == nil {
-		middleware.NotFound(c)
-		return
-	}
-	a.send(c, name, found)
-}
-
 func (a *assets) send(c *gin.Context, name string, found *asset) {
 	header := c.Writer.Header()
 	header["Content-Type"] = found.contentType
@@ -192,7 +176,7 @@ func (a *assets) hasToolsHash(name string) bool {
 }
 
 // find returns nil for a file that does not exist. A name with another hash is that of another version: a page of an
-// older server asks for it while a newer server takes over. find returns the present version, which serve then sends
+// older server asks for it while a newer server takes over. find returns the present version, which send then sends
 // with "no-cache".
 func (a *assets) find(name string) (*asset, error) {
 	if a.loaded != nil {

@@ -13,7 +13,6 @@ import (
 	"bytes"
 	"html/template"
 	"io/fs"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/gin-gonic/gin/render"
@@ -76,11 +75,6 @@ func New(o Options) (*Pages, error) {
 
 // Renderer returns what gin needs for c.HTML.
 func (p *Pages) Renderer() render.HTMLRender { return p.renderer }
-
-// ServeStatic is the handler of /static/*file.
-func (p *Pages) ServeStatic(c *gin.Context) {
-	p.static.serve(c, strings.TrimPrefix(c.Param("file"), "/"))
-}
 
 // Builds says that web/static/folder is the output of a front-end tool (Vite), and reports whether it has an index.html.
 // The tool's own hashed names in it may be kept by browsers. Call it before anything is served.

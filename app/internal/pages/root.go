@@ -20,19 +20,18 @@ func (p *Pages) ServeRoot(c *gin.Context) {
 		return
 	}
 	found, err := p.root.find(name)
-	if err == nil && found == nil {
-		return
-	}
-	defer c.Abort()
 	switch method := c.Request.Method; {
 	case err != nil:
 		c.Error(err)
+	case found == nil:
+		return
 	case method == http.MethodGet || method == http.MethodHead:
-		p.root.serve(c, name)
+		p.root.send(c, name, found)
 	default:
 		c.Header("Allow", http.MethodGet)
 		middleware.MethodNotAllowed(c)
 	}
+	c.Abort()
 }
 
 // reserved are the addresses of the server's own: no file of web/root is served there.

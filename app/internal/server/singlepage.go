@@ -61,10 +61,11 @@ func singlePage(file func(c *gin.Context, name string) bool, document gin.Handle
 
 // serveStatic is the handler of /static/*file.
 func (s *Server) serveStatic(c *gin.Context) {
-	folder, _, _ := strings.Cut(strings.TrimPrefix(c.Param("file"), "/"), "/")
+	name := strings.TrimPrefix(c.Param("file"), "/")
+	folder, _, _ := strings.Cut(name, "/")
 	if vite := s.frontends[folder]; vite != nil {
 		vite.ServeFile(c, c.Request.URL.Path)
-		return
+	} else if !s.pages.ServeFile(c, name) {
+		middleware.NotFound(c)
 	}
-	s.pages.ServeStatic(c)
 }
