@@ -1,7 +1,6 @@
 // Package logs makes the logger, for people at a terminal (NewForPeople) or for programs (New), a writer that no request
-// waits for (Writer), and what is logged of
-// handshakes that fail (Handshakes). A log line never blocks a request: if the reader of the log is too slow, lines are
-// dropped, and counted.
+// waits for (Writer), and what is logged of handshakes that fail (Handshakes). A log line never blocks a request: if the
+// reader of the log is too slow, lines are dropped, and counted.
 //
 // It reads no settings and changes no global logger. Of this project it imports only middleware, for the id of a
 // request, and middleware/loglimit.

@@ -11,7 +11,7 @@ import (
 // appendRecord appends a record of plain attributes, as the handlers of New write it, at a third of their cost. The access
 // log has such a record for each request. For a record with anything else, ok is false: slog's handler has to write it.
 func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
-	ok = true
+	ok = isPlain(r.Message) && !r.Time.IsZero()
 	if json {
 		buf = append(buf, `{"time":"`...)
 		buf = appendTime(buf, r.Time)
@@ -25,8 +25,9 @@ func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 		buf = append(buf, r.Level.String()...)
 		buf = append(buf, " msg="...)
 	}
-	buf, ok = appendText(buf, r.Message, json)
+	buf = appendText(buf, r.Message, json)
 	r.Attrs(func(a slog.Attr) bool {
+		ok = ok && isPlain(a.Key) && a.Key != ""
 		if json {
 			buf = append(buf, ',', '"')
 			if a.Value.Kind() == slog.KindDuration { // as withUnit, without its allocation
@@ -42,9 +43,8 @@ func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 		}
 		switch a.Value.Kind() {
 		case slog.KindString:
-			var plain bool
-			buf, plain = appendText(buf, a.Value.String(), json)
-			ok = ok && plain
+			ok = ok && isPlain(a.Value.String())
+			buf = appendText(buf, a.Value.String(), json)
 		case slog.KindInt64:
 			buf = strconv.AppendInt(buf, a.Value.Int64(), 10)
 		case slog.KindDuration:
@@ -64,27 +64,28 @@ func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 	return append(buf, '\n'), ok
 }
 
-// appendText appends text that needs no escaping in either format. It reports false for other text.
-func appendText(buf []byte, s string, json bool) (line []byte, ok bool) {
+// isPlain reports whether text needs no escaping in either format.
+func isPlain(s string) bool {
 	for i := range len(s) {
 		if b := s[i]; b <= ' ' || b > '~' || b == '"' || b == '\\' || b == '=' || b == '<' || b == '>' || b == '&' {
-			return buf, false
+			return false
 		}
 	}
-	if json {
-		buf = append(buf, '"')
-		buf = append(buf, s...)
-		return append(buf, '"'), true
+	return true
+}
+
+// appendText appends plain text.
+func appendText(buf []byte, s string, json bool) []byte {
+	if json || s == "" {
+		return append(append(append(buf, '"'), s...), '"')
 	}
-	if s == "" {
-		return append(buf, '"', '"'), true
-	}
-	return append(buf, s...), true
+	return append(buf, s...)
 }
 
 // second is a second of time as text, up to the fraction and after it.
 type second struct {
 	unix int64
+	in   *time.Location
 	text string // 2006-01-02T15:04:05
 	zone string // Z or +07:00
 }
@@ -94,8 +95,8 @@ var thisSecond atomic.Pointer[second]
 // appendTime appends a time as RFC 3339 with milliseconds. It formats all but these once a second.
 func appendTime(buf []byte, t time.Time) []byte {
 	s := thisSecond.Load()
-	if unix := t.Unix(); s == nil || s.unix != unix {
-		s = &second{unix, t.Format("2006-01-02T15:04:05"), t.Format("Z07:00")}
+	if unix := t.Unix(); s == nil || s.unix != unix || s.in != t.Location() {
+		s = &second{unix, t.Location(), t.Format("2006-01-02T15:04:05"), t.Format("Z07:00")}
 		thisSecond.Store(s)
 	}
 	ms := t.Nanosecond() / 1e6
