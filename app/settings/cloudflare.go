@@ -1,7 +1,5 @@
 package settings
 
-import "net/netip"
-
 // cloudflareIPs are the ranges from which Cloudflare's proxies connect, as published at https://www.cloudflare.com/ips/
 // on 2023-09-28. They change every few years: compare before you rely on them.
 var cloudflareIPs = []string{
@@ -27,13 +25,4 @@ var cloudflareIPs = []string{
 	"2405:8100::/32",
 	"2a06:98c0::/29",
 	"2c0f:f248::/32",
-}
-
-// cloudflareRanges returns cloudflareIPs, parsed.
-func cloudflareRanges() []netip.Prefix {
-	var out []netip.Prefix
-	for _, r := range cloudflareIPs {
-		out = append(out, netip.MustParsePrefix(r))
-	}
-	return out
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.com/turnkey/app/settings/envfile"
+	"example.com/turnkey/tlsconfig/localca"
 )
 
 // Dotenv is what was found in the .env file.
@@ -37,19 +38,19 @@ func LoadDotenv(file string) Dotenv {
 	return d
 }
 
-// Names returns a function for the host names of a development site. The function reads DOMAINS in the file each time,
-// so that an edit counts while the server runs. If the file or DOMAINS in it cannot be understood, the domains of s
-// stay in force.
+// Names returns a function for the host names that a development site answers for: its domains, and this machine's names
+// and addresses, which change on a laptop. The function reads DOMAINS in the file each time, so that an edit counts while
+// the server runs. If the file or DOMAINS in it cannot be understood, the domains of s stay in force.
 func (d Dotenv) Names(s Settings) func() []string {
 	return func() []string {
-		now := s
+		now := s.Domains
 		if v, ok := d.edited("DOMAINS"); ok {
 			r := reader{lookup: func(string) (string, bool) { return v, true }}
 			if domains := r.domains("DOMAINS"); len(r.faults) == 0 {
-				now.Domains = domains
+				now = domains
 			}
 		}
-		return now.names()
+		return localca.Names(s.Project, now)
 	}
 }
 

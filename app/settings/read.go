@@ -37,7 +37,7 @@ func (s *Settings) readCertificateFiles(r *reader) {
 }
 
 func (s *Settings) readProxies(r *reader) {
-	s.TrustedProxies = r.prefixes("TRUSTED_PROXIES", map[string][]netip.Prefix{"cloudflare": cloudflareRanges()})
+	s.TrustedProxies = r.proxies("TRUSTED_PROXIES")
 	s.ClientIPHeader = r.oneOf("CLIENT_IP_HEADER", "X-Forwarded-For",
 		"X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "Fly-Client-IP")
 	if v, _ := r.lookup("CLIENT_IP_HEADER"); v != "" && len(s.TrustedProxies) == 0 && !s.InProxyMode() {

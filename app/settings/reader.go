@@ -165,14 +165,18 @@ func (r *reader) email(name string) string {
 	return v
 }
 
-// prefixes reads a list of addresses and CIDRs. A word in presets stands for several of them.
-func (r *reader) prefixes(name string, presets map[string][]netip.Prefix) []netip.Prefix {
-	var out []netip.Prefix
+// proxies reads a list of addresses and CIDRs. The word cloudflare stands for those of Cloudflare.
+func (r *reader) proxies(name string) []netip.Prefix {
+	var list []string
 	for _, v := range r.list(name) {
-		if list, ok := presets[v]; ok {
-			out = append(out, list...)
-			continue
+		if v == "cloudflare" {
+			list = append(list, cloudflareIPs...)
+		} else {
+			list = append(list, v)
 		}
+	}
+	var out []netip.Prefix
+	for _, v := range list {
 		p, err := netip.ParsePrefix(v)
 		if addr, aerr := netip.ParseAddr(v); aerr == nil {
 			p, err = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil

@@ -75,13 +75,6 @@ func Load(lookup func(string) (string, bool), file Dotenv, project string, own .
 	return s, append(file.faults(r.names), r.faults...)
 }
 
-// Variables returns the name of every variable that is a setting, in the order of .env.example.
-func Variables() []string {
-	r := &reader{lookup: func(string) (string, bool) { return "", false }}
-	read(r, "")
-	return r.names
-}
-
 func read(r *reader, project string) Settings {
 	s := Settings{Project: project}
 	s.readSite(r)
@@ -103,7 +96,3 @@ func (s *Settings) local() bool { return s.Mode == setting.Local }
 
 // InProxyMode reports whether TLS ends at a proxy in front of this server.
 func (s *Settings) InProxyMode() bool { return s.Mode == setting.Proxy }
-
-// names returns the host names and addresses that a development site answers for: its domains, and this machine's names
-// and addresses at this moment. A laptop's addresses change, so callers have to ask again from time to time.
-func (s *Settings) names() []string { return localca.Names(s.Project, s.Domains) }

@@ -17,7 +17,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(faults)
 	}
 	if dev.HTTPSAddr != "localhost:8443" || dev.HTTPAddr != "localhost:8080" || dev.Mode != "local" || dev.HSTS != "max-age=0" ||
-		dev.LogJSON || dev.ShutdownGrace != 5*time.Second || !slices.Contains(dev.names(), "shop.localhost") {
+		dev.LogJSON || dev.ShutdownGrace != 5*time.Second || !slices.Contains(Dotenv{}.Names(dev)(), "shop.localhost") {
 		t.Errorf("development got %+v", dev)
 	}
 	env := func(m map[string]string) Settings {

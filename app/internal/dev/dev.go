@@ -33,12 +33,8 @@ type Link struct {
 	frontends  map[string]int    // ports of 127.0.0.1, by the folder of web
 }
 
-var (
-	// ErrReplaced is the cause of a context that ended because a newer process serves.
-	ErrReplaced = errors.New("a newer process serves now")
-
-	errParentEnded = errors.New("scripts/dev has ended")
-)
+// ErrReplaced is the cause of a context that ended because a newer process serves.
+var ErrReplaced = errors.New("a newer process serves now")
 
 // Connect returns the link if scripts/dev started this process, else nil. addresses are the settings of the ports by
 // the port's name. From then on, the Go runtime reports a crash to scripts/dev too.
@@ -104,7 +100,7 @@ func (l *Link) Follow(ctx context.Context) context.Context {
 		for {
 			line, err := l.lines.ReadBytes('\n')
 			if err != nil {
-				stop(errParentEnded)
+				stop(nil)
 				return
 			}
 			var order devlink.Order

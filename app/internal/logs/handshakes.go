@@ -1,22 +1,16 @@
 package logs
 
 import (
-	"context"
 	"log/slog"
 	"net"
 	"strings"
 	"sync"
-	"time"
 
 	"example.com/turnkey/middleware/loglimit"
 )
 
-// reportEvery is how often the counts are logged.
-const reportEvery = time.Minute
-
 // Handshakes is the writer for http.Server.ErrorLog. Scanners make thousands of handshakes fail. Handshakes counts
-// these by reason, and logs the counts once a minute. Every other line is logged as it is. It is safe for concurrent
-// use.
+// these by reason, and Report logs the counts. Every other line is logged as it is. It is safe for concurrent use.
 type Handshakes struct {
 	log    *slog.Logger
 	hints  bool  // the certificate is from a development CA: log which clients refuse it, and what to do
@@ -50,8 +44,7 @@ var handshakeReasons = []struct{ text, reason string }{
 }
 
 // NewHandshakes returns a writer for http.Server.ErrorLog. With hints it also logs which clients refuse the
-// certificate. Handshakes that end with the error ignore, which must not be nil, are not counted. Call Run to log the
-// counts.
+// certificate. Handshakes that end with the error ignore, which must not be nil, are not counted.
 func NewHandshakes(log *slog.Logger, hints bool, ignore error) *Handshakes {
 	return &Handshakes{log: log, hints: hints, ignore: ignore, counts: map[string]int{}}
 }
@@ -89,29 +82,8 @@ func (h *Handshakes) count(reason string) {
 	h.mu.Unlock()
 }
 
-// Run logs the counts at intervals until ctx is done, and once more then. Each time it also calls others, which log
-// reports of other parts.
-func (h *Handshakes) Run(ctx context.Context, others ...func()) {
-	report := func() {
-		h.report()
-		for _, other := range others {
-			other()
-		}
-	}
-	ticker := time.NewTicker(reportEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			report()
-		case <-ctx.Done():
-			report()
-			return
-		}
-	}
-}
-
-func (h *Handshakes) report() {
+// Report logs what was counted since the last report, if anything.
+func (h *Handshakes) Report() {
 	h.mu.Lock()
 	counts := h.counts
 	h.counts = map[string]int{}

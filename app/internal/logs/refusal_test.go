@@ -41,7 +41,7 @@ func refusalsAreHinted(t *testing.T) { // runs in a synctest bubble, where an ho
 		var quiet bytes.Buffer
 		n = NewHandshakes(slog.New(slog.NewTextHandler(&quiet, nil)), false, io.EOF)
 		fmt.Fprintln(n, test.line)
-		n.report()
+		n.Report()
 		if got := quiet.String(); strings.Contains(got, "trust the development") || !strings.Contains(got, "=1") {
 			t.Errorf("%s: without a development certificate got %q, want a count", test.line, got)
 		}

@@ -41,9 +41,11 @@ func Has(files fs.FS) bool {
 // list returns the files in a folder that belong to the site, by their paths in files, and what does not belong to it. A
 // folder that does not exist has no files.
 func list(files fs.FS, folder string) (names []string, unserved []Unserved, err error) {
-	var walk func(name string) error
-	walk = func(name string) error {
-		info, err := fs.Lstat(files, name)
+	err = fs.WalkDir(files, folder, func(name string, d fs.DirEntry, err error) error {
+		var info fs.FileInfo
+		if err == nil {
+			info, err = fs.Lstat(files, name) // WalkDir follows a link at folder itself
+		}
 		if errors.Is(err, fs.ErrNotExist) { // as a file that was removed after its folder was read
 			return nil
 		}
@@ -52,24 +54,15 @@ func list(files fs.FS, folder string) (names []string, unserved []Unserved, err 
 		}
 		if why := exclusion(files, name, info); why != "" {
 			unserved = append(unserved, Unserved{path.Join("web", name), why})
-			return nil
-		}
-		if !info.IsDir() {
-			names = append(names, name)
-			return nil
-		}
-		entries, err := fs.ReadDir(files, name)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if err := walk(path.Join(name, e.Name())); err != nil {
-				return err
+			if d.IsDir() {
+				return fs.SkipDir
 			}
+		} else if !info.IsDir() {
+			names = append(names, name)
 		}
 		return nil
-	}
-	return names, unserved, walk(folder)
+	})
+	return names, unserved, err
 }
 
 // has reports whether a file belongs to the site, by the rule of list.

@@ -95,8 +95,7 @@ func descriptorOf(nc net.Conn) int {
 	return n
 }
 
-// report logs how many connections were closed and how many accepts waited since the last report. logs.Handshakes.Run
-// calls it.
+// report logs how many connections were closed and how many accepts waited since the last report, if any.
 func (d *descriptors) report() {
 	refused, closed := d.refused.Swap(0), d.closed.Swap(0)
 	if refused+closed == 0 {

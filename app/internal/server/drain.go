@@ -87,6 +87,11 @@ func poll(ctx context.Context, interval time.Duration, done func() bool) {
 	}
 }
 
+// every calls f now and at intervals until ctx is done.
+func every(ctx context.Context, interval time.Duration, f func()) {
+	poll(ctx, interval, func() bool { f(); return false })
+}
+
 // settleTime gives connections in use time to receive "Connection: close" or GOAWAY. Shutdown closes what is idle at
 // that moment, even an HTTP/2 connection whose next request is on its way.
 const settleTime = 300 * time.Millisecond

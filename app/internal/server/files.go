@@ -63,11 +63,9 @@ func CheckFiles(site kit.Site, cfg settings.Settings) (faults settings.Faults, n
 		return nil, nil
 	}
 	files, _ := filesOf(site, cfg)
-	if _, err := pages.New(pageOptions(site, files, false)); err != nil {
-		err = asFaults(err)
-		if faults, ok := errors.AsType[settings.Faults](err); ok {
-			return faults, unserved(files)
-		}
+	_, err := pages.New(pageOptions(site, files, false))
+	faults, ok := errors.AsType[settings.Faults](asFaults(err))
+	if err != nil && !ok {
 		faults = settings.Faults{{Setting: "web", Problem: err.Error(), Fix: "make it readable"}}
 	}
 	return faults, unserved(files)

@@ -1,28 +1,6 @@
 package server
 
-import (
-	"context"
-	"time"
-
-	"example.com/turnkey/tlsconfig"
-)
-
-// namesEvery is how often host names that may change are read again.
-const namesEvery = 5 * time.Second
-
-// followNames updates the host names at intervals until ctx is done.
-func (s *Server) followNames(ctx context.Context) {
-	ticker := time.NewTicker(namesEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			s.updateNames()
-		}
-	}
-}
+import "example.com/turnkey/tlsconfig"
 
 // updateNames replaces the host names that this server answers for. A development site has the addresses that the
 // machine has now. A site with TLS_MODE=files and no DOMAINS has the names in the certificates that are being served.

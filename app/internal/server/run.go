@@ -26,8 +26,11 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	s.accept(fail)
 	background, endTasks := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
-	tasks.Go(func() { s.handshakes.Run(background, s.descriptors.report) })
-	tasks.Go(func() { s.followNames(background) })
+	tasks.Go(func() {
+		every(background, time.Minute, s.report)
+		s.report()
+	})
+	tasks.Go(func() { every(background, 5*time.Second, s.updateNames) })
 	tasks.Go(func() {
 		select {
 		case <-s.Dev.Alone():
@@ -44,6 +47,12 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	err := s.stop(errors.Is(context.Cause(ctx), dev.ErrReplaced), endTasks)
 	s.waitForTasks(&tasks)
 	return errors.Join(cause, err)
+}
+
+// report logs what visitors need not be told one by one.
+func (s *Server) report() {
+	s.handshakes.Report()
+	s.descriptors.report()
 }
 
 // wait returns nil when ctx is done, or the first error. At each reload it updates names and certificates.
