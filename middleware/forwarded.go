@@ -15,6 +15,7 @@ const wasForwarded = "middleware.wasForwarded"
 // or "" if only the proxy can know and did not say.
 func forwarded(policy proxyheader.Policy) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		restorePath(c.Request) // gin has chosen the route
 		if policy.Apply(c.Request) {
 			c.Set(wasForwarded, true)
 		}

@@ -13,6 +13,7 @@ import (
 //
 // In a path with %2F, which belongs to a parameter as in Express, it sets RawPath so that gin finds the route in any
 // spelling: nothing else is escaped there than what gin's UseRawPath takes back. For any other path RawPath is empty.
+// Chain gives such a path back to the request.
 func Target(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u := r.URL; u.Host != "" && r.Method != http.MethodConnect {
@@ -24,6 +25,16 @@ func Target(next http.Handler) http.Handler {
 		r.URL.RawPath = rawPath(r.URL.RawPath)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// restorePath undoes what Target did to RawPath, since redirects and proxies repeat it.
+func restorePath(r *http.Request) {
+	if r.URL.RawPath == "" {
+		return
+	}
+	if sent, err := url.ParseRequestURI(r.RequestURI); err == nil {
+		r.URL.RawPath = sent.RawPath
+	}
 }
 
 // forGin escapes what gin's UseRawPath takes back.
