@@ -25,9 +25,9 @@ type ErrorPages struct {
 	Inject func(page *bytes.Buffer)
 }
 
-// pageRenderer answers errors with pages. Visitors get the site's page "error", or a plain one of this package where the
-// site has none or its own fails. Developers get a page of this package, which needs nothing of the site, so that it can
-// show what is wrong with the site's layout too.
+// pageRenderer answers errors with pages. Visitors get the site's page "error", or a plain one of this package where
+// the site has none or its own fails. Developers get a page of this package, which needs nothing of the site, so that
+// it can show what is wrong with the site's layout too.
 type pageRenderer struct {
 	ErrorPages
 	log         *slog.Logger
@@ -82,7 +82,7 @@ func (r *pageRenderer) site(c *gin.Context, p Problem) (err error) {
 	return nil
 }
 
-// developerPage is what the pages of this package are rendered with.
+// developerPage is the value of this package's pages.
 type developerPage struct {
 	Problem
 	Debug    *debug

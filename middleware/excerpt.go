@@ -36,7 +36,8 @@ func excerpt(file string, line int) []sourceLine {
 	return out
 }
 
-// ShortFile returns the name of a source file as seen from the working directory. The name of a file outside of it stays.
+// ShortFile returns the name of a source file as seen from the working directory. The name of a file outside of it
+// stays.
 func ShortFile(file string) string {
 	if dir, err := os.Getwd(); err == nil {
 		if rel, err := filepath.Rel(dir, filepath.FromSlash(file)); err == nil && !strings.HasPrefix(rel, "..") {

@@ -148,7 +148,7 @@ func isHalf(c *gin.Context, w *writer, err *gin.Error) bool {
 	return w.writes != 1 || !slices.Contains([]string{"application/json", "text/plain", "text/html"}, media)
 }
 
-// log writes a line for what is the server's fault, for a response that is cut, and for an error beside a response that
+// log writes a line for a fault of the server, for a response that is cut, and for an error beside a response that
 // is kept. What a client sent wrong has no line, except in development: the page that visitors get does not say where a
 // handler refused.
 func (f failure) log(c *gin.Context, log *slog.Logger, development bool) {

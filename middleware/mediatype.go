@@ -34,8 +34,8 @@ func mediaTypes(routes map[string][]string) gin.HandlerFunc {
 		}
 		value := loglimit.Shorten(strings.ToValidUTF8(strings.Join(sent, ", "), "\uFFFD"), loglimit.MaxQuoted)
 		text := fmt.Sprintf("A body of the type %q is not accepted here", value)
-		c.Error(fmt.Errorf("to take this type of body, add it to BodyTypes in handlers/site.go, by the route's pattern: %w",
-			&statusError{http.StatusUnsupportedMediaType, text}))
+		c.Error(fmt.Errorf("to take this type of body, add it to BodyTypes in handlers/site.go, "+
+			"by the route's pattern: %w", &statusError{http.StatusUnsupportedMediaType, text}))
 		c.Abort()
 	}
 }

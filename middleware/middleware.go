@@ -1,5 +1,5 @@
-// Package middleware is what every request passes between the server and a handler: one concern a file, each a
-// gin.HandlerFunc. It imports nothing of the application, so a newer version can replace it whole.
+// Package middleware has the handlers that every request passes before it reaches one of the site: one concern a file,
+// each a gin.HandlerFunc. It imports nothing of the application, so a newer version can replace it whole.
 //
 // # What it adds to gin
 //

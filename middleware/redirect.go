@@ -14,8 +14,8 @@ import (
 // request of an unknown scheme is not redirected: behind a proxy that sends no X-Forwarded-Proto the redirects would
 // never end.
 //
-// The status is 308. In development it is 307: browsers keep a permanent redirect of http://localhost for ever, and would
-// send the next project there too. Both keep method and body.
+// The status is 308. In development it is 307: browsers keep a permanent redirect of http://localhost for ever, and
+// would send the next project there too. Both keep method and body.
 func redirectToHTTPS(o Options) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		scheme := c.Request.URL.Scheme

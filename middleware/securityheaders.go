@@ -14,9 +14,9 @@ const deniedFeatures = "camera=(), display-capture=(), geolocation=(), hid=(), m
 	"serial=(), usb=()"
 
 // securityHeaders are the same in every response. They are made once and assigned to the header's map: header.Set would
-// allocate a slice for each response. That is safe because net/http only reads the slices, header.Set replaces them, and
-// header.Add copies them, as they have no spare capacity. Code must not assign to their elements. The other middleware
-// does the same with its values.
+// allocate a slice for each response. That is safe because net/http only reads the slices, header.Set replaces them,
+// and header.Add copies them, as they have no spare capacity. Code must not assign to their elements. The other
+// middleware does the same with its values.
 var securityHeaders = [...]struct {
 	name  string
 	value []string

@@ -43,7 +43,7 @@ func (s *Site) PostJSON(path string, v any, headers ...string) *Answer {
 	return s.Do(http.MethodPost, path, string(body), append([]string{"Content-Type", "application/json"}, headers...)...)
 }
 
-// Do sends any request. Get says what path and headers are.
+// Do sends any request. Get explains path and headers.
 func (s *Site) Do(method, path, body string, headers ...string) *Answer {
 	s.t.Helper()
 	address := path

@@ -88,9 +88,9 @@ func Start(t testing.TB, site kit.Site, settings ...string) *Site {
 	return (&Site{t: t, program: p}).Visitor()
 }
 
-// Run calls the program with words, such as those of a command of the site, and returns what it wrote on standard output
-// and its exit status. What it wrote on standard error is in the log of the test. Settings are those of Start. Each Run
-// and each Start has a DATA_DIR of its own. To share one, set it: "DATA_DIR="+dir.
+// Run calls the program with words, such as those of a command of the site, and returns what it wrote on standard
+// output and its exit status. What it wrote on standard error is in the log of the test. Settings are those of Start.
+// Each Run and each Start has a DATA_DIR of its own. To share one, set it: "DATA_DIR="+dir.
 func Run(t testing.TB, site kit.Site, args []string, settings ...string) (stdout string, status int) {
 	t.Helper()
 	var out, errs output

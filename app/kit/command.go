@@ -21,7 +21,7 @@ type Command struct {
 	Run func(ctx context.Context, call Call) error
 }
 
-// Call is what a command is called with. Stdin, Stdout and Stderr are those of the process.
+// Call has the arguments and the streams of a command. Stdin, Stdout and Stderr are those of the process.
 type Call struct {
 	Program
 	Args           []string // after the command's name

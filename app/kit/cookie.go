@@ -14,7 +14,8 @@ import (
 // §4.1.3.2). So neither a subdomain nor a plain http response can set one.
 const hostPrefix = "__Host-"
 
-// maxCookie is how many bytes of name and value browsers keep (RFC 6265bis §5.7). A longer cookie is dropped in silence.
+// maxCookie is how many bytes of name and value browsers keep (RFC 6265bis §5.7). A longer cookie is dropped in
+// silence.
 const maxCookie = 4096
 
 // SetCookie sets a cookie for this host alone. Scripts cannot read it (HttpOnly). Browsers send it over https only
@@ -62,7 +63,7 @@ func Cookie(c *gin.Context, name string) string {
 	return value
 }
 
-// escapeCookie writes as %XX what is no cookie-octet (RFC 6265 §4.1.1), and %.
+// escapeCookie writes % and every byte that is no cookie-octet (RFC 6265 §4.1.1) as %XX.
 func escapeCookie(value string) string {
 	var b strings.Builder
 	for i := range len(value) {

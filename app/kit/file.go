@@ -64,8 +64,8 @@ func disposition(name string) string {
 	return header
 }
 
-// FormFile returns the file that a form sent in the given field. Return its error: if there is none, it names the field,
-// which that of c.FormFile does not.
+// FormFile returns the file that a form sent in the given field. Return its error: if there is none, it names the
+// field, which that of c.FormFile does not.
 func FormFile(c *gin.Context, field string) (*multipart.FileHeader, error) {
 	file, err := c.FormFile(field)
 	if errors.Is(err, http.ErrMissingFile) {
@@ -76,8 +76,8 @@ func FormFile(c *gin.Context, field string) (*multipart.FileHeader, error) {
 
 const maxFileName = 120 // bytes; file systems take 255, of which a number and a suffix need some
 
-// SaveUpload saves an uploaded file in the folder dir, and returns its name there: the visitor's without what is not
-// safe in a name, and with a number if there is a file of that name. The file is there whole or not at all. It never
+// SaveUpload saves an uploaded file in the folder dir, and returns its name there: the visitor's without unsafe
+// characters, and with a number if there is a file of that name. The file is there whole or not at all. It never
 // replaces another, follows no link out of dir, and cannot be read by other users. A folder that is missing is made,
 // with mode 0700. The mode of one that exists stays.
 //

@@ -34,8 +34,8 @@ func flashOf(c *gin.Context) *flashState {
 }
 
 // Flash keeps a message for the visitor's next page, which Flashed returns: Flash(c, "Saved"), then a redirect. The
-// message is kept in a cookie of the visitor's for at most 5 minutes. A later message replaces it, and what is longer
-// than 2 KiB is cut.
+// message is kept in a cookie of the visitor's for at most 5 minutes. A later message replaces it. One of more than
+// 2 KiB is cut.
 func Flash(c *gin.Context, message string) {
 	if len(message) > maxFlash {
 		message = strings.ToValidUTF8(message[:maxFlash-len("…")], "") + "…"
@@ -44,9 +44,9 @@ func Flash(c *gin.Context, message string) {
 	SetCookie(c, flashCookie, base64.RawURLEncoding.EncodeToString([]byte(message)), flashTimeout)
 }
 
-// Flashed returns the message of the request before, or "", and removes it. The visitor can change it, so it is text and
-// never HTML. The page that shows it is not stored (Cache-Control: no-store). Further calls for the same request return
-// the same.
+// Flashed returns the message of the request before, or "", and removes it. The visitor can change it, so it is text
+// and never HTML. The page that shows it is not stored (Cache-Control: no-store). Further calls for the same request
+// return the same.
 func Flashed(c *gin.Context) string {
 	s := flashOf(c)
 	if s.isRead {

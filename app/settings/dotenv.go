@@ -38,9 +38,9 @@ func LoadDotenv(file string) Dotenv {
 	return d
 }
 
-// Names returns a function for the host names that a development site answers for: its domains, and this machine's names
-// and addresses, which change on a laptop. The function reads DOMAINS in the file each time, so that an edit counts while
-// the server runs. If the file or DOMAINS in it cannot be understood, the domains of s stay in force.
+// Names returns a function for the host names that a development site answers for: its domains, and this machine's
+// names and addresses, which change on a laptop. The function reads DOMAINS in the file each time, so that an edit
+// counts while the server runs. If the file or DOMAINS in it cannot be understood, the domains of s stay in force.
 func (d Dotenv) Names(s Settings) func() []string {
 	return func() []string {
 		now := s.Domains

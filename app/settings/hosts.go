@@ -26,8 +26,8 @@ func (r *reader) domains(name string) []string {
 }
 
 // Host returns a host name as it is on the wire: lower case, ASCII (RFC 5890), without a final dot. A leading "*."
-// stays. An IP address is returned in its canonical form. For what is neither, host is empty and fix says what to write
-// instead.
+// stays. An IP address is returned in its canonical form. If v is neither, host is empty and fix tells how to correct
+// it.
 func Host(v string) (host, fix string) {
 	if strings.Contains(v, "://") {
 		return "", "leave the scheme out: names only, such as example.com"

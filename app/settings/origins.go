@@ -30,8 +30,8 @@ func (r *reader) origins(name string, prod bool) []string {
 	return out
 }
 
-// Origin returns an origin as browsers send it: scheme, host, and a port that is not the scheme's default. For what is
-// no origin, fix says what to write instead.
+// Origin returns an origin as browsers send it: scheme, host, and a port that is not the scheme's default. If v is
+// no origin, fix tells how to correct it.
 func Origin(v string) (origin, fix string) {
 	u, err := url.Parse(v)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {

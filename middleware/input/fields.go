@@ -19,10 +19,10 @@ type FieldError struct {
 	Pointer string `json:"pointer"`
 	// Detail continues a sentence that begins with the field's name: "is required".
 	Detail string `json:"detail"`
-	// Rule and Param are for words of your own. Rule is the binding tag that refused the value (required, max), with its
-	// Param ("500"). For a value of another kind Rule is whole, number, bool, string, list, object, time (Param is an
-	// example), duration, file, format, small or large. It is missing for a file that did not come, and unknown for a field that a
-	// strict input does not have.
+	// Rule and Param are for words of your own. Rule is the binding tag that refused the value (required, max), with
+	// its Param ("500"). For a value of another kind Rule is whole, number, bool, string, list, object, time (Param is
+	// an example), duration, file, format, small or large. It is missing for a file that did not come, and unknown for
+	// a field that a strict input does not have.
 	Rule  string `json:"-"`
 	Param string `json:"-"`
 }

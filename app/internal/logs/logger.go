@@ -1,6 +1,6 @@
-// Package logs makes the logger, for people at a terminal (NewForPeople) or for programs (New), a writer that no request
-// waits for (Writer), and what is logged of handshakes that fail (Handshakes). A log line never blocks a request: if the
-// reader of the log is too slow, lines are dropped, and counted.
+// Package logs makes the logger, for people at a terminal (NewForPeople) or for programs (New), a writer that no
+// request waits for (Writer), and what is logged of handshakes that fail (Handshakes). A log line never blocks a
+// request: if the reader of the log is too slow, lines are dropped, and counted.
 //
 // It reads no settings and changes no global logger. Of this project it imports only middleware, for the id of a
 // request, and middleware/loglimit.
@@ -22,8 +22,8 @@ import (
 )
 
 // New returns a logger that writes lines of text or JSON to w, for programs. A line that is logged with the context of
-// a request carries the request's id. No line holds control characters: they are escaped. In JSON a duration named "took"
-// is a number of milliseconds named "took_ms". Text has the unit with the value.
+// a request carries the request's id. No line holds control characters: they are escaped. In JSON a duration named
+// "took" is a number of milliseconds named "took_ms". Text has the unit with the value.
 func New(w io.Writer, level slog.Level, json bool) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	var h slog.Handler = slog.NewTextHandler(escaper{w}, options)

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// appendRecord appends a record of plain attributes, as the handlers of New write it, at a third of their cost. The access
-// log has such a record for each request. For a record with anything else, ok is false: slog's handler has to write it.
+// appendRecord appends a record of plain attributes, as the handlers of New write it, at a third of their cost. The
+// access log has such a record for each request. For a record with anything else, ok is false: slog's handler has to
+// write it.
 func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 	ok = isPlain(r.Message) && !r.Time.IsZero()
 	if json {

@@ -36,7 +36,7 @@ type people struct {
 	page *page
 }
 
-// page collects what one record becomes, so that it is written at once.
+// page collects the text of one record, so that it is written at once.
 type page struct {
 	w      io.Writer
 	level  slog.Level

@@ -13,11 +13,11 @@ const (
 	bufferSize = 1 << 20               // bytes that wait for a slow reader at most
 )
 
-// Writer gathers the lines of requests for a few milliseconds and writes them together. So a request waits neither for a
-// system call nor for the program that reads the log. Any other line is written before Write returns, since the program
-// may end right after it: log.Fatal, a panic. If the reader of the log is stuck, such a line waits maxWait once, and
-// those after it do not wait until the reader goes on. A line that finds the buffer full is dropped, and counted. It is
-// safe for concurrent use.
+// Writer gathers the lines of requests for a few milliseconds and writes them together. So a request waits neither for
+// a system call nor for the program that reads the log. Any other line is written before Write returns, since the
+// program may end right after it: log.Fatal, a panic. If the reader of the log is stuck, such a line waits maxWait
+// once, and those after it do not wait until the reader goes on. A line that finds the buffer full is dropped, and
+// counted. It is safe for concurrent use.
 type Writer struct {
 	w       io.Writer
 	wake    chan struct{}
@@ -103,8 +103,8 @@ func isRequest(line []byte) bool {
 	return bytes.HasPrefix(message, []byte("request "))
 }
 
-// Close writes what is left, and waits at most a second for the program that reads the log. Lines after it are written
-// directly. Call it once.
+// Close writes the lines that wait, and waits at most a second for the program that reads the log. Lines after it are
+// written directly. Call it once.
 func (l *Writer) Close() {
 	close(l.closing)
 	select {

@@ -20,9 +20,9 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// assets serves web/static under /static, and web/root under /. In production the files are in memory, compressed. Those
-// of web/static have names that change with their content, so browsers may keep them. In development all are read from
-// the disk. Folders are not listed.
+// assets serves web/static under /static, and web/root under /. In production the files are in memory, compressed.
+// Those of web/static have names that change with their content, so browsers may keep them. In development all are read
+// from the disk. Folders are not listed.
 type assets struct {
 	files  fs.FS
 	folder string            // staticFolder or rootFolder

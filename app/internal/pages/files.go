@@ -20,8 +20,8 @@ const (
 // Unserved is a file or folder that is beside the site's files and no part of the site.
 type Unserved struct{ File, Why string }
 
-// UnservedFiles returns what the folders templates, static and root hold and what is never served, in development as in
-// production. go:embed leaves out a part of it, so the files on the disk can have more than those in the binary.
+// UnservedFiles returns the files and folders below templates, static and root that are never served, in development as
+// in production. go:embed leaves out some of them, so the disk can have more than the binary.
 func UnservedFiles(files fs.FS) (unserved []Unserved) {
 	for _, folder := range []string{templatesFolder, staticFolder, rootFolder} {
 		_, not, _ := list(files, folder)
@@ -38,8 +38,8 @@ func Has(files fs.FS) bool {
 	})
 }
 
-// list returns the files in a folder that belong to the site, by their paths in files, and what does not belong to it. A
-// folder that does not exist has no files.
+// list returns the files in a folder that belong to the site, by their paths in files, and what does not belong to it.
+// A folder that does not exist has no files.
 func list(files fs.FS, folder string) (names []string, unserved []Unserved, err error) {
 	err = fs.WalkDir(files, folder, func(name string, d fs.DirEntry, err error) error {
 		var info fs.FileInfo
@@ -82,9 +82,10 @@ func has(files fs.FS, name string) bool {
 	return true
 }
 
-// exclusion returns why a file or folder does not belong to the site, or "". The rule is that of go:embed with the prefix
-// all:, which leaves out links, other irregular files and folders of other modules, and fails for some names. Names that
-// begin with a dot and backups of editors are excluded too: they are secrets and drafts more often than pages.
+// exclusion returns why a file or folder does not belong to the site, or "". The rule is that of go:embed with the
+// prefix all:, which leaves out links, other irregular files and folders of other modules, and fails for some names.
+// Names that begin with a dot and backups of editors are excluded too: they are secrets and drafts more often than
+// pages.
 func exclusion(files fs.FS, name string, info fs.FileInfo) string {
 	base := path.Base(name)
 	lower := strings.ToLower(base)

@@ -1,9 +1,9 @@
 // Package pages renders templates and serves static files. In production both are prepared at the start, from the files
 // in the binary. In development both are read from a folder at each request.
 //
-// Which files belong to the site is one rule for both (files.go). Each page is a set of templates of its own (sets.go). A
-// page is rendered whole before its first byte is sent, so a template that fails is a clean error. The fields that a page
-// uses are checked beforehand, against the type of its value (fields.go).
+// Which files belong to the site is one rule for both (files.go). Each page is a set of templates of its own (sets.go).
+// A page is rendered whole before its first byte is sent, so a template that fails is a clean error. The fields that a
+// page uses are checked beforehand, against the type of its value (fields.go).
 //
 // The package knows no routes, settings or data of the site: it must not import handlers, web, app/settings or
 // app/internal/server. What `make dev` adds to pages comes through the interface Overlay.
@@ -18,7 +18,7 @@ import (
 	"github.com/gin-gonic/gin/render"
 )
 
-// Options are what pages are made of.
+// Options are the settings of New.
 type Options struct {
 	Files     fs.FS            // may have the folders templates, static and root
 	Live      bool             // read Files at each request; New then does not fail for a broken template
@@ -52,8 +52,8 @@ type Pages struct {
 	static, root *assets
 }
 
-// New prepares pages. If they are not live, it parses every template, and reads and compresses every file. It returns why
-// that failed, as Faults where a template is wrong.
+// New prepares pages. If they are not live, it parses every template, and reads and compresses every file. It returns
+// why that failed, as Faults where a template is wrong.
 func New(o Options) (*Pages, error) {
 	static, err := newAssets(o.Files, staticFolder, o.Live)
 	if err != nil {
@@ -76,8 +76,8 @@ func New(o Options) (*Pages, error) {
 // Renderer returns what gin needs for c.HTML.
 func (p *Pages) Renderer() render.HTMLRender { return p.renderer }
 
-// Builds says that web/static/folder is the output of a front-end tool (Vite), and reports whether it has an index.html.
-// The tool's own hashed names in it may be kept by browsers. Call it before anything is served.
+// Builds says that web/static/folder is the output of a front-end tool (Vite), and reports whether it has an
+// index.html. The tool's own hashed names in it may be kept by browsers. Call it before anything is served.
 func (p *Pages) Builds(folder string) bool {
 	p.static.built = append(p.static.built, folder+"/assets/")
 	found, _ := p.static.find(folder + "/index.html")

@@ -58,13 +58,15 @@ func (r *renderer) faults(t *templates) Faults {
 	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
 		if t.pages[name] == nil && t.shared[name] == nil && len(t.faults) == 0 {
 			known := slices.Sorted(maps.Keys(t.pages))
-			faults = append(faults, Fault{File: siteFile, Problem: fmt.Sprintf("Pages has %q, and there is no page of that name", name),
-				Fix: suggestion(name, known) + "Else write web/templates/" + name + ".html, or remove the line"})
+			faults = append(faults, Fault{File: siteFile,
+				Problem: fmt.Sprintf("Pages has %q, and there is no page of that name", name),
+				Fix:     suggestion(name, known) + "Else write web/templates/" + name + ".html, or remove the line"})
 		}
 	}
 	if own, ok := r.Values[errorPage]; ok && r.Error != nil && typeOf(own) != typeOf(r.Error) {
-		faults = append(faults, Fault{File: siteFile, Problem: fmt.Sprintf("Pages has a %T for %q, which gets a %T", own, errorPage, r.Error),
-			Fix: "set ErrorPage to a function that makes the one from the other, or remove the line"})
+		faults = append(faults, Fault{File: siteFile,
+			Problem: fmt.Sprintf("Pages has a %T for %q, which gets a %T", own, errorPage, r.Error),
+			Fix:     "set ErrorPage to a function that makes the one from the other, or remove the line"})
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.pages)) {
 		faults = append(faults, r.fieldFaults(t.pages[name])...)

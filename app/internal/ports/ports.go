@@ -1,4 +1,4 @@
-// Package ports opens what the site listens on: HTTPS_ADDR, HTTP_ADDR and ADMIN_ADDR. Sockets that the parent process
+// Package ports opens the site's ports: HTTPS_ADDR, HTTP_ADDR and ADMIN_ADDR. Sockets that the parent process
 // opened take the place of addresses. Two listeners look at the first bytes of a connection: PlainOnTLS and
 // ProxyHeaders.
 //

@@ -109,7 +109,7 @@ func (s *Server) register(r *gin.Engine) (err error) {
 	return s.Site.Routes(r, s)
 }
 
-// overlay returns what `make dev` shows in pages, or nil if it did not start this process.
+// overlay returns nil if `make dev` did not start this process.
 func (s *Server) overlay() *dev.Overlay {
 	if s.Dev == nil {
 		return nil

@@ -21,8 +21,7 @@ const (
 	lateTime = 250 * time.Millisecond
 )
 
-// life is what the site runs and has opened: the jobs of kit.Server.Go and the functions of kit.Server.OnStop. It is
-// safe for concurrent use.
+// life has the jobs of kit.Server.Go and the functions of kit.Server.OnStop. It is safe for concurrent use.
 type life struct {
 	log *slog.Logger
 	ctx context.Context // of the jobs

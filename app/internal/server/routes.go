@@ -13,8 +13,8 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// routesPanic makes an error of what Routes panicked with. It is called while the panic goes on, so that the stack still
-// shows where that was. For two routes that clash it names the method, the path and both places.
+// routesPanic makes an error of what Routes panicked with. It is called while the panic goes on, so that the stack
+// still shows where that was. For two routes that clash it names the method, the path and both places.
 func routesPanic(r *gin.Engine, v any) error {
 	place, verb := panicPlace()
 	text := fmt.Sprint(v)
@@ -24,8 +24,8 @@ func routesPanic(r *gin.Engine, v any) error {
 	}
 	route := r.Routes()
 	i := slices.IndexFunc(route, func(have gin.RouteInfo) bool {
-		return (verb == "" || have.Method == verb) && (have.Path == path.other || path.other == "" && have.Path == path.absolute ||
-			path.prefix != "" && strings.HasPrefix(have.Path, path.prefix))
+		return (verb == "" || have.Method == verb) &&
+			(path.prefix == "" && have.Path == path.absolute || path.prefix != "" && strings.HasPrefix(have.Path, path.prefix))
 	})
 	if i < 0 {
 		return fmt.Errorf("%s: %s %s clashes with another route: %s", place, verb, path.absolute, text)
@@ -35,15 +35,16 @@ func routesPanic(r *gin.Engine, v any) error {
 		place, other.Method, path.absolute, other.Method, other.Path, registeredAt(other))
 }
 
-// clash is what gin's panic says about two routes.
-type clash struct{ absolute, other, prefix string }
+// clash is what gin's panic says about two routes: the path of the new one, and how that of the other begins, which is
+// empty if both have the same.
+type clash struct{ absolute, prefix string }
 
 // clashingPath reads gin's panics for routes (tree.go). It reports false for any other panic.
 func clashingPath(text string) (c clash, ok bool) {
 	quoted := strings.Split(text, "'")
 	switch {
 	case strings.HasPrefix(text, "handlers are already registered for path '") && len(quoted) > 2:
-		return clash{absolute: quoted[1], other: quoted[1]}, true
+		return clash{absolute: quoted[1]}, true
 	case strings.Contains(text, "' in new path '") && strings.Contains(text, "' in existing prefix '") && len(quoted) > 7:
 		return clash{absolute: quoted[3], prefix: quoted[7]}, true
 	}

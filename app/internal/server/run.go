@@ -49,7 +49,7 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	return errors.Join(cause, err)
 }
 
-// report logs what visitors need not be told one by one.
+// report logs what was counted since the last report.
 func (s *Server) report() {
 	s.handshakes.Report()
 	s.descriptors.report()

@@ -61,7 +61,7 @@ type Options struct {
 	Log    *slog.Logger
 }
 
-// Server is the open ports and what answers on them. It implements kit.Server. Call Run once.
+// Server serves a site on open ports. It implements kit.Server. Call Run once.
 type Server struct {
 	Options
 	hosts       *host.Set
