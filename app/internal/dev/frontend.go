@@ -121,7 +121,7 @@ func (f *Frontend) ServePublic(c *gin.Context, name string) bool {
 }
 
 func (f *Frontend) serve(c *gin.Context, path string) {
-	at := f.overlay.Begin()
+	inject := f.overlay.Begin()
 	(&httputil.ReverseProxy{
 		Transport: f.transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -140,7 +140,7 @@ func (f *Frontend) serve(c *gin.Context, path string) {
 			page, err := io.ReadAll(resp.Body)
 			resp.Body.Close()
 			buf := bytes.NewBuffer(page)
-			f.overlay.Inject(buf, at)
+			inject(buf)
 			resp.Body = io.NopCloser(buf)
 			resp.Header.Set("Content-Length", strconv.Itoa(buf.Len()))
 			resp.Header.Del("Etag")

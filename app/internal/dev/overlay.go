@@ -13,7 +13,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/app/devlink"
-	"example.com/turnkey/app/internal/pages"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/middleware"
 )
@@ -156,21 +155,18 @@ func (p *Overlay) events(c *gin.Context) {
 	}
 }
 
-// Begin implements pages.Overlay.
-func (p *Overlay) Begin() pages.Stamp {
-	state, _ := p.current()
-	return pages.Stamp{Process: state.Process, Version: state.Version}
-}
-
-// Inject puts the script at the end of a page. What has no </body> is a part of a page, and gets none. The script's
-// address has the process and the version that the page was made with. So the page notices an edit that came before its
-// stream began.
-func (p *Overlay) Inject(page *bytes.Buffer, at pages.Stamp) {
-	i := bytes.LastIndex(page.Bytes(), []byte("</body>"))
-	if i < 0 {
-		return
+// Begin returns a function that puts the script at the end of a page. Call it before the page is made: the script's
+// address has the present process and version, so the page notices an edit that comes before its stream begins. A part
+// of a page, which has no </body>, gets no script.
+func (p *Overlay) Begin() (inject func(page *bytes.Buffer)) {
+	at, _ := p.current()
+	return func(page *bytes.Buffer) {
+		i := bytes.LastIndex(page.Bytes(), []byte("</body>"))
+		if i < 0 {
+			return
+		}
+		rest := string(page.Bytes()[i:])
+		page.Truncate(i)
+		fmt.Fprintf(page, "<script src=\"%s?%s.%d\" defer></script>\n%s", scriptPath, at.Process, at.Version, rest)
 	}
-	rest := string(page.Bytes()[i:])
-	page.Truncate(i)
-	fmt.Fprintf(page, "<script src=\"%s?%s.%d\" defer></script>\n%s", scriptPath, at.Process, at.Version, rest)
 }

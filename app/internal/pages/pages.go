@@ -6,7 +6,7 @@
 // page uses are checked beforehand, against the type of its value (fields.go).
 //
 // The package knows no routes, settings or data of the site: it must not import handlers, web, app/settings or
-// app/internal/server. What `make dev` adds to pages comes through the interface Overlay.
+// app/internal/server. What `make dev` adds to pages comes through Options.Overlay.
 package pages
 
 import (
@@ -23,27 +23,16 @@ type Options struct {
 	Files     fs.FS            // may have the folders templates, static and root
 	Live      bool             // read Files at each request; New then does not fail for a broken template
 	Functions template.FuncMap // for templates, beside asset and invalid; may be nil
-	Overlay   Overlay          // of `make dev`; nil: none
+
+	// Overlay is that of `make dev`. It is called before a page is rendered, from several goroutines at once, and
+	// returns a function that adds to the page. nil: nothing is added.
+	Overlay func() (inject func(page *bytes.Buffer))
 
 	// Values has, by the name of each page, a value of the type that it is rendered with; a nil value stands for every
 	// type. Other pages and other types are then refused. Nil: nothing is checked.
 	Values map[string]any
 	// Error is a value of the type that the page "error" is rendered with unless Values has one. Nil: not known.
 	Error any
-}
-
-// Overlay is what `make dev` adds to pages. Its methods are called from several goroutines at once.
-type Overlay interface {
-	// Begin is called before a page is rendered. Its result is for Inject.
-	Begin() Stamp
-	// Inject adds to a rendered page.
-	Inject(page *bytes.Buffer, at Stamp)
-}
-
-// Stamp is the state of the files when the rendering of a page begins. It shows whether a file was edited during that.
-type Stamp struct {
-	Process string
-	Version int
 }
 
 // Pages are the templates and files of a site. They are safe for concurrent use.

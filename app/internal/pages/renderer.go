@@ -148,9 +148,9 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // Render implements render.Render.
 func (p page) Render(w http.ResponseWriter) error {
-	var at Stamp
+	inject := func(*bytes.Buffer) {}
 	if p.Overlay != nil {
-		at = p.Overlay.Begin()
+		inject = p.Overlay()
 	}
 	s, err := p.find()
 	if err != nil {
@@ -165,9 +165,7 @@ func (p page) Render(w http.ResponseWriter) error {
 	if err := s.html.ExecuteTemplate(buf, s.entry, p.data); err != nil {
 		return withTemplateLine(fmt.Errorf("rendering %s: %w", p.name, err))
 	}
-	if p.Overlay != nil {
-		p.Overlay.Inject(buf, at)
-	}
+	inject(buf)
 	p.WriteContentType(w)
 	_, err = w.Write(buf.Bytes())
 	return err

@@ -27,7 +27,7 @@ func (s *Server) newEngine() (http.Handler, error) {
 	files, live := s.files()
 	options := pageOptions(s.Site, files, live)
 	if overlay != nil {
-		options.Overlay = overlay
+		options.Overlay = overlay.Begin
 	}
 	site, err := pages.New(options)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Server) chain() []gin.HandlerFunc {
 	options.ErrorPages.Value = s.Site.ErrorPage
 	if overlay := s.overlay(); overlay != nil {
 		options.Quiet = dev.QuietPaths()
-		options.ErrorPages.Inject = func(page *bytes.Buffer) { overlay.Inject(page, overlay.Begin()) }
+		options.ErrorPages.Inject = func(page *bytes.Buffer) { overlay.Begin()(page) }
 	}
 	if !cfg.Prod { // in production the response must not tell a stranger what the settings are
 		options.OnRefusedHost = h.refusedHost
