@@ -2,116 +2,54 @@ package proxyheader
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// hopHeaders are the beginnings of the names of headers that proxies, balancers, content networks and tunnels add to
-// the requests they pass on. Browsers send none of them by themselves. A claim says who the client is, how it
-// connected or what it proved, and is removed if the peer is not trusted. The others only show that a hop lies
-// between client and server.
-var hopHeaders = []struct {
-	prefix string
-	claim  bool
-}{
-	{"Forwarded", true}, // RFC 7239
-	{"X-Forwarded", true},
-	{"X-Real-", true},
-	{"X-Client-", true}, // -Ip, -Cert
-	{"X-Cluster-Client-Ip", true},
-	{"X-Original-", false}, // -Host, -Url: Azure; no claim, since clients send an X-Original-Filename of their own
-	{"X-Original-Forwarded-", true},
-	{"X-Originating-", true},
-	{"X-Remote-", true},
-	{"X-Ssl-", true}, // -Client-Cert, -Client-Verify
-	{"Ssl-Client-", true},
-	{"Client-Cert", true}, // RFC 9440
-	{"Client-Ip", true},
-	{"True-Client-Ip", true},
-	{"Cf-Connecting-Ip", true},
-	{"Front-End-Https", true},
-	{"X-Scheme", true},
-	{"X-Url-Scheme", true},
-	{"X-Envoy-External-Address", true},
-	{"Fastly-Client-Ip", true},
-	{"Fly-Client-Ip", true},
-	{"Tailscale-", true}, // -User-Login
-	{"Cloudfront-", true},
-	{"X-Azure-Clientip", true},
-	{"X-Azure-Socketip", true},
-	{"Proxy-Client-Ip", true},
-	{"Wl-Proxy-", true},
-	{"Incap-Client-Ip", true},
-	{"X-Appengine-", true},
+// claims and hops are the beginnings of the names of headers that proxies, balancers, content networks and tunnels add
+// to the requests they pass on. Browsers send none of them by themselves. A claim says who the client is, how it
+// connected or what it proved, and is removed if the peer is not trusted: Forwarded is RFC 7239, Client-Cert RFC 9440.
+// The others only show that a hop lies between client and server: Via is RFC 9110 §7.6.3. X-Original- (-Host, -Url:
+// Azure) is no claim, since clients send an X-Original-Filename of their own.
+var (
+	claims = newPrefixes(`
+	Forwarded X-Forwarded X-Real- X-Client- X-Cluster-Client-Ip X-Original-Forwarded- X-Originating- X-Remote-
+	X-Ssl- Ssl-Client- Client-Cert Client-Ip True-Client-Ip Cf-Connecting-Ip Front-End-Https X-Scheme X-Url-Scheme
+	X-Envoy-External-Address Fastly-Client-Ip Fly-Client-Ip Tailscale- Cloudfront- X-Azure-Clientip X-Azure-Socketip
+	Proxy-Client-Ip Wl-Proxy- Incap-Client-Ip X-Appengine-`)
+	hops = newPrefixes(`
+	X-Original- Via Max-Forwards Proxy- X-Proxy X-Via X-Envoy- X-Amzn- X-Amz-Cf- X-Arr- X-Azure- X-Waws-
+	X-Request-Start X-Cloud-Trace- X-Vercel- X-Nf- X-Varnish X-Host X-Rewrite-Url X-Ngrok- X-Tunnel X-Localtunnel-
+	Ngrok- Bypass-Tunnel- Cf- Cdn- Fastly- Fly- Akamai- Surrogate- Disguised-Host Was-Default-Hostname`)
+)
 
-	{"Via", false}, // RFC 9110 §7.6.3
-	{"Max-Forwards", false},
-	{"Proxy-", false}, // -Connection
-	{"X-Proxy", false},
-	{"X-Via", false},
-	{"X-Envoy-", false},
-	{"X-Amzn-", false},
-	{"X-Amz-Cf-", false},
-	{"X-Arr-", false},
-	{"X-Azure-", false},
-	{"X-Waws-", false},
-	{"X-Request-Start", false},
-	{"X-Cloud-Trace-", false},
-	{"X-Vercel-", false},
-	{"X-Nf-", false},
-	{"X-Varnish", false},
-	{"X-Host", false},
-	{"X-Rewrite-Url", false},
-	{"X-Ngrok-", false},
-	{"X-Tunnel", false},
-	{"X-Localtunnel-", false},
-	{"Ngrok-", false},
-	{"Bypass-Tunnel-", false},
-	{"Cf-", false},
-	{"Cdn-", false},
-	{"Fastly-", false},
-	{"Fly-", false},
-	{"Akamai-", false},
-	{"Surrogate-", false},
-	{"Disguised-Host", false},
-	{"Was-Default-Hostname", false},
+// prefixes are beginnings of names by the first letter, or after X- by the third, so that a lookup compares few.
+type prefixes [2][256][]string
+
+func newPrefixes(list string) (p prefixes) {
+	for prefix := range strings.FieldsSeq(list) {
+		names := p.near(prefix)
+		*names = append(*names, prefix)
+	}
+	return p
 }
 
-// hopsByLetter has the indexes of hopHeaders by the first letter, or after X- by the third, so that a lookup compares
-// few names.
-var hopsByLetter = func() (table [2][256][]int) {
-	for i, h := range hopHeaders {
-		x, letter := hopLetter(h.prefix)
-		table[x][letter] = append(table[x][letter], i)
-	}
-	return table
-}()
-
-func hopLetter(name string) (x int, letter byte) {
+func (p *prefixes) near(name string) *[]string {
 	if len(name) > 2 && name[0] == 'X' && name[1] == '-' {
-		return 1, name[2]
+		return &p[1][name[2]]
 	}
-	return 0, name[0]
+	return &p[0][name[0]]
 }
 
-// isHopHeader reports whether a header with this name, in canonical form, comes from a hop between client and server,
-// and whether it claims something about the client.
-func isHopHeader(name string) (hop, claim bool) {
-	if name == "" {
-		return false, false
-	}
-	x, letter := hopLetter(name)
-	for _, i := range hopsByLetter[x][letter] {
-		if strings.HasPrefix(name, hopHeaders[i].prefix) {
-			hop, claim = true, claim || hopHeaders[i].claim
-		}
-	}
-	return hop, claim
+// match reports whether a name in canonical form begins with one of the prefixes.
+func (p *prefixes) match(name string) bool {
+	return name != "" && slices.ContainsFunc(*p.near(name), func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // removeClaims removes the claims about the client from the header, and reports whether there were any.
 func removeClaims(header http.Header) (found bool) {
 	for name := range header {
-		if _, claim := isHopHeader(name); claim {
+		if claims.match(name) {
 			delete(header, name)
 			found = true
 		}
@@ -122,7 +60,7 @@ func removeClaims(header http.Header) (found bool) {
 // Present reports whether a header shows that a hop lies between client and server.
 func Present(header http.Header) bool {
 	for name := range header {
-		if hop, _ := isHopHeader(name); hop {
+		if claims.match(name) || hops.match(name) {
 			return true
 		}
 	}
