@@ -77,7 +77,7 @@ func Main(ctx context.Context, site kit.Site, w World) int {
 	if len(w.Args) > 0 {
 		name, args = w.Args[0], w.Args[1:]
 	}
-	own := ownCommand(site.Commands, name)
+	builtIn, own := find(commands, name), find(site.Commands, name)
 	switch {
 	case slices.Contains(helpWords, name):
 		usage(w.Stdout, site)
@@ -89,9 +89,9 @@ func Main(ctx context.Context, site kit.Site, w World) int {
 		fmt.Fprintf(w.Stderr, "%s: the doctor is now a separate program → bin/doctor https://example.com; "+
 			"make build writes it, and in the project: make doctor SITE=https://example.com\n", project())
 		return 2
-	case own != nil:
+	case builtIn == nil && own != nil:
 		return report(runOwn(ctx, *own, args, site, w), name, w.Stderr)
-	case len(args) > 0 || !slices.ContainsFunc(commands, func(c kit.Command) bool { return c.Name == name }):
+	case builtIn == nil || len(args) > 0:
 		usage(w.Stderr, site)
 		return 2
 	}

@@ -36,11 +36,10 @@ func misdeclared(own []kit.Command) (faults settings.Faults) {
 		case !commandName.MatchString(c.Name):
 			fault.Problem = "is not the name of a command"
 			fault.Fix = "write lower-case letters, digits, - and :, such as adduser or db:migrate, in handlers/site.go"
-		case slices.ContainsFunc(commands, func(b kit.Command) bool { return b.Name == c.Name }),
-			c.Name == "help", c.Name == "doctor":
+		case find(commands, c.Name) != nil, c.Name == "help", c.Name == "doctor":
 			fault.Problem = "is a command of the program itself"
 			fault.Fix = "give your own another name in handlers/site.go"
-		case slices.ContainsFunc(own[:i], func(b kit.Command) bool { return b.Name == c.Name }):
+		case find(own[:i], c.Name) != nil:
 			fault.Problem, fault.Fix = "is declared twice", "take one of the two out of Commands in handlers/site.go"
 		case c.Run == nil:
 			fault.Problem, fault.Fix = "has no Run", "set Run in handlers/site.go, the function that does the work"
@@ -52,13 +51,12 @@ func misdeclared(own []kit.Command) (faults settings.Faults) {
 	return faults
 }
 
-// ownCommand returns the site's command of that name, or nil.
-func ownCommand(own []kit.Command, name string) *kit.Command {
-	i := slices.IndexFunc(own, func(c kit.Command) bool { return c.Name == name })
-	if i < 0 || slices.ContainsFunc(commands, func(b kit.Command) bool { return b.Name == name }) {
-		return nil
+// find returns the command of that name, or nil.
+func find(list []kit.Command, name string) *kit.Command {
+	if i := slices.IndexFunc(list, func(c kit.Command) bool { return c.Name == name }); i >= 0 {
+		return &list[i]
 	}
-	return &own[i]
+	return nil
 }
 
 // runOwn runs a command of the site. It opens no port and reads no certificate: the command may run beside the server.
