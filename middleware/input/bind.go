@@ -156,9 +156,6 @@ func isFileError(err error) bool {
 
 // badFiles returns the fields in which a file came that t has no place for.
 func badFiles(r *http.Request, t reflect.Type) (bad []FieldError) {
-	if r.MultipartForm == nil {
-		return nil
-	}
 	for _, key := range slices.Sorted(maps.Keys(r.MultipartForm.File)) {
 		one := http.Request{Form: url.Values{}, MultipartForm: &multipart.Form{
 			File: map[string][]*multipart.FileHeader{key: r.MultipartForm.File[key]}}}
