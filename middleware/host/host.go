@@ -32,22 +32,16 @@ const maxName = 253
 // header cannot be parsed. It allocates only if the name has capitals.
 func Split(hostport string) (name, port string) {
 	name = hostport
-	if strings.HasPrefix(name, "[") {
-		end := strings.IndexByte(name, ']')
-		if end < 0 {
+	if inner, ok := strings.CutPrefix(hostport, "["); ok {
+		if name, port, ok = strings.Cut(inner, "]"); !ok || port != "" && port[0] != ':' {
 			return "", ""
 		}
-		rest := name[end+1:]
-		if rest != "" && rest[0] != ':' {
-			return "", ""
-		}
-		return strings.ToLower(name[1:end]), strings.TrimPrefix(rest, ":")
-	}
-	if i := strings.LastIndexByte(name, ':'); i >= 0 {
+		port = strings.TrimPrefix(port, ":")
+	} else if i := strings.LastIndexByte(name, ':'); i >= 0 {
 		name, port = name[:i], name[i+1:]
-		if strings.Trim(port, "0123456789") != "" {
-			return "", ""
-		}
+	}
+	if strings.Trim(port, "0123456789") != "" {
+		return "", ""
 	}
 	return strings.ToLower(strings.TrimSuffix(name, ".")), port
 }

@@ -11,6 +11,7 @@ func TestASetAllowsItsNames(t *testing.T) {
 	for header, want := range map[string]bool{
 		"shop.test": true, "SHOP.Test.:8443": true, "a.wild.test": true, "[::1]:8443": true, "wild.test": false,
 		"a.b.wild.test": false, "evil.test": false, "": false, "192.168.1.20": false, "shop.test@evil.test": false,
+		"[::1]": true, "[::1]:@evil.test": false, "[::1]x": false, "[::1": false,
 	} {
 		if got := set.Allows(header); got != want {
 			t.Errorf("%q allowed: %v, want %v", header, got, want)
