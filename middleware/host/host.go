@@ -37,13 +37,16 @@ func Split(hostport string) (name, port string) {
 			return "", ""
 		}
 		port = strings.TrimPrefix(port, ":")
-	} else if i := strings.LastIndexByte(name, ':'); i >= 0 {
-		name, port = name[:i], name[i+1:]
+	} else {
+		if i := strings.LastIndexByte(name, ':'); i >= 0 {
+			name, port = name[:i], name[i+1:]
+		}
+		name = strings.TrimSuffix(name, ".")
 	}
 	if strings.Trim(port, "0123456789") != "" {
 		return "", ""
 	}
-	return strings.ToLower(strings.TrimSuffix(name, ".")), port
+	return strings.ToLower(name), port
 }
 
 // HTTPS returns the https URL of target's path and query on another host. name is in the normal form, and the URL has
