@@ -2,9 +2,9 @@ package middleware
 
 import "github.com/gin-gonic/gin"
 
-// hsts sends Strict-Transport-Security with value (RFC 6797) on every response to a request that came over HTTPS, and
+// HSTS sends Strict-Transport-Security with value (RFC 6797) on every response to a request that came over HTTPS, and
 // on no other, as §7.2 demands. An empty value sends nothing.
-func hsts(value string) gin.HandlerFunc {
+func HSTS(value string) gin.HandlerFunc {
 	shared := []string{value}
 	return func(c *gin.Context) {
 		if value != "" && c.Request.URL.Scheme == "https" {
