@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -16,13 +17,20 @@ import (
 // A maintenance page, a network's login page or a CDN may answer in place of an ACME server. The error must describe
 // the answer with its URL, status and type.
 func TestAnswerThatIsNotACMEIsDescribed(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
 	for _, test := range []struct {
 		name   string
 		answer http.HandlerFunc // to the directory
 		says   []string
 	}{
-		{"HTML with 503", page(503, "text/html", "<html><head><title>Down for\n maintenance</title></head></html>"),
-			[]string{"/dir answered 503 Service Unavailable with an HTML page titled \"Down for maintenance\""}},
+		{"HTML with 503, and nothing to the retry", func(w http.ResponseWriter, r *http.Request) {
+			if asked.Add(1) == 2 {
+				panic(http.ErrAbortHandler) // or there would be ten seconds of retries
+			}
+			w.Header().Set("Connection", "close")
+			page(503, "text/html", "<html><head><title>Down for\n maintenance</title></head></html>")(w, r)
+		}, []string{"/dir answered 503 Service Unavailable with an HTML page titled \"Down for maintenance\""}},
 		{"HTML with 403", page(403, "text/html; charset=utf-8", "<!DOCTYPE html><h1>Blocked</h1>"), []string{"/dir answered 403 Forbidden with an HTML page"}},
 		{"HTML without a type", page(200, "", "<!doctype html><title>Hi &amp; bye</title>"), []string{"/dir answered 200 OK with an HTML page titled \"Hi & bye\""}},
 		{"HTML with 200", page(200, "text/html", "<html>"), []string{"/dir answered 200 OK with an HTML page instead of the JSON of an ACME server"}},
@@ -83,6 +91,7 @@ func page(status int, contentType, body string) http.HandlerFunc {
 
 // If the CA wants the account's owner to accept new terms, the message must have the link from the CA.
 func TestLinkToNewTermsIsReported(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ name, link, instance, says, advice string }{
 		{"a link", `<https://ca.test/index>;rel="index", <https://ca.test/terms/v2>; rel="terms-of-service"`, "", "https://ca.test/terms/v2", "read them at https://ca.test/terms/v2"},
 		{"a relative link, without quotes", `</terms?v=2>;title="x";rel=terms-of-service`, "", "/terms?v=2", "/terms?v=2"},
