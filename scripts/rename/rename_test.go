@@ -110,6 +110,7 @@ func sorted(a, b string) string {
 }
 
 func TestAPlanChangesNothing(t *testing.T) {
+	t.Parallel()
 	dir := pt.New(t, files)
 	before := pt.Snapshot(t, dir)
 	out := rename(t, dir, shop)
@@ -129,6 +130,7 @@ func TestAPlanChangesNothing(t *testing.T) {
 
 // Without git, the rename keeps a copy of each file that it replaces or removes.
 func TestARename(t *testing.T) {
+	t.Parallel()
 	dir := pt.New(t, files)
 	out := rename(t, dir, "-write", "example.com/you/my-shop")
 	got, kept := pt.Snapshot(t, dir), map[string]string{}
@@ -168,6 +170,7 @@ func TestARename(t *testing.T) {
 // A second run, with or without the path, changes nothing and keeps the owner's later edits. This holds for every new
 // path, also one that contains the old name.
 func TestTheSecondRunHasNothingToDo(t *testing.T) {
+	t.Parallel()
 	for _, to := range []string{
 		shop, "shop", "example.com/you/turnkey", "example.com/you/turnkey-shop", "github.com/turnkey/shop", "github.com/Turnkey-Inc/my-turnkey",
 		"example.com/turnkey-shop", "example.com/turnkey3", "zoo.example/shop",
@@ -198,6 +201,7 @@ func TestTheSecondRunHasNothingToDo(t *testing.T) {
 
 // The owner has edited files of the clone before the rename.
 func TestOwnersEditsStay(t *testing.T) {
+	t.Parallel()
 	dir := pt.New(t, files)
 	mine := map[string]string{
 		"README.md":                files["README.md"] + "\nOf mine.\n",
@@ -227,6 +231,7 @@ func TestOwnersEditsStay(t *testing.T) {
 }
 
 func TestTheTemplatesREADMEIsKnownOnWindows(t *testing.T) {
+	t.Parallel()
 	dir := pt.New(t, files)
 	pt.Write(t, dir, "README.md", strings.ReplaceAll(files["README.md"], "\n", "\r\n"))
 	rename(t, dir, "-write", shop)
@@ -237,6 +242,7 @@ func TestTheTemplatesREADMEIsKnownOnWindows(t *testing.T) {
 
 // If the owner removed the README, the rename writes the project's own.
 func TestAProjectWithoutAREADMEGetsOne(t *testing.T) {
+	t.Parallel()
 	begun := maps.Clone(files)
 	delete(begun, "README.md")
 	dir := pt.New(t, begun)
@@ -248,6 +254,7 @@ func TestAProjectWithoutAREADMEGetsOne(t *testing.T) {
 
 // gonew accepts any path, also paths that rename refuses. The owner can then rename again.
 func TestAPathInsideTheTemplatesIsLeft(t *testing.T) {
+	t.Parallel()
 	begun := maps.Clone(files)
 	begun["go.mod"] = "module example.com/turnkey/shop\n"
 	begun["app/main.go"] = "package main\n\nimport \"example.com/turnkey/shop/handlers\"\n"
@@ -261,6 +268,7 @@ func TestAPathInsideTheTemplatesIsLeft(t *testing.T) {
 
 // gonew changes go.mod and imports only. The rename does the rest.
 func TestRenameAfterGonew(t *testing.T) {
+	t.Parallel()
 	begun := maps.Clone(files)
 	for file, text := range renamed(t, shop, "shop") {
 		if strings.HasSuffix(file, ".go") || file == "go.mod" {
@@ -275,6 +283,7 @@ func TestRenameAfterGonew(t *testing.T) {
 
 // The next run finishes a run that failed in the middle, with every new name.
 func TestInterruptedRunIsFinishedByTheNext(t *testing.T) {
+	t.Parallel()
 	for _, to := range []string{shop, "example.com/you/turnkey-shop"} {
 		dir, whole := pt.New(t, files), pt.New(t, files)
 		pt.Write(t, dir, ".before-rename/scripts", "in the way of a folder\n")
@@ -296,6 +305,7 @@ func TestInterruptedRunIsFinishedByTheNext(t *testing.T) {
 
 // After an upgrade, the rename repairs imports and changes nothing else.
 func TestRepairChangesImportsOnly(t *testing.T) {
+	t.Parallel()
 	dir := pt.New(t, files)
 	rename(t, dir, "-write", shop)
 	const advert = "<p>Turnkey apartments, see example.com/turnkey\n"
@@ -310,6 +320,7 @@ func TestRepairChangesImportsOnly(t *testing.T) {
 }
 
 func TestSecondRenameChangesPathsOnly(t *testing.T) {
+	t.Parallel()
 	for _, first := range []string{shop, "shop"} {
 		dir := pt.New(t, files)
 		rename(t, dir, "-write", first)
@@ -330,6 +341,7 @@ func TestSecondRenameChangesPathsOnly(t *testing.T) {
 }
 
 func TestRenameOverwritesNoOtherFile(t *testing.T) {
+	t.Parallel()
 	dir := pt.New(t, files)
 	pt.Write(t, dir, "scripts/deploy/shop.service", "mine\n")
 	before := pt.Snapshot(t, dir)
@@ -342,6 +354,7 @@ func TestRenameOverwritesNoOtherFile(t *testing.T) {
 }
 
 func TestAPathIsAskedForInTheTemplate(t *testing.T) {
+	t.Parallel()
 	dir := pt.New(t, files)
 	err := run(dir, nil, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "→ go run ./scripts/rename example.com/you/shop") {
@@ -354,6 +367,7 @@ func TestAPathIsAskedForInTheTemplate(t *testing.T) {
 }
 
 func TestADirtyTreeIsRefused(t *testing.T) {
+	t.Parallel()
 	for what, soil := range map[string]func(dir string){
 		"app/main.go":     func(dir string) { pt.Write(t, dir, "app/main.go", files["app/main.go"]+"// more\n") },
 		"handlers/new.go": func(dir string) { pt.Write(t, dir, "handlers/new.go", files["handlers/y.go"]) },
@@ -382,6 +396,7 @@ func TestADirtyTreeIsRefused(t *testing.T) {
 
 // Files that the rename does not touch may have uncommitted changes. One git command undoes all of the rename.
 func TestUncommittedFilesOutsideTheRenameAreAllowed(t *testing.T) {
+	t.Parallel()
 	dir := repository(t)
 	mine := map[string]string{"README.md": "mine\n", "web/static/style.css": "mine\n",
 		"handlers/new.go": "package handlers\n", ".ci/mine": "mine\n"}
@@ -409,6 +424,7 @@ func TestUncommittedFilesOutsideTheRenameAreAllowed(t *testing.T) {
 }
 
 func TestIgnoredFilesAreLeft(t *testing.T) {
+	t.Parallel()
 	dir := repository(t)
 	pt.Write(t, dir, "notes/turnkey.txt", "turnkey\n")
 	pt.Write(t, dir, ".ci/e2e/artifacts/home.png", "\x00")
@@ -427,6 +443,7 @@ func TestIgnoredFilesAreLeft(t *testing.T) {
 
 // An upgrade adds its files to git's index. The rename may overwrite only files that the index still has.
 func TestRepairReadsStagedFiles(t *testing.T) {
+	t.Parallel()
 	dir := repository(t)
 	rename(t, dir, "-write", shop)
 	pt.Git(t, dir, "add", "-A")
@@ -449,6 +466,7 @@ func TestRepairReadsStagedFiles(t *testing.T) {
 // If the repository around a folder ignores the folder, as with a home directory under git, the rename treats the
 // folder as one without git.
 func TestAFolderThatTheRepositoryAroundItIgnoresIsRenamed(t *testing.T) {
+	t.Parallel()
 	dir := repository(t)
 	for name, text := range files {
 		pt.Write(t, dir, "notes/"+name, text)
@@ -462,6 +480,7 @@ func TestAFolderThatTheRepositoryAroundItIgnoresIsRenamed(t *testing.T) {
 }
 
 func TestModulePathsThatAreAccepted(t *testing.T) {
+	t.Parallel()
 	for _, p := range []string{
 		"example.com/you/shop", "github.com/JaneDoe/shop", "example.com/shop", "shop", "shop-2", "example/shop", "test/shop",
 		"git.example.com/~jane/my_group/shop2", "example.com/a.b/c",
@@ -473,6 +492,7 @@ func TestModulePathsThatAreAccepted(t *testing.T) {
 }
 
 func TestRefusedModulePathsNameTheFix(t *testing.T) {
+	t.Parallel()
 	for p, want := range map[string]string{
 		"":                                       "example.com/you/shop",
 		"https://github.com/you/shop":            "github.com/you/shop",
@@ -521,6 +541,7 @@ func TestRefusedModulePathsNameTheFix(t *testing.T) {
 }
 
 func TestModulePathWithoutADotIsReported(t *testing.T) {
+	t.Parallel()
 	for p, want := range map[string]bool{"shop": true, "you/shop": true, "example.com/you/shop": false,
 		"example/shop": false} {
 		if got := warning(p) != ""; got != want {
@@ -530,6 +551,7 @@ func TestModulePathWithoutADotIsReported(t *testing.T) {
 }
 
 func TestAPathInsideTheOldOneIsRefused(t *testing.T) {
+	t.Parallel()
 	dir := pt.New(t, files)
 	err := run(dir, []string{"example.com/turnkey/shop"}, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "choose a path beside it") {
@@ -540,6 +562,7 @@ func TestAPathInsideTheOldOneIsRefused(t *testing.T) {
 // A project that had the path of a module that it requires, or one around it, would have that module's imports for its
 // own.
 func TestAPathThatOtherCodeHasIsRefused(t *testing.T) {
+	t.Parallel()
 	for p, want := range map[string]string{
 		"github.com/acme/turnkey-sdk": "go.mod requires github.com/acme/turnkey-sdk",
 		"github.com/acme":             "go.mod requires github.com/acme/turnkey-sdk",

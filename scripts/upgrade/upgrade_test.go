@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"example.com/turnkey/scripts/internal/project"
@@ -56,6 +57,7 @@ var work = map[string]string{
 }
 
 func TestUpgradeReplacesOnlyClosedRooms(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	before := pt.Snapshot(t, dir)
@@ -99,6 +101,7 @@ func TestUpgradeReplacesOnlyClosedRooms(t *testing.T) {
 
 // The remote named starter is the default, and an argument can name a branch.
 func TestTheRemoteNamedStarterIsTheDefault(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	pt.Git(t, dir, "remote", "rename", "origin", "starter")
@@ -116,8 +119,10 @@ func TestTheRemoteNamedStarterIsTheDefault(t *testing.T) {
 
 // The command finds the owner's edits in closed rooms in every kind of history, also at the second upgrade.
 func TestEditsInClosedRoomsAreAskedAbout(t *testing.T) {
+	t.Parallel()
 	for _, history := range []string{"cloned", "own", "upgraded before"} {
 		t.Run(history, func(t *testing.T) {
+			t.Parallel()
 			starter := newStarter(t)
 			dir := newProject(t, starter)
 			switch history {
@@ -171,6 +176,7 @@ func TestEditsInClosedRoomsAreAskedAbout(t *testing.T) {
 
 // If the newer version has the owner's edit too, the upgrade loses nothing and does not ask.
 func TestEditThatTheStarterAdoptedNeedsNoAnswer(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	edit(t, dir, map[string]string{"middleware/csp.go": second["middleware/csp.go"]})
@@ -180,6 +186,7 @@ func TestEditThatTheStarterAdoptedNeedsNoAnswer(t *testing.T) {
 }
 
 func TestEditedRoomThatTheStarterRemovedStays(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	edit(t, dir, map[string]string{"app/old/old.go": "package old // mine\n"})
@@ -194,6 +201,7 @@ func TestEditedRoomThatTheStarterRemovedStays(t *testing.T) {
 
 // A mode that changes alone is a change: of the starter's, which is taken, and of the owner's, which is asked about.
 func TestAChangeOfModeAloneIsTaken(t *testing.T) {
+	t.Parallel()
 	if os.PathSeparator != '/' {
 		t.Skip("files have no such mode here")
 	}
@@ -232,6 +240,7 @@ func TestAChangeOfModeAloneIsTaken(t *testing.T) {
 
 // A room that the owner wrote into the list himself is no room that the starter removed.
 func TestARoomThatTheOwnerListedStays(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	edit(t, dir, map[string]string{"scripts/rooms/rooms.txt": first["scripts/rooms/rooms.txt"] + "app/billing\n"})
@@ -246,6 +255,7 @@ func TestARoomThatTheOwnerListedStays(t *testing.T) {
 
 // The owner has copied the newest rooms by hand and still has old requirements.
 func TestRequirementsAreRaisedWithoutNewRooms(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	edit(t, dir, map[string]string{"go.mod": "module " + own + "\n\ngo 1.24.0\n"})
@@ -266,10 +276,11 @@ func TestRequirementsAreRaisedWithoutNewRooms(t *testing.T) {
 // In a shared history the command must find the version that the project has, even if an older version is more like the
 // project.
 func TestADeletedFileIsSeenThoughAnOlderVersionLackedItToo(t *testing.T) {
+	t.Parallel()
 	starter := pt.New(t, changed(first, map[string]string{"scripts/run.sh": ""}))
 	pt.Commit(t, starter, "older")
 	publish(t, starter, first)
-	dir := newProject(t, starter)
+	dir := cloned(t, starter)
 	edit(t, dir, map[string]string{"scripts/run.sh": ""})
 	pt.Commit(t, dir, "patch")
 	publish(t, starter, second)
@@ -280,6 +291,7 @@ func TestADeletedFileIsSeenThoughAnOlderVersionLackedItToo(t *testing.T) {
 }
 
 func TestNewRoomDoesNotReplaceAnOwnersFolder(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	edit(t, dir, map[string]string{"app/kit/mine.go": "package kit\n"})
@@ -294,7 +306,11 @@ func TestNewRoomDoesNotReplaceAnOwnersFolder(t *testing.T) {
 }
 
 func TestUpgradeRefusals(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
+	pt.Git(t, starter, "checkout", "-qb", "old")
+	publish(t, starter, changed(first, map[string]string{"scripts/rooms/rooms.txt": ""}))
+	pt.Git(t, starter, "checkout", "-q", "main")
 	for name, test := range map[string]struct {
 		soil func(dir string)
 		args []string
@@ -318,11 +334,6 @@ func TestUpgradeRefusals(t *testing.T) {
 		"too much": {args: []string{"a", "b", "c"}, want: "at most a remote and a branch"},
 	} {
 		dir := newProject(t, starter)
-		if name == "an older starter" {
-			pt.Git(t, starter, "checkout", "-qb", "old")
-			publish(t, starter, changed(first, map[string]string{"scripts/rooms/rooms.txt": ""}))
-			pt.Git(t, starter, "checkout", "-q", "main")
-		}
 		if test.soil != nil {
 			test.soil(dir)
 		}
@@ -339,8 +350,8 @@ func TestUpgradeRefusals(t *testing.T) {
 
 // What git does not hold, it cannot give back.
 func TestWorkThatGitCannotGiveBackIsRefused(t *testing.T) {
-	outside := t.TempDir()
-	link := func(t *testing.T, dir, name, to string) {
+	t.Parallel()
+	link := func(t *testing.T, dir, name, outside, to string) {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -350,48 +361,49 @@ func TestWorkThatGitCannotGiveBackIsRefused(t *testing.T) {
 		pt.Commit(t, dir, "link")
 	}
 	for name, test := range map[string]struct {
-		soil func(t *testing.T, dir string)
+		soil func(t *testing.T, dir, outside string)
 		want string
 	}{
-		"a new file that the configuration hides": {soil: func(t *testing.T, dir string) {
+		"a new file that the configuration hides": {soil: func(t *testing.T, dir, _ string) {
 			pt.Git(t, dir, "config", "status.showUntrackedFiles", "no")
 			pt.Write(t, dir, "middleware/mine.go", "package middleware\n")
 		}, want: "?? middleware/mine.go"},
-		"a file that is assumed to be unchanged": {soil: func(t *testing.T, dir string) {
+		"a file that is assumed to be unchanged": {soil: func(t *testing.T, dir, _ string) {
 			pt.Git(t, dir, "update-index", "--assume-unchanged", "middleware/csp.go")
 			pt.Write(t, dir, "middleware/csp.go", "package middleware // mine\n")
 		}, want: "git does not look at: middleware/csp.go\n"},
-		"a file that is left out of the work tree": {soil: func(t *testing.T, dir string) {
+		"a file that is left out of the work tree": {soil: func(t *testing.T, dir, _ string) {
 			pt.Git(t, dir, "update-index", "--skip-worktree", "middleware/csp.go")
 			pt.Write(t, dir, "middleware/csp.go", "package middleware // mine\n")
 		}, want: "git does not look at: middleware/csp.go\n"},
-		"an ignored file": {soil: func(t *testing.T, dir string) {
+		"an ignored file": {soil: func(t *testing.T, dir, _ string) {
 			edit(t, dir, map[string]string{".gitignore": "kit.go\n"})
 			pt.Commit(t, dir, "ignore")
 			pt.Write(t, dir, "app/kit/kit.go", "mine\n")
 		}, want: "that git ignores: app/kit/kit.go\n"},
-		"an ignored file where a folder is to be": {soil: func(t *testing.T, dir string) {
+		"an ignored file where a folder is to be": {soil: func(t *testing.T, dir, _ string) {
 			edit(t, dir, map[string]string{".gitignore": "/app/kit\n"})
 			pt.Commit(t, dir, "ignore")
 			pt.Write(t, dir, "app/kit", "mine\n")
 		}, want: "that git ignores: app/kit\n"},
-		"a link in place of a file": {soil: func(t *testing.T, dir string) {
+		"a link in place of a file": {soil: func(t *testing.T, dir, outside string) {
 			pt.Write(t, outside, "csp.go", first["middleware/csp.go"])
-			link(t, dir, "middleware/csp.go", "csp.go")
+			link(t, dir, "middleware/csp.go", outside, "csp.go")
 		}, want: "no ordinary file: middleware/csp.go\n"},
-		"a link in place of a folder": {soil: func(t *testing.T, dir string) {
+		"a link in place of a folder": {soil: func(t *testing.T, dir, outside string) {
 			pt.Write(t, outside, "names/names.go", first["middleware/names/names.go"])
-			link(t, dir, "middleware/names", "names")
+			link(t, dir, "middleware/names", outside, "names")
 		}, want: "no ordinary file: middleware/names\n"},
-		"a link where a new room is to be": {soil: func(t *testing.T, dir string) {
+		"a link where a new room is to be": {soil: func(t *testing.T, dir, outside string) {
 			pt.Write(t, outside, "kit/mine.go", "mine\n")
-			link(t, dir, "app/kit", "kit")
+			link(t, dir, "app/kit", outside, "kit")
 		}, want: "where you have files: app/kit\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			starter := newStarter(t)
+			t.Parallel()
+			starter, outside := newStarter(t), t.TempDir()
 			dir := newProject(t, starter)
-			test.soil(t, dir)
+			test.soil(t, dir, outside)
 			publish(t, starter, second)
 			before, around := texts(t, dir), pt.Snapshot(t, outside)
 			if _, err := try(dir, nil, "-yes", starter); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -405,6 +417,7 @@ func TestWorkThatGitCannotGiveBackIsRefused(t *testing.T) {
 
 // The owner's .gitignore may match a new file of the starter. It is part of the commit and of the undo nevertheless.
 func TestANewFileThatGitIgnoresIsCommittedAndUndone(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	edit(t, dir, map[string]string{".gitignore": "kit.go\n"})
@@ -426,6 +439,7 @@ func TestANewFileThatGitIgnoresIsCommittedAndUndone(t *testing.T) {
 
 // A room that leaves the list while the starter keeps its files becomes the owner's.
 func TestARoomThatTheStarterOpensBecomesTheOwners(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	edit(t, dir, map[string]string{"app/old/mine.go": "package old\n"})
@@ -445,6 +459,7 @@ func TestARoomThatTheStarterOpensBecomesTheOwners(t *testing.T) {
 
 // The configuration may hide new files from git status.
 func TestNewFilesAloneAreAnUpgradeWhereGitDoesNotShowThem(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	pt.Git(t, dir, "config", "status.showUntrackedFiles", "no")
@@ -458,6 +473,7 @@ func TestNewFilesAloneAreAnUpgradeWhereGitDoesNotShowThem(t *testing.T) {
 }
 
 func TestAFileMayBecomeAFolderAndAFolderAFile(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	dir := newProject(t, starter)
 	before := pt.Snapshot(t, dir)
@@ -473,6 +489,7 @@ func TestAFileMayBecomeAFolderAndAFolderAFile(t *testing.T) {
 
 // A project may be a folder of a larger repository.
 func TestAProjectInsideARepository(t *testing.T) {
+	t.Parallel()
 	starter := newStarter(t)
 	around := pt.New(t, map[string]string{"README.md": "around\n"})
 	shop := newProject(t, starter)
@@ -520,7 +537,7 @@ func TestRequirementsAreRaisedAndNeverLowered(t *testing.T) {
 		"go.mod": "module example.com/turnkey\n\ngo 1.24.0\n\nrequire (\n\texample.org/cup v1.2.0\n\texample.org/pot v1.2.0\n\texample.org/tea v1.2.0\n)\n", "handlers/home.go": "package handlers" + uses})
 	starter := pt.New(t, begin)
 	pt.Commit(t, starter, "first")
-	dir := newProject(t, starter)
+	dir := cloned(t, starter)
 	edit(t, dir, map[string]string{"go.mod": "module " + own +
 		"\n\ngo 1.24.0\n\nrequire (\n\texample.org/cup v1.2.0\n\texample.org/pot v1.9.0\n\texample.org/tea v1.10.0\n)\n"})
 	pt.Commit(t, dir, "work")
@@ -547,18 +564,38 @@ func TestRequirementsAreRaisedAndNeverLowered(t *testing.T) {
 
 // Helpers
 
-func newStarter(t *testing.T) string {
-	t.Helper()
-	dir := pt.New(t, first)
-	pt.Commit(t, dir, "first")
-	return dir
+// beginning has a starter with its first version, and a project of it. Tests get copies, because git takes long to make
+// them.
+var beginning struct {
+	once             sync.Once
+	at               string // where the starter was
+	starter, project map[string]string
 }
 
-// newProject clones the starter, gives the clone a module path of its own, and adds the owner's work.
+func newStarter(t *testing.T) string {
+	t.Helper()
+	beginning.once.Do(func() {
+		beginning.at = pt.New(t, first)
+		pt.Commit(t, beginning.at, "first")
+		beginning.starter = pt.Repository(t, beginning.at)
+		beginning.project = pt.Repository(t, cloned(t, beginning.at))
+	})
+	return pt.New(t, beginning.starter)
+}
+
+// newProject is cloned from a starter of newStarter.
 func newProject(t *testing.T, starter string) string {
 	t.Helper()
+	files := maps.Clone(beginning.project)
+	files[".git/config"] = strings.ReplaceAll(files[".git/config"], beginning.at, starter)
+	return pt.New(t, files)
+}
+
+// cloned clones the starter, gives the clone a module path of its own, and adds the owner's work.
+func cloned(t *testing.T, starter string) string {
+	t.Helper()
 	dir := pt.New(t, nil)
-	pt.Git(t, dir, "clone", "-q", starter, ".")
+	pt.Git(t, dir, "clone", "-q", "--template=", starter, ".")
 	for name, text := range pt.Snapshot(t, dir) {
 		switch {
 		case name == "go.mod":

@@ -12,11 +12,19 @@ import (
 	"testing"
 )
 
-// New returns a new folder with these files, which git takes for no part of a repository around it.
+// isolate keeps git, also where the program under test runs it, from the user's configuration and from repositories
+// around the temporary folders.
+var isolate = sync.OnceFunc(func() {
+	os.Setenv("GIT_CEILING_DIRECTORIES", os.TempDir())
+	os.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	os.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+})
+
+// New returns a new folder with these files.
 func New(t testing.TB, files map[string]string) string {
 	t.Helper()
+	isolate()
 	dir := t.TempDir()
-	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
 	for name, text := range files {
 		Write(t, dir, name, text)
 	}
@@ -42,11 +50,11 @@ func Write(t testing.TB, dir, name, text string) {
 // Git runs git in dir without the configuration of the user, and returns what it prints. It must succeed.
 func Git(t testing.TB, dir string, args ...string) string {
 	t.Helper()
+	isolate()
 	cmd := exec.Command("git",
 		append([]string{"-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "maintenance.auto=false"},
 			args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("git %q: %v\n%s", args, err, out)
@@ -58,7 +66,7 @@ func Git(t testing.TB, dir string, args ...string) string {
 func Commit(t testing.TB, dir, message string) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(dir, ".git")); err != nil {
-		Git(t, dir, "init", "-q", "-b", "main")
+		Git(t, dir, "init", "-q", "-b", "main", "--template=")
 	}
 	Git(t, dir, "add", "-A")
 	Git(t, dir, "commit", "-qm", message)
@@ -67,12 +75,23 @@ func Commit(t testing.TB, dir, message string) {
 // Snapshot returns the text of every file but git's own.
 func Snapshot(t testing.TB, dir string) map[string]string {
 	t.Helper()
+	return read(t, dir, ".git")
+}
+
+// Repository returns the text of every file and of git's own. New makes a copy of the repository from them.
+func Repository(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	return read(t, dir, "")
+}
+
+func read(t testing.TB, dir, skip string) map[string]string {
+	t.Helper()
 	out := map[string]string{}
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.Name() == ".git" {
+		if d.Name() == skip {
 			return fs.SkipDir
 		}
 		if d.IsDir() {
