@@ -60,9 +60,11 @@ var layouts = []struct {
 }
 
 func TestEveryLayoutIsTrustedAndRestored(t *testing.T) {
+	t.Parallel()
 	needCertutil(t)
 	for _, layout := range layouts {
 		t.Run(layout.name, func(t *testing.T) {
+			t.Parallel()
 			h := newHome(t)
 			layout.make(t, h)
 			before := h.tree(t)
@@ -109,6 +111,7 @@ func TestEveryLayoutIsTrustedAndRestored(t *testing.T) {
 }
 
 func TestDryRunPrintsTheCommands(t *testing.T) {
+	t.Parallel()
 	needCertutil(t)
 	h := newHome(t)
 	h.newDB(t, ".mozilla/firefox/a.b")
@@ -134,6 +137,7 @@ func TestDryRunPrintsTheCommands(t *testing.T) {
 }
 
 func TestRootsOfOtherProgramsStay(t *testing.T) {
+	t.Parallel()
 	needCertutil(t)
 	h, other := newHome(t), newHome(t)
 	made, profile := filepath.Join(h.dir, ".pki/nssdb"), h.newDB(t, ".mozilla/firefox/a.b")
@@ -153,6 +157,7 @@ func TestRootsOfOtherProgramsStay(t *testing.T) {
 }
 
 func TestOlderRootsAreRemoved(t *testing.T) {
+	t.Parallel()
 	needCertutil(t)
 	h := newHome(t)
 	profile := h.newDB(t, ".mozilla/firefox/a.b")
@@ -182,6 +187,7 @@ func TestOlderRootsAreRemoved(t *testing.T) {
 }
 
 func TestOneStoreFailsAlone(t *testing.T) {
+	t.Parallel()
 	needCertutil(t)
 	h := newHome(t)
 	h.newDB(t, ".pki/nssdb")
@@ -209,6 +215,7 @@ func TestOneStoreFailsAlone(t *testing.T) {
 }
 
 func TestFailureLeavesNothing(t *testing.T) {
+	t.Parallel()
 	needCertutil(t)
 	h := newHome(t)
 	h.newDB(t, ".mozilla/firefox/a.b")
@@ -223,6 +230,7 @@ func TestFailureLeavesNothing(t *testing.T) {
 }
 
 func TestAnOpenDatabaseIsNotReplaced(t *testing.T) {
+	t.Parallel()
 	needCertutil(t)
 	if !exists("/proc/self/fd") {
 		t.Skip("needs /proc")

@@ -42,6 +42,7 @@ func (f *fake) Remove(context.Context) (string, error) {
 }
 
 func TestTrust(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		store  fake
@@ -73,6 +74,7 @@ func TestTrust(t *testing.T) {
 }
 
 func TestUntrust(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		store   fake
@@ -253,6 +255,7 @@ var testRoot = &Root{
 }
 
 func TestCommandsOfMacOSAndWindows(t *testing.T) {
+	t.Parallel()
 	host := &Host{Getenv: func(string) string { return "/Users/Ann Lee" }}
 	m := machine{host, testRoot}
 	mac, windows, wsl := m.keychain(), m.certstore("certutil.exe"), m.certstore("/mnt/c/Windows/System32/certutil.exe")
@@ -281,6 +284,7 @@ func TestCommandsOfMacOSAndWindows(t *testing.T) {
 }
 
 func TestCommandsOfLinuxSystems(t *testing.T) {
+	t.Parallel()
 	const pem = "/home/ann/.local/share/turnkey/root.pem"
 	for name, want := range map[string][4]string{
 		"Debian, Ubuntu, Alpine": {"/usr/local/share/ca-certificates", ".crt", "update-ca-certificates", "update-ca-certificates --fresh"},
@@ -318,6 +322,7 @@ func TestCommandsOfLinuxSystems(t *testing.T) {
 }
 
 func TestCertutilPackage(t *testing.T) {
+	t.Parallel()
 	for osRelease, want := range map[string]string{
 		"NAME=\"Debian GNU/Linux\"\nID=debian\n":                  "sudo apt install libnss3-tools",
 		"ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n":               "sudo apt install libnss3-tools",
@@ -335,6 +340,7 @@ func TestCertutilPackage(t *testing.T) {
 }
 
 func TestListingsOfMacOSAndWindows(t *testing.T) {
+	t.Parallel()
 	const a, b = "0123456789abcdef0123456789abcdef01234567", "89abcdef0123456789abcdef0123456789abcdef"
 	mac := "SHA-256 hash: " + strings.Repeat("AB", 32) + "\nSHA-1 hash: " + strings.ToUpper(a) + "\nkeychain: \"login\"\n" +
 		"SHA-1 hash: " + strings.ToUpper(b) + "\n"
@@ -353,6 +359,7 @@ func TestListingsOfMacOSAndWindows(t *testing.T) {
 }
 
 func TestDeclinedDialogIsNoFailure(t *testing.T) {
+	t.Parallel()
 	var blocked *Blocked
 	for text, want := range map[string]bool{
 		"CertUtil: -addstore command FAILED: 0x800704c7 (WIN32: 1223 ERROR_CANCELLED)":                           true,
@@ -368,6 +375,7 @@ func TestDeclinedDialogIsNoFailure(t *testing.T) {
 
 // The root of a CA that was just made is in no system's store.
 func TestSystemIsAskedInAFreshProcess(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	if ok, err := (machine{h.host, h.root}).accepts(t.Context()); ok || err != nil {
 		t.Errorf("accepted: %t, %v", ok, err)
