@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/turnkey/tlsconfig/internal/cert"
@@ -129,19 +130,21 @@ func TestNothingIsOrderedBeforeTheStoreCanBeWritten(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "127.0.0.1-1-directory"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	events := make(chan cert.Event, 8)
-	source := newSource(t, dir, func(e cert.Event) { events <- e }, "a.example.test")
-	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
-	defer cancel()
-	if err := source.Run(ctx); err != nil {
-		t.Error(err)
-	}
-	if len(events) > 0 {
-		t.Errorf("an order was tried: %+v", <-events)
-	}
-	if got := source.Status()[0].Error; !strings.Contains(got, "ACME_CACHE") {
-		t.Errorf("the status says %q, want what is wrong with ACME_CACHE", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		events := make(chan cert.Event, 8)
+		source := newSource(t, dir, func(e cert.Event) { events <- e }, "a.example.test")
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		if err := source.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if len(events) > 0 {
+			t.Errorf("an order was tried: %+v", <-events)
+		}
+		if got := source.Status()[0].Error; !strings.Contains(got, "ACME_CACHE") {
+			t.Errorf("the status says %q, want what is wrong with ACME_CACHE", got)
+		}
+	})
 }
 
 // A clock that was years ahead has recorded a wait of years.
