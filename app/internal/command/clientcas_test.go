@@ -27,66 +27,66 @@ import (
 func TestReplacedClientCAsAreLoadedWithoutARestart(t *testing.T) {
 	t.Parallel()
 	for name, settings := range map[string]map[string]string{"files": prod, "local": nil} {
-		for _, protocol := range []string{"h2", "http/1.1"} {
-			for _, how := range []string{"SIGHUP", "a wait"} {
-				t.Run(name+" "+protocol+" "+how, func(t *testing.T) {
-					t.Parallel()
-					file := filepath.Join(t.TempDir(), "clients.pem")
-					oldClient, newClient := clientOf(t, file+".old"), clientOf(t, file+".new")
-					replace := func(with string) {
-						data, err := os.ReadFile(file + with)
-						if err == nil {
-							err = localca.WriteFile(file, data, 0o600)
-						}
-						if err != nil {
-							t.Fatal(err)
-						}
+		for _, how := range []string{"SIGHUP", "a wait"} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				t.Parallel()
+				file := filepath.Join(t.TempDir(), "clients.pem")
+				oldClient, newClient := clientOf(t, file+".old"), clientOf(t, file+".new")
+				replace := func(with string) {
+					data, err := os.ReadFile(file + with)
+					if err == nil {
+						err = localca.WriteFile(file, data, 0o600)
 					}
-					replace(".old")
-					s := start(t, with(settings, "TLS_CLIENT_CA_FILE", file))
-					host := pick(settings == nil, "localhost", "shop.test")
-					ask := func(client tls.Certificate, cache tls.ClientSessionCache) (testsite.Seen, error) {
-						transport := s.client.Transport.(*http.Transport).Clone()
-						if protocol != "h2" {
-							transport = onlyHTTP1(transport)
-						}
-						cfg := transport.TLSClientConfig
-						cfg.Certificates, cfg.ClientSessionCache = []tls.Certificate{client}, cache
-						cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-							return &client,
-								nil
-						}
-						defer transport.CloseIdleConnections()
-						resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("https://" + host + "/seen")
-						var info testsite.Seen
-						if err != nil {
-							return info, err
-						}
-						defer resp.Body.Close()
-						return info, json.NewDecoder(resp.Body).Decode(&info)
+					if err != nil {
+						t.Fatal(err)
 					}
+				}
+				replace(".old")
+				s := start(t, with(settings, "TLS_CLIENT_CA_FILE", file))
+				url := pick(settings == nil, "https://localhost/seen", "https://shop.test/seen")
+				h2 := s.client.Transport.(*http.Transport)
+				caches := map[*http.Transport]tls.ClientSessionCache{}
+				for _, transport := range []*http.Transport{h2, onlyHTTP1(h2)} {
 					cache := tls.NewLRUClientSessionCache(4)
+					caches[transport] = cache
 					for i := range 2 {
-						info, err := ask(oldClient, cache)
+						info, err := seenBy(transport, url, oldClient, cache)
 						if err != nil || info.Resumed != (i == 1) || len(info.Chain) == 0 || info.Hello == nil || fmt.Sprint(info.Protocol) == "" {
 							t.Fatalf("visit %d by the old CA's client: %v, %+v", i, err, info)
 						}
 					}
-					replace(".new")
-					if how == "SIGHUP" {
-						s.Reload()
-					}
-					s.logged("client CAs replaced; clients whose certificates they did not sign are refused")
-					if info, err := ask(oldClient, cache); err == nil {
+				}
+				replace(".new")
+				if how == "SIGHUP" {
+					s.Reload()
+				}
+				s.logged("client CAs replaced; clients whose certificates they did not sign are refused")
+				for transport, cache := range caches {
+					if info, err := seenBy(transport, url, oldClient, cache); err == nil {
 						t.Errorf("the old CA's client is answered after the change, resumed: %v", info.Resumed)
 					}
-					if info, err := ask(newClient, nil); err != nil || info.ClientNamed == "" || len(info.Chain) == 0 {
+					if info, err := seenBy(transport, url, newClient, nil); err != nil || info.ClientNamed == "" || len(info.Chain) == 0 {
 						t.Errorf("the new CA's client: %v, %+v", err, info)
 					}
-				})
-			}
+				}
+			})
 		}
 	}
+}
+
+// seenBy returns what the site sees of a client with that certificate, over a connection of its own.
+func seenBy(of *http.Transport, url string, client tls.Certificate, cache tls.ClientSessionCache) (info testsite.Seen, err error) {
+	transport := of.Clone()
+	cfg := transport.TLSClientConfig
+	cfg.ClientSessionCache = cache
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &client, nil }
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get(url)
+	if err != nil {
+		return info, err
+	}
+	defer resp.Body.Close()
+	return info, json.NewDecoder(resp.Body).Decode(&info)
 }
 
 // clientOf makes a CA, whose certificate it writes to a file, and returns a client's certificate.

@@ -31,19 +31,22 @@ type limited struct {
 	https, http string
 	out         *syncBuffer
 	stop        func() // stops the program and waits for its end
+	opened      []net.Conn
 }
 
-// routesUnderLimit are added in that process to the routes of every test. One response begins and takes its time, and
-// one handler takes a connection over.
+// routesUnderLimit are added in that process to the routes of every test. The response of /slow begins, and ends when
+// /release is requested. The handler of /taken takes a connection over.
 func routesUnderLimit(r *gin.Engine, server kit.Server) error {
 	if err := testsite.Routes(r, server); err != nil {
 		return err
 	}
+	release := make(chan struct{})
+	r.GET("/release", func(*gin.Context) { close(release) })
 	r.GET("/slow", func(c *gin.Context) {
 		kit.Stream(c)
 		io.WriteString(c.Writer, "begun\n")
 		c.Writer.Flush()
-		time.Sleep(3 * time.Second)
+		<-release
 		io.WriteString(c.Writer, "whole\n")
 	})
 	r.GET("/taken", func(c *gin.Context) {
@@ -104,6 +107,7 @@ func (l *limited) tls(protocol string) *tls.Conn {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(func() { conn.Close() })
+	l.opened = append(l.opened, conn)
 	return conn
 }
 
@@ -114,6 +118,7 @@ func (l *limited) tcp(addr string) net.Conn {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(func() { conn.Close() })
+	l.opened = append(l.opened, conn)
 	return conn
 }
 
@@ -141,7 +146,7 @@ func TestIdleConnectionsAreClosedForNewClients(t *testing.T) {
 			t.Parallel()
 			l := startLimited(t, 64)
 
-			request := l.tls("http/1.1") // in flight for longer than this test takes
+			request := l.tls("http/1.1") // in flight while clients come
 			io.WriteString(request, "GET /slow HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n")
 			answer := bufio.NewReader(request)
 			for line := ""; line != "begun\n"; {
@@ -160,23 +165,32 @@ func TestIdleConnectionsAreClosedForNewClients(t *testing.T) {
 				}
 			}
 
-			var lost atomic.Int64
-			for range 120 {
-				open(l)
-			}
-			for range 40 {
+			var lost, closed atomic.Int64
+			visit := func(path string) {
 				client := visitorAt(l.https, "shop.test")
-				client.Timeout = 4 * time.Second
-				resp, err := client.Get("https://shop.test/healthz")
+				client.Timeout = headerTimeout - time.Second // before silent clients are disconnected in any case
+				resp, err := client.Get("https://shop.test" + path)
 				if err != nil {
 					lost.Add(1)
 					t.Log(err)
-					continue
+					return
 				}
 				resp.Body.Close()
 			}
+			const opened, wantClosed = 120, 60
+			for range opened {
+				open(l)
+			}
+			for range 40 {
+				visit("/healthz")
+			}
+			for _, conn := range l.opened[len(l.opened)-opened:] {
+				go func() { io.Copy(io.Discard, conn); closed.Add(1) }()
+			}
+			eventually(t, "idle connections that were closed", func() bool { return closed.Load() >= wantClosed })
+			visit("/release")
 			if n := lost.Load(); n > 0 {
-				t.Errorf("%d of 40 new visitors got no answer", n)
+				t.Errorf("%d of 41 new visitors got no answer", n)
 			}
 			if rest, err := io.ReadAll(answer); err != nil || !strings.Contains(string(rest), "whole\n") {
 				t.Errorf("the request in flight got %q, %v", rest, err)
@@ -188,7 +202,7 @@ func TestIdleConnectionsAreClosedForNewClients(t *testing.T) {
 			}
 			l.stop()
 			said := logLine(t, l.out.String, "few file descriptors are left; the connections that have been idle longest are closed")
-			if said["closed"].(float64) < 60 || said["limit"] != 64.0 ||
+			if said["closed"].(float64) < wantClosed || said["limit"] != 64.0 ||
 				!strings.Contains(fmt.Sprint(said["fix"]), "LimitNOFILE") {
 				t.Errorf("the log says %v", said)
 			}

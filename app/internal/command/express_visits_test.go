@@ -176,7 +176,7 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 			}
 		},
 		"supertest(app)": func(t *testing.T) {
-			r := expressServer(t, expressRoutes(t.TempDir())).Config.Handler
+			r := serveChain(t, singlePageSite(t, expressRoutes(t.TempDir())), io.Discard, 0, 0).Config.Handler
 			if resp := expressSupertest(t, r); resp.StatusCode != 421 { // in the whole chain this host is unknown
 				t.Errorf("got %d", resp.StatusCode)
 			}
@@ -234,8 +234,8 @@ func expressProxy(t *testing.T) {
 	}
 }
 
-// expressServer serves the whole chain on a socket, with the pages of these tests and one of a single-page app.
-func expressServer(t *testing.T, routes func(*gin.Engine)) *httptest.Server {
+// singlePageSite has the pages of these tests and one of a single-page app.
+func singlePageSite(t *testing.T, routes func(*gin.Engine)) kit.Site {
 	t.Helper()
 	own := testsite.Site().Files
 	files := fstest.MapFS{"templates/app.html": {Data: []byte(`{{define "app"}}<!doctype html><title>app</title>{{end}}`)}}
@@ -252,15 +252,15 @@ func expressServer(t *testing.T, routes func(*gin.Engine)) *httptest.Server {
 	}
 	site := siteWith(routes)
 	site.Files = files
-	return expressServerOf(t, site)
+	return site
 }
 
-// expressServerOf serves a site's whole chain on a socket, with a server whose timeouts for a request are 200 ms.
-func expressServerOf(t *testing.T, site kit.Site) *httptest.Server {
+// serveChain serves a site's whole chain on a socket. read and write are the server's timeouts; 0: none.
+func serveChain(t *testing.T, site kit.Site, log io.Writer, read, write time.Duration) *httptest.Server {
 	t.Helper()
-	router := handlerOf(t, map[string]string{"ENV": "prod", "DOMAINS": "example.com"}, site, io.Discard)
+	router := handlerOf(t, map[string]string{"ENV": "prod", "DOMAINS": "example.com", "LOG_FORMAT": "json"}, site, log)
 	srv := httptest.NewUnstartedServer(router)
-	srv.Config.ReadTimeout, srv.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+	srv.Config.ReadTimeout, srv.Config.WriteTimeout = read, write
 	srv.EnableHTTP2 = true
 	srv.StartTLS() // its certificate is for example.com
 	t.Cleanup(srv.Close)
@@ -268,7 +268,7 @@ func expressServerOf(t *testing.T, site kit.Site) *httptest.Server {
 }
 
 func expressSPA(t *testing.T) {
-	srv := expressServer(t, func(r *gin.Engine) { expressFallback(r, nil) })
+	srv := serveChain(t, singlePageSite(t, func(r *gin.Engine) { expressFallback(r, nil) }), io.Discard, 0, 0)
 	for _, test := range []struct {
 		method, path, accept string
 		status               int
@@ -312,7 +312,8 @@ func expressWebSocket(t *testing.T) {
 		expressFallback(r, stoppable{server, stopping})
 		return own(r, server)
 	}
-	srv := expressServerOf(t, site)
+	const timeout = time.Second
+	srv := serveChain(t, site, io.Discard, timeout, timeout)
 	client := &http.Client{Transport: onlyHTTP1(srv.Client().Transport.(*http.Transport))}
 	dial := func(origin string) (*websocket.Conn, error) {
 		ws, _, err := websocket.Dial(t.Context(), srv.URL+"/ws", &websocket.DialOptions{HTTPClient: client, Host: "example.com",
@@ -324,7 +325,7 @@ func expressWebSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ws.CloseNow()
-	for _, pause := range []time.Duration{0, 500 * time.Millisecond} { // longer than the timeouts
+	for _, pause := range []time.Duration{0, timeout + 100*time.Millisecond} {
 		time.Sleep(pause)
 		if err := ws.Write(t.Context(), websocket.MessageText, []byte("hello")); err != nil {
 			t.Fatal(err)

@@ -88,7 +88,7 @@ func TestAStopClosesInReverseAfterRequestsAndJobs(t *testing.T) {
 	t.Parallel()
 	var d diary
 	entered, release := make(chan struct{}), make(chan struct{})
-	s := startSite(t, with(prod, "SHUTDOWN_GRACE", "10s"), lifeSite(func(r *gin.Engine, server kit.Server) error {
+	s := startSite(t, with(prod, "SHUTDOWN_GRACE", "5s"), lifeSite(func(r *gin.Engine, server kit.Server) error {
 		server.OnStop(d.closes("the database"))
 		server.OnStop(func(ctx context.Context) error {
 			if until, ok := ctx.Deadline(); !ok || time.Until(until) < 5*time.Second {

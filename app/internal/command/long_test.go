@@ -55,7 +55,7 @@ func TestAStopWaitsForWhatTakesLong(t *testing.T) {
 					}))
 					return own(r, server)
 				}
-				grace := pick(listens, "30s", "1s")
+				grace := pick(listens, "10s", "1s")
 				s := startSite(t, with(prod, "SHUTDOWN_GRACE", grace), site)
 				client := &http.Client{Transport: onlyHTTP1(s.client.Transport.(*http.Transport))}
 				if kind == "websocket" {

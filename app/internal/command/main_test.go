@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
-		parallel.Value.Set("4") // most of these tests wait for a timeout or a stop
+		parallel.Value.Set("16") // most of these tests wait for a timeout or a stop
 	}
 	os.Exit(m.Run())
 }

@@ -122,22 +122,24 @@ func TestUnreadStreamsUseLittleMemory(t *testing.T) {
 	}
 }
 
-// A stream outlives the server's timeouts behind the whole middleware chain. The timeouts of expressServer are 200 ms.
+// A stream outlives the server's timeouts behind the whole middleware chain.
 func TestAStreamOutlivesTheTimeoutsBehindTheMiddleware(t *testing.T) {
 	t.Parallel()
-	srv := expressServer(t, func(r *gin.Engine) {
+	const timeout = time.Second
+	srv := serveChain(t, siteWith(func(r *gin.Engine) {
 		r.GET("/ticks", kit.E(func(c *gin.Context) error {
 			if err := kit.Stream(c); err != nil {
 				return err
 			}
-			for range 3 {
+			for range 2 {
 				c.SSEvent("tick", "")
 				c.Writer.Flush()
-				time.Sleep(300 * time.Millisecond)
+				time.Sleep(timeout/2 + 50*time.Millisecond)
 			}
+			c.SSEvent("tick", "")
 			return nil
 		}))
-	})
+	}), io.Discard, timeout, timeout)
 	h2 := srv.Client().Transport.(*http.Transport)
 	for name, transport := range map[string]*http.Transport{"h2": h2, "http/1.1": onlyHTTP1(h2)} {
 		t.Run(name, func(t *testing.T) {

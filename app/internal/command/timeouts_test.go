@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
+	"sync"
 	"testing"
 	"time"
 )
@@ -14,29 +14,32 @@ import (
 func TestASlowHeaderIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
-	for name, dial := range map[string]func() (net.Conn, error){
-		"plain": func() (net.Conn, error) { return net.Dial("tcp", s.http) },
-		"tls": func() (net.Conn, error) {
-			return tls.Dial("tcp", s.https, &tls.Config{ServerName: "shop.test", RootCAs: s.client.Transport.(*http.Transport).TLSClientConfig.RootCAs})
-		},
-		"a handshake that never comes": func() (net.Conn, error) { return net.Dial("tcp", s.https) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			conn, err := dial()
+	const header = "GET / HTTP/1.1\r\nHost: shop.test\r\nX-Slow: "
+	plain := func() (net.Conn, error) { return net.Dial("tcp", s.http) }
+	silent := func() (net.Conn, error) { return net.Dial("tcp", s.https) }
+	onTLS := func() (net.Conn, error) {
+		return tls.Dial("tcp", s.https, &tls.Config{ServerName: "shop.test", RootCAs: s.roots()})
+	}
+	var clients sync.WaitGroup // they wait at the same time
+	for name, client := range map[string]struct {
+		dial func() (net.Conn, error)
+		says string
+	}{"plain": {plain, header}, "tls": {onTLS, header}, "a handshake that never comes": {silent, ""}} {
+		clients.Go(func() {
+			conn, err := client.dial()
 			if err != nil {
-				t.Fatal(err)
+				t.Error(err)
+				return
 			}
 			defer conn.Close()
 			begin := time.Now()
-			if name != "a handshake that never comes" {
-				fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: shop.test\r\nX-Slow: ")
-			}
+			fmt.Fprint(conn, client.says)
 			conn.SetReadDeadline(begin.Add(headerTimeout + 5*time.Second))
 			_, err = io.ReadAll(conn)
 			if ne, ok := err.(net.Error); ok && ne.Timeout() {
-				t.Errorf("still connected after %s", time.Since(begin))
+				t.Errorf("%s: still connected after %s", name, time.Since(begin))
 			}
 		})
 	}
+	clients.Wait()
 }
