@@ -25,7 +25,7 @@ const (
 // names looks up the site's addresses and, at the same time, its CAA records for authorities. Their error is errNoCAA
 // for names that no public CA issues certificates for.
 func (l *look) names(ctx context.Context, s *report.Section) (caa *caaSet) {
-	ctx, cancel := context.WithTimeout(ctx, dnsTime)
+	ctx, cancel := context.WithTimeout(ctx, l.limits.dns)
 	defer cancel()
 	var wg sync.WaitGroup
 	defer wg.Wait()

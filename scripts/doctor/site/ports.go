@@ -68,7 +68,7 @@ func (l *look) ports(ctx context.Context, s *report.Section) {
 
 // connect opens a connection to the site.
 func (l *look) connect(ctx context.Context, addr netip.Addr, port int) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	ctx, cancel := context.WithTimeout(ctx, l.limits.dial)
 	defer cancel()
 	return l.Dial(ctx, "tcp", net.JoinHostPort(addr.String(), strconv.Itoa(port)))
 }

@@ -25,7 +25,7 @@ func (l *look) handshake(ctx context.Context, addr netip.Addr, change func(*tls.
 		return state, err, nil
 	}
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(ctx, shakeTime)
+	ctx, cancel := context.WithTimeout(ctx, l.limits.shake)
 	defer cancel()
 	config := l.config()
 	change(config)

@@ -17,17 +17,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"example.com/turnkey/middleware/host"
 	"example.com/turnkey/scripts/doctor/report"
 )
 
 const (
-	fetchTime = 4 * time.Second
-	mostBody  = 1 << 20 // bytes
-	mostHead  = 64 << 10
-	mostHops  = 10 // as Let's Encrypt follows
+	mostBody = 1 << 20 // bytes
+	mostHead = 64 << 10
+	mostHops = 10 // as Let's Encrypt follows
 )
 
 // hop is one response to a client that follows redirects.
@@ -44,7 +42,7 @@ func (h hop) redirect() bool { return slices.Contains([]int{301, 302, 303, 307, 
 // fetch requests one URL of the site and follows no redirect. tickets may be nil. It connects to the addresses that
 // answered, and ignores proxies of the environment.
 func (l *look) fetch(ctx context.Context, method string, u *url.URL, tickets tls.ClientSessionCache) (hop, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	ctx, cancel := context.WithTimeout(ctx, l.limits.fetch)
 	defer cancel()
 	req := (&http.Request{Method: method, URL: u, Header: http.Header{"User-Agent": {"turnkey-doctor"}}}).WithContext(ctx)
 	open := l.https

@@ -28,13 +28,18 @@ import (
 	"example.com/turnkey/scripts/doctor/report"
 )
 
-// These limit an examination: it ends within their sum, whatever the site does.
-const (
-	dnsTime   = 4 * time.Second
-	dialTime  = 2500 * time.Millisecond
-	shakeTime = 3500 * time.Millisecond
-	groupTime = 8 * time.Second // for all requests of a group; the groups run in parallel
-)
+// limits are how long the steps of an examination may take: it ends within the sum of dns, dial, shake and group,
+// whatever the site does.
+type limits struct {
+	dns, dial, shake time.Duration
+	fetch            time.Duration // for one request
+	group            time.Duration // for all requests of a group; the groups run in parallel
+}
+
+var usual = limits{
+	dns: 4 * time.Second, dial: 2500 * time.Millisecond, shake: 3500 * time.Millisecond,
+	fetch: 4 * time.Second, group: 8 * time.Second,
+}
 
 var part = report.Part
 
@@ -53,6 +58,8 @@ type Options struct {
 	Resolvers []string
 	// Dial opens every connection to the site. Nil means (*net.Dialer).DialContext. No proxy of the environment is used.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	limits limits // the zero value: usual
 }
 
 // look is one examination. It first finds what its groups share, which they only read.
@@ -77,6 +84,7 @@ func Look(ctx context.Context, o Options) (report.Report, error) {
 		return report.Report{}, err
 	}
 	l := &look{Options: o, target: t, now: time.Now(), resolvers: o.Resolvers}
+	l.limits = cmp.Or(l.limits, usual)
 	if l.Dial == nil {
 		l.Dial = (&net.Dialer{}).DialContext
 	}
@@ -125,7 +133,7 @@ func (l *look) examine(ctx context.Context) (found []report.Finding) {
 		{report.Section{Group: "headers"}, "page", noTLS, l.headers},
 		{report.Section{Group: "challenge"}, "http-01", noHTTP, l.challenge},
 	}
-	ctx, cancel := context.WithTimeout(ctx, groupTime)
+	ctx, cancel := context.WithTimeout(ctx, l.limits.group)
 	defer cancel()
 	var wg sync.WaitGroup
 	for i, g := range groups {

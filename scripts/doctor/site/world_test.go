@@ -140,7 +140,11 @@ func (w *world) open() Options {
 		}
 		return conn, err
 	}
-	return Options{URL: w.url, Roots: []*x509.Certificate{w.ca.root}, Resolvers: []string{w.dns.addr}, Dial: dial}
+	o := Options{URL: w.url, Roots: []*x509.Certificate{w.ca.root}, Resolvers: []string{w.dns.addr}, Dial: dial, limits: usual}
+	if len(w.silent) > 0 {
+		o.limits.dial = time.Second
+	}
+	return o
 }
 
 // came is the address that a visitor dialled.
