@@ -15,9 +15,14 @@ import (
 // isolate keeps git, also where the program under test runs it, from the user's configuration and from repositories
 // around the temporary folders.
 var isolate = sync.OnceFunc(func() {
-	os.Setenv("GIT_CEILING_DIRECTORIES", os.TempDir())
-	os.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
-	os.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	for name, value := range map[string]string{
+		"GIT_CEILING_DIRECTORIES": os.TempDir(), "GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1",
+		"GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.com",
+		"GIT_COMMITTER_NAME": "Ann", "GIT_COMMITTER_EMAIL": "ann@example.com",
+		"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "maintenance.auto", "GIT_CONFIG_VALUE_0": "false",
+	} {
+		os.Setenv(name, value)
+	}
 })
 
 // New returns a new folder with these files.
@@ -51,9 +56,7 @@ func Write(t testing.TB, dir, name, text string) {
 func Git(t testing.TB, dir string, args ...string) string {
 	t.Helper()
 	isolate()
-	cmd := exec.Command("git",
-		append([]string{"-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "maintenance.auto=false"},
-			args...)...)
+	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
