@@ -102,13 +102,13 @@ func signedIn(c *gin.Context) *user {
 }
 
 // onlyUsers guards routes and groups: r.Group("/orders", kit.E(onlyUsers)). Visitors who are not signed in are sent to
-// the form, and clients of an API get 401.
+// the form and back, and clients of an API get 401.
 func onlyUsers(c *gin.Context) error {
 	switch {
 	case signedIn(c) != nil:
 		return nil
 	case strings.Contains(c.GetHeader("Accept"), "text/html"):
-		c.Redirect(http.StatusSeeOther, "/sign-in")
+		c.Redirect(http.StatusSeeOther, signInPath(c))
 		return nil
 	}
 	return kit.Status(http.StatusUnauthorized, "Sign in first")
@@ -127,6 +127,7 @@ type accountPage struct {
 	page
 	Email string // of who is signed in, or as it was entered
 	Token string // of a link for a new password
+	Next  string // where the form leads; empty: to the account
 	Admin bool   // the user is one
 	Mail  bool   // links come by mail
 	Users []user
@@ -135,7 +136,7 @@ type accountPage struct {
 
 func (a *accounts) page(c *gin.Context) accountPage {
 	p := accountPage{page: newPage(c, "Account"), Email: shortened(c.Request.FormValue("email")), Token: shortened(c.Request.FormValue("token")),
-		Mail: a.mail != nil}
+		Mail: a.mail != nil, Next: wanted(c)}
 	if u := signedIn(c); u != nil {
 		p.Email, p.Admin = u.Email, u.Admin
 	}

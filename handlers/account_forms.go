@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"time"
@@ -71,13 +72,13 @@ func (a *accounts) isPassword(c *gin.Context, address string, u *user, password 
 	return right, err
 }
 
-// startSession signs a user in, and leads to the account.
+// startSession signs a user in, and leads to the page that he wanted, or to the account.
 func (a *accounts) startSession(c *gin.Context, u *user, message string) error {
 	if err := a.sessions.start(c, u); err != nil {
 		return err
 	}
 	kit.Flash(c, message)
-	c.Redirect(http.StatusSeeOther, "/account")
+	c.Redirect(http.StatusSeeOther, cmp.Or(wanted(c), "/account"))
 	return nil
 }
 

@@ -34,7 +34,7 @@ func register(t *testing.T, visitor *apptest.Site, email string) {
 func isSignedIn(t *testing.T, visitor *apptest.Site) bool {
 	t.Helper()
 	answer := visitor.Get("/account", "Accept", "text/html")
-	if answer.Status != 200 && answer.Header.Get("Location") != "/sign-in" {
+	if answer.Status != 200 && !strings.HasPrefix(answer.Header.Get("Location"), "/sign-in") {
 		t.Fatalf("/account got %d to %q", answer.Status, answer.Header.Get("Location"))
 	}
 	return answer.Status == 200
@@ -146,7 +146,8 @@ func TestTheAdminIsWhoTheSettingNames(t *testing.T) {
 	if answer := site.Visitor().Get("/account/users"); answer.Status != 401 {
 		t.Errorf("the list of users got %d for a client without a session, want 401", answer.Status)
 	}
-	if answer := site.Visitor().Get("/account/users", "Accept", "text/html"); answer.Header.Get("Location") != "/sign-in" || strings.Contains(answer.Body, "ada@") {
+	answer := site.Visitor().Get("/account/users", "Accept", "text/html")
+	if !strings.HasPrefix(answer.Header.Get("Location"), "/sign-in") || strings.Contains(answer.Body, "ada@") {
 		t.Errorf("the list of users got %d for a stranger\n%s", answer.Status, answer.Body)
 	}
 
