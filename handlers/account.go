@@ -43,13 +43,18 @@ type accounts struct {
 // who is signed in.
 func account(r *gin.Engine, server kit.Server) error {
 	a, err := newAccounts(server)
-	if err != nil {
-		return err
+	if err == nil {
+		a.routes(r, server)
 	}
+	return err
+}
+
+func (a *accounts) routes(r *gin.Engine, server kit.Server) {
 	a.job = server.Go
 	server.Go("remove expired sessions", a.users.sweep)
 	server.OnStop(func(context.Context) error { return a.users.close() })
 	limit := middleware.RateLimit(20, time.Minute) // by the visitor's address, whatever the account
+	mails := middleware.RateLimit(10, time.Hour)   // the same
 
 	r.Use(kit.E(a.findSignedIn))
 	r.GET("/register", a.show("account/register"))
@@ -58,7 +63,7 @@ func account(r *gin.Engine, server kit.Server) error {
 	r.POST("/sign-in", limit, kit.E(a.signIn))
 	r.POST("/sign-out", kit.E(a.signOut))
 	r.GET("/forgotten", a.show("account/forgotten"))
-	r.POST("/forgotten", limit, kit.E(a.forgotten))
+	r.POST("/forgotten", mails, kit.E(a.forgotten))
 	r.GET("/new-password", a.show("account/new-password"))
 	r.POST("/new-password", limit, kit.E(a.replacePassword))
 
@@ -66,7 +71,6 @@ func account(r *gin.Engine, server kit.Server) error {
 	members.GET("", a.show("account/account"))
 	members.POST("/password", limit, kit.E(a.changePassword))
 	members.GET("/users", kit.E(onlyAdmins), kit.E(a.showUsers))
-	return nil
 }
 
 // newAccounts opens what the server and the command share.

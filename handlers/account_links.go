@@ -21,7 +21,10 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-const linkLife = time.Hour
+const (
+	linkLife  = time.Hour
+	mailPause = 30 * time.Minute // between two mails to one account, so that strangers cannot fill a mailbox
+)
 
 // mailer sends a mail. Set the field mail in newAccounts, and forgotten passwords are replaced by mail.
 type mailer interface {
@@ -35,7 +38,10 @@ type link struct {
 	Expires time.Time
 }
 
-var errLink = kit.Status(http.StatusGone, "This link was used, or it is too old. Ask for a new one")
+var (
+	errLink  = kit.Status(http.StatusGone, "This link was used, or it is too old. Ask for a new one")
+	errPause = errors.New("the account has a link that is newer than the pause")
+)
 
 func (l link) allows(token string) bool {
 	return time.Now().Before(l.Expires) && subtle.ConstantTimeCompare([]byte(l.Hash), []byte(hashOf(token))) == 1
@@ -46,20 +52,25 @@ func hashOf(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// newLink makes a link by which the owner of an account sets a new password. A later one replaces it.
-func (a *accounts) newLink(email string) (string, error) {
+// newLink makes a link by which the owner of an account sets a new password. It replaces an earlier one, unless that is
+// newer than pause.
+func (a *accounts) newLink(email string, pause time.Duration) (string, error) {
 	if a.site == "" {
 		return "", errors.New("a link has to lead to the site: set DOMAINS")
 	}
 	token := rand.Text()
 	_, err := a.users.update(email, func(u *user) error {
+		if made := u.Link.Expires.Add(-linkLife); time.Since(made) < pause {
+			return errPause
+		}
 		u.Link = link{hashOf(token), time.Now().Add(linkLife)}
 		return nil
 	})
 	return a.site + "/new-password?" + url.Values{"email": {email}, "token": {token}}.Encode(), err
 }
 
-// forgotten sends a link by mail. The answer is the same, and as fast, for an address without an account.
+// forgotten sends a link by mail. The answer is the same, and as fast, for an address without an account, and for one that
+// had a mail a moment ago: its link stays valid.
 func (a *accounts) forgotten(c *gin.Context) error {
 	var in struct {
 		Email string `form:"email" binding:"required,email,max=254"`
@@ -73,15 +84,15 @@ func (a *accounts) forgotten(c *gin.Context) error {
 	}
 	a.job("mail a link for a new password", func(ctx context.Context) error {
 		address := normalAddress(in.Email)
-		to, err := a.newLink(address)
-		if errors.Is(err, errNoUser) {
+		to, err := a.newLink(address, mailPause)
+		if errors.Is(err, errNoUser) || errors.Is(err, errPause) {
 			return nil
 		} else if err != nil {
 			return err
 		}
 		return a.mail.Send(ctx, address, "A new password", "Set a new password within an hour: "+to)
 	})
-	kit.Flash(c, "If the address has an account, a mail is on its way.")
+	kit.Flash(c, "If the address has an account, a mail is on its way, or came within the last half hour.")
 	c.Redirect(http.StatusSeeOther, "/sign-in")
 	return nil
 }
@@ -124,7 +135,7 @@ var accountCommands = []kit.Command{{
 		if err := a.users.create(u); err != nil && !errors.Is(err, errTaken) {
 			return err
 		}
-		to, err := a.newLink(u.Email)
+		to, err := a.newLink(u.Email, 0)
 		if err == nil {
 			fmt.Fprintf(call.Stdout, "%s\n\nIt works once, for an hour.\n", to)
 		}
