@@ -29,13 +29,17 @@ var (
 	sessionsBucket = []byte("sessions") // by the hash of the cookie: when it expires, as 8 bytes, and its data
 )
 
-// openFile returns the file at path. The first user makes it.
+// openFile returns the file at path, and makes it where there is none. A file that this user may not write is an error.
 func openFile(path string) (*accountsFile, error) {
 	f := &accountsFile{path: path}
-	return f, f.read(usersBucket, func(*bbolt.Bucket) error { return nil })
+	err := f.with(false, func(*bbolt.DB) error { return nil })
+	if err != nil {
+		err = fmt.Errorf("DATA_DIR: %w; accounts are kept there, and this user has to read and write them", err)
+	}
+	return f, err
 }
 
-// read calls do with a bucket, unless nothing was ever stored.
+// read calls do with a bucket, unless nothing was ever stored in it.
 func (f *accountsFile) read(bucket []byte, do func(*bbolt.Bucket) error) error {
 	f.mu.RLock()
 	defer f.mu.RUnlock()

@@ -21,8 +21,9 @@ type accountsRedis struct {
 
 const redisWait = 5 * time.Second
 
-// openRedis returns the store of the site with a name. The braces keep its keys on one node of a cluster.
-func openRedis(address, site string) *accountsRedis {
+// openRedis returns the store of the site with a name, at the address in a setting. The braces keep its keys on one node
+// of a cluster.
+func openRedis(setting, address, site string) (*accountsRedis, error) {
 	alive := func(c redis.Conn, idleSince time.Time) error {
 		if time.Since(idleSince) < redisWait {
 			return nil
@@ -34,7 +35,8 @@ func openRedis(address, site string) *accountsRedis {
 		return redis.DialURL(address, redis.DialConnectTimeout(redisWait), redis.DialReadTimeout(redisWait),
 			redis.DialWriteTimeout(redisWait))
 	}}
-	return &accountsRedis{pool, "{accounts:" + site + "}:"}
+	r := &accountsRedis{pool, "{accounts:" + site + "}:"}
+	return r, r.check(setting, address)
 }
 
 // users is the key of a hash: JSON by address.

@@ -43,14 +43,12 @@ var (
 // openAccounts opens the store: Redis where SESSION_STORE or ACME_CACHE names one, which all replicas share, otherwise
 // a file.
 func openAccounts(p kit.Program) (userStore, *sessions, error) {
-	store := p.Setting("SESSION_STORE")
-	if cache := p.Setting("ACME_CACHE"); store == "" && checkStore(cache) == nil {
-		store = cache
-	}
-	if store != "" {
-		domain, _, _ := strings.Cut(p.Setting("DOMAINS"), ",")
-		r := openRedis(store, strings.TrimSpace(domain))
-		return r, newSessions(r.sessions()), nil
+	for _, setting := range []string{"SESSION_STORE", "ACME_CACHE"} {
+		if store := p.Setting(setting); checkStore(store) == nil {
+			domain, _, _ := strings.Cut(p.Setting("DOMAINS"), ",")
+			r, err := openRedis(setting, store, strings.TrimSpace(domain))
+			return r, newSessions(r.sessions()), err
+		}
 	}
 	dir, err := p.DataDir()
 	if err != nil {
