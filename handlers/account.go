@@ -21,15 +21,13 @@ import (
 // The first admin: ACCOUNT_ADMINS=you@example.com in .env, then go run ./app account you@example.com prints a link by
 // which you set your password.
 
-var accountSettings = []kit.Setting{
+var accountSettings = append([]kit.Setting{
 	{Name: "ACCOUNT_ADMINS", About: "E-mail addresses of the admins, separated by commas.", Check: checkAdmins},
-	{Name: "SESSION_STORE", About: "A Redis URL for users and sessions. If unset: the Redis of ACME_CACHE, else a file in DATA_DIR.",
-		Check: checkStore, Secret: true},
-}
+}, storeSettings...)
 
 // accounts is what the handlers of the example share.
 type accounts struct {
-	users    userStore
+	users    users
 	sessions *sessions
 	hashes   hashes
 	attempts attempts
@@ -51,8 +49,7 @@ func account(r *gin.Engine, server kit.Server) error {
 
 func (a *accounts) routes(r *gin.Engine, server kit.Server) {
 	a.job = server.Go
-	server.Go("remove expired sessions", a.users.sweep)
-	server.OnStop(func(context.Context) error { return a.users.close() })
+	server.OnStop(func(context.Context) error { return a.users.store.Close() })
 	limit := middleware.RateLimit(20, time.Minute) // by the visitor's address, whatever the account
 	mails := middleware.RateLimit(10, time.Hour)   // the same
 
@@ -80,7 +77,8 @@ func newAccounts(p kit.Program) (*accounts, error) {
 	if a.admins, err = admins(p.Setting("ACCOUNT_ADMINS")); err != nil {
 		return nil, err
 	}
-	a.users, a.sessions, err = openAccounts(p)
+	store, sessions, err := openAccounts(p)
+	a.users, a.sessions = users{store}, newSessions(sessions)
 	return a, err
 }
 

@@ -1,14 +1,13 @@
 package handlers
 
 import (
-	"context"
+	"database/sql"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,65 +79,37 @@ func (f *accountsFile) with(readOnly bool, do func(*bbolt.DB) error) (err error)
 	return do(db)
 }
 
-func (f *accountsFile) find(email string) (u *user, err error) {
+func (f *accountsFile) get(email string) (data string, err error) {
 	err = f.read(usersBucket, func(b *bbolt.Bucket) error {
-		if data := b.Get([]byte(email)); data != nil {
-			u = new(user)
-			return json.Unmarshal(data, u)
-		}
+		data = string(b.Get([]byte(email)))
 		return nil
 	})
-	return u, err
+	if err == nil && data == "" {
+		err = sql.ErrNoRows
+	}
+	return data, err
 }
 
-func (f *accountsFile) create(u user) error {
+func (f *accountsFile) create(email, data string) error { return f.replace(email, "", data) }
+
+func (f *accountsFile) replace(email, old, data string) error {
 	return f.write(usersBucket, func(b *bbolt.Bucket) error {
-		if b.Get([]byte(u.Email)) != nil {
-			return errTaken
+		if string(b.Get([]byte(email))) != old {
+			return sql.ErrNoRows
 		}
-		return put(b, u)
+		return b.Put([]byte(email), []byte(data))
 	})
 }
 
-func put(b *bbolt.Bucket, u user) error {
-	data, err := json.Marshal(u)
-	if err != nil {
-		return err
-	}
-	return b.Put([]byte(u.Email), data)
-}
-
-func (f *accountsFile) update(email string, change func(*user) error) (*user, error) {
-	u := new(user)
-	err := f.write(usersBucket, func(b *bbolt.Bucket) error {
-		data := b.Get([]byte(email))
-		if data == nil {
-			return errNoUser
-		}
-		if err := json.Unmarshal(data, u); err != nil {
-			return err
-		}
-		if err := change(u); err != nil {
-			return err
-		}
-		return put(b, *u)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return u, nil
-}
-
-func (f *accountsFile) all() (out []user, err error) {
-	err = f.read(usersBucket, func(b *bbolt.Bucket) error {
+func (f *accountsFile) list() (string, error) {
+	var all []string
+	err := f.read(usersBucket, func(b *bbolt.Bucket) error {
 		return b.ForEach(func(_, data []byte) error {
-			var u user
-			err := json.Unmarshal(data, &u)
-			out = append(out, u)
-			return err
+			all = append(all, string(data))
+			return nil
 		})
 	})
-	return out, err
+	return "[" + strings.Join(all, ",") + "]", err
 }
 
 // Find implements scs.Store.
@@ -156,9 +127,27 @@ func (f *accountsFile) Find(token string) (data []byte, found bool, err error) {
 // Commit implements scs.Store.
 func (f *accountsFile) Commit(token string, data []byte, expires time.Time) error {
 	return f.write(sessionsBucket, func(b *bbolt.Bucket) error {
+		if err := removeExpired(b, []byte(token)); err != nil {
+			return err
+		}
 		stored := binary.BigEndian.AppendUint64(nil, uint64(expires.Unix()))
 		return b.Put([]byte(token), append(stored, data...))
 	})
+}
+
+// removeExpired looks at some sessions from a token on. Tokens are random, so each session is looked at now and then.
+func removeExpired(b *bbolt.Bucket, from []byte) error {
+	c := b.Cursor()
+	token, stored := c.Seek(from)
+	for n := 0; n < 100 && token != nil; n++ {
+		if expired(stored) {
+			if err := c.Delete(); err != nil {
+				return err
+			}
+		}
+		token, stored = c.Next()
+	}
+	return nil
 }
 
 // Delete implements scs.Store.
@@ -170,40 +159,5 @@ func expired(stored []byte) bool {
 	return len(stored) < 8 || time.Now().Unix() >= int64(binary.BigEndian.Uint64(stored))
 }
 
-func (f *accountsFile) sweep(ctx context.Context) error {
-	for {
-		if err := f.removeExpired(); err != nil {
-			slog.ErrorContext(ctx, "expired sessions stay in the store", "error", err)
-		}
-		select {
-		case <-time.After(time.Hour):
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-func (f *accountsFile) removeExpired() error {
-	var old [][]byte
-	err := f.read(sessionsBucket, func(b *bbolt.Bucket) error {
-		return b.ForEach(func(token, stored []byte) error {
-			if expired(stored) {
-				old = append(old, slices.Clone(token))
-			}
-			return nil
-		})
-	})
-	if err != nil || len(old) == 0 {
-		return err
-	}
-	return f.write(sessionsBucket, func(b *bbolt.Bucket) error {
-		for _, token := range old {
-			if err := b.Delete(token); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-func (f *accountsFile) close() error { return nil } // it is open during a transaction only
+// Close does nothing: the file is open during a transaction only.
+func (f *accountsFile) Close() error { return nil }

@@ -130,7 +130,7 @@ var accountCommands = []kit.Command{{
 		if err != nil {
 			return err
 		}
-		defer a.users.close()
+		defer a.users.store.Close()
 		u := user{Email: normalAddress(call.Args[0]), Since: time.Now()}
 		if err := a.users.create(u); err != nil && !errors.Is(err, errTaken) {
 			return err

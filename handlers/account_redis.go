@@ -1,10 +1,8 @@
 package handlers
 
 import (
-	"context"
-	"encoding/json"
+	"database/sql"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -46,82 +44,40 @@ func (r *accountsRedis) sessions() *redisstore.RedisStore {
 	return redisstore.NewWithPrefix(r.pool, r.key+"session:")
 }
 
-func (r *accountsRedis) sweep(context.Context) error { return nil } // Redis removes what has expired
+func (r *accountsRedis) Close() error { return r.pool.Close() }
 
-func (r *accountsRedis) close() error { return r.pool.Close() }
-
-func (r *accountsRedis) find(email string) (*user, error) {
-	conn := r.pool.Get()
-	defer conn.Close()
-	data, err := redis.Bytes(conn.Do("HGET", r.users(), email))
+func (r *accountsRedis) get(email string) (string, error) {
+	data, err := redis.String(r.do("HGET", r.users(), email))
 	if errors.Is(err, redis.ErrNil) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
+		return "", sql.ErrNoRows
 	}
-	u := new(user)
-	return u, json.Unmarshal(data, u)
+	return data, err
 }
 
-func (r *accountsRedis) create(u user) error {
+func (r *accountsRedis) create(email, data string) error { return r.replace(email, "", data) }
+
+// replaceUser stores a user unless another replica has changed it in the meantime.
+var replaceUser = redis.NewScript(1, `if (redis.call("HGET", KEYS[1], ARGV[1]) or "") ~= ARGV[2] then return 0 end
+redis.call("HSET", KEYS[1], ARGV[1], ARGV[3])
+return 1`)
+
+func (r *accountsRedis) replace(email, old, data string) error {
 	conn := r.pool.Get()
 	defer conn.Close()
-	data, err := json.Marshal(u)
-	if err != nil {
-		return err
-	}
-	created, err := redis.Bool(conn.Do("HSETNX", r.users(), u.Email, data))
-	if err == nil && !created {
-		return errTaken
+	stored, err := redis.Bool(replaceUser.Do(conn, r.users(), email, old, data))
+	if err == nil && !stored {
+		return sql.ErrNoRows
 	}
 	return err
 }
 
-// replaceUser stores a user unless another replica has changed it in the meantime.
-var replaceUser = redis.NewScript(1, `if redis.call("HGET", KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call("HSET", KEYS[1], ARGV[1], ARGV[3])
-return 1`)
-
-func (r *accountsRedis) update(email string, change func(*user) error) (*user, error) {
-	conn := r.pool.Get()
-	defer conn.Close()
-	for {
-		old, err := redis.Bytes(conn.Do("HGET", r.users(), email))
-		if errors.Is(err, redis.ErrNil) {
-			return nil, errNoUser
-		} else if err != nil {
-			return nil, err
-		}
-		u := new(user)
-		if err := json.Unmarshal(old, u); err != nil {
-			return nil, err
-		}
-		if err := change(u); err != nil {
-			return nil, err
-		}
-		data, err := json.Marshal(u)
-		if err != nil {
-			return nil, err
-		}
-		if stored, err := redis.Bool(replaceUser.Do(conn, r.users(), email, old, data)); err != nil || stored {
-			return u, err
-		}
-	}
+func (r *accountsRedis) list() (string, error) {
+	all, err := redis.Strings(r.do("HVALS", r.users()))
+	return "[" + strings.Join(all, ",") + "]", err
 }
 
-func (r *accountsRedis) all() ([]user, error) {
+func (r *accountsRedis) do(command string, args ...any) (any, error) {
 	conn := r.pool.Get()
 	defer conn.Close()
-	values, err := redis.ByteSlices(conn.Do("HVALS", r.users()))
-	if err != nil {
-		return nil, err
-	}
-	out := make([]user, len(values))
-	for i, data := range values {
-		if err := json.Unmarshal(data, &out[i]); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(out, func(a, b user) int { return strings.Compare(a.Email, b.Email) })
-	return out, nil
+	return conn.Do(command, args...)
 }

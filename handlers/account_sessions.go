@@ -26,7 +26,7 @@ func newSessions(store scs.Store) *sessions {
 }
 
 // user returns who is signed in, or nil.
-func (s *sessions) user(c *gin.Context, users userStore) (*user, error) {
+func (s *sessions) user(c *gin.Context, users users) (*user, error) {
 	token := kit.Cookie(c, sessionCookie)
 	if token == "" {
 		return nil, nil

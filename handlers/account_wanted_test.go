@@ -39,8 +39,8 @@ func submit(t *testing.T, visitor *apptest.Site, path string, page *apptest.Answ
 
 func TestAVisitorReturnsToThePageThatHeWanted(t *testing.T) {
 	t.Parallel()
-	site := apptest.Start(t, ordersSite())
-	register(t, site.Visitor(), "ada@site.test")
+	site, email := apptest.Start(t, ordersSite()), address("ada")
+	register(t, site.Visitor(), email)
 	const wanted = `/orders/7?size="big"&from=https://example.com/a%26b`
 	sentTo := func(visitor *apptest.Site) *apptest.Answer {
 		t.Helper()
@@ -52,8 +52,8 @@ func TestAVisitorReturnsToThePageThatHeWanted(t *testing.T) {
 	}
 
 	ada := site.Visitor()
-	page := submit(t, ada, "/sign-in", sentTo(ada), "ada@site.test", "a wrong password")
-	answer := submit(t, ada, "/sign-in", page, "ada@site.test", goodPassword)
+	page := submit(t, ada, "/sign-in", sentTo(ada), email, "a wrong password")
+	answer := submit(t, ada, "/sign-in", page, email, goodPassword)
 	if to := answer.Header.Get("Location"); to != wanted {
 		t.Errorf("after a wrong password and the right one, %d leads to %q", answer.Status, to)
 	}
@@ -63,7 +63,7 @@ func TestAVisitorReturnsToThePageThatHeWanted(t *testing.T) {
 
 	eve := site.Visitor()
 	link := regexp.MustCompile(`href="(/register[^"]*)"`).FindStringSubmatch(sentTo(eve).Body)
-	answer = submit(t, eve, "/register", eve.Get(html.UnescapeString(link[1])), "eve@site.test", goodPassword)
+	answer = submit(t, eve, "/register", eve.Get(html.UnescapeString(link[1])), address("eve"), goodPassword)
 	if to := answer.Header.Get("Location"); to != wanted {
 		t.Errorf("after registering, %d leads to %q", answer.Status, to)
 	}
@@ -78,8 +78,8 @@ func TestAVisitorReturnsToThePageThatHeWanted(t *testing.T) {
 // A stranger may have made the link to the form.
 func TestAfterSigningInNoVisitorIsSentToAnotherSite(t *testing.T) {
 	t.Parallel()
-	site := apptest.Start(t, Site)
-	register(t, site, "ada@site.test")
+	site, ada := apptest.Start(t, Site), address("ada")
+	register(t, site, ada)
 	for next, want := range map[string]string{
 		"":                            "/account",
 		"/":                           "/",
@@ -100,7 +100,7 @@ func TestAfterSigningInNoVisitorIsSentToAnotherSite(t *testing.T) {
 		" /notes":                     "/account",
 		"/" + string(make([]byte, 2)): "/account",
 	} {
-		form := url.Values{"email": {"ada@site.test"}, "password": {goodPassword}, "next": {next}}
+		form := url.Values{"email": {ada}, "password": {goodPassword}, "next": {next}}
 		answer := site.PostForm("/sign-in", form)
 		if to := answer.Header.Get("Location"); answer.Status != 303 || to != want {
 			t.Errorf("%q leads to %q with %d, want %q", next, to, answer.Status, want)
