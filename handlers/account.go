@@ -19,7 +19,7 @@ import (
 //	sed -i.bak /account/d handlers/site.go web/templates/home.html web/templates/layout.html && rm */*.bak */*/*.bak && go mod tidy
 //
 // The first admin: ACCOUNT_ADMINS=you@example.com in .env, then go run ./app account you@example.com prints a link by
-// which you set your password.
+// which you set your password. account_sqlite.go and account_postgres.go are recipes.
 
 var accountSettings = append([]kit.Setting{
 	{Name: "ACCOUNT_ADMINS", About: "E-mail addresses of the admins, separated by commas.", Check: checkAdmins},
