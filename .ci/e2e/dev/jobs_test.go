@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -75,7 +76,7 @@ func life(r *gin.Engine, server kit.Server) {
 }
 `
 
-// TestFiftyEditsLoseNoVisitAndRunOneJobAtATime edits .env, and .go files now and then, while a visitor with a cookie
+// TestFiftyEditsLoseNoVisitAndRunOneJobAtATime edits .env, and .go files now and then, while a visitor who has signed in
 // comes again and again.
 func TestFiftyEditsLoseNoVisitAndRunOneJobAtATime(t *testing.T) {
 	w := open(t, "HSTS=max-age=0\nLOG_LEVEL=warn\n", func(w *workshop) {
@@ -141,7 +142,9 @@ func (w *workshop) jobs() (running string, begun int) {
 	return running, begun
 }
 
-// visitor comes again and again, with one cookie.
+const email = "ada@site.test"
+
+// visitor has an account, and comes again and again.
 type visitor struct {
 	stop, left chan struct{}
 
@@ -154,6 +157,11 @@ func (w *workshop) visitor() *visitor {
 	v := &visitor{stop: make(chan struct{}), left: make(chan struct{})}
 	c := client(false)
 	c.Jar, _ = cookiejar.New(nil)
+	resp, err := c.PostForm(w.url("/register"), url.Values{"email": {email}, "password": {"four words of mine"}})
+	if err != nil || resp.StatusCode != 303 {
+		w.t.Fatalf("registering got %+v %v", resp, err)
+	}
+	resp.Body.Close()
 	go func() {
 		defer close(v.left)
 		defer c.CloseIdleConnections()
@@ -165,6 +173,10 @@ func (w *workshop) visitor() *visitor {
 			}
 			if got, ok := v.visit(c, w.url("/visit")); !ok {
 				w.t.Errorf("visit %d got %s", v.visits+1, got)
+				return
+			}
+			if status, page := ask(c, w.url("/account")); status != 200 || !strings.Contains(page, "signed in as "+email) {
+				w.t.Errorf("after visit %d the account is answered with %d:\n%s", v.visits, status, page)
 				return
 			}
 		}
@@ -186,6 +198,20 @@ func (v *visitor) visit(c *http.Client, url string) (got string, ok bool) {
 	defer v.mu.Unlock()
 	v.last, v.visits = got, v.visits+1
 	return got, err == nil && strings.HasPrefix(got, fmt.Sprintf("%d visits, ", v.visits))
+}
+
+// ask returns the status 0 without an answer.
+func ask(c *http.Client, url string) (status int, body string) {
+	resp, err := c.Get(url)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(text)
 }
 
 func (v *visitor) seen() string {
