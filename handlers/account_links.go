@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -56,7 +55,7 @@ func hashOf(token string) string {
 // newer than pause.
 func (a *accounts) newLink(email string, pause time.Duration) (string, error) {
 	if a.site == "" {
-		return "", errors.New("a link has to lead to the site: set DOMAINS")
+		return "", errors.New("a link has to lead to the site: set DOMAINS, or in development a port in HTTPS_ADDR")
 	}
 	token := rand.Text()
 	_, err := a.users.update(email, func(u *user) error {
@@ -136,25 +135,28 @@ var accountCommands = []kit.Command{{
 			return err
 		}
 		to, err := a.newLink(u.Email, 0)
-		if err == nil {
-			fmt.Fprintf(call.Stdout, "%s\n\nIt works once, for an hour.\n", to)
+		if err != nil {
+			return err
 		}
-		return err
+		fmt.Fprintf(call.Stdout, "%s\n\nIt works once, for an hour.\n", to)
+		if strings.HasPrefix(to, "https://localhost:8443/") && call.Setting("HTTPS_ADDR") == "" {
+			fmt.Fprintln(call.Stdout, "If make dev has taken another port than 8443, write that into the link.")
+		}
+		return nil
 	},
 }}
 
 // siteURL is where links lead: to the first of DOMAINS, or in development to this machine. It is "" if that is not known.
 func siteURL(p kit.Program) string {
-	domain, _, _ := strings.Cut(p.Setting("DOMAINS"), ",")
-	domain = strings.TrimSpace(domain)
-	if ip, err := netip.ParseAddr(domain); err == nil && ip.Is6() {
-		domain = "[" + domain + "]"
+	host, port, _ := net.SplitHostPort(cmp.Or(p.Setting("HTTPS_ADDR"), "localhost:8443"))
+	if p.Production() || p.Setting("TLS_MODE") == "proxy" {
+		domain, _, _ := strings.Cut(p.Setting("DOMAINS"), ",")
+		host, port = strings.TrimSpace(domain), "443"
+	} else if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "localhost"
 	}
-	switch _, port, _ := net.SplitHostPort(p.Setting("HTTPS_ADDR")); {
-	case !p.Production():
-		return "https://localhost:" + cmp.Or(port, "8443")
-	case domain == "":
+	if host == "" || port == "0" {
 		return ""
 	}
-	return "https://" + domain
+	return strings.TrimSuffix("https://"+net.JoinHostPort(host, port), ":443")
 }
