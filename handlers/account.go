@@ -137,8 +137,8 @@ type accountPage struct {
 }
 
 func (a *accounts) page(c *gin.Context) accountPage {
-	p := accountPage{page: newPage(c, "Account"), Email: shortened(c.Request.FormValue("email")), Token: shortened(c.Request.FormValue("token")),
-		Mail: a.mail != nil, Next: wanted(c)}
+	p := accountPage{page: newPage(c, "Account"), Mail: a.mail != nil, Next: wanted(c),
+		Email: shortened(c.Request.FormValue("email")), Token: shortened(c.Request.FormValue("token"))}
 	if u := signedIn(c); u != nil {
 		p.Email, p.Admin = u.Email, u.Admin
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// attempts delays repeated sign-ins to one account. It refuses nothing, so strangers cannot lock the account's owner out.
-// The zero value is usable, and safe for concurrent use.
+// attempts delays repeated sign-ins to one account. It refuses nothing, so strangers cannot lock the account's owner
+// out. The zero value is usable, and safe for concurrent use.
 type attempts struct {
 	mu   sync.Mutex
 	made map[attempt]*tries
@@ -29,8 +29,8 @@ const (
 	attemptLife  = 15 * time.Minute // after the last attempt
 )
 
-// delay returns how long an attempt waits. From one address 5 attempts are free, then it is 0.5 s, doubled up to 16 s. For
-// all addresses together 50 are free, then it is at most 2 s, because the account's owner waits too.
+// delay returns how long an attempt waits. From one address 5 attempts are free, then it is 0.5 s, doubled up to 16 s.
+// For all addresses together 50 are free, then it is at most 2 s, because the account's owner waits too.
 func (key attempt) delay(count int) time.Duration {
 	free, longest := 5, 16*time.Second
 	if key.address == "" {

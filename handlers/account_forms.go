@@ -59,8 +59,8 @@ func (a *accounts) signIn(c *gin.Context) error {
 	return a.startSession(c, u, "You are signed in.")
 }
 
-// isPassword compares a password with that of u, which is nil for an address without an account. Both take as long. Every
-// attempt is counted before that, and from a number on it waits.
+// isPassword compares a password with that of u, which is nil for an address without an account. Both take as long.
+// Every attempt is counted before that, and from a number on it waits.
 func (a *accounts) isPassword(c *gin.Context, address string, u *user, password string) (bool, error) {
 	if err := a.attempts.wait(c.Request.Context(), address, network(c)); err != nil {
 		return false, err

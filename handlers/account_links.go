@@ -30,8 +30,8 @@ type mailer interface {
 	Send(ctx context.Context, to, subject, text string) error
 }
 
-// link lets the account's owner set a new password once. Only the hash of its token is kept, so that a copy of the store
-// is no link.
+// link lets the account's owner set a new password once. Only the hash of its token is kept, so that a copy of the
+// store is no link.
 type link struct {
 	Hash    string
 	Expires time.Time
@@ -68,8 +68,8 @@ func (a *accounts) newLink(email string, pause time.Duration) (string, error) {
 	return a.site + "/new-password?" + url.Values{"email": {email}, "token": {token}}.Encode(), err
 }
 
-// forgotten sends a link by mail. The answer is the same, and as fast, for an address without an account, and for one that
-// had a mail a moment ago: its link stays valid.
+// forgotten sends a link by mail. The answer is the same, and as fast, for an address without an account, and for one
+// that had a mail a moment ago: its link stays valid.
 func (a *accounts) forgotten(c *gin.Context) error {
 	var in struct {
 		Email string `form:"email" binding:"required,email,max=254"`
@@ -146,7 +146,8 @@ var accountCommands = []kit.Command{{
 	},
 }}
 
-// siteURL is where links lead: to the first of DOMAINS, or in development to this machine. It is "" if that is not known.
+// siteURL is where links lead: to the first of DOMAINS, or in development to this machine. It is "" if that is not
+// known.
 func siteURL(p kit.Program) string {
 	host, port, _ := net.SplitHostPort(cmp.Or(p.Setting("HTTPS_ADDR"), "localhost:8443"))
 	if p.Production() || p.Setting("TLS_MODE") == "proxy" {

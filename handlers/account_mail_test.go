@@ -44,7 +44,8 @@ func startWithMail(t *testing.T) (*apptest.Site, *accounts, outbox) {
 }
 
 func forget(visitor *apptest.Site, email, from string) *apptest.Answer {
-	return visitor.PostForm("/forgotten", url.Values{"email": {email}}, "X-Forwarded-For", from, "X-Forwarded-Proto", "https")
+	return visitor.PostForm("/forgotten", url.Values{"email": {email}},
+		"X-Forwarded-For", from, "X-Forwarded-Proto", "https")
 }
 
 // Strangers must not learn who has an account, neither from the answer nor from how long it takes.

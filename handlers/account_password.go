@@ -17,8 +17,8 @@ import (
 )
 
 // hashes makes and compares hashes of passwords: argon2id, as OWASP recommends. One takes 19 MiB and some 30 ms, so
-// there are at most as many at once as processors. One more waits, and is answered 503 after hashWait, so that all other
-// pages stay fast.
+// there are at most as many at once as processors. One more waits, and is answered 503 after hashWait, so that all
+// other pages stay fast.
 type hashes struct{ slots chan struct{} }
 
 const (

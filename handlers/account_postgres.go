@@ -3,8 +3,8 @@
 package handlers
 
 // Users and sessions in Postgres, in place of the file and of Redis, for any number of servers. SESSION_STORE names it,
-// or the variables of libpq do (PGHOST, PGDATABASE and so on), in tests too. A server that is away stops the start. These
-// commands put it in:
+// or the variables of libpq do (PGHOST, PGDATABASE and so on), in tests too. A server that is away stops the start.
+// These commands put it in:
 //
 //	go get github.com/jackc/pgx/v5 github.com/alexedwards/scs/postgresstore
 //	rm handlers/account_file*.go handlers/account_redis*.go handlers/account_store.go

@@ -19,8 +19,8 @@ type accountsRedis struct {
 
 const redisWait = 5 * time.Second
 
-// openRedis returns the store of the site with a name, at the address in a setting. The braces keep its keys on one node
-// of a cluster.
+// openRedis returns the store of the site with a name, at the address in a setting. The braces keep its keys on one
+// node of a cluster.
 func openRedis(setting, address, site string) (*accountsRedis, error) {
 	alive := func(c redis.Conn, idleSince time.Time) error {
 		if time.Since(idleSince) < redisWait {

@@ -26,15 +26,17 @@ func (r *accountsRedis) check(setting, address string) error {
 	switch {
 	case err == nil:
 		return nil
-	case !slices.Contains([]string{"NOPERM", "WRONGPASS", "NOAUTH", "ERR"}, kind), strings.Contains(words, "max number of clients"):
-		slog.Warn("the store of accounts is away, so no visitor can sign in", "setting", setting, "host", u.Host, "error", err)
+	case !slices.Contains([]string{"NOPERM", "WRONGPASS", "NOAUTH", "ERR"}, kind),
+		strings.Contains(words, "max number of clients"):
+		slog.Warn("the store of accounts is away, so no visitor can sign in", "setting", setting, "host", u.Host,
+			"error", err)
 		return nil
 	case strings.Contains(words, "permission"): // other answers may repeat the password
 		kind += ": " + words
 	}
-	return fmt.Errorf("%s: the Redis server at %s keeps no accounts for this user (%s); correct user and password in the URL, "+
-		"set SESSION_STORE to another server, or give the user these rights: ACL SETUSER %s ~%s* %s", setting, u.Host, kind,
-		cmp.Or(u.User.Username(), "default"), r.key, redisCommands)
+	return fmt.Errorf("%s: the Redis server at %s keeps no accounts for this user (%s); correct user and password in "+
+		"the URL, set SESSION_STORE to another server, or give the user these rights: ACL SETUSER %s ~%s* %s",
+		setting, u.Host, kind, cmp.Or(u.User.Username(), "default"), r.key, redisCommands)
 }
 
 // tryAll sends every command that the site needs, with keys of its own.

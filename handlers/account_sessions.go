@@ -15,8 +15,8 @@ const (
 	sessionCookie = "account" // the browser has __Host-account
 )
 
-// sessions finds the signed-in user by a cookie. The store has only the hash of the cookie. A request without the cookie
-// does not touch the store, and one with it only reads.
+// sessions finds the signed-in user by a cookie. The store has only the hash of the cookie. A request without the
+// cookie does not touch the store, and one with it only reads.
 type sessions struct{ *scs.SessionManager }
 
 func newSessions(store scs.Store) *sessions {

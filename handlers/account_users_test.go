@@ -31,7 +31,8 @@ func TestNoChangeOfAnAccountIsLost(t *testing.T) {
 	}
 
 	refuse := errors.New("changed in the meantime")
-	if u, err := a.users.update(ada, func(u *user) error { u.Generation++; return refuse }); u != nil || !errors.Is(err, refuse) {
+	u, err := a.users.update(ada, func(u *user) error { u.Generation++; return refuse })
+	if u != nil || !errors.Is(err, refuse) {
 		t.Errorf("got %v %v", u, err)
 	}
 	if u, err := a.users.find(ada); err != nil || u.Generation != 40 {

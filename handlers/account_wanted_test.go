@@ -28,8 +28,7 @@ func ordersSite() kit.Site {
 var hiddenNext = regexp.MustCompile(`<input type="hidden" name="next" value="([^"]*)">`)
 
 // submit sends the form of a page with what the page has put into it.
-func submit(t *testing.T, visitor *apptest.Site, path string, page *apptest.Answer, email, password string) *apptest.Answer {
-	t.Helper()
+func submit(visitor *apptest.Site, path string, page *apptest.Answer, email, password string) *apptest.Answer {
 	form := url.Values{"email": {email}, "password": {password}}
 	if next := hiddenNext.FindStringSubmatch(page.Body); next != nil {
 		form.Set("next", html.UnescapeString(next[1]))
@@ -52,8 +51,8 @@ func TestAVisitorReturnsToThePageThatHeWanted(t *testing.T) {
 	}
 
 	ada := site.Visitor()
-	page := submit(t, ada, "/sign-in", sentTo(ada), email, "a wrong password")
-	answer := submit(t, ada, "/sign-in", page, email, goodPassword)
+	page := submit(ada, "/sign-in", sentTo(ada), email, "a wrong password")
+	answer := submit(ada, "/sign-in", page, email, goodPassword)
 	if to := answer.Header.Get("Location"); to != wanted {
 		t.Errorf("after a wrong password and the right one, %d leads to %q", answer.Status, to)
 	}
@@ -63,7 +62,7 @@ func TestAVisitorReturnsToThePageThatHeWanted(t *testing.T) {
 
 	eve := site.Visitor()
 	link := regexp.MustCompile(`href="(/register[^"]*)"`).FindStringSubmatch(sentTo(eve).Body)
-	answer = submit(t, eve, "/register", eve.Get(html.UnescapeString(link[1])), address("eve"), goodPassword)
+	answer = submit(eve, "/register", eve.Get(html.UnescapeString(link[1])), address("eve"), goodPassword)
 	if to := answer.Header.Get("Location"); to != wanted {
 		t.Errorf("after registering, %d leads to %q", answer.Status, to)
 	}

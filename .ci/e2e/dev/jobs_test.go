@@ -76,8 +76,8 @@ func life(r *gin.Engine, server kit.Server) {
 }
 `
 
-// TestFiftyEditsLoseNoVisitAndRunOneJobAtATime edits .env, and .go files now and then, while a visitor who has signed in
-// comes again and again.
+// TestFiftyEditsLoseNoVisitAndRunOneJobAtATime edits .env, and .go files now and then, while a visitor who has signed
+// in comes again and again.
 func TestFiftyEditsLoseNoVisitAndRunOneJobAtATime(t *testing.T) {
 	w := open(t, "HSTS=max-age=0\nLOG_LEVEL=warn\n", func(w *workshop) {
 		w.write("data/notes", "")

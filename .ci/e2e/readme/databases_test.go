@@ -24,8 +24,8 @@ import (
 // recipeLines is how long a recipe may be, without its imports and empty lines.
 const recipeLines = 25
 
-// Each recipe is put into a project as its comment says. The tests of the example pass, and neither two processes at once
-// nor the death of one loses an account.
+// Each recipe is put into a project as its comment says. The tests of the example pass, and neither two processes at
+// once nor the death of one loses an account.
 func TestAccountsAreKeptInADatabase(t *testing.T) {
 	for name, server := range map[string]func(*testing.T) []string{
 		"sqlite":   func(*testing.T) []string { return nil },
@@ -35,7 +35,8 @@ func TestAccountsAreKeptInADatabase(t *testing.T) {
 			dir, env := renamed(t)
 			useRecipe(t, dir, env, name)
 			env = append(env, server(t)...)
-			run(t, dir, env, "go vet -tags nomsgpack ./... && test -z \"$(gofmt -l .)\" && go build -tags nomsgpack -o bin/shop ./app")
+			run(t, dir, env, "go vet -tags nomsgpack ./... && test -z \"$(gofmt -l .)\"")
+			run(t, dir, env, "go build -tags nomsgpack -o bin/shop ./app")
 			if !t.Failed() {
 				losesNoAccount(t, filepath.Join(dir, "bin", "shop"), env)
 				run(t, dir, env, "go test -tags nomsgpack ./handlers")
@@ -89,20 +90,22 @@ func startPostgres(t *testing.T) []string {
 		t.Fatalf("initdb: %s%s", made.Stdout, made.Stderr)
 	}
 	port := rig.Port(t)
-	rig.Spawn(t, rig.Command{Path: filepath.Join(bin, "postgres"), Dir: data, As: nobody, Env: []string{"LC_ALL=C"}, Master: true,
-		Args: []string{"-D", data, "-h", "127.0.0.1", "-p", fmt.Sprint(port), "-c", "unix_socket_directories="}}).WaitForPort(t, rig.Loopback(port))
+	server := rig.Spawn(t, rig.Command{Path: filepath.Join(bin, "postgres"), Dir: data, As: nobody, Env: []string{"LC_ALL=C"},
+		Args: []string{"-D", data, "-h", "127.0.0.1", "-p", fmt.Sprint(port), "-c", "unix_socket_directories="}, Master: true})
+	server.WaitForPort(t, rig.Loopback(port))
 	return []string{"PGHOST=127.0.0.1", "PGUSER=shop", "PGDATABASE=postgres", fmt.Sprint("PGPORT=", port)}
 }
 
 // losesNoAccount runs eight processes at once on a store that is empty, then two, and kills the one at which visitors
-// register. A visitor who was told that he has an account is signed in at the other one, and can sign in there again. One
-// who got no answer can sign in or register.
+// register. A visitor who was told that he has an account is signed in at the other one, and can sign in there again.
+// One who got no answer can sign in or register.
 func losesNoAccount(t *testing.T, binary string, env []string) {
 	t.Helper()
 	env = append(env[:len(env):len(env)], "DATA_DIR="+t.TempDir(), "HTTP_ADDR=off", "TRUSTED_PROXIES=127.0.0.1,::1")
 	var commands []*rig.Process
 	for range 8 {
-		commands = append(commands, rig.Spawn(t, rig.Command{Path: binary, Dir: t.TempDir(), Env: env, Args: []string{"account", "ada@site.test"}}))
+		commands = append(commands, rig.Spawn(t, rig.Command{Path: binary, Dir: t.TempDir(), Env: env,
+			Args: []string{"account", "ada@site.test"}}))
 	}
 	for _, c := range commands {
 		if got := c.Finish(t, 20*time.Second); got.ExitCode != 0 || !strings.Contains(got.Stdout, "/new-password?") {
@@ -145,8 +148,8 @@ func losesNoAccount(t *testing.T, binary string, env []string) {
 	}
 }
 
-// registerAt lets eight visitors at once register, one after another, and calls kill after the first 40. It returns those
-// who were told that they have an account, and those who got no answer.
+// registerAt lets eight visitors at once register, one after another, and calls kill after the first 40. It returns
+// those who were told that they have an account, and those who got no answer.
 func registerAt(t *testing.T, at string, kill func()) (told, cut []*visitor) {
 	t.Helper()
 	var all sync.WaitGroup

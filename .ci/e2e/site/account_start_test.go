@@ -1,9 +1,11 @@
 package site
 
 import (
+	"bufio"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -36,12 +38,16 @@ func TestASiteThatMayNotKeepAccountsDoesNotStart(t *testing.T) {
 		name, setting, login string
 		redis, want          []string
 	}{
-		{"a user for certificates alone", "ACME_CACHE", "shop:hush@", shopUser("~turnkey:*", "+get", "+set", "+del", "+rename", "+select"),
+		{"a user for certificates alone", "ACME_CACHE", "shop:hush@",
+			shopUser("~turnkey:*", "+get", "+set", "+del", "+rename", "+select"),
 			[]string{"NOPERM", "SESSION_STORE", "ACL SETUSER shop"}},
-		{"a user with other keys", "SESSION_STORE", "shop:hush@", shopUser("~turnkey:*", "+@all"), []string{"NOPERM", "~{accounts:}:*"}},
+		{"a user with other keys", "SESSION_STORE", "shop:hush@", shopUser("~turnkey:*", "+@all"),
+			[]string{"NOPERM", "~{accounts:}:*"}},
 		{"a user without one of the commands", "SESSION_STORE", "shop:hush@", shopUser("~*", "+@all", "-hset"), []string{"hset"}},
-		{"a wrong password", "SESSION_STORE", "shop:hush2@", shopUser("~*", "+@all"), []string{"WRONGPASS", "correct user and password"}},
-		{"no password where one is asked for", "SESSION_STORE", "", []string{"--requirepass", "hush"}, []string{"NOAUTH", "correct user and password"}},
+		{"a wrong password", "SESSION_STORE", "shop:hush2@", shopUser("~*", "+@all"),
+			[]string{"WRONGPASS", "correct user and password"}},
+		{"no password where one is asked for", "SESSION_STORE", "", []string{"--requirepass", "hush"},
+			[]string{"NOAUTH", "correct user and password"}},
 		{"a database that is not there", "SESSION_STORE", "", []string{"--databases", "1"}, []string{"ERR"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -67,7 +73,8 @@ func TestTheRightsThatTheMessageNamesAreEnough(t *testing.T) {
 	t.Parallel()
 	port, https := rig.Port(t), rig.Port(t)
 	startRedis(t, port, shopUser("~turnkey:*", "+get")...)
-	env := rig.Env{"SESSION_STORE": fmt.Sprintf("redis://shop:hush@%s/1", rig.Loopback(port)), "HTTPS_ADDR": rig.Loopback(https), "HTTP_ADDR": "off"}
+	env := rig.Env{"SESSION_STORE": fmt.Sprintf("redis://shop:hush@%s/1", rig.Loopback(port)),
+		"HTTPS_ADDR": rig.Loopback(https), "HTTP_ADDR": "off"}
 	refused := rig.Run(t, t.TempDir(), env)
 	command := regexp.MustCompile(`ACL SETUSER .*`).FindString(refused.Stderr)
 	if out := redisSays(t, port, command); out != "OK" {
@@ -82,7 +89,8 @@ func TestTheRightsThatTheMessageNamesAreEnough(t *testing.T) {
 	}
 }
 
-// A server that is away may be back before the first visitor comes. The pages that need no account are served meanwhile.
+// A server that is away may be back before the first visitor comes. The pages that need no account are served
+// meanwhile.
 func TestASiteStartsWhileItsRedisIsAway(t *testing.T) {
 	t.Parallel()
 	port, https := rig.Port(t), rig.Port(t)
@@ -98,6 +106,32 @@ func TestASiteStartsWhileItsRedisIsAway(t *testing.T) {
 		t.Errorf("want one line that the store is away, without the password:\n%s", site.Stdout())
 	}
 	startRedis(t, port, "--requirepass", "hush")
+	rig.Eventually(t, 20*time.Second, "a registration", func() bool { return registers(t, https) == 303 })
+}
+
+// A server that is full may have room for the first visitor.
+func TestASiteStartsWhileItsRedisIsFull(t *testing.T) {
+	t.Parallel()
+	port, https := rig.Port(t), rig.Port(t)
+	startRedis(t, port, "--maxclients", "1")
+	var held net.Conn
+	rig.Eventually(t, 20*time.Second, "the only connection", func() bool {
+		var err error
+		if held, err = net.Dial("tcp", rig.Loopback(port)); err != nil {
+			return false
+		}
+		fmt.Fprint(held, "PING\r\n")
+		if line, _ := bufio.NewReader(held).ReadString('\n'); strings.HasPrefix(line, "+PONG") {
+			return true
+		}
+		held.Close()
+		return false
+	})
+	defer held.Close()
+	site := rig.Start(t, t.TempDir(), rig.Env{"SESSION_STORE": "redis://" + rig.Loopback(port),
+		"HTTPS_ADDR": rig.Loopback(https), "HTTP_ADDR": "off"})
+	rig.Eventually(t, 20*time.Second, "a line that it is full", func() bool { return strings.Contains(site.Stdout(), "max number of clients") })
+	held.Close()
 	rig.Eventually(t, 20*time.Second, "a registration", func() bool { return registers(t, https) == 303 })
 }
 
