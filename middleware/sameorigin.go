@@ -20,7 +20,7 @@ func sameOrigin(trusted []string) gin.HandlerFunc {
 	}
 	return func(c *gin.Context) {
 		if err := protection.Check(c.Request); err != nil {
-			c.Error(&statusError{http.StatusForbidden, err.Error()})
+			c.Error(fmt.Errorf("%w (%v)", &statusError{http.StatusForbidden, "A page of another site sent this"}, err))
 			c.Abort()
 		}
 	}

@@ -40,7 +40,7 @@ func (s *Settings) readProxies(r *reader) {
 	s.TrustedProxies = r.proxies("TRUSTED_PROXIES")
 	s.ClientIPHeader = r.oneOf("CLIENT_IP_HEADER", "X-Forwarded-For",
 		"X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "Fly-Client-IP")
-	if v, _ := r.lookup("CLIENT_IP_HEADER"); v != "" && len(s.TrustedProxies) == 0 && !s.InProxyMode() {
+	if v, _ := r.lookup("CLIENT_IP_HEADER"); v != "" && r.unset("TRUSTED_PROXIES") && !s.InProxyMode() {
 		r.fault("CLIENT_IP_HEADER", v, "is read from trusted proxies only, and TRUSTED_PROXIES names none",
 			"set TRUSTED_PROXIES to your proxy's addresses, or take CLIENT_IP_HEADER out")
 	}
@@ -73,6 +73,25 @@ func (s *Settings) readOperation(r *reader) {
 	if strings.Contains(s.DataFolder, "://") {
 		r.fault("DATA_DIR", s.DataFolder, "is not a folder",
 			"write the path of a folder on this machine, such as /srv/shop/data")
+	}
+}
+
+// checkAddresses refuses a port that two settings name.
+func (s *Settings) checkAddresses(r *reader) {
+	taken := map[string]string{} // by port: the setting
+	hosts := map[string]string{}
+	for _, a := range []struct{ name, value string }{
+		{"HTTPS_ADDR", s.HTTPSAddr}, {"HTTP_ADDR", s.HTTPAddr}, {"ADMIN_ADDR", s.AdminAddr},
+	} {
+		host, port, err := net.SplitHostPort(a.value)
+		if err != nil || port == "0" {
+			continue // closed, or chosen by the system
+		}
+		if other, ok := taken[port]; ok && (host == hosts[port] || host == "" || hosts[port] == "") {
+			r.fault(a.name, a.value, "is the address of "+other+" too", "give each a port of its own")
+			continue
+		}
+		taken[port], hosts[port] = a.name, host
 	}
 }
 

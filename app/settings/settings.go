@@ -87,6 +87,7 @@ func read(r *reader, project string) Settings {
 	s.DevCAConstraints = r.oneOf("DEV_CA_CONSTRAINTS", "on", "on", "off") == "on"
 	s.checkProxyMode(r)
 	s.checkPort(r)
+	s.checkAddresses(r)
 	s.checkMode(r)
 	s.findLocalCA(r)
 	return s

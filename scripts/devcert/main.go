@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"example.com/turnkey/tlsconfig/localca"
 )
@@ -24,6 +25,12 @@ func main() {
 }
 
 func run(names []string) error {
+	for _, name := range names {
+		if strings.HasPrefix(name, "-") {
+			return fmt.Errorf("there is no option %s; what follows the command are names: "+
+				"go run ./scripts/devcert shop.test 192.168.1.20", name)
+		}
+	}
 	dir, err := localca.Dir(os.Getenv)
 	if err != nil {
 		return fmt.Errorf("%w; set it, and try again", err)

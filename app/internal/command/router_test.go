@@ -421,8 +421,9 @@ func TestErrorFormatFollowsAccept(t *testing.T) {
 func TestAnotherSiteCannotPost(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod, faulty)
-	if resp, _ := s.do("POST", "https://shop.test/echo", "x", "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test"); resp.StatusCode != 403 {
-		t.Errorf("a form of another site got %d, want 403", resp.StatusCode)
+	resp, body := s.do("POST", "https://shop.test/echo", "x", "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test")
+	if resp.StatusCode != 403 || !strings.Contains(body, "A page of another site sent this") || strings.Contains(body, "Sec-Fetch") {
+		t.Errorf("a form of another site got %d, want 403 in words for a visitor:\n%s", resp.StatusCode, body)
 	}
 	if resp, _ := s.do("POST", "https://shop.test/echo", "x", "Sec-Fetch-Site", "same-origin", "Origin", "https://shop.test"); resp.StatusCode != 200 {
 		t.Errorf("our own form got %d, want 200", resp.StatusCode)
