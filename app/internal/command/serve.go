@@ -5,10 +5,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 
-	"example.com/turnkey/app/internal/dev"
 	"example.com/turnkey/app/internal/logs"
 	"example.com/turnkey/app/internal/ports"
 	"example.com/turnkey/app/internal/server"
@@ -38,7 +38,7 @@ func serve(ctx context.Context, l loaded, site kit.Site, w World) (err error) {
 	if !l.dev.Again() {
 		banner.print()
 	}
-	if err := l.dev.Ready(sockets(l.ports)); err != nil {
+	if err := l.dev.Ready(listeners(l.ports)); err != nil {
 		logger.Warn("make dev cannot keep the ports open, so requests fail during a rebuild", "error", err)
 	}
 	return s.Run(ctx, w.Reload)
@@ -75,14 +75,14 @@ func open(l loaded, site kit.Site, stderr io.Writer, banner *banner) (s *server.
 	})
 }
 
-// sockets returns every open listener with the name of its port.
-func sockets(set *ports.Set) (out []dev.Socket) {
+// listeners returns every open listener, and with each the name of its port.
+func listeners(set *ports.Set) (names []string, open []net.Listener) {
 	for _, p := range set.All() {
 		for _, ln := range p.Listeners {
-			out = append(out, dev.Socket{Name: p.Name, Listener: ln})
+			names, open = append(names, p.Name), append(open, ln)
 		}
 	}
-	return out
+	return names, open
 }
 
 // text returns an error as Main prints it.

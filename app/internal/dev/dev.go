@@ -123,23 +123,13 @@ func (l *Link) Follow(ctx context.Context) context.Context {
 	return ctx
 }
 
-// Socket is an open port with its name.
-type Socket struct {
-	Name     string
-	Listener net.Listener
-}
-
-// Ready reports that this process serves, and passes the open ports to scripts/dev, which keeps them open.
-func (l *Link) Ready(sockets []Socket) error {
+// Ready reports that this process serves, and passes the open ports to scripts/dev, which keeps them open. names are
+// those of the ports that the listeners belong to.
+func (l *Link) Ready(names []string, listeners []net.Listener) error {
 	if l == nil {
 		return nil
 	}
-	report := devlink.Report{Ready: true, Addresses: l.addresses}
-	var listeners []net.Listener
-	for _, s := range sockets {
-		report.Sockets, listeners = append(report.Sockets, s.Name), append(listeners, s.Listener)
-	}
-	return l.child.Send(report, listeners)
+	return l.child.Send(devlink.Report{Ready: true, Addresses: l.addresses, Sockets: names}, listeners)
 }
 
 // Failed reports why this process ends, for the pages that are open in a browser. The caller prints it to standard
