@@ -1,0 +1,4 @@
+package handlers
+
+// Notes registers the routes of the notes alone.
+var Notes = notes
