@@ -51,7 +51,10 @@ func Bind(c *gin.Context, in any, strict bool) error {
 		r.Body = strictBody{r.Body}
 		defer func() { r.Body = r.Body.(strictBody).ReadCloser }()
 	}
-	err := parser.Bind(r, in)
+	err := removeEmptyFiles(r, parser, in)
+	if err == nil {
+		err = parser.Bind(r, in)
+	}
 	if isForm {
 		err = formFields(r, parser, in, strict, err)
 	}
@@ -76,8 +79,7 @@ func formFields(r *http.Request, parser binding.Binding, in any, strict bool, er
 	if parser == binding.FormMultipart && r.MultipartForm != nil {
 		values = r.MultipartForm.Value
 	}
-	names := map[string]bool{}
-	formNames(t.Elem(), names, 0)
+	names := formNames(t)
 	_, invalid := errors.AsType[validator.ValidationErrors](err)
 	if err == nil || invalid {
 		if strict {
@@ -98,7 +100,7 @@ func formFields(r *http.Request, parser binding.Binding, in any, strict bool, er
 	}
 	good, bad := maps.Clone(values), []FieldError{}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if !names[key] {
+		if names[key] == nil {
 			continue
 		}
 		e := try(url.Values{key: values[key]})
@@ -168,10 +170,10 @@ func badFiles(r *http.Request, t reflect.Type) (bad []FieldError) {
 }
 
 // unknownFields adds the fields of a form that are not in names to err.
-func unknownFields(values url.Values, names map[string]bool, err error) error {
+func unknownFields(values url.Values, names map[string]reflect.Type, err error) error {
 	var unknown []FieldError
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if !names[key] && len(unknown) < maxInvalid {
+		if names[key] == nil && len(unknown) < maxInvalid {
 			unknown = append(unknown, newField("#/"+escapePointer(key), "unknown", "", ""))
 		}
 	}
@@ -183,12 +185,41 @@ func unknownFields(values url.Values, names map[string]bool, err error) error {
 
 var errUnknown = errors.New("unknown fields")
 
-// formNames adds the names of a struct's fields, as gin looks for them in a form.
-func formNames(t reflect.Type, names map[string]bool, depth int) {
-	for t.Kind() == reflect.Pointer {
+// removeEmptyFiles reads a multipart form and removes the fields for files in which none came. A browser sends such a
+// field with a file of no name, which mime/multipart takes for a text. gin would make a FileHeader of it that cannot be
+// opened, and that passes for a required one.
+func removeEmptyFiles(r *http.Request, parser binding.Binding, in any) error {
+	if parser != binding.FormMultipart {
+		return nil
+	}
+	if err := r.ParseMultipartForm(formMemory); err != nil {
+		return err
+	}
+	for name, t := range formNames(reflect.TypeOf(in)) {
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array {
+			t = t.Elem()
+		}
+		if t == reflect.TypeFor[multipart.FileHeader]() {
+			delete(r.MultipartForm.Value, name)
+		}
+	}
+	return nil
+}
+
+const formMemory = 32 << 20 // bytes of a form that are kept in memory, as gin does; the rest is in temporary files
+
+// formNames returns the types of a struct's fields, by the names that gin looks for in a form.
+func formNames(t reflect.Type) map[string]reflect.Type {
+	names := map[string]reflect.Type{}
+	addFormNames(t, names, 0)
+	return names
+}
+
+func addFormNames(t reflect.Type, names map[string]reflect.Type, depth int) {
+	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct || depth > 10 {
+	if t == nil || t.Kind() != reflect.Struct || depth > 10 {
 		return
 	}
 	for i := range t.NumField() {
@@ -200,8 +231,8 @@ func formNames(t reflect.Type, names map[string]bool, depth int) {
 		if name == "" {
 			name = f.Name
 		}
-		names[name] = true
-		formNames(f.Type, names, depth+1)
+		names[name] = f.Type
+		addFormNames(f.Type, names, depth+1)
 	}
 }
 

@@ -171,6 +171,43 @@ func TestAFormIsReadAsFarAsItCanBe(t *testing.T) {
 	}
 }
 
+// A browser sends a field for a file also where its visitor chose none. A client may send a text in its place.
+func TestAFormWithoutItsFileIsTheClientsFault(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.POST("/required", kit.E(func(c *gin.Context) error {
+			var in struct {
+				Picture *multipart.FileHeader   `form:"picture" binding:"required"`
+				More    []*multipart.FileHeader `form:"more"`
+			}
+			if err := kit.Bind(c, &in); err != nil {
+				return err
+			}
+			c.String(200, "%s and %d more", in.Picture.Filename, len(in.More))
+			return nil
+		}))
+	})
+	part := func(more, content string) string {
+		return "--b\r\nContent-Disposition: form-data; name=" + more + "\r\n\r\n" + content + "\r\n"
+	}
+	empty := part(`"more"; filename=""`, "")
+	for _, test := range []struct {
+		body   string
+		status int
+		want   string
+	}{
+		{part(`"picture"; filename="a.png"`, "png") + empty, 200, "a.png and 0 more"},
+		{part(`"picture"; filename=""`, "") + empty, 422, `{"pointer":"#/picture","detail":"is required"}`},
+		{part(`"picture"`, "text") + empty, 422, `{"pointer":"#/picture","detail":"is required"}`},
+		{empty, 422, `{"pointer":"#/picture","detail":"is required"}`},
+	} {
+		resp, got := s.do("POST", "https://shop.test/required", test.body+"--b--\r\n", "Content-Type", "multipart/form-data; boundary=b")
+		if resp.StatusCode != test.status || !strings.Contains(got, test.want) {
+			t.Errorf("%q got %d %s, want %d %s", test.body, resp.StatusCode, got, test.status, test.want)
+		}
+	}
+}
+
 // What is not exactly the input that the handler takes is refused, with the cause.
 func TestABodyThatIsNotWhatTheHandlerTakes(t *testing.T) {
 	t.Parallel()
