@@ -30,6 +30,7 @@ var (
 	Cookie, SetCookie = kit.Cookie, kit.SetCookie
 
 	FormFile, SaveUpload, Attachment, Event = kit.FormFile, kit.SaveUpload, kit.Attachment, kit.Event
+	Invalid                                 = kit.Invalid
 )
 
 // BodyLimits and BodyTypes have the names from package handlers. In these tests each site has its own.
@@ -223,7 +224,7 @@ func expressMiddleware(r *gin.RouterGroup) {
 	r.GET("/timed", func(c *gin.Context) {})
 }
 
-// expressFallback has the two recipes below the table.
+// expressFallback has the recipes of a single-page app and of a WebSocket. express_recipes_test.go has the others.
 func expressFallback(r *gin.Engine, server kit.Server) {
 	r.NoRoute(E(func(c *gin.Context) error {
 		if strings.Contains(c.GetHeader("Accept"), "text/html") && c.Request.Method == "GET" && !strings.HasPrefix(c.Request.URL.Path, "/api/") {

@@ -76,7 +76,7 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 			s.expressUpload(t, 21<<20, 413)
 			gets("POST", "/json", strings.Repeat(" ", 1<<20+1), asJSON, 413)(t)
 		},
-		"multer":                                func(t *testing.T) { s.expressUpload(t, 1000, 200) },
+		"multer":                                all(func(t *testing.T) { s.expressUpload(t, 1000, 200) }, expressPicture),
 		"app.set('strict routing', true)":       gets("GET", "/orders/", "", nil, 200, "all orders"),
 		"req.get('User-Agent')":                 gets("GET", "/about", "", []string{"User-Agent", "probe/1"}, 200, `"agent":"probe/1"`),
 		"req.ip, req.protocol, req.get('Host')": gets("GET", "/about", "", nil, 200, `"ip":"127.0.0.1"`, `"scheme":"https"`, `"host":"shop.test"`),
@@ -115,8 +115,9 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 		"app.use((err, req, res, next) => …)":         all(gets("GET", "/fail", "", nil, 500, "Content-Type: application/problem+json"), gets("GET", "/fail", "", asBrowser, 500, "Content-Type: text/html", "</html>")),
 		"app.use((req, res) => res.status(404)…)":     all(gets("GET", "/nowhere", "", nil, 404, "Content-Type: application/problem+json"), gets("GET", "/nowhere", "", asBrowser, 404, "Content-Type: text/html")),
 		"app.get('*', sendIndex)":                     expressSPA,
-		"res.write('data: …')":                        gets("GET", "/ticks", "", nil, 200, "Content-Type: text/event-stream", " 2\n\n"),
+		"res.write('data: …')":                        all(gets("GET", "/ticks", "", nil, 200, "Content-Type: text/event-stream", " 2\n\n"), expressEvents),
 		"ws, socket.io":                               expressWebSocket,
+		"nodemailer":                                  expressMail,
 		"app.listen(3000), https.createServer({ key, cert }, app)": func(t *testing.T) {
 			if serving := s.logged("serving"); serving["https"] == "" { // this site has HTTPS_ADDR, and a certificate of its own
 				t.Errorf("got %v", serving)

@@ -51,7 +51,7 @@ func TestExpressTableIsTrue(t *testing.T) {
 		if other := expressOther[strings.TrimSpace(m[1])]; other != nil {
 			other(t)
 		} else if !strings.Contains(raw, flush(unqualified(m[1]))) {
-			t.Errorf("this recipe of the README is not in express_routes_test.go:\n%s", m[1])
+			t.Errorf("this recipe of the README is in neither express_routes_test.go nor express_recipes_test.go:\n%s", m[1])
 		}
 	}
 
@@ -115,6 +115,8 @@ var expressOther = map[string]func(*testing.T){
 	},
 	"make dev":                   func(*testing.T) {}, // visited, and a target: TestNamesInREADMEsExist
 	"github.com/coder/websocket": func(*testing.T) {}, // visited
+	"smtp.SendMail":              func(*testing.T) {}, // visited
+	"server.Go":                  func(*testing.T) { _ = kit.Server.Go },
 	"GET /orders 200 1.1 ms":     func(*testing.T) {}, // TestTheLogOfATerminal
 	`r.NoRoute(server.SinglePage("app"))`: func(t *testing.T) {
 		text, err := os.ReadFile("singlepage_test.go")
@@ -171,7 +173,8 @@ func TestRoutesInTheMiddlewareREADMEAreCode(t *testing.T) {
 	}
 }
 
-// expressSource is express_routes_test.go: its code without comments, and its lines without indentation.
+// expressSource is express_routes_test.go: its code without comments, and its lines without indentation, with those of
+// express_recipes_test.go.
 func expressSource(t *testing.T) (code, raw string) {
 	t.Helper()
 	data, err := os.ReadFile("express_routes_test.go")
@@ -187,7 +190,11 @@ func expressSource(t *testing.T) (code, raw string) {
 	if err := format.Node(&out, set, file); err != nil {
 		t.Fatal(err)
 	}
-	return unqualified(out.String()), flush(unqualified(string(data)))
+	recipes, err := os.ReadFile("express_recipes_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return unqualified(out.String()), flush(unqualified(string(data) + string(recipes)))
 }
 
 // expressIsCode looks for a snippet on one line of code. … stands for any text.
