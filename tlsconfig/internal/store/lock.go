@@ -131,9 +131,12 @@ func (s *Slot) Create(ctx context.Context, file string, data []byte, usable func
 		switch {
 		case err == nil:
 			defer l.Unlock(ctx) // or its lease ends
-			return s.createLocked(ctx, l, data, usable)
-		case !errors.Is(err, ErrHeld):
+			return s.createLocked(ctx, file, data, usable, l.fence)
+		case errors.Is(err, ErrHeld):
+		case s.Shared():
 			return nil, err
+		default: // a file system without locks: this is probably the only process
+			return s.createLocked(ctx, file, data, usable, 0)
 		}
 		select {
 		case <-time.After(createRetry):
@@ -143,18 +146,19 @@ func (s *Slot) Create(ctx context.Context, file string, data []byte, usable func
 	}
 }
 
-func (s *Slot) createLocked(ctx context.Context, l *Lock, data []byte, usable func([]byte) bool) ([]byte, error) {
-	kept, err := s.Get(ctx, l.name)
+func (s *Slot) createLocked(ctx context.Context, file string, data []byte, usable func([]byte) bool, fence int64) (
+	[]byte, error) {
+	kept, err := s.Get(ctx, file)
 	switch {
 	case IsMissing(err):
 	case err != nil || usable(kept):
 		return kept, err
 	default:
-		if err := s.SetAside(ctx, l.name); err != nil {
-			return nil, fmt.Errorf("setting the unusable %s aside: %w", l.name, err)
+		if err := s.SetAside(ctx, file); err != nil {
+			return nil, fmt.Errorf("setting the unusable %s aside: %w", file, err)
 		}
 	}
-	return data, s.PutFenced(ctx, l.name, "", data, l.fence)
+	return data, s.PutFenced(ctx, file, "", data, fence)
 }
 
 // Changes returns the names whose .pem was written since a moment that an earlier call returned; 0: all names. emptied

@@ -66,6 +66,20 @@ func TestAllThatCreateAFileGetTheSame(t *testing.T) {
 	}
 }
 
+func TestAFileSystemWithoutLocksKeepsAFile(t *testing.T) {
+	t.Parallel()
+	slot := Existing(t.TempDir(), "https://ca.test")
+	if err := slot.Put(t.Context(), "account.key.lock/in the way", nil); err != nil {
+		t.Fatal(err)
+	}
+	usable := func([]byte) bool { return true }
+	for _, key := range []string{"first", "second"} {
+		if got, err := slot.Create(t.Context(), "account.key", []byte(key), usable); err != nil || string(got) != "first" {
+			t.Errorf("the key is %q (%v), want the first", got, err)
+		}
+	}
+}
+
 // away is a store whose lock can be taken and, from then on, does not answer.
 type away struct{ backend }
 
