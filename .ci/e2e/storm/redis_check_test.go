@@ -68,6 +68,20 @@ func TestCheckRejectsRedisThatCannotStoreACertificate(t *testing.T) {
 	}
 }
 
+// A server that is set up as a cache takes certificates, and may drop them.
+func TestCheckWarnsOfRedisThatDropsKeys(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[string]bool{"allkeys-lru": true, "volatile-lru": false} {
+		port := rig.Port(t)
+		redisWith(t, port, "--port", fmt.Sprint(port), "--maxmemory-policy", policy)
+		got := rig.Run(t, t.TempDir(), rig.Env{"ENV": "prod", "DOMAINS": shop, "HTTPS_ADDR": "127.0.0.1:0",
+			"HTTP_ADDR": "127.0.0.1:0", "ACME_CACHE": fmt.Sprintf("redis://127.0.0.1:%d", port)}, "check")
+		if got.ExitCode != 0 || strings.Contains(got.Stdout, "note: the server of ACME_CACHE drops any key") != want {
+			t.Errorf("%s: check ended with %d, want a note: %v\n%s%s", policy, got.ExitCode, want, got.Stdout, got.Stderr)
+		}
+	}
+}
+
 // A Redis server that cannot save to its disk refuses writes.
 func TestCheckRejectsRedisThatCannotSave(t *testing.T) {
 	t.Parallel()

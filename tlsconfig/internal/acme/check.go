@@ -110,7 +110,7 @@ func (s Settings) Inspect() (faults []setting.Fault, notes []string) {
 			return []setting.Fault{{Setting: "ACME_CACHE", Value: shown, Problem: problem, Fix: fix}}, nil
 		}
 	}
-	notes = store.Exposed(s.Cache)
+	notes = store.Notes(s.Cache)
 	if problem != "" && s.canServe() {
 		notes = append(notes, fmt.Sprintf("ACME_CACHE=%s %s\n      → the certificates in it are served, "+
 			"and none is renewed before it can be written: %s", shown, problem, fix))

@@ -64,14 +64,14 @@ func existing(path string) (string, error) {
 	return "", osfile.Cause(err)
 }
 
-// maxNotes limits what Exposed reports: one command usually mends all files of a store.
+// maxNotes limits what Notes reports: one command usually mends all files of a store.
 const maxNotes = 3
 
-// Exposed returns a note for each file of a directory that other users can read, and for each folder that they can
-// change.
-func Exposed(directory string) []string {
+// Notes returns what an operator should know of a store: each file of a directory that other users can read, each folder
+// that they can change, and that a Redis server may drop certificates.
+func Notes(directory string) []string {
 	if IsRedis(directory) {
-		return nil
+		return redis{directory}.notes()
 	}
 	var notes []string
 	filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {

@@ -122,6 +122,19 @@ func redisAdvice(err error) (problem, fix string) {
 		cmp.Or(known.fix, "ask the server with redis-cli: SET "+redisPrefix+"check 1")
 }
 
+// notes says that the server drops any key when its memory is full, as a cache does. It is empty if this user may not ask.
+func (r redis) notes() []string {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	info, err := redigo.String(r.do(ctx, "INFO", "memory"))
+	if err != nil || !strings.Contains(info, "maxmemory_policy:allkeys") {
+		return nil
+	}
+	return []string{"the server of ACME_CACHE drops any key when its memory is full (maxmemory-policy allkeys-…)\n" +
+		"      → CONFIG SET maxmemory-policy noeviction, or volatile-lru; certificates that are dropped are put back by " +
+		"servers that run, and lost with the last of them"}
+}
+
 // refusedByPeer reports whether the server ended the handshake with a TLS alert.
 func refusedByPeer(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
