@@ -75,6 +75,13 @@ func Load(lookup func(string) (string, bool), file Dotenv, project string, own .
 	return s, append(file.faults(r.names), r.faults...)
 }
 
+// Variables returns the name of every variable that is a setting, in the order of .env.example.
+func Variables() []string {
+	r := &reader{lookup: func(string) (string, bool) { return "", false }}
+	read(r, "")
+	return r.names
+}
+
 func read(r *reader, project string) Settings {
 	s := Settings{Project: project}
 	s.readSite(r)
