@@ -17,7 +17,7 @@ func ordersSite() kit.Site {
 	site := Site
 	site.Routes = func(r *gin.Engine, server kit.Server) error {
 		err := Routes(r, server)
-		orders := r.Group("/orders", kit.E(onlyUsers))
+		orders := r.Group("/test-orders", kit.E(onlyUsers))
 		orders.GET("/:id", func(c *gin.Context) { c.String(200, c.Param("id")) })
 		orders.POST("/:id", func(c *gin.Context) { c.Status(204) })
 		return err
@@ -40,7 +40,7 @@ func TestAVisitorReturnsToThePageThatHeWanted(t *testing.T) {
 	t.Parallel()
 	site, email := apptest.Start(t, ordersSite()), address("ada")
 	register(t, site.Visitor(), email)
-	const wanted = `/orders/7?size="big"&from=https://example.com/a%26b`
+	const wanted = `/test-orders/7?size="big"&from=https://example.com/a%26b`
 	sentTo := func(visitor *apptest.Site) *apptest.Answer {
 		t.Helper()
 		answer := visitor.Get(wanted, "Accept", "text/html")
@@ -68,7 +68,7 @@ func TestAVisitorReturnsToThePageThatHeWanted(t *testing.T) {
 	}
 
 	// What was sent is not sent again, so there is no page to return to.
-	sent := site.Visitor().PostForm("/orders/7", nil, "Accept", "text/html")
+	sent := site.Visitor().PostForm("/test-orders/7", nil, "Accept", "text/html")
 	if to := sent.Header.Get("Location"); sent.Status != 303 || to != "/sign-in" {
 		t.Errorf("a form of a stranger got %d to %q", sent.Status, to)
 	}
