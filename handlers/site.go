@@ -36,7 +36,7 @@ var Site = kit.Site{
 	// Settings are variables of your own. server.Setting("NAME") returns a value. check and --help list them.
 	Settings: slices.Concat(
 		accountSettings,
-		[]kit.Setting{}, // {Name: "STRIPE_KEY", About: "The secret key of Stripe.", Required: true, Secret: true}
+		[]kit.Setting{}, // {Name: "STRIPE_KEY", About: "Of Stripe.", Required: true, InTests: "sk_test", Secret: true}
 	),
 
 	// Commands are your own: bin/NAME adduser ada@example.com

@@ -63,7 +63,7 @@ type program struct {
 // must be json, and LOG_LEVEL debug or info.
 func Start(t testing.TB, site kit.Site, settings ...string) *Site {
 	t.Helper()
-	env := environment(t, settings)
+	env := environment(t, site, settings)
 	p := &program{reload: make(chan os.Signal, 1), ended: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	p.cancel = cancel
@@ -95,7 +95,7 @@ func Run(t testing.TB, site kit.Site, args []string, settings ...string) (stdout
 	t.Helper()
 	var out, errs output
 	status = command.Main(t.Context(), site, command.World{Args: args, Stdout: &out, Stderr: &errs,
-		Lookup: lookupIn(environment(t, settings))})
+		Lookup: lookupIn(environment(t, site, settings))})
 	if said := errs.String(); said != "" {
 		t.Logf("%s wrote on standard error:\n%s", strings.Join(args, " "), said)
 	}
@@ -107,7 +107,7 @@ func lookupIn(env map[string]string) func(string) (string, bool) {
 }
 
 // environment is what the program is told instead of the environment of the process. Files go to a temporary directory.
-func environment(t testing.TB, settings []string) map[string]string {
+func environment(t testing.TB, site kit.Site, settings []string) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
 	certs := filepath.Join(dir, "certs")
@@ -115,6 +115,11 @@ func environment(t testing.TB, settings []string) map[string]string {
 		"HTTPS_ADDR": "localhost:0", "HTTP_ADDR": "localhost:0",
 		"TLS_CERT_FILE": filepath.Join(certs, "cert.pem"), "TLS_KEY_FILE": filepath.Join(certs, "key.pem"),
 		"ACME_CACHE": filepath.Join(certs, "acme"), "DATA_DIR": filepath.Join(dir, "data"), "SHUTDOWN_GRACE": "1s"}
+	for _, declared := range site.Settings {
+		if declared.InTests != "" {
+			env[declared.Name] = declared.InTests
+		}
+	}
 	own := map[string]string{}
 	for _, setting := range settings {
 		name, value, ok := strings.Cut(setting, "=")

@@ -15,6 +15,9 @@ type Setting struct {
 	// Required stops the start where the variable is not set, or empty, in production and in development.
 	Required bool
 
+	// InTests is the value for tests that give none (apptest), or empty: a Required setting then stops none of them.
+	InTests string
+
 	// Secret hides the value in all that the program prints.
 	Secret bool
 

@@ -13,7 +13,7 @@ import (
 	"example.com/turnkey/tlsconfig/setting"
 )
 
-// Own is a setting that the site declares. Its fields are those of kit.Setting, which explains them.
+// Own is a setting that the site declares. Its fields are some of kit.Setting, which explains them.
 type Own struct {
 	Name, About, Default string
 	Required, Secret     bool

@@ -46,7 +46,7 @@ var (
 // expressSite has what handlers/site.go declares.
 var expressSite = kit.Site{
 	Settings: []kit.Setting{
-		{Name: "STRIPE_KEY", About: "the key of the account at Stripe", Required: true, Secret: true},
+		{Name: "STRIPE_KEY", About: "the key of the account at Stripe", Required: true, Secret: true, InTests: "sk_test"},
 		{Name: "SHOP_NAME", About: "the name in the title of each page", Default: "The shop"},
 	},
 	Commands: []kit.Command{

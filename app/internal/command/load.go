@@ -50,7 +50,8 @@ func load(w World, site kit.Site) loaded {
 func loadSettings(w World, site kit.Site) (settings.Settings, settings.Faults) {
 	var own []settings.Own
 	for _, declared := range site.Settings {
-		own = append(own, settings.Own(declared))
+		own = append(own, settings.Own{Name: declared.Name, About: declared.About, Default: declared.Default,
+			Required: declared.Required, Secret: declared.Secret, Check: declared.Check})
 	}
 	s, faults := settings.Load(w.Lookup, w.Dotenv, project(), own...)
 	return s, append(faults, misdeclared(site.Commands)...)
