@@ -581,8 +581,11 @@ func newStarter(t *testing.T) string {
 	beginning.once.Do(func() {
 		beginning.at = pt.New(t, first)
 		pt.Commit(t, beginning.at, "first")
-		beginning.starter = pt.Repository(t, beginning.at)
-		beginning.project = pt.Repository(t, cloned(t, beginning.at))
+		project := cloned(t, beginning.at)
+		for _, dir := range []string{beginning.at, project} {
+			pt.Git(t, dir, "repack", "-adq") // a few files in place of many
+		}
+		beginning.starter, beginning.project = pt.Repository(t, beginning.at), pt.Repository(t, project)
 	})
 	return pt.New(t, beginning.starter)
 }
