@@ -22,6 +22,9 @@ import (
 // timeout bounds every call to a store. One that does not answer must not delay anything else.
 const timeout = 5 * time.Second
 
+// atStop is how long a call that has begun may still take when the process stops: a file should be whole, or not there.
+const atStop = time.Second
+
 // backend keeps small files. The error for a missing one is fs.ErrNotExist. Calls may block.
 type backend interface {
 	get(ctx context.Context, name string) ([]byte, error)
@@ -178,6 +181,13 @@ func (s *Slot) bounded(ctx context.Context, file string, call func(context.Conte
 	case r := <-done:
 		return r.data, r.err
 	case <-ctx.Done():
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		select {
+		case r := <-done:
+			return r.data, r.err
+		case <-time.After(atStop):
+		}
 	}
 	select {
 	case r := <-done: // the call ended at the same moment
