@@ -109,6 +109,7 @@ func TestBlockedLogReaderDelaysNoRequest(t *testing.T) {
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	addr := servingAddr(t, r) // after this, the test reads no further line
 	client := visitorAt(addr, "shop.test")
+	client.Transport.(*http.Transport).DisableKeepAlives = false
 	for range 600 { // more lines than a pipe holds
 		resp, err := client.Get("https://shop.test/" + strings.Repeat("x", 200))
 		if err != nil {
