@@ -67,8 +67,8 @@ func existing(path string) (string, error) {
 // maxNotes limits what Notes reports: one command usually mends all files of a store.
 const maxNotes = 3
 
-// Notes returns what an operator should know of a store: each file of a directory that other users can read, each folder
-// that they can change, and that a Redis server may drop certificates.
+// Notes returns what an operator should know of a store: each file of a directory that other users can read, each
+// folder that they can change, and that a Redis server may drop certificates.
 func Notes(directory string) []string {
 	if IsRedis(directory) {
 		return redis{directory}.notes()

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// fileLock is a lock in a directory: the system's lock on a file, which ends with its process. So it has no lease and no
-// fence. The file stays, because a process that waited for it would have the lock of a file that is gone.
+// fileLock is a lock in a directory: the system's lock on a file, which ends with its process. So it has no lease and
+// no fence. The file stays, because a process that waited for it would have the lock of a file that is gone.
 type fileLock struct{ *os.File }
 
 func (fileLock) extend(context.Context) error    { return nil }

@@ -32,6 +32,12 @@ type hold interface {
 	release(ctx context.Context) error
 }
 
+// taken is a lock as a backend gives it.
+type taken struct {
+	fence int64
+	hold  hold
+}
+
 // Lock is the right of one process to write what is named after one thing, such as a host. It ends with Unlock. If its
 // process dies, it ends at once in a directory, and after a lease in Redis. It is safe for concurrent use.
 type Lock struct {
@@ -53,13 +59,17 @@ func (s *Slot) Lock(ctx context.Context, name string) (*Lock, error) {
 	if s.Shared() {
 		l.until = time.Now().Add(lease - safety)
 	}
-	err := s.do(ctx, name+".lock", func(ctx context.Context) (err error) {
-		l.fence, l.hold, err = s.backend.lock(ctx, s.key(name))
-		return err
+	got, err := bounded(ctx, s, name+".lock", func(ctx context.Context) (got taken, err error) {
+		got.fence, got.hold, err = s.backend.lock(ctx, s.key(name))
+		if err == nil && ctx.Err() != nil { // Lock has returned, so no caller would give it back
+			err = errors.Join(ctx.Err(), got.hold.release(context.WithoutCancel(ctx)))
+		}
+		return got, err
 	})
 	if err != nil {
 		return nil, err
 	}
+	l.fence, l.hold = got.fence, got.hold
 	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go l.keep(ctx)
 	return l, nil
@@ -164,11 +174,15 @@ func (s *Slot) createLocked(ctx context.Context, file string, data []byte, usabl
 // Changes returns the names whose .pem was written since a moment that an earlier call returned; 0: all names. emptied
 // says that the store has lost what it had at that moment.
 func (s *Slot) Changes(ctx context.Context, since int64) (names []string, now int64, emptied bool, err error) {
-	err = s.do(ctx, "changes", func(ctx context.Context) (err error) {
-		names, now, err = s.backend.changes(ctx, s.name, since)
-		return err
+	type answer struct {
+		names []string
+		now   int64
+	}
+	a, err := bounded(ctx, s, "changes", func(ctx context.Context) (a answer, err error) {
+		a.names, a.now, err = s.backend.changes(ctx, s.name, since)
+		return a, err
 	})
-	return names, now, err == nil && now < since, err
+	return a.names, a.now, err == nil && a.now < since, err
 }
 
 // Shared reports whether other machines may use the store.

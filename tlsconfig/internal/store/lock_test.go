@@ -61,7 +61,8 @@ func TestAllThatCreateAFileGetTheSame(t *testing.T) {
 			t.Fatalf("the processes have %q, want one key", got)
 		}
 	}
-	if bad, err := Existing(dir, "https://ca.test").Get(t.Context(), "account.key.bad"); err != nil || string(bad) != "spoiled" {
+	bad, err := Existing(dir, "https://ca.test").Get(t.Context(), "account.key.bad")
+	if err != nil || string(bad) != "spoiled" {
 		t.Errorf("the spoiled key is %q (%v), want it set aside", bad, err)
 	}
 }
@@ -104,5 +105,41 @@ func TestALockIsGivenUpBeforeItsLeaseEnds(t *testing.T) {
 			t.Errorf("%s before the lease ends: %v, want ErrLost", safety-time.Second, err)
 		}
 		lock.Unlock(t.Context())
+	})
+}
+
+// late is a store whose answers come after the caller has stopped waiting for them.
+type late struct {
+	backend
+	released chan bool
+}
+
+func (l late) lock(context.Context, string) (int64, hold, error) {
+	time.Sleep(2 * timeout)
+	return 1, l, nil
+}
+func (l late) changes(context.Context, string, int64) ([]string, int64, error) {
+	time.Sleep(2 * timeout)
+	return []string{"a.test"}, 1, nil
+}
+func (late) extend(context.Context) error { return nil }
+func (l late) release(context.Context) error {
+	l.released <- true
+	return nil
+}
+
+func TestALockThatComesTooLateIsGivenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		released := make(chan bool, 1)
+		slot := &Slot{backend: late{released: released}, shared: true, name: "ca.test"}
+		if _, err := slot.Lock(t.Context(), "a.test"); err == nil {
+			t.Error("a lock that came after the time was taken")
+		}
+		if names, _, _, err := slot.Changes(t.Context(), 0); err == nil || names != nil {
+			t.Errorf("the changes are %q (%v), want none", names, err)
+		}
+		<-released
+		time.Sleep(2 * timeout) // the other call ends too
 	})
 }

@@ -122,7 +122,8 @@ func redisAdvice(err error) (problem, fix string) {
 		cmp.Or(known.fix, "ask the server with redis-cli: SET "+redisPrefix+"check 1")
 }
 
-// notes says that the server drops any key when its memory is full, as a cache does. It is empty if this user may not ask.
+// notes says that the server drops any key when its memory is full, as a cache does. It is empty if this user may not
+// ask.
 func (r redis) notes() []string {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

@@ -121,7 +121,7 @@ func IsMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // Get reads a file. See IsMissing for its error.
 func (s *Slot) Get(ctx context.Context, file string) ([]byte, error) {
-	return s.bounded(ctx, file, func(ctx context.Context) ([]byte, error) {
+	return bounded(ctx, s, file, func(ctx context.Context) ([]byte, error) {
 		data, err := s.backend.get(ctx, s.key(file))
 		if s.former != "" && IsMissing(err) {
 			s.backend.rename(ctx, s.former+"/"+file, s.key(file)) // fails if there is none, or if another replica was first
@@ -151,51 +151,52 @@ func (s *Slot) SetAside(ctx context.Context, file string) error {
 func (s *Slot) key(file string) string { return s.name + "/" + file }
 
 func (s *Slot) do(ctx context.Context, file string, call func(context.Context) error) error {
-	_, err := s.bounded(ctx, file, func(ctx context.Context) ([]byte, error) { return nil, call(ctx) })
+	_, err := bounded(ctx, s, file, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
 	return err
 }
 
 // bounded ends after timeout. A call that hangs goes on in its goroutine, and the next call about the same file waits
-// for it: a late write must not replace a newer one, and retries must not pile up.
-func (s *Slot) bounded(ctx context.Context, file string, call func(context.Context) ([]byte, error)) ([]byte, error) {
+// for it: a late write must not replace a newer one, and retries must not pile up. What it returns late is dropped.
+func bounded[T any](ctx context.Context, s *Slot, file string, call func(context.Context) (T, error)) (
+	none T, _ error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	v, _ := s.busy.LoadOrStore(file, make(chan struct{}, 1))
 	busy := v.(chan struct{})
 	type result struct {
-		data []byte
-		err  error
+		value T
+		err   error
 	}
 	done := make(chan result, 1)
 	select {
 	case busy <- struct{}{}:
 		go func() {
 			defer cancel()
-			data, err := call(ctx)
+			value, err := call(ctx)
 			<-busy
-			done <- result{data, err}
+			done <- result{value, err}
 		}()
 	case <-ctx.Done():
 		cancel()
 	}
 	select {
 	case r := <-done:
-		return r.data, r.err
+		return r.value, r.err
 	case <-ctx.Done():
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		select {
 		case r := <-done:
-			return r.data, r.err
+			return r.value, r.err
 		case <-time.After(atStop):
 		}
 	}
 	select {
 	case r := <-done: // the call ended at the same moment
-		return r.data, r.err
+		return r.value, r.err
 	default:
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return nil, fmt.Errorf("ACME_CACHE did not answer within %s", timeout)
+		return none, fmt.Errorf("ACME_CACHE did not answer within %s", timeout)
 	}
-	return nil, ctx.Err()
+	return none, ctx.Err()
 }
