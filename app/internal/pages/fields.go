@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html/template"
 	"reflect"
-	"slices"
 	"strings"
 	"text/template/parse"
 )
@@ -42,69 +41,6 @@ func (c *checker) template(name string, dot reflect.Type) {
 		s.findAssigned(tree.Root)
 		s.declare("$", dot)
 		s.list(dot, tree.Root)
-	}
-}
-
-// scope is what is known at one point of a template.
-type scope struct {
-	*checker
-	tree     *parse.Tree
-	vars     []variable
-	assigned map[string]bool // variables that get another value by =, at any place: their type is not known
-}
-
-type variable struct {
-	name string
-	typ  reflect.Type
-}
-
-func (s *scope) declare(name string, typ reflect.Type) {
-	if s.assigned[name] {
-		typ = nil
-	}
-	s.vars = append(s.vars, variable{name, typ})
-}
-
-func (s *scope) variable(name string) reflect.Type {
-	for _, v := range slices.Backward(s.vars) {
-		if v.name == name {
-			return v.typ
-		}
-	}
-	return nil
-}
-
-func (s *scope) findAssigned(list *parse.ListNode) {
-	branch := func(b *parse.BranchNode) {
-		s.noteAssigned(b.Pipe)
-		s.findAssigned(b.List)
-		s.findAssigned(b.ElseList)
-	}
-	if list == nil {
-		return
-	}
-	for _, n := range list.Nodes {
-		switch n := n.(type) {
-		case *parse.ActionNode:
-			s.noteAssigned(n.Pipe)
-		case *parse.TemplateNode:
-			s.noteAssigned(n.Pipe)
-		case *parse.IfNode:
-			branch(&n.BranchNode)
-		case *parse.WithNode:
-			branch(&n.BranchNode)
-		case *parse.RangeNode:
-			branch(&n.BranchNode)
-		}
-	}
-}
-
-func (s *scope) noteAssigned(pipe *parse.PipeNode) {
-	if pipe == nil || !pipe.IsAssign {
-		return
-	}
-	for _, v := range pipe.Decl {
-		s.assigned[v.Ident[0]] = true
 	}
 }
 
@@ -161,33 +97,6 @@ func (s *scope) rangeOver(dot reflect.Type, r *parse.RangeNode) {
 	}
 	s.list(dot, r.ElseList)
 	s.vars = s.vars[:mark]
-}
-
-// iterated returns what range gives for a type: the element becomes the dot.
-func iterated(t reflect.Type, variables int) (key, elem reflect.Type) {
-	if t = behind(t); t == nil {
-		return nil, nil
-	}
-	switch t.Kind() {
-	case reflect.Slice, reflect.Array, reflect.Chan:
-		return reflect.TypeFor[int](), known(t.Elem())
-	case reflect.Map:
-		return known(t.Key()), known(t.Elem())
-	case reflect.Func:
-		if t.CanSeq() {
-			return nil, known(t.In(0).In(0))
-		}
-		if t.CanSeq2() && variables > 1 {
-			return known(t.In(0).In(0)), known(t.In(0).In(1))
-		}
-		if t.CanSeq2() {
-			return nil, known(t.In(0).In(0))
-		}
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-		return nil, t
-	}
-	return nil, nil
 }
 
 // pipeline returns the type of a pipeline's value, and declares its variables.
@@ -285,21 +194,6 @@ func (s *scope) field(t reflect.Type, n parse.Node, name string) reflect.Type {
 	return nil
 }
 
-// fieldNames are the fields and methods that a template can use.
-func fieldNames(t reflect.Type) (names []string) {
-	if t.Kind() == reflect.Struct {
-		for _, f := range reflect.VisibleFields(t) {
-			if f.IsExported() {
-				names = append(names, f.Name)
-			}
-		}
-	}
-	for m := range reflect.PointerTo(t).Methods() {
-		names = append(names, m.Name)
-	}
-	return names
-}
-
 // result returns the type of a function's value.
 func (s *scope) result(name string, args []reflect.Type) reflect.Type {
 	if own := s.functions[name]; own != nil {
@@ -325,49 +219,4 @@ func (s *scope) result(name string, args []reflect.Type) reflect.Type {
 		return indexed(args)
 	}
 	return nil
-}
-
-func indexed(args []reflect.Type) reflect.Type {
-	if len(args) == 0 {
-		return nil
-	}
-	t := args[0]
-	for range args[1:] {
-		if t = behind(t); t == nil {
-			return nil
-		}
-		switch t.Kind() {
-		case reflect.Slice, reflect.Array, reflect.Map:
-			t = known(t.Elem())
-		default:
-			return nil
-		}
-	}
-	return t
-}
-
-func firstResult(function reflect.Type) reflect.Type {
-	if function.Kind() != reflect.Func || function.NumOut() == 0 {
-		return nil
-	}
-	return known(function.Out(0))
-}
-
-// known returns nil for a type whose values are of another type, which only the execution shows.
-func known(t reflect.Type) reflect.Type {
-	if behind(t) == nil {
-		return nil
-	}
-	return t
-}
-
-// behind returns the type that pointers lead to, as text/template follows them, or nil if that is an interface.
-func behind(t reflect.Type) reflect.Type {
-	for t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t == nil || t.Kind() == reflect.Interface || t == reflect.TypeFor[reflect.Value]() {
-		return nil
-	}
-	return t
 }

@@ -1,7 +1,7 @@
 // Package pages renders templates and serves static files. In production both are prepared at the start, from the files
 // in the binary. In development both are read from a folder at each request.
 //
-// Which files belong to the site is one rule for both (files.go). Each page is a set of templates of its own (sets.go).
+// Which files belong to the site is one rule for both (files.go). Each page is a set of templates of its own (set.go).
 // A page is rendered whole before its first byte is sent, so a template that fails is a clean error. The fields that a
 // page uses are checked beforehand, against the type of its value (fields.go).
 //

@@ -7,6 +7,7 @@
 //   - authority.go: the CA, and answers to its challenges
 //   - account.go, tokens.go: what processes with one store share, so that each can answer for all
 //   - attempt.go: one try at one certificate, with an autocert.Manager that is discarded afterwards
+//   - collect.go: the certificate that came, judged, and fetched again until it is whole
 //   - transport.go: the HTTP transport of one attempt, which reads the CA's responses before autocert does, and adds
 //     to requests what autocert has no setting for
 //   - answer.go: what a response says, in words for an operator

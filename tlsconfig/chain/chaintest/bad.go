@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
@@ -15,75 +13,7 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"time"
 )
-
-// Row is one kind of pair. The zero value is the good pair.
-type Row struct {
-	Name  string
-	Key   func() crypto.Signer                                        // nil: ECDSA P-256
-	Chain func(*Authority, crypto.PublicKey) []*x509.Certificate      // nil: leaf and intermediate
-	Spoil func(certPEM, keyPEM []byte) (newCertPEM, newKeyPEM []byte) // what happens to the two files afterwards
-	Says  string                                                      // words of the fault, or of the note
-	OfKey bool                                                        // TLS_KEY_FILE is at fault
-	Unmet bool                                                        // no certificate belongs to the key, or none can be read: it cannot be served
-}
-
-// Pair is both files of a row.
-func (r Row) Pair(a *Authority) (certPEM, keyPEM []byte) {
-	newKey := r.Key
-	if newKey == nil {
-		newKey = ec
-	}
-	key := newKey()
-	certPEM, keyPEM = r.From(a, key.Public()), block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(key)))
-	if r.Spoil != nil {
-		return r.Spoil(certPEM, keyPEM)
-	}
-	return certPEM, keyPEM
-}
-
-// From makes the row's certificates for a given public key, as a CA does.
-func (r Row) From(a *Authority, public crypto.PublicKey) []byte {
-	if r.Chain == nil {
-		return pemOf(a.leaf(public, nil), a.Intermediate)
-	}
-	return pemOf(r.Chain(a, public)...)
-}
-
-type (
-	template = *x509.Certificate
-	certs    = []*x509.Certificate
-	public   = crypto.PublicKey
-)
-
-// leafLike is a row whose leaf is another one, and the rest as it should be.
-func leafLike(name, says string, change func(template)) Row {
-	return Row{Name: name, Says: says, Chain: func(a *Authority, p public) certs { return certs{a.leaf(p, change), a.Intermediate} }}
-}
-
-// signerLike is a row whose intermediate is another one for the same key.
-func signerLike(name, says string, change func(template)) Row {
-	return Row{Name: name, Says: says, Chain: func(a *Authority, p public) certs { return certs{a.leaf(p, nil), a.above(change)} }}
-}
-
-// certLike is a row whose certificate file is a change of a good one.
-func certLike(name, says string, unmet bool, change func([]byte) []byte) Row {
-	return Row{Name: name, Says: says, Unmet: unmet, Spoil: func(cert, key []byte) ([]byte, []byte) { return change(cert), key }}
-}
-
-// keyFileLike is a row whose key file is a change of a good one.
-func keyFileLike(name, says string, change func([]byte) []byte) Row {
-	return Row{Name: name, Says: says, OfKey: true, Unmet: true, Spoil: func(cert, key []byte) ([]byte, []byte) { return cert, change(key) }}
-}
-
-func hours(h time.Duration) time.Time { return time.Now().Add(h * time.Hour) }
-
-func expired(c template) { c.NotBefore, c.NotAfter = hours(-48), hours(-24) }
-
-func early(c template) { c.NotBefore = hours(24) }
-
-func forClients(c template) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }
 
 // Bad are pairs that visitors' clients refuse, or that cannot be read.
 func Bad() []Row {
@@ -125,10 +55,6 @@ func badSigners() []Row {
 		{Name: "every one of two intermediates has expired", Says: "expired on",
 			Chain: func(a *Authority, p public) certs { return certs{a.leaf(p, nil), a.above(expired), a.above(expired)} }},
 	}
-}
-
-func rsaKey(bits int) func() crypto.Signer {
-	return func() crypto.Signer { return must(rsa.GenerateKey(rand.Reader, bits)) }
 }
 
 func badKeys() []Row {
@@ -181,12 +107,6 @@ func badFiles() []Row {
 	}
 }
 
-// der is what is in the first block of a PEM file.
-func der(data []byte) []byte {
-	b, _ := pem.Decode(data)
-	return b.Bytes
-}
-
 func otherFormats() []Row {
 	relabel := func(to string) func([]byte) []byte {
 		return func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(" CERTIFICATE-"), []byte(" "+to+"-")) }
@@ -226,78 +146,4 @@ func badKeyFiles() []Row {
 		keyFileLike("a damaged key", "block 1 cannot be read", func([]byte) []byte { return block("PRIVATE KEY", []byte("no key at all")) }),
 		keyFileLike("a key in DER", "openssl pkey -inform DER", der),
 	}
-}
-
-// Good are pairs that visitors verify, some of them with a note.
-func Good() []Row { return slices.Concat(goodChains(), goodFiles()) }
-
-func goodChains() []Row {
-	return []Row{
-		{Name: "leaf and intermediate"},
-		{Name: "the intermediate before the leaf", Says: "served first",
-			Chain: func(a *Authority, p public) certs { return certs{a.Intermediate, a.leaf(p, nil)} }},
-		{Name: "root, intermediate, leaf", Says: "is a root",
-			Chain: func(a *Authority, p public) certs { return certs{a.Root, a.Intermediate, a.leaf(p, nil)} }},
-		{Name: "everything twice", Says: "second copy", Chain: func(a *Authority, p public) certs {
-			leaf := a.leaf(p, nil)
-			return certs{leaf, leaf, a.Intermediate, a.Intermediate}
-		}},
-		{Name: "an expired cross-signature further up", Says: "further up, expired on",
-			Chain: func(a *Authority, p public) certs { return certs{a.leaf(p, nil), a.Intermediate, a.cross(expired)} }},
-		{Name: "an expired twin of the intermediate", Says: "a second certificate of",
-			Chain: func(a *Authority, p public) certs { return certs{a.leaf(p, nil), a.above(expired), a.Intermediate} }},
-		{Name: "two chains in one file", Says: "has nothing to do with the leaf", Chain: func(a *Authority, p public) certs {
-			return certs{New(nil, "other.test").leaf(ec().Public(), nil), foreign(), a.leaf(p, nil), a.Intermediate}
-		}},
-		{Name: "an expired certificate for the same key before its renewal", Says: "served first",
-			Chain: func(a *Authority, p public) certs { return certs{a.leaf(p, expired), a.leaf(p, nil), a.Intermediate} }},
-		leafLike("a leaf that names no usage and no key identifier", "", func(c template) { c.KeyUsage, c.ExtKeyUsage = 0, nil }),
-		leafLike("a wildcard beside the names", "", func(c template) { c.DNSNames = append(c.DNSNames, "*.wild.test") }),
-	}
-}
-
-func goodFiles() []Row {
-	both := func(change func([]byte) []byte) func(cert, key []byte) ([]byte, []byte) {
-		return func(cert, key []byte) ([]byte, []byte) { return change(cert), change(key) }
-	}
-	return []Row{
-		{Name: "RSA of 2048 bits", Key: rsaKey(2048)},
-		{Name: "Ed25519", Says: "Ed25519, which browsers do not accept",
-			Key: func() crypto.Signer { return ed25519.NewKeyFromSeed([]byte(rand.Text() + rand.Text())[:32]) }},
-		{Name: "byte order marks", Spoil: both(func(b []byte) []byte { return append([]byte("\xef\xbb\xbf"), b...) })},
-		{Name: "lines of Windows", Spoil: both(func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n")) })},
-		{Name: "text between the blocks", Spoil: both(func(b []byte) []byte {
-			return bytes.ReplaceAll(b, []byte("-----BEGIN"), []byte("Bag Attributes\n    friendlyName: shop\n-----BEGIN"))
-		})},
-		{Name: "no line break at the end", Spoil: both(bytes.TrimSpace)},
-		{Name: "key and certificates in one file",
-			Spoil: func(cert, key []byte) ([]byte, []byte) { b := slices.Concat(key, cert); return b, b }},
-		{Name: "parameters before the key",
-			Spoil: func(cert, key []byte) ([]byte, []byte) {
-				return cert, append(block("EC PARAMETERS", []byte{6, 0}), key...)
-			}},
-	}
-}
-
-// Alone is a leaf without any CA certificate: right where a root signed it directly.
-func Alone() Row {
-	return Row{Name: "the leaf alone", Says: "no CA certificate came with it",
-		Chain: func(a *Authority, p public) certs { return certs{a.leaf(p, nil)} }}
-}
-
-// SelfSigned is a leaf that its own key signed: right where every client was given it.
-func SelfSigned() Row {
-	var key crypto.Signer
-	return Row{Name: "signed by itself", Says: "it is signed by itself",
-		Key: func() crypto.Signer { key = ec(); return key },
-		Chain: func(a *Authority, p public) certs {
-			leaf := a.leaf(p, nil)
-			leaf.Issuer = leaf.Subject
-			return certs{sign(leaf, leaf, p, key)}
-		}}
-}
-
-// Expiring is a good pair that ends within a time.
-func Expiring(within time.Duration) Row {
-	return leafLike("a good pair that ends soon", "", func(c template) { c.NotAfter = time.Now().Add(within) })
 }

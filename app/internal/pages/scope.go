@@ -1,0 +1,70 @@
+package pages
+
+import (
+	"reflect"
+	"slices"
+	"text/template/parse"
+)
+
+// scope is what is known at one point of a template.
+type scope struct {
+	*checker
+	tree     *parse.Tree
+	vars     []variable
+	assigned map[string]bool // variables that get another value by =, at any place: their type is not known
+}
+
+type variable struct {
+	name string
+	typ  reflect.Type
+}
+
+func (s *scope) declare(name string, typ reflect.Type) {
+	if s.assigned[name] {
+		typ = nil
+	}
+	s.vars = append(s.vars, variable{name, typ})
+}
+
+func (s *scope) variable(name string) reflect.Type {
+	for _, v := range slices.Backward(s.vars) {
+		if v.name == name {
+			return v.typ
+		}
+	}
+	return nil
+}
+
+func (s *scope) findAssigned(list *parse.ListNode) {
+	branch := func(b *parse.BranchNode) {
+		s.noteAssigned(b.Pipe)
+		s.findAssigned(b.List)
+		s.findAssigned(b.ElseList)
+	}
+	if list == nil {
+		return
+	}
+	for _, n := range list.Nodes {
+		switch n := n.(type) {
+		case *parse.ActionNode:
+			s.noteAssigned(n.Pipe)
+		case *parse.TemplateNode:
+			s.noteAssigned(n.Pipe)
+		case *parse.IfNode:
+			branch(&n.BranchNode)
+		case *parse.WithNode:
+			branch(&n.BranchNode)
+		case *parse.RangeNode:
+			branch(&n.BranchNode)
+		}
+	}
+}
+
+func (s *scope) noteAssigned(pipe *parse.PipeNode) {
+	if pipe == nil || !pipe.IsAssign {
+		return
+	}
+	for _, v := range pipe.Decl {
+		s.assigned[v.Ident[0]] = true
+	}
+}
