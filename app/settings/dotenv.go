@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/turnkey/app/internal/spelling"
 	"example.com/turnkey/app/settings/envfile"
 	"example.com/turnkey/tlsconfig/localca"
 )
@@ -84,7 +85,7 @@ func (d Dotenv) faults(known []string) []Fault {
 		if slices.Contains(known, name) {
 			continue
 		}
-		if near := Nearest(strings.ToUpper(name), known, 1); near != "" {
+		if near := spelling.Nearest(name, known, 1); near != "" {
 			out = append(out, Fault{Setting: name, Problem: "in " + d.file + " is not a setting; is " + near + " meant?",
 				Fix: "write " + near + ", or, if the variable is your own, give it a name that differs more"})
 		} else if strings.HasPrefix(name, "TLS_") || strings.HasPrefix(name, "ACME_") {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"text/template/parse"
+
+	"example.com/turnkey/app/internal/spelling"
 )
 
 // Fault is what is wrong with a file of the site.
@@ -70,43 +72,10 @@ func parseFault(file string, err error) Fault {
 
 // suggestion is a question for the nearest of some names, with a semicolon and a space, or "" if none is near.
 func suggestion(name string, known []string) string {
-	if near := nearest(name, known); near != "" {
+	if near := spelling.Nearest(name, known, len(name)/2); near != "" {
 		return fmt.Sprintf("is %q meant? ", near)
 	}
 	return ""
-}
-
-// nearest returns the name that differs from the given one in the fewest bytes, or "" if every one differs in more than
-// half of them.
-func nearest(name string, known []string) (near string) {
-	best := len(name)/2 + 1
-	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < best {
-			near, best = k, d
-		}
-	}
-	return near
-}
-
-// distance is how many bytes to insert, delete or replace to turn a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // quoted lists names for a message.

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"text/template/parse"
+
+	"example.com/turnkey/app/internal/spelling"
 )
 
 // checkFields returns a fault for every field and method that a page's templates use and that the type of its value
@@ -184,7 +186,7 @@ func (s *scope) field(t reflect.Type, n parse.Node, name string) reflect.Type {
 	}
 	names := fieldNames(t)
 	fix := "correct the name, or add it to the type"
-	if near := nearest(name, names); near != "" {
+	if near := spelling.Nearest(name, names, len(name)/2); near != "" {
 		fix = fmt.Sprintf("is %s meant? Else add it to the type", near)
 	}
 	if len(names) > 0 && len(names) <= 20 {

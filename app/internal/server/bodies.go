@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/internal/spelling"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/app/settings"
 )
@@ -30,7 +31,7 @@ func unmatchedPatterns(table string, patterns []string, routes gin.RoutesInfo) s
 			continue
 		}
 		fix := "write the pattern as handlers/routes.go has it, such as /api/pictures or /shops/:shop/picture"
-		if near := settings.Nearest(pattern, known, len(pattern)/3); near != "" {
+		if near := spelling.Nearest(pattern, known, len(pattern)/3); near != "" {
 			fix = fmt.Sprintf("is %q meant? Write the pattern as handlers/routes.go has it", near)
 		}
 		faults = append(faults, settings.Fault{Setting: table, Value: pattern,

@@ -1,12 +1,15 @@
-package settings
+// Package spelling finds which name a misspelt one means: of a setting, a route, a page, a field.
+package spelling
+
+import "strings"
 
 // Nearest returns the known name that name most probably means: the first of those that take the fewest typing errors,
 // at most limit of them. It returns "" if there is none. A typing error is a byte wrong, missing or added, or two
-// swapped.
+// swapped. Upper and lower case are the same.
 func Nearest(name string, known []string, limit int) (near string) {
 	best := limit + 1
 	for _, k := range known {
-		if d := errorsBetween(name, k); d < best {
+		if d := errorsBetween(strings.ToLower(name), strings.ToLower(k)); d < best {
 			near, best = k, d
 		}
 	}
