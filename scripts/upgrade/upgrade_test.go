@@ -58,8 +58,7 @@ var work = map[string]string{
 
 func TestUpgradeReplacesOnlyClosedRooms(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	before := pt.Snapshot(t, dir)
 	publish(t, starter, second)
 
@@ -102,8 +101,7 @@ func TestUpgradeReplacesOnlyClosedRooms(t *testing.T) {
 // The remote named starter is the default, and an argument can name a branch.
 func TestTheRemoteNamedStarterIsTheDefault(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	pt.Git(t, dir, "remote", "rename", "origin", "starter")
 	pt.Git(t, starter, "checkout", "-qb", "next")
 	publish(t, starter, second)
@@ -123,8 +121,7 @@ func TestEditsInClosedRoomsAreAskedAbout(t *testing.T) {
 	for _, history := range []string{"cloned", "own", "upgraded before"} {
 		t.Run(history, func(t *testing.T) {
 			t.Parallel()
-			starter := newStarter(t)
-			dir := newProject(t, starter)
+			starter, dir := begin(t)
 			switch history {
 			case "own":
 				if err := os.RemoveAll(filepath.Join(dir, ".git")); err != nil {
@@ -165,8 +162,7 @@ func TestEditsInClosedRoomsAreAskedAbout(t *testing.T) {
 				t.Fatal(err)
 			}
 			answered := pt.Snapshot(t, dir)
-			pt.Git(t, dir, "stash", "-qu")
-			pt.Same(t, before, pt.Snapshot(t, dir))
+			undone(t, dir, before)
 			upgrade(t, dir, "-yes", starter)
 			got := pt.Snapshot(t, dir)
 			pt.Same(t, answered, got)
@@ -181,8 +177,7 @@ func TestEditsInClosedRoomsAreAskedAbout(t *testing.T) {
 // If the newer version has the owner's edit too, the upgrade loses nothing and does not ask.
 func TestEditThatTheStarterAdoptedNeedsNoAnswer(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	edit(t, dir, map[string]string{"middleware/csp.go": second["middleware/csp.go"]})
 	pt.Commit(t, dir, "patch")
 	publish(t, starter, second)
@@ -191,8 +186,7 @@ func TestEditThatTheStarterAdoptedNeedsNoAnswer(t *testing.T) {
 
 func TestEditedRoomThatTheStarterRemovedStays(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	edit(t, dir, map[string]string{"app/old/old.go": "package old // mine\n"})
 	pt.Commit(t, dir, "patch")
 	publish(t, starter, second)
@@ -209,8 +203,7 @@ func TestAChangeOfModeAloneIsTaken(t *testing.T) {
 	if os.PathSeparator != '/' {
 		t.Skip("files have no such mode here")
 	}
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	runs := func(name string) bool {
 		info, err := os.Stat(filepath.Join(dir, name))
 		return err == nil && info.Mode()&0o100 != 0
@@ -245,8 +238,7 @@ func TestAChangeOfModeAloneIsTaken(t *testing.T) {
 // A room that the owner wrote into the list himself is no room that the starter removed.
 func TestARoomThatTheOwnerListedStays(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	edit(t, dir, map[string]string{"scripts/rooms/rooms.txt": first["scripts/rooms/rooms.txt"] + "app/billing\n"})
 	pt.Commit(t, dir, "close a room")
 	publish(t, starter, second)
@@ -260,8 +252,7 @@ func TestARoomThatTheOwnerListedStays(t *testing.T) {
 // The owner has copied the newest rooms by hand and still has old requirements.
 func TestRequirementsAreRaisedWithoutNewRooms(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	edit(t, dir, map[string]string{"go.mod": "module " + own + "\n\ngo 1.24.0\n"})
 	pt.Commit(t, dir, "old")
 	out := upgrade(t, dir, starter)
@@ -296,8 +287,7 @@ func TestADeletedFileIsSeenThoughAnOlderVersionLackedItToo(t *testing.T) {
 
 func TestNewRoomDoesNotReplaceAnOwnersFolder(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	edit(t, dir, map[string]string{"app/kit/mine.go": "package kit\n"})
 	pt.Commit(t, dir, "work")
 	before := pt.Snapshot(t, dir)
@@ -405,8 +395,8 @@ func TestWorkThatGitCannotGiveBackIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			starter, outside := newStarter(t), t.TempDir()
-			dir := newProject(t, starter)
+			starter, dir := begin(t)
+			outside := t.TempDir()
 			test.soil(t, dir, outside)
 			publish(t, starter, second)
 			before, around := texts(t, dir), pt.Snapshot(t, outside)
@@ -422,15 +412,13 @@ func TestWorkThatGitCannotGiveBackIsRefused(t *testing.T) {
 // The owner's .gitignore may match a new file of the starter. It is part of the commit and of the undo nevertheless.
 func TestANewFileThatGitIgnoresIsCommittedAndUndone(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	edit(t, dir, map[string]string{".gitignore": "kit.go\n"})
 	pt.Commit(t, dir, "ignore")
 	before := pt.Snapshot(t, dir)
 	publish(t, starter, second)
 	upgrade(t, dir, starter)
-	pt.Git(t, dir, "stash", "-qu")
-	pt.Same(t, before, pt.Snapshot(t, dir))
+	undone(t, dir, before)
 	upgrade(t, dir, starter)
 	pt.Commit(t, dir, "upgrade")
 	if got := pt.Git(t, dir, "ls-files", "app/kit"); got != "app/kit/kit.go\napp/kit/run.sh" {
@@ -444,8 +432,7 @@ func TestANewFileThatGitIgnoresIsCommittedAndUndone(t *testing.T) {
 // A room that leaves the list while the starter keeps its files becomes the owner's.
 func TestARoomThatTheStarterOpensBecomesTheOwners(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	edit(t, dir, map[string]string{"app/old/mine.go": "package old\n"})
 	pt.Commit(t, dir, "work in a room")
 	before := pt.Snapshot(t, dir)
@@ -464,22 +451,19 @@ func TestARoomThatTheStarterOpensBecomesTheOwners(t *testing.T) {
 // The configuration may hide new files from git status.
 func TestNewFilesAloneAreAnUpgradeWhereGitDoesNotShowThem(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	pt.Git(t, dir, "config", "status.showUntrackedFiles", "no")
 	before := pt.Snapshot(t, dir)
 	publish(t, starter, changed(first, map[string]string{"middleware/more.go": "package middleware\n"}))
 	if out := upgrade(t, dir, starter); !strings.Contains(out, "  middleware                   1 file new\n") {
 		t.Errorf("it says\n%s", out)
 	}
-	pt.Git(t, dir, "stash", "-qu")
-	pt.Same(t, before, pt.Snapshot(t, dir))
+	undone(t, dir, before)
 }
 
 func TestAFileMayBecomeAFolderAndAFolderAFile(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
-	dir := newProject(t, starter)
+	starter, dir := begin(t)
 	before := pt.Snapshot(t, dir)
 	publish(t, starter, changed(first, map[string]string{"app/old/old.go": "", "app/old": "a\n",
 		"middleware/moves.go": "", "middleware/moves.go/moves.txt": "b\n"}))
@@ -487,16 +471,14 @@ func TestAFileMayBecomeAFolderAndAFolderAFile(t *testing.T) {
 	if got := pt.Snapshot(t, dir); got["app/old"] != "a\n" || got["middleware/moves.go/moves.txt"] != "b\n" {
 		t.Errorf("got %q", got)
 	}
-	pt.Git(t, dir, "stash", "-qu")
-	pt.Same(t, before, pt.Snapshot(t, dir))
+	undone(t, dir, before)
 }
 
 // A project may be a folder of a larger repository.
 func TestAProjectInsideARepository(t *testing.T) {
 	t.Parallel()
-	starter := newStarter(t)
+	starter, shop := begin(t)
 	around := pt.New(t, map[string]string{"README.md": "around\n"})
-	shop := newProject(t, starter)
 	for name, text := range pt.Snapshot(t, shop) {
 		pt.Write(t, around, "shop/"+name, text)
 	}
@@ -519,8 +501,7 @@ func TestAProjectInsideARepository(t *testing.T) {
 	if got := pt.Snapshot(t, around)["shop/app/kit/kit.go"]; !strings.Contains(got, own) {
 		t.Errorf("kit.go is %q", got)
 	}
-	pt.Git(t, around, "stash", "-qu")
-	pt.Same(t, before, pt.Snapshot(t, around))
+	undone(t, around, before)
 }
 
 // The upgrade keeps the newer of two versions, from the project or the starter. The modules come from a proxy in a
@@ -574,6 +555,13 @@ var beginning struct {
 	once             sync.Once
 	at               string // where the starter was
 	starter, project map[string]string
+}
+
+// begin returns a starter with its first version, and a project of it.
+func begin(t *testing.T) (starter, dir string) {
+	t.Helper()
+	starter = newStarter(t)
+	return starter, newProject(t, starter)
 }
 
 func newStarter(t *testing.T) string {
@@ -669,6 +657,13 @@ func texts(t *testing.T, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// undone undoes an upgrade as it says itself, and checks that nothing of it is left.
+func undone(t *testing.T, dir string, before map[string]string) {
+	t.Helper()
+	pt.Git(t, dir, "stash", "-qu")
+	pt.Same(t, before, pt.Snapshot(t, dir))
 }
 
 func try(dir string, in io.Reader, args ...string) (string, error) {
