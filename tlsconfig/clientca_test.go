@@ -25,6 +25,8 @@ import (
 	"example.com/turnkey/tlsconfig/chain/chaintest"
 )
 
+var write, read = chaintest.Write, chaintest.Read
+
 // newClientCA makes a CA and a client certificate that it signed.
 func newClientCA(t testing.TB, name string, life time.Duration) (ca []byte, client tls.Certificate) {
 	t.Helper()
@@ -319,20 +321,4 @@ func pairFor(t testing.TB, names ...string) (certFile, keyFile string) {
 	write(t, certFile, cert)
 	write(t, keyFile, key)
 	return certFile, keyFile
-}
-
-func write(t testing.TB, file string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t testing.TB, file string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }

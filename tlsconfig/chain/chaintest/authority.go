@@ -1,5 +1,5 @@
 // Package chaintest makes certificates for tests, good ones and every kind of bad one, with real keys and signatures.
-// Every room that judges a pair is tested with this table.
+// Every room that judges a pair is tested with this table. Write and Read are for the files that hold them.
 package chaintest
 
 import (

@@ -12,6 +12,8 @@ import (
 	"example.com/turnkey/tlsconfig/chain/chaintest"
 )
 
+var write = chaintest.Write
+
 func TestInspectReportsStoreReadableByOthers(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -60,13 +62,6 @@ func TestRootsOfTheACMEServerAreReadStrictly(t *testing.T) {
 				!strings.Contains(faults[0].Problem, test.want)) {
 			t.Errorf("%s: got %v, want %q", test.name, faults, test.want)
 		}
-	}
-}
-
-func write(t *testing.T, file string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
 	}
 }
 

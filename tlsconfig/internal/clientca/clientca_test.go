@@ -3,12 +3,13 @@ package clientca
 import (
 	"encoding/pem"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"example.com/turnkey/tlsconfig/chain/chaintest"
 )
+
+var write = chaintest.Write
 
 // ca makes a CA's certificate.
 func ca(t *testing.T) []byte {
@@ -36,12 +37,5 @@ func TestClientCAsAreLoadedAfterTwoEqualReads(t *testing.T) {
 	c.look(false)
 	if c.pool.Load() == before {
 		t.Error("not taken up at the second")
-	}
-}
-
-func write(t *testing.T, file string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"flag"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +18,8 @@ import (
 	"example.com/turnkey/tlsconfig/chain/chaintest"
 	"example.com/turnkey/tlsconfig/localca"
 )
+
+var write, read = chaintest.Write, chaintest.Read
 
 // pairFor writes a pair for names into a fresh directory.
 func pairFor(t testing.TB, names ...string) (certFile, keyFile string) {
@@ -36,22 +37,6 @@ func pairFor(t testing.TB, names ...string) (certFile, keyFile string) {
 	write(t, certFile, chain)
 	write(t, keyFile, key)
 	return certFile, keyFile
-}
-
-func write(t testing.TB, file string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t testing.TB, file string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
 
 func openFiles(t testing.TB, o Options) *Source {

@@ -28,8 +28,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/turnkey/tlsconfig/chain/chaintest"
 	"example.com/turnkey/tlsconfig/localca"
 )
+
+var write, read = chaintest.Write, chaintest.Read
 
 // machine is a computer whose names change.
 type machine struct {
@@ -284,20 +287,4 @@ func TestKeyModeIsRestrictedAtTheStart(t *testing.T) {
 	if info, _ := os.Stat(key); info.Mode().Perm() != 0o600 {
 		t.Errorf("the key is %v, want 0600", info.Mode())
 	}
-}
-
-func write(t testing.TB, file string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t testing.TB, file string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
