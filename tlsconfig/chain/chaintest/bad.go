@@ -60,12 +60,12 @@ func badSigners() []Row {
 func badKeys() []Row {
 	ofAnother := func(a *Authority, _ public) certs { return certs{a.leaf(ec().Public(), nil), a.Intermediate} }
 	return []Row{
-		{Name: "RSA of 1024 bits", Says: "RSA 1024, is too short", Key: rsaKey(1024)},
+		{Name: "RSA of 1024 bits", Says: "RSA 1024, is too short", Key: rsa1024},
 		{Name: "ECDSA P-224", Says: "P-224, cannot be used",
 			Key: func() crypto.Signer { return must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader)) }},
 		{Name: "the key of another certificate", Says: "the key belongs to another certificate", Unmet: true, Chain: ofAnother},
 		{Name: "a key of another kind than the leaf's", Says: "the key is RSA, the certificate's is ECDSA", OfKey: true, Unmet: true,
-			Key: rsaKey(2048), Chain: ofAnother},
+			Key: rsa2048, Chain: ofAnother},
 	}
 }
 

@@ -42,7 +42,7 @@ func goodFiles() []Row {
 		return func(cert, key []byte) ([]byte, []byte) { return change(cert), change(key) }
 	}
 	return []Row{
-		{Name: "RSA of 2048 bits", Key: rsaKey(2048)},
+		{Name: "RSA of 2048 bits", Key: rsa2048},
 		{Name: "Ed25519", Says: "Ed25519, which browsers do not accept",
 			Key: func() crypto.Signer { return ed25519.NewKeyFromSeed([]byte(rand.Text() + rand.Text())[:32]) }},
 		{Name: "byte order marks", Spoil: both(func(b []byte) []byte { return append([]byte("\xef\xbb\xbf"), b...) })},

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"sync"
 	"time"
 )
 
@@ -76,9 +77,11 @@ func early(c template) { c.NotBefore = hours(24) }
 
 func forClients(c template) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }
 
-func rsaKey(bits int) func() crypto.Signer {
-	return func() crypto.Signer { return must(rsa.GenerateKey(rand.Reader, bits)) }
-}
+// Each RSA key is made once, because that takes long.
+var (
+	rsa1024 = sync.OnceValue(func() crypto.Signer { return must(rsa.GenerateKey(rand.Reader, 1024)) })
+	rsa2048 = sync.OnceValue(func() crypto.Signer { return must(rsa.GenerateKey(rand.Reader, 2048)) })
+)
 
 // der is what is in the first block of a PEM file.
 func der(data []byte) []byte {
