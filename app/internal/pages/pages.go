@@ -5,8 +5,8 @@
 // A page is rendered whole before its first byte is sent, so a template that fails is a clean error. The fields that a
 // page uses are checked beforehand, against the type of its value (fields.go).
 //
-// The package knows no routes, settings or data of the site: it must not import handlers, web, app/settings or
-// app/internal/server. What `make dev` adds to pages comes through Options.Overlay.
+// The package knows no routes and no data of the site: it must not import handlers, web or app/internal/server. What
+// `make dev` adds to pages comes through Options.Overlay.
 package pages
 
 import (
