@@ -31,7 +31,13 @@ func redisWith(t *testing.T, port int, args ...string) *rig.Process {
 }
 
 // redisReads returns how many GETs the server has answered.
-func redisReads(t *testing.T, port int, password string) (n int) {
+func redisReads(t *testing.T, port int, password string) int {
+	t.Helper()
+	return redisCalls(t, port, password, "get")
+}
+
+// redisCalls returns how many times the server has answered a command.
+func redisCalls(t *testing.T, port int, password, command string) (n int) {
 	t.Helper()
 	conn, err := net.Dial("tcp", rig.Loopback(port))
 	if err != nil {
@@ -43,7 +49,7 @@ func redisReads(t *testing.T, port int, password string) (n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, after, _ := strings.Cut(string(stats), "cmdstat_get:calls=")
+	_, after, _ := strings.Cut(string(stats), "cmdstat_"+command+":calls=")
 	fmt.Sscan(strings.SplitN(after, ",", 2)[0], &n)
 	return n
 }
@@ -57,7 +63,10 @@ func TestCertificatesAreKeptInRedis(t *testing.T) {
 		"ACME_CACHE": fmt.Sprintf("redis://:%s@127.0.0.1:%d/0", password, port)})
 	p := s.start()
 	first := s.served(shop)
-	time.Sleep(500 * time.Millisecond)
+	rig.Eventually(t, patience, "the server to ask for changes", func() bool {
+		return redisCalls(t, port, password, "zrangebyscore") > 0
+	})
+	time.Sleep(500 * time.Millisecond) // it compares what it serves
 	// A handshake with an unknown name must not read the store.
 	reads := redisReads(t, port, password)
 	for i := range 50 {
@@ -75,6 +84,15 @@ func TestCertificatesAreKeptInRedis(t *testing.T) {
 		t.Error("after a restart another certificate is served")
 	}
 	s.wantOrders(1)
+	rig.Eventually(t, patience, "the server to have read all", func() bool { // it then asks the CA when to renew
+		asked := 0
+		for _, e := range s.pebble.Exchanges() {
+			if strings.Contains(e.Path, "renewalInfo") {
+				asked++
+			}
+		}
+		return asked > 1
+	})
 
 	store.Signal(t, syscall.SIGSTOP)
 	rig.Eventually(t, 2*time.Minute, "a renewal without the store", func() bool {
