@@ -37,8 +37,6 @@ func (h *host) obtain(ctx context.Context, lock *store.Lock) {
 	}
 	c, err := a.issue(ctx)
 	switch {
-	case errors.Is(err, store.ErrLost), errors.Is(err, store.ErrOutdated), errors.Is(err, errSupplanted):
-		a.yield(err)
 	case err != nil && a.orderWasLost():
 		a.settle(ctx, err)
 	case err != nil:
@@ -176,8 +174,12 @@ func (a *attempt) keepOld(ctx context.Context, c cert.Candidate) {
 
 // fail records an attempt that failed. The old certificate, if there is one, stays.
 func (a *attempt) fail(err error) {
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		return // the process stops, and begin has stored when to try again
+	case errors.Is(err, store.ErrOutdated), errors.Is(err, errSupplanted), a.lock != nil && a.lock.Held() != nil:
+		a.yield(err)
+		return
 	}
 	problem, fromCA := errors.AsType[*cert.Problem](err)
 	if !fromCA {

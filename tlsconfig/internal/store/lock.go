@@ -49,7 +49,7 @@ type Lock struct {
 	ended chan struct{}
 
 	mu    sync.Mutex
-	until time.Time // by the monotonic clock; zero: until Unlock
+	until time.Time // zero: until Unlock
 	err   error     // of Held
 }
 
@@ -102,7 +102,9 @@ func (l *Lock) keep(ctx context.Context) {
 func (l *Lock) Held() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err == nil && !l.until.IsZero() && time.Now().After(l.until) {
+	// The monotonic clock stands still while a machine is suspended, and the other one can be set.
+	now := time.Now()
+	if l.err == nil && !l.until.IsZero() && (now.After(l.until) || now.Round(0).After(l.until.Round(0))) {
 		l.err = ErrLost // for good: what was read under the lock may be old
 	}
 	return l.err
