@@ -16,7 +16,7 @@ import (
 func ordersSite() kit.Site {
 	site := Site
 	site.Routes = func(r *gin.Engine, server kit.Server) error {
-		err := Routes(r, server)
+		err := Site.Routes(r, server)
 		orders := r.Group("/test-orders", kit.E(onlyUsers))
 		orders.GET("/:id", func(c *gin.Context) { c.String(200, c.Param("id")) })
 		orders.POST("/:id", func(c *gin.Context) { c.Status(204) })
