@@ -345,6 +345,8 @@ func TestUpgradeRefusals(t *testing.T) {
 // What git does not hold, it cannot give back.
 func TestWorkThatGitCannotGiveBackIsRefused(t *testing.T) {
 	t.Parallel()
+	starter := newStarter(t)
+	publish(t, starter, second)
 	link := func(t *testing.T, dir, name, outside, to string) {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
@@ -395,10 +397,8 @@ func TestWorkThatGitCannotGiveBackIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			starter, dir := begin(t)
-			outside := t.TempDir()
+			dir, outside := newProject(t, starter), t.TempDir()
 			test.soil(t, dir, outside)
-			publish(t, starter, second)
 			before, around := texts(t, dir), pt.Snapshot(t, outside)
 			if _, err := try(dir, nil, "-yes", starter); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
