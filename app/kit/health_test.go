@@ -8,10 +8,13 @@ import (
 	"testing"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/middleware/input"
 )
 
 func TestReadinessReasonIsForThisMachineOnly(t *testing.T) {
 	t.Parallel()
+	input.PatchGin() // or a Chain of another test does it while gin answers here
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.SetTrustedProxies([]string{"127.0.0.1"})

@@ -41,7 +41,8 @@ func TestPhone(t *testing.T) {
 		t.Skip("Windows has no signal that a test could send")
 	}
 	program := filepath.Join(t.TempDir(), "site")
-	if out, err := exec.Command("go", "build", "-tags", "nomsgpack", "-ldflags", "-s -w", "-o", program, "../../app").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-tags", "nomsgpack", "-ldflags", "-s -w", "-o", program, "../../app")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the site: %v\n%s", err, out)
 	}
 	https, plain, page := port(t), port(t), port(t)
