@@ -25,8 +25,8 @@ type body struct {
 	isForm bool
 	keeps  bool   // gin has a parser for its type that is neither JSON's nor a form's
 	kept   []byte // its first maxKept bytes, if keeps
-	came   bool   // a byte of it has been read
-	ended  bool   // it has been read to its end, and was not empty
+	came   bool   // a byte of it that is not white space has been read
+	ended  bool   // it has been read to its end, and was not empty or white space
 
 	calls  [32]uintptr // the stack of the first Read, which shows which of gin's parsers reads
 	nCalls int
@@ -59,7 +59,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.nCalls = runtime.Callers(2, b.calls[:])
 	}
 	n, err := b.ReadCloser.Read(p)
-	b.came = b.came || n > 0
+	b.came = b.came || len(bytes.Trim(p[:n], " \t\r\n")) > 0 // white space alone is no JSON
 	b.ended = b.came && err == io.EOF
 	if b.isForm {
 		b.form.write(p[:n])
