@@ -14,6 +14,7 @@ import (
 
 // No setting falls back to a default: each of these stops the start with what is wrong, where, and what to do.
 func TestWrongSettingsStopTheStart(t *testing.T) {
+	t.Parallel()
 	shopping := rig.Env{"ENV": "prod", "DOMAINS": shop}
 	ofFiles := rig.Env{"ENV": "prod", "TLS_MODE": "files", "TLS_CERT_FILE": "cert.pem", "TLS_KEY_FILE": "key.pem"}
 	for _, test := range []struct {

@@ -47,6 +47,7 @@ func TestCertificateFilesAreChosenByServerName(t *testing.T) {
 // Each case replaces a pair as a tool does, step by step. The requests of visitors during the replacement must always
 // get a matching pair.
 func TestRenewedFilesAreServed(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		setup func(t *testing.T, dir string, old rig.Pair)
@@ -109,6 +110,7 @@ func TestRenewedFilesAreServed(t *testing.T) {
 
 // Bad files are never served in place of a good pair, however long they stay there.
 func TestBadFilesAreNotServed(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		bad  func(t *testing.T, s *swap) rig.Pair

@@ -19,6 +19,7 @@ import (
 
 // Each of the two challenges suffices: the CA gets no answer at the port of the other one.
 func TestCertificateIsOrderedBeforeTheFirstVisitor(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		pebble func(p ports, closed int) rig.PebbleOptions
@@ -118,6 +119,7 @@ func TestRestartOrdersNothing(t *testing.T) {
 }
 
 func TestExternalAccountBinding(t *testing.T) {
+	t.Parallel()
 	const kid, key = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 
 	t.Run("with the CA's key", func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 // An unprivileged user gets faults that root never gets. Run by root, the test starts the product as another user.
 func TestUnprivilegedUserIsToldWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	var nobody *rig.User
 	if os.Getuid() == 0 {
 		nobody = &rig.User{UID: 65534, GID: 65534}

@@ -58,6 +58,7 @@ func TestReadinessFailsBeforeThePortsClose(t *testing.T) {
 }
 
 func TestSignalsStopTheServer(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		signal syscall.Signal
@@ -92,6 +93,7 @@ func TestSignalsStopTheServer(t *testing.T) {
 // A download is open when the server is told to stop. In development the site serves its files from the disk, so the
 // test can put a file there that is larger than all buffers on the way.
 func TestOpenDownloadEndsWithinTheGrace(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []string{"http/1.1", "h2"} {
 		t.Run(protocol+" is finished within the grace", func(t *testing.T) {
 			t.Parallel()
