@@ -158,15 +158,17 @@ func TestServerRunsWhileChallengesFail(t *testing.T) {
 			t.Errorf("%s = %d, want %d", path, got, want)
 		}
 	}
-	// The server refuses the visitor at once and orders nothing.
+	// The server refuses visitors at once and orders nothing. A busy machine may delay some of them, but not all.
+	fastest := time.Minute
 	for range 20 {
 		start := time.Now()
 		if _, err := verified(rig.Loopback(p.https), shop, pebble.Roots(t)); err == nil {
 			t.Fatal("a handshake succeeded without a certificate")
 		}
-		if took := time.Since(start); took > time.Second {
-			t.Errorf("a visitor waited %s to be turned away", took)
-		}
+		fastest = min(fastest, time.Since(start))
+	}
+	if fastest > time.Second {
+		t.Errorf("a visitor waited %s to be turned away", fastest)
 	}
 	time.Sleep(time.Second)
 	if got := pebble.OrdersAsked(); got != asked {
