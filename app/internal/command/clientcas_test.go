@@ -65,7 +65,8 @@ func TestReplacedClientCAsAreLoadedWithoutARestart(t *testing.T) {
 					if info, err := seenBy(transport, url, oldClient, cache); err == nil {
 						t.Errorf("the old CA's client is answered after the change, resumed: %v", info.Resumed)
 					}
-					if info, err := seenBy(transport, url, newClient, nil); err != nil || info.ClientNamed == "" || len(info.Chain) == 0 {
+					info, err := seenBy(transport, url, newClient, nil)
+					if err != nil || info.ClientNamed == "" || len(info.Chain) == 0 {
 						t.Errorf("the new CA's client: %v, %+v", err, info)
 					}
 				}
@@ -75,7 +76,9 @@ func TestReplacedClientCAsAreLoadedWithoutARestart(t *testing.T) {
 }
 
 // seenBy returns what the site sees of a client with that certificate, over a connection of its own.
-func seenBy(of *http.Transport, url string, client tls.Certificate, cache tls.ClientSessionCache) (info testsite.Seen, err error) {
+func seenBy(of *http.Transport, url string, client tls.Certificate, cache tls.ClientSessionCache) (
+	info testsite.Seen, err error,
+) {
 	transport := of.Clone()
 	cfg := transport.TLSClientConfig
 	cfg.ClientSessionCache = cache

@@ -145,53 +145,22 @@ func TestIdleConnectionsAreClosedForNewClients(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			l := startLimited(t, 64)
+			_, answer := l.ask("/slow", "begun\n") // in flight while clients come
+			taken, echo := l.ask("/taken", "\r\n")
 
-			request := l.tls("http/1.1") // in flight while clients come
-			io.WriteString(request, "GET /slow HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n")
-			answer := bufio.NewReader(request)
-			for line := ""; line != "begun\n"; {
-				var err error
-				if line, err = answer.ReadString('\n'); err != nil {
-					t.Fatal(err)
-				}
-			}
-			taken := l.tls("http/1.1")
-			io.WriteString(taken, "GET /taken HTTP/1.1\r\nHost: shop.test\r\n\r\n")
-			echo := bufio.NewReader(taken)
-			for line := ""; line != "\r\n"; {
-				var err error
-				if line, err = echo.ReadString('\n'); err != nil {
-					t.Fatal(err)
-				}
-			}
-
-			var lost, closed atomic.Int64
-			visit := func(path string) {
-				client := visitorAt(l.https, "shop.test")
-				client.Timeout = headerTimeout - time.Second // before silent clients are disconnected in any case
-				resp, err := client.Get("https://shop.test" + path)
-				if err != nil {
-					lost.Add(1)
-					t.Log(err)
-					return
-				}
-				resp.Body.Close()
-			}
 			const opened, wantClosed = 120, 60
 			for range opened {
 				open(l)
 			}
 			for range 40 {
-				visit("/healthz")
+				l.visit("/healthz")
 			}
+			var closed atomic.Int64
 			for _, conn := range l.opened[len(l.opened)-opened:] {
 				go func() { io.Copy(io.Discard, conn); closed.Add(1) }()
 			}
 			eventually(t, "idle connections that were closed", func() bool { return closed.Load() >= wantClosed })
-			visit("/release")
-			if n := lost.Load(); n > 0 {
-				t.Errorf("%d of 41 new visitors got no answer", n)
-			}
+			l.visit("/release")
 			if rest, err := io.ReadAll(answer); err != nil || !strings.Contains(string(rest), "whole\n") {
 				t.Errorf("the request in flight got %q, %v", rest, err)
 			}
@@ -217,4 +186,32 @@ func TestIdleConnectionsAreClosedForNewClients(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ask sends a request, and reads its response up to a line.
+func (l *limited) ask(path, until string) (net.Conn, *bufio.Reader) {
+	l.t.Helper()
+	conn := l.tls("http/1.1")
+	io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n")
+	response := bufio.NewReader(conn)
+	for line := ""; line != until; {
+		var err error
+		if line, err = response.ReadString('\n'); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	return conn, response
+}
+
+// visit is a new visitor, who must be answered before silent clients are disconnected in any case.
+func (l *limited) visit(path string) {
+	l.t.Helper()
+	client := visitorAt(l.https, "shop.test")
+	client.Timeout = headerTimeout - time.Second
+	resp, err := client.Get("https://shop.test" + path)
+	if err != nil {
+		l.t.Errorf("a new visitor got no answer: %v", err)
+		return
+	}
+	resp.Body.Close()
 }

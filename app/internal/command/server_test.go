@@ -46,9 +46,8 @@ func TestAStopLosesNoRequest(t *testing.T) {
 	}
 }
 
-// stopDuringARequest stops a site in the middle of a request. The listeners then stay open for a tenth of the grace, for
-// load balancers to see that /readyz fails. If the listeners were closed after that time and before the test had asked,
-// stopDuringARequest returns false.
+// stopDuringARequest stops a site in the middle of a request. The listeners then stay open for a tenth of the grace, so
+// that load balancers see that /readyz fails. If the test asked only after that time, stopDuringARequest returns false.
 func stopDuringARequest(t *testing.T, scheme string, settings map[string]string, grace time.Duration) bool {
 	t.Helper()
 	entered, release := make(chan string, 1), make(chan struct{})

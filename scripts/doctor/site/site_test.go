@@ -451,7 +451,8 @@ func TestSlowSiteTimesOut(t *testing.T) {
 		w := newWorld(t)
 		spoil(w)
 		o := w.open()
-		o.limits = limits{dns: usual.dns / 5, dial: usual.dial / 5, shake: usual.shake / 5, fetch: usual.fetch / 5, group: usual.group / 5}
+		o.limits = limits{dns: usual.dns / 5, dial: usual.dial / 5, shake: usual.shake / 5, fetch: usual.fetch / 5,
+			group: usual.group / 5}
 		wg.Go(func() { // not subtests, because all must wait at the same time on machines with few processors
 			start := time.Now()
 			if r, err := Look(t.Context(), o); err != nil || r.OK {

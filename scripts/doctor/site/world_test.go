@@ -140,7 +140,8 @@ func (w *world) open() Options {
 		}
 		return conn, err
 	}
-	o := Options{URL: w.url, Roots: []*x509.Certificate{w.ca.root}, Resolvers: []string{w.dns.addr}, Dial: dial, limits: usual}
+	o := Options{URL: w.url, Roots: []*x509.Certificate{w.ca.root}, Resolvers: []string{w.dns.addr}, Dial: dial,
+		limits: usual}
 	if len(w.silent) > 0 {
 		o.limits.dial = time.Second
 	}
