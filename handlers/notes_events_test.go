@@ -147,14 +147,15 @@ func TestAStopEndsTheStreams(t *testing.T) {
 	}
 }
 
-// The server in this test has a timeout of 200 ms for a request. The program's is 30 s.
+// The server in this test has a timeout of a second for a request. The program's is 30 s.
 func TestAStreamOfNotesOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
+	const timeout = time.Second
 	gin.SetMode(gin.ReleaseMode)
 	routes := gin.New()
 	handlers.Notes(routes, neverStops{}) // not Routes, which may need more of a server
 	srv := httptest.NewUnstartedServer(routes)
-	srv.Config.ReadTimeout, srv.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+	srv.Config.ReadTimeout, srv.Config.WriteTimeout = timeout, timeout
 	srv.Config.IdleTimeout = time.Minute // or the server closes a connection just when the next note is sent on it
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
@@ -188,7 +189,7 @@ func TestAStreamOfNotesOutlivesTheServersTimeouts(t *testing.T) {
 			_, lines := openEvents(t, client, srv.URL, "Cookie", cookie)
 			for range 2 {
 				nextLine(t, lines, "data: ")
-				time.Sleep(500 * time.Millisecond)
+				time.Sleep(timeout/2 + 100*time.Millisecond)
 				add()
 			}
 			nextLine(t, lines, "data: ")

@@ -37,6 +37,28 @@ func typed(t *testing.T, addr, raw string) *http.Response {
 	return resp
 }
 
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still not there: %s", what)
+		}
+	}
+}
+
+// refused waits until no listener has that address. The system closes one only when the last call of Accept has ended.
+func refused(t *testing.T, addr string) {
+	t.Helper()
+	eventually(t, "a closed listener", func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+}
+
 func with(m map[string]string, pairs ...string) map[string]string {
 	out := map[string]string{}
 	for k, v := range m {

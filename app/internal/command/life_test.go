@@ -44,16 +44,6 @@ func (d *diary) closes(name string) func(context.Context) error {
 	return func(context.Context) error { d.note("closes " + name); return nil }
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("still not there: %s", what)
-		}
-	}
-}
-
 // lifeSite is testsite.Site with more in its Routes.
 func lifeSite(add func(*gin.Engine, kit.Server) error) kit.Site {
 	served := testsite.Site()

@@ -105,18 +105,6 @@ func (s *site) overANewConnection(url string) (status int, body string, err erro
 	return resp.StatusCode, string(data), err
 }
 
-// refused waits until no listener has that address.
-func refused(t *testing.T, addr string) {
-	t.Helper()
-	eventually(t, "a closed listener", func() bool {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-		}
-		return err != nil
-	})
-}
-
 func TestRequestsBeyondTheShutdownTimeoutAreAbortedAndLogged(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan string, 1), make(chan struct{})

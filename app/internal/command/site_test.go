@@ -36,10 +36,12 @@ type site struct {
 var prod = command.Prod
 
 var (
-	with      = command.With
-	lookupIn  = command.LookupIn
-	handlerOf = command.HandlerOf
-	typed     = command.Typed
+	with       = command.With
+	lookupIn   = command.LookupIn
+	handlerOf  = command.HandlerOf
+	typed      = command.Typed
+	eventually = command.Eventually
+	refused    = command.Refused
 )
 
 type syncBuffer = command.SyncBuffer
