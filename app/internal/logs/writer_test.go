@@ -12,48 +12,54 @@ import (
 	"time"
 )
 
-// pipeLog is a log that is read from a pipe, as a supervisor does.
-func pipeLog(t *testing.T, json bool) (*slog.Logger, *Writer, *os.File) {
-	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close(); w.Close() })
-	out := NewWriter(w)
-	return New(out, slog.LevelInfo, json), out, r
+// supervisor reads a log. It is stuck until reads is closed.
+type supervisor struct {
+	reads chan struct{}
+	mu    sync.Mutex
+	text  strings.Builder
 }
 
-// now returns what is in the pipe at this moment.
-func now(t *testing.T, r *os.File) string {
-	t.Helper()
-	buf := make([]byte, 1<<16)
-	r.SetReadDeadline(time.Now().Add(time.Millisecond))
-	n, _ := r.Read(buf)
-	return string(buf[:n])
+func (s *supervisor) Write(p []byte) (int, error) {
+	<-s.reads
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+// has returns what was written since the last call.
+func (s *supervisor) has() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.text.Reset()
+	return s.text.String()
 }
 
 // The program may end right after any line but a request's.
 func TestALineIsWrittenWhenTheCallReturns(t *testing.T) {
 	t.Parallel()
 	for _, json := range []bool{false, true} {
-		log, out, r := pipeLog(t, json)
-		log.Info("request", "path", "/first")
-		log.Error("the disk is full", "path", " msg=request ")
-		if got := now(t, r); strings.Index(got, "/first") > strings.Index(got, "disk is full") || !strings.Contains(got, "disk is full") {
-			t.Errorf("json %v: after an error the log has %q", json, got)
-		}
-		for _, say := range []func(string, ...any){log.Warn, log.Info, log.Error} {
-			say("hello")
-			if got := now(t, r); !strings.Contains(got, "hello") {
-				t.Errorf("json %v: after a line the log has %q", json, got)
+		synctest.Test(t, func(t *testing.T) {
+			reader := &supervisor{reads: make(chan struct{})}
+			close(reader.reads)
+			out := NewWriter(reader)
+			log := New(out, slog.LevelInfo, json)
+			log.Info("request", "path", "/first")
+			log.Error("the disk is full", "path", " msg=request ")
+			if got := reader.has(); strings.Index(got, "/first") > strings.Index(got, "disk is full") || !strings.Contains(got, "disk is full") {
+				t.Errorf("json %v: after an error the log has %q", json, got)
 			}
-		}
-		out.Close()
-		log.Info("request", "path", "/last")
-		if got := now(t, r); !strings.Contains(got, "/last") {
-			t.Errorf("json %v: a line after Close is lost: %q", json, got)
-		}
+			for _, say := range []func(string, ...any){log.Warn, log.Info, log.Error} {
+				say("hello")
+				if got := reader.has(); !strings.Contains(got, "hello") {
+					t.Errorf("json %v: after a line the log has %q", json, got)
+				}
+			}
+			out.Close()
+			log.Info("request", "path", "/last")
+			if got := reader.has(); !strings.Contains(got, "/last") {
+				t.Errorf("json %v: a line after Close is lost: %q", json, got)
+			}
+		})
 	}
 }
 
@@ -83,8 +89,8 @@ func (c *counter) Write(p []byte) (int, error) {
 func TestAStuckReaderHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stuck := &stuckWriter{release: make(chan struct{})}
-		out := NewWriter(stuck)
+		reader := &supervisor{reads: make(chan struct{})}
+		out := NewWriter(reader)
 		log := New(out, slog.LevelInfo, true)
 		begin := time.Now()
 		for range 100 {
@@ -93,31 +99,12 @@ func TestAStuckReaderHoldsUpNobody(t *testing.T) {
 		if took := time.Since(begin); took != maxWait {
 			t.Errorf("100 lines took %s, want %s", took, maxWait)
 		}
-		close(stuck.release)
+		close(reader.reads)
 		out.Close()
-		if got := strings.Count(stuck.String(), "hello"); got != 100 {
+		if got := strings.Count(reader.has(), "hello"); got != 100 {
 			t.Errorf("%d lines arrived", got)
 		}
 	})
-}
-
-type stuckWriter struct {
-	release chan struct{}
-	mu      sync.Mutex
-	b       strings.Builder
-}
-
-func (w *stuckWriter) Write(p []byte) (int, error) {
-	<-w.release
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.Write(p)
-}
-
-func (w *stuckWriter) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.String()
 }
 
 // The last line of a process that ends by itself is read.
