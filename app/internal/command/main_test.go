@@ -3,6 +3,8 @@ package command_test
 import (
 	"flag"
 	"os"
+	"runtime/debug"
+	"slices"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -29,9 +31,15 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
-		parallel.Value.Set("16") // most of these tests wait for a timeout or a stop
+		parallel.Value.Set(pick(hasRaceDetector(), "6", "16")) // most of these tests wait for a timeout or a stop
 	}
 	os.Exit(m.Run())
+}
+
+// hasRaceDetector reports whether this code takes several times as long as usual.
+func hasRaceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // limitRoutes are the routes of the process that has few file descriptors.

@@ -169,7 +169,7 @@ func TestRestartRefusesNoConnection(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			https, plain := loopback(t), loopback(t)
-			p := startPassed(t, map[string]string{"LISTEN_FDNAMES": "https:http", "SHUTDOWN_GRACE": "2s"}, https, plain)
+			p := startPassed(t, map[string]string{"LISTEN_FDNAMES": "https:http", "SHUTDOWN_GRACE": "5s"}, https, plain)
 
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
