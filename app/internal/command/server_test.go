@@ -200,6 +200,7 @@ func TestRenewedFilesAreLoadedOnSIGHUP(t *testing.T) {
 	testcert.Write(t, filepath.Join(s.dir, "certs"), "shop.test", "www.shop.test")
 	s.Reload()
 	eventually(t, "the new certificate", func() bool { return serial() != before })
+	s.logged("certificate renewed")
 }
 
 func TestFailedHandshakesAreCountedNotLogged(t *testing.T) {
