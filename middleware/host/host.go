@@ -58,9 +58,25 @@ func HTTPS(name, port string, target *url.URL) string {
 	if port != "" {
 		name += ":" + port
 	}
-	path := target.RequestURI()
+	clean := *target
+	clean.RawQuery = escapeQuery(target.RawQuery)
+	path := clean.RequestURI()
 	if !strings.HasPrefix(path, "/") { // the * of OPTIONS, or the authority of CONNECT
 		path = "/"
 	}
 	return "https://" + name + path
+}
+
+// escapeQuery escapes what the query of a URL cannot hold, as browsers do (the query set of the URL Standard, section
+// 1.3). net/http passes a query on as it was sent, and a # in it would begin a fragment, which no server sees.
+func escapeQuery(query string) string {
+	var b strings.Builder
+	for _, c := range []byte(query) {
+		if c <= ' ' || c > '~' || strings.IndexByte(`"#<>`, c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }

@@ -28,6 +28,8 @@ func TestURLTakesOnlyPathAndQueryOfTheTarget(t *testing.T) {
 		{"::1", "8443", "/a", "https://[::1]:8443/a"},
 		{"::1", "", "/a", "https://[::1]/a"},
 		{"shop.test", "", "*", "https://shop.test/"},
+		{"shop.test", "", "/a?b=1#c d&e=\"ü<\x22>", "https://shop.test/a?b=1%23c%20d&e=%22%C3%BC%3C%22%3E"},
+		{"shop.test", "", "/?#%", "https://shop.test/?%23%"},
 		{"shop.test", "", "http://user@evil.test/a?b", "https://shop.test/a?b"},
 	} {
 		target, err := url.ParseRequestURI(test.target)
@@ -47,6 +49,7 @@ func FuzzHost(f *testing.F) {
 		"evil.test#shop.test", "a:b:c", "", ".", "[]x", "shop.test:", "::1"} {
 		f.Add(s, "/a?b")
 	}
+	f.Add("shop.test", "/?#%")
 	f.Fuzz(func(t *testing.T, header, target string) {
 		name, port := Split(header)
 		if name != strings.ToLower(name) || strings.Trim(port, "0123456789") != "" {
