@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 )
@@ -58,6 +59,19 @@ type Server interface {
 	// An error and a panic are logged at level error, and end the job, not the process. The error of a ctx that has
 	// ended is not logged: it is how a job tells that it was stopped.
 	Go(name string, f func(ctx context.Context) error)
+
+	// Once runs a job again and again, and each time on one server: of the servers that share a Redis or Valkey in
+	// ACME_CACHE, or of the processes that share its directory. It calls f at the first start, and then once in every
+	// period, counted from the beginning of the last call. A restart does not begin the period anew.
+	//
+	// f is called at most once in a period: if it fails, or its server dies, the next call is in the next period. A call
+	// that takes longer than the period delays the next. While ACME_CACHE cannot be asked, f is not called, and the log
+	// says so.
+	//
+	// ctx ends as the one of Go, and also when another server may begin the job, because ACME_CACHE did not answer for
+	// half a minute. Errors and panics are logged as those of Go. The name tells the servers which job it is. Once panics
+	// for an empty name, for one that has a job already, and for a period that is not above zero.
+	Once(name string, period time.Duration, f func(ctx context.Context) error)
 }
 
 // Handshake is what client and server said when a connection was made. All requests on the connection share it, so

@@ -62,7 +62,7 @@ func sells(t *testing.T, p *clone.Project) {
 	live.Start(t, "CART_LIFE=1ms")
 	ada.Visit(t, site+"/orders", "Your orders")
 	ada.Await(t, "the order of before", "document.querySelector('table').textContent.includes('2 × Genmaicha')")
-	rig.Eventually(t, time.Minute, "the end of an abandoned cart", func() bool {
+	rig.Eventually(t, 2*time.Minute, "the end of an abandoned cart", func() bool {
 		var empty bool
 		ada.Evaluate(t, "fetch('/cart').then(page => page.text()).then(text => text.includes('nothing in it'))", &empty)
 		return empty

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -54,6 +55,7 @@ var expressSite = kit.Site{
 	},
 	Routes: func(r *gin.Engine, server kit.Server) error {
 		r.GET("/env", func(c *gin.Context) { c.String(200, server.Setting("STRIPE_KEY")) })
+		server.Once("send the news", 24*time.Hour, sendNews)
 		return nil
 	},
 }
@@ -66,6 +68,8 @@ func addUser(ctx context.Context, call kit.Call) error {
 	fmt.Fprintln(call.Stdout, call.Setting("SHOP_NAME"), "has a new user", call.Args[0])
 	return os.WriteFile(filepath.Join(dir, "users.txt"), []byte(call.Args[0]), 0o600)
 }
+
+func sendNews(context.Context) error { slog.Info("the news are sent"); return nil }
 
 // purchase is the JSON that the routes read and write.
 type purchase struct {

@@ -118,6 +118,11 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 		"res.write('data: …')":                        all(gets("GET", "/ticks", "", nil, 200, "Content-Type: text/event-stream", " 2\n\n"), expressEvents),
 		"ws, socket.io":                               expressWebSocket,
 		"nodemailer":                                  expressMail,
+		"node-cron, setInterval": func(t *testing.T) {
+			site := testsite.Site()
+			site.Settings, site.Routes = expressSite.Settings, expressSite.Routes
+			startSite(t, with(prod, "STRIPE_KEY", "sk_test_1"), site).logged("the news are sent")
+		},
 		"app.listen(3000), https.createServer({ key, cert }, app)": func(t *testing.T) {
 			if serving := s.logged("serving"); serving["https"] == "" { // this site has HTTPS_ADDR, and a certificate of its own
 				t.Errorf("got %v", serving)

@@ -33,18 +33,7 @@ func lifeRoutes(r *gin.Engine, server kit.Server) error {
 		return fmt.Errorf("opening the shelf: %w", err)
 	}
 	server.OnStop(func(context.Context) error { return shelf.Close() })
-	server.Go("sweep the shelf", func(ctx context.Context) error {
-		for every := time.Tick(time.Minute); ; {
-			if err := shelf.Sweep(ctx); err != nil {
-				return err
-			}
-			select {
-			case <-every:
-			case <-ctx.Done():
-				return nil
-			}
-		}
-	})
+	server.Once("sweep the shelf", time.Minute, shelf.Sweep)
 	r.GET("/shelf", kit.E(showShelf(shelf)))
 	r.POST("/shelf", kit.E(fillShelf(shelf)))
 	return nil

@@ -70,7 +70,7 @@ func open(l loaded, site kit.Site, stderr io.Writer, banner *banner) (s *server.
 		return nil, err
 	}
 	return server.New(server.Options{
-		Settings: l.settings, Site: site, Ports: l.ports, Source: source,
+		Settings: l.settings, Site: site, Ports: l.ports, Source: source, Turns: options.Turns(),
 		Hosts: l.hosts, Names: l.names, Dev: l.dev, Log: banner.log,
 	})
 }

@@ -48,7 +48,7 @@ func (s *Server) newEngine() (http.Handler, error) {
 		return nil, err
 	}
 	faults := append(unmatchedBodies(s.Site, r.Routes()), settingsFaults(site.RootClashes(r.Routes()))...)
-	if len(faults) > 0 {
+	if faults = append(faults, s.repeatedFaults()...); len(faults) > 0 {
 		return nil, faults
 	}
 	return middleware.Target(middleware.Head(r)), nil

@@ -112,11 +112,16 @@ func (l *life) start(j *job) {
 			delete(l.running, j)
 			l.mu.Unlock()
 		}()
-		err := recovered(l.ctx, j.f)
-		if err != nil && (l.ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
-			l.report("a job failed", err, "job", j.name)
-		}
+		l.run(l.ctx, j)
 	}()
+}
+
+// run runs a job and logs how it failed.
+func (l *life) run(ctx context.Context, j *job) {
+	err := recovered(ctx, j.f)
+	if err != nil && (ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
+		l.report("a job failed", err, "job", j.name)
+	}
 }
 
 // waitForJobs returns when every job has returned or ctx is done. It logs those that still run. No job starts after it.

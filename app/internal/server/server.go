@@ -55,9 +55,10 @@ type Options struct {
 	Site   kit.Site
 	Ports  *ports.Set // open
 	Source tlsconfig.Source
-	Hosts  []string        // host names to answer for; empty: every host
-	Names  func() []string // the same as they are now; nil: they do not change
-	Dev    *dev.Link       // nil: `make dev` did not start this process
+	Turns  *tlsconfig.Turns // of repeated jobs
+	Hosts  []string         // host names to answer for; empty: every host
+	Names  func() []string  // the same as they are now; nil: they do not change
+	Dev    *dev.Link        // nil: `make dev` did not start this process
 	Log    *slog.Logger
 }
 
@@ -80,6 +81,7 @@ type Server struct {
 	active          atomic.Int64  // requests being answered
 	accepting       sync.WaitGroup
 	life            *life
+	repeated        sync.Map // name of a repeated job → true
 }
 
 // served is a port with its server.

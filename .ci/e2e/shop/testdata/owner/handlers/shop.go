@@ -33,18 +33,9 @@ func openShop(server kit.Server) (*shop, error) {
 	}
 	server.OnStop(func(context.Context) error { return store.Close() })
 	life, _ := time.ParseDuration(server.Setting("CART_LIFE")) // was checked
-	server.Go("remove abandoned carts", func(ctx context.Context) error {
-		for every := time.Tick(time.Minute); ; {
-			oldest := time.Now().Add(-life).Unix()
-			if _, err := store.ExecContext(ctx, `DELETE FROM carts WHERE changed < ?`, oldest); err != nil {
-				return err
-			}
-			select {
-			case <-every:
-			case <-ctx.Done():
-				return nil
-			}
-		}
+	server.Once("remove abandoned carts", time.Minute, func(ctx context.Context) error {
+		_, err := store.ExecContext(ctx, `DELETE FROM carts WHERE changed < ?`, time.Now().Add(-life).Unix())
+		return err
 	})
 	return &shop{store, filepath.Join(dir, "pictures"), server}, nil
 }

@@ -1,0 +1,122 @@
+package tlsconfig
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"sync"
+	"time"
+
+	"example.com/turnkey/tlsconfig/internal/store"
+)
+
+const (
+	// heldEvery is how soon a server looks again at a job that another one runs: that may outlast its period.
+	heldEvery = 10 * time.Second
+	// awayEvery is how soon a server asks a store again that was away.
+	awayEvery = time.Minute
+	// skew is how far the clocks of servers may be apart. A run further in the future than that is a clock's mistake.
+	skew = 24 * time.Hour
+)
+
+// Turns let one server at a time run a repeated job: of the servers that share a Redis or Valkey in CacheDir, or of the
+// processes that share its directory. They are safe for concurrent use.
+type Turns struct {
+	cache string
+	slot  *store.Slot
+
+	mu   sync.Mutex
+	last map[string]time.Time // when a server last began each job, as far as this one knows
+}
+
+// Turns returns the turns of the servers that share o.CacheDir. It opens no connection and makes no directory.
+func (o Options) Turns() *Turns {
+	return &Turns{cache: o.CacheDir, slot: store.Existing(o.CacheDir, "jobs://jobs"), last: map[string]time.Time{}}
+}
+
+// Check returns why no turn can be taken, as far as it shows without a connection.
+func (t *Turns) Check() []Fault {
+	if problem, fix := store.Fault(t.cache); problem != "" {
+		return []Fault{{Setting: "ACME_CACHE", Value: Redacted(t.cache), Problem: problem, Fix: fix}}
+	}
+	return nil
+}
+
+// Take calls f if no server has begun this job within the last period, and none runs it. The context of f ends with ctx,
+// and when another server may begin the job, because the store has not answered for half a minute. Take returns how long
+// to wait before it is called again, and an error if the store cannot be asked: then nobody runs the job.
+//
+// The turn is written down before f is called, so a server that dies in f does not make another one begin again.
+func (t *Turns) Take(ctx context.Context, job string, period time.Duration, f func(context.Context)) (
+	wait time.Duration, err error) {
+	file := url.QueryEscape(job)
+	if wait, err = t.wait(ctx, file, period); wait > 0 || err != nil {
+		return wait, err
+	}
+	lock, err := t.slot.Lock(ctx, file)
+	switch {
+	case errors.Is(err, store.ErrHeld):
+		return min(period, heldEvery), nil
+	case err != nil:
+		return awayEvery, err
+	}
+	defer lock.Unlock(ctx)
+	if wait, err = t.wait(ctx, file, period); wait > 0 || err != nil { // another server may just have had its turn
+		return wait, err
+	}
+	began := time.Now()
+	switch err := t.slot.PutFenced(ctx, file, ".job", []byte(began.UTC().Format(time.RFC3339Nano)), lock.Fence()); {
+	case errors.Is(err, store.ErrOutdated):
+		return min(period, heldEvery), nil
+	case err != nil:
+		return awayEvery, err
+	}
+	t.note(file, began)
+	held, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		for every := time.Tick(time.Second); lock.Held() == nil; {
+			select {
+			case <-every:
+			case <-held.Done():
+				return
+			}
+		}
+		end()
+	}()
+	f(held)
+	return t.left(file, period), nil
+}
+
+// wait returns how long the job's next turn is away, after a look into the store if it is due as far as is known.
+func (t *Turns) wait(ctx context.Context, file string, period time.Duration) (time.Duration, error) {
+	if left := t.left(file, period); left > 0 {
+		return left, nil
+	}
+	data, err := t.slot.Get(ctx, file+".job")
+	switch {
+	case store.IsMissing(err):
+		return 0, nil
+	case err != nil:
+		return awayEvery, err
+	}
+	if began, err := time.Parse(time.RFC3339Nano, string(data)); err == nil { // what is no time is written over
+		t.note(file, began)
+	}
+	return t.left(file, period), nil
+}
+
+func (t *Turns) note(file string, began time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if began.After(t.last[file]) && time.Until(began) <= skew {
+		t.last[file] = began.Round(0) // without the monotonic clock, which stands still while a machine is suspended
+	}
+}
+
+// left returns how long the job's next turn is away: 0 or less if it is due.
+func (t *Turns) left(file string, period time.Duration) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return time.Until(t.last[file].Add(period))
+}
