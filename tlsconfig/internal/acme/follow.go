@@ -29,7 +29,7 @@ func (s *Source) follow(ctx context.Context) {
 			continue
 		}
 		for _, name := range names {
-			if h := s.byName[name]; h != nil {
+			if h := s.byName[name]; h != nil && ctx.Err() == nil {
 				h.compare(ctx)
 			}
 		}

@@ -3,8 +3,10 @@ package acme
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/turnkey/tlsconfig/internal/cert"
@@ -22,6 +24,8 @@ type host struct {
 	log     *slog.Logger
 	woken   chan struct{} // ends the wait of run, and resets the backoff
 	changed chan struct{} // ends the wait of run
+
+	leaf atomic.Pointer[tls.Certificate] // of served, for handshakes; nil: none yet
 
 	mu sync.Mutex
 	state
@@ -72,7 +76,7 @@ func (h *host) serve(c cert.Candidate, obtained time.Time) {
 		s.served, s.renewAt = c, renewalTime(c.Certificate, obtained)
 		s.askNext, s.window = time.Time{}, cert.Window{}
 	})
-	h.source.publish()
+	h.leaf.Store(c.Certificate)
 }
 
 func (h *host) run(ctx context.Context) {

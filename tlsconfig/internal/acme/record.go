@@ -35,7 +35,7 @@ func (h *host) load(ctx context.Context) bool {
 	var loggedAt time.Time
 	woken := false
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
-		err := h.tryLoad(ctx)
+		err := h.source.loading.do(ctx, func() error { return h.tryLoad(ctx) })
 		if err == nil {
 			h.change(func(s *state) { s.trouble, s.loaded = "", true })
 			if logged != "" {

@@ -50,7 +50,12 @@ func (h *host) askRenewalWindow(ctx context.Context) {
 	if c == nil || now.Before(before.askNext) {
 		return
 	}
-	w, again, err := h.source.options.Issuer.RenewalWindow(ctx, c.Leaf)
+	var w *cert.Window
+	var again time.Duration
+	err := h.source.asking.do(ctx, func() (err error) {
+		w, again, err = h.source.options.Issuer.RenewalWindow(ctx, c.Leaf)
+		return err
+	})
 	if again == 0 {
 		again = windowEvery
 	}

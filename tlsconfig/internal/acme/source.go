@@ -71,13 +71,13 @@ type Options struct {
 
 // Source gets certificates from an ACME CA. It is safe for concurrent use.
 type Source struct {
-	options    Options
-	issuers    []Issuer
-	config     *tls.Config
-	hosts      []*host
-	byName     map[string]*host
-	current    atomic.Pointer[cert.Snapshot]
-	publishing sync.Mutex
+	options Options
+	issuers []Issuer
+	config  *tls.Config
+	hosts   []*host
+	byName  map[string]*host // not changed after New, so handshakes read it without a lock
+
+	loading, asking limit // store and CA, at the start of a site with many hosts
 
 	// Handshakes that got no certificate:
 	unknown, notYet, strayChallenge atomic.Uint64
@@ -85,7 +85,8 @@ type Source struct {
 
 // New prepares a source. Run reads the store and places orders.
 func New(o Options) *Source {
-	s := &Source{options: o, issuers: []Issuer{o.Issuer}, byName: map[string]*host{}}
+	s := &Source{options: o, issuers: []Issuer{o.Issuer}, byName: map[string]*host{},
+		loading: make(limit, maxLoading), asking: make(limit, maxAsking)}
 	if o.Rehearsal != nil {
 		s.issuers = append(s.issuers, o.Rehearsal)
 	}
@@ -94,7 +95,6 @@ func New(o Options) *Source {
 		s.hosts = append(s.hosts, h)
 		s.byName[name] = h
 	}
-	s.publish()
 	s.config = o.ClientCAs.ServerConfig(s.getCertificate)
 	s.config.NextProtos = append(s.config.NextProtos, alpnProto)
 	return s
@@ -161,23 +161,6 @@ func (s *Source) Refused() map[string]uint64 {
 	}
 }
 
-func (s *Source) publish() {
-	s.publishing.Lock()
-	defer s.publishing.Unlock()
-	next := &cert.Snapshot{ByName: map[string][]*tls.Certificate{}}
-	for i, h := range s.hosts {
-		c := h.now().served.Certificate
-		if c == nil {
-			continue
-		}
-		next.ByName[h.name] = []*tls.Certificate{c}
-		if i == 0 {
-			next.First = c // the canonical host's, for clients without a server name
-		}
-	}
-	s.current.Store(next)
-}
-
 // notify calls the owner's hook without waiting for it: a slow or broken hook must not delay certificates.
 func (s *Source) notify(e cert.Event) {
 	if s.options.Notify == nil {
@@ -204,15 +187,38 @@ func (s *Source) getCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	if isChallenge(hello) {
 		return s.answerChallenge(hello)
 	}
-	c, _ := s.current.Load().Lookup(hello)
-	switch {
-	case c != nil:
-	case hello.ServerName == "" || s.find(hello.ServerName) != nil:
-		s.notYet.Add(1)
-	default:
+	h := s.hosts[0] // the canonical host, for clients without a server name
+	if hello.ServerName != "" {
+		h = s.find(hello.ServerName)
+	}
+	if h == nil {
 		s.unknown.Add(1)
+		return nil, nil
+	}
+	c := h.leaf.Load()
+	if c == nil {
+		s.notYet.Add(1)
 	}
 	return c, nil
+}
+
+const (
+	maxLoading = 32 // hosts that read the store at once when the process starts
+	maxAsking  = 8  // hosts that ask the CA at once when they should renew
+)
+
+// limit is how many may do something at once.
+type limit chan struct{}
+
+// do waits for its turn and calls f. It returns an error if ctx is done before.
+func (l limit) do(ctx context.Context, f func() error) error {
+	select {
+	case l <- struct{}{}:
+		defer func() { <-l }()
+		return f()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 const (

@@ -51,8 +51,7 @@ func newCertificate(t testing.TB, host string) *tls.Certificate {
 // BenchmarkACMEGetCertificate measures GetCertificate of an ACME source, as a handshake calls it.
 func BenchmarkACMEGetCertificate(b *testing.B) {
 	s := newSource(b, b.TempDir(), nil, "a.test")
-	s.hosts[0].served.Certificate = lived(time.Hour)
-	s.publish()
+	s.hosts[0].serve(cert.Candidate{Certificate: lived(time.Hour)}, time.Now())
 	for name, hello := range map[string]*tls.ClientHelloInfo{
 		"known": {ServerName: "a.test"}, "unknown": {ServerName: "b.test"}, "absent": {},
 		"challenge": {ServerName: "a.test", SupportedProtos: []string{"acme-tls/1"}},

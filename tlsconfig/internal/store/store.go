@@ -177,6 +177,7 @@ func bounded[T any](ctx context.Context, s *Slot, file string, call func(context
 		}()
 	case <-ctx.Done():
 		cancel()
+		return none, ended(ctx)
 	}
 	select {
 	case r := <-done:
@@ -195,8 +196,12 @@ func bounded[T any](ctx context.Context, s *Slot, file string, call func(context
 		return r.value, r.err
 	default:
 	}
+	return none, ended(ctx)
+}
+
+func ended(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return none, fmt.Errorf("ACME_CACHE did not answer within %s", timeout)
+		return fmt.Errorf("ACME_CACHE did not answer within %s", timeout)
 	}
-	return none, ctx.Err()
+	return ctx.Err()
 }
