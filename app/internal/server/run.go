@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -100,7 +101,7 @@ func (s *Server) serve(srv served, ln net.Listener) error {
 	ln = ports.ProxyHeaders(s.descriptors.listener(ln), func(conn net.Conn, version string) {
 		s.handshakes.ProxyHeader(conn, srv.port.Setting, version)
 	})
-	if srv.port != &s.Ports.HTTPS {
+	if srv.tls == nil {
 		return srv.Serve(ln)
 	}
 	if !s.Settings.Prod {
@@ -109,5 +110,5 @@ func (s *Server) serve(srv served, ln net.Listener) error {
 	if s.keepsHandshakes {
 		ln = handshakeListener{ln}
 	}
-	return srv.ServeTLS(ln, "", "")
+	return srv.Serve(tls.NewListener(ln, srv.tls))
 }

@@ -10,6 +10,7 @@ package server
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -88,6 +89,10 @@ type Server struct {
 type served struct {
 	port *ports.Port
 	*http.Server
+
+	// tls is the one configuration of all the port's listeners, so that they share session ticket keys; nil: no TLS.
+	// It is not in http.Server, whose ServeTLS serves a clone for each listener.
+	tls *tls.Config
 }
 
 // New prepares the server: it parses templates and registers the routes. No connection is accepted before Run. An error
@@ -116,16 +121,15 @@ func New(o Options) (*Server, error) {
 		}
 		switch port {
 		case &o.Ports.HTTPS:
-			srv := s.newServer(s.handler)
-			srv.TLSConfig = o.Source.TLSConfig()
+			config := o.Source.TLSConfig()
 			if s.keepsHandshakes {
-				srv.TLSConfig = keepHandshakes(srv.TLSConfig)
+				config = keepHandshakes(config)
 			}
-			s.served = append(s.served, served{port, srv})
+			s.served = append(s.served, served{port, s.newServer(s.handler), config})
 		case &o.Ports.HTTP:
-			s.served = append(s.served, served{port, s.newServer(s.handler)})
+			s.served = append(s.served, served{port, s.newServer(s.handler), nil})
 		case &o.Ports.Admin:
-			s.served = append(s.served, served{port, s.newAdmin(port)})
+			s.served = append(s.served, served{port, s.newAdmin(port), nil})
 		}
 	}
 	return s, nil
