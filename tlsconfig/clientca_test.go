@@ -143,6 +143,12 @@ func (l *lockedBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); retur
 
 func serveClients(t *testing.T, mode Mode, ca []byte) *clientSite {
 	t.Helper()
+	return serveClientsWith(t, mode, ca, t.TempDir())
+}
+
+// serveClientsWith is serveClients with a store that other servers may have too.
+func serveClientsWith(t *testing.T, mode Mode, ca []byte, cache string) *clientSite {
+	t.Helper()
 	s := &clientSite{file: filepath.Join(t.TempDir(), "clients.pem"), log: &lockedBuffer{}}
 	write(t, s.file, ca)
 	certFile, keyFile := pairFor(t, "a.test")
@@ -152,9 +158,9 @@ func serveClients(t *testing.T, mode Mode, ca []byte) *clientSite {
 	case Files:
 		o.CertFiles, o.KeyFiles = []string{certFile}, []string{keyFile}
 	case ACME: // the store already has the certificate, so the source orders none
-		o.Directory, o.CacheDir = "https://127.0.0.1:1/directory", t.TempDir()
+		o.Directory, o.CacheDir = "https://127.0.0.1:1/directory", cache
 		slot := filepath.Join(o.CacheDir, "127.0.0.1-1-directory")
-		if err := os.Mkdir(slot, 0o700); err != nil {
+		if err := os.MkdirAll(slot, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		write(t, filepath.Join(slot, "a.test.pem"), slices.Concat(read(t, keyFile), read(t, certFile)))
@@ -221,14 +227,16 @@ func visitorConfig(version uint16, client tls.Certificate) *tls.Config {
 	}
 }
 
-// badFilesChangeNothing installs each bad file. A client that was accepted before must still resume its session.
-func (s *clientSite) badFilesChangeNothing(t *testing.T, returning *tls.Config, ca []byte, client tls.Certificate) {
+// badFilesChangeNothing installs each bad file. A client that was accepted before must still be, and resume its session
+// if it could before.
+func (s *clientSite) badFilesChangeNothing(t *testing.T, returning *tls.Config, resumes bool, ca []byte,
+	client tls.Certificate) {
 	t.Helper()
 	for name, bad := range badClientCAs(t, ca, client) {
 		write(t, s.file, bad.data)
 		s.reload()
 		s.until(t, bad.says)
-		if in, resumed := s.visit(t, returning); !in || !resumed {
+		if in, resumed := s.visit(t, returning); !in || resumed != resumes {
 			t.Errorf("%s: with a bad file in place, a client of the old CA is let in: %v, by a resumption: %v", name,
 				in, resumed)
 		}
@@ -252,14 +260,15 @@ func TestReplacedClientCAsHoldForHandshakesAndResumptions(t *testing.T) {
 				if in, _ := s.visit(t, returning); !in {
 					t.Fatal("a client of the old CA is refused before the change")
 				}
-				if in, resumed := s.visit(t, returning); !in || !resumed {
-					t.Fatalf("a client that returns is let in: %v, by a resumption: %v; want both", in, resumed)
+				resumes := mode == Files || version == tls.VersionTLS13 // the tickets of ACME are for TLS 1.3 alone
+				if in, resumed := s.visit(t, returning); !in || resumed != resumes {
+					t.Fatalf("a client that returns is let in: %v, by a resumption: %v; want %v", in, resumed, resumes)
 				}
 				if in, _ := s.visit(t, config(newClient)); in {
 					t.Fatal("a client of the new CA is let in before the change")
 				}
 
-				s.badFilesChangeNothing(t, returning, newCA, newClient)
+				s.badFilesChangeNothing(t, returning, resumes, newCA, newClient)
 
 				write(t, s.file, newCA)
 				s.reload()
@@ -274,7 +283,7 @@ func TestReplacedClientCAsHoldForHandshakesAndResumptions(t *testing.T) {
 				if in, _ := s.visit(t, fresh); !in {
 					t.Error("a client of the new CA is refused after the change")
 				}
-				if in, resumed := s.visit(t, fresh); !in || !resumed {
+				if in, resumed := s.visit(t, fresh); !in || resumed != resumes {
 					t.Errorf("a client of the new CA returns and is let in: %v, by a resumption: %v", in, resumed)
 				}
 				if in, _ := s.visit(t, &tls.Config{ServerName: "a.test", InsecureSkipVerify: true,
@@ -290,6 +299,31 @@ func TestReplacedClientCAsHoldForHandshakesAndResumptions(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Servers that share a store share session tickets, and each judges a client's CA for itself.
+func TestASessionResumesOnAnotherServerThatTrustsTheClientsCA(t *testing.T) {
+	t.Parallel()
+	oldCA, client := newClientCA(t, "old", time.Hour)
+	newCA, _ := newClientCA(t, "new", time.Hour)
+	cache := t.TempDir()
+	first, second := serveClientsWith(t, ACME, oldCA, cache), serveClientsWith(t, ACME, oldCA, cache)
+	returning := visitorConfig(tls.VersionTLS13, client)
+	if in, _ := first.visit(t, returning); !in {
+		t.Fatal("the client is refused")
+	}
+	if in, resumed := second.visit(t, returning); !in || !resumed {
+		t.Fatalf("on another server it is let in: %v, by a resumption: %v; want both", in, resumed)
+	}
+	write(t, second.file, newCA)
+	second.reload()
+	second.until(t, "client CAs replaced")
+	if in, _ := second.visit(t, returning); in {
+		t.Error("it resumes where its CA was removed")
+	}
+	if in, resumed := first.visit(t, returning); !in || !resumed {
+		t.Errorf("where its CA is still trusted, it is let in: %v, by a resumption: %v; want both", in, resumed)
 	}
 }
 

@@ -43,6 +43,7 @@ func (s *Source) restore(ctx context.Context, emptied bool) {
 		if err := s.options.Issuer.Keep(ctx); err != nil {
 			s.options.Log.Error("the account key cannot be put back into ACME_CACHE", "error", err)
 		}
+		s.tickets.Refresh(ctx)
 	}
 	for _, h := range s.hosts {
 		if h.now().served.Certificate != nil {

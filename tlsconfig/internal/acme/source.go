@@ -26,6 +26,7 @@ import (
 	"example.com/turnkey/tlsconfig/internal/cert"
 	"example.com/turnkey/tlsconfig/internal/clientca"
 	"example.com/turnkey/tlsconfig/internal/store"
+	"example.com/turnkey/tlsconfig/internal/tickets"
 )
 
 // Issuer gets certificates from one CA, one attempt at a time for each host. *authority.Authority is one. It decides
@@ -74,6 +75,7 @@ type Source struct {
 	options Options
 	issuers []Issuer
 	config  *tls.Config
+	tickets *tickets.Keys
 	hosts   []*host
 	byName  map[string]*host // not changed after New, so handshakes read it without a lock
 
@@ -95,6 +97,7 @@ func New(o Options) *Source {
 		s.hosts = append(s.hosts, h)
 		s.byName[name] = h
 	}
+	s.tickets = tickets.New(o.Store, o.Log)
 	s.config = o.ClientCAs.ServerConfig(s.getCertificate)
 	s.config.NextProtos = append(s.config.NextProtos, alpnProto)
 	return s
@@ -103,14 +106,11 @@ func New(o Options) *Source {
 // TLSConfig returns a new configuration. It asks the CA's tls-alpn-01 connection for no client certificate, because the
 // CA has none. That connection can negotiate no other protocol, so no page is served on it.
 func (s *Source) TLSConfig() *tls.Config {
-	config := s.options.ClientCAs.Live(s.config.Clone())
+	config := s.tickets.Use(s.options.ClientCAs.Live(s.config.Clone()))
 	choose := config.GetConfigForClient
-	if choose == nil {
-		return config
-	}
 	challenge := s.config.Clone()
 	challenge.ClientAuth, challenge.ClientCAs = tls.NoClientCert, nil
-	challenge.NextProtos = []string{alpnProto}
+	challenge.NextProtos, challenge.SessionTicketsDisabled = []string{alpnProto}, true
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if isChallenge(hello) {
 			return challenge, nil
@@ -123,6 +123,8 @@ func (s *Source) TLSConfig() *tls.Config {
 // Run renews the certificates of every host until ctx is done. It returns when the last of them has ended.
 func (s *Source) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
+	s.tickets.Refresh(ctx) // before a certificate is served, and a session begins
+	wg.Go(func() { s.tickets.Run(ctx) })
 	wg.Go(func() { s.options.ClientCAs.Run(ctx) })
 	wg.Go(func() { s.follow(ctx) })
 	for _, h := range s.hosts {
