@@ -175,10 +175,11 @@ func TestWhatIsNoKeyIsMadeAgain(t *testing.T) {
 func TestServersThatStartAtOnceHaveTheSameKeys(t *testing.T) {
 	t.Parallel()
 	f := &fleet{T: t, dir: t.TempDir()}
+	now := time.Now()
 	var all [20]*Keys
 	var wg sync.WaitGroup
 	for i := range all {
-		all[i] = New(f.slot(), slog.New(slog.DiscardHandler))
+		all[i] = newKeys(f.slot(), slog.New(slog.DiscardHandler), func() time.Time { return now })
 		wg.Go(func() {
 			for all[i].Refresh(t.Context()) != nil {
 				time.Sleep(time.Millisecond)
