@@ -13,6 +13,7 @@ const followEvery = 4 * time.Second
 func (s *Source) follow(ctx context.Context) {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
+	defer s.options.Store.Close()
 	for since := int64(0); ; {
 		select {
 		case <-ctx.Done():

@@ -32,6 +32,8 @@ func (d dir) rename(_ context.Context, from, to string) error {
 
 func (d dir) remove(_ context.Context, name string) error { return os.Remove(d.path(name)) }
 
+func (dir) close() {}
+
 // writable tries to write a file of a certificate's size into the directory, or into the one where it would be made.
 func writable(directory string) error {
 	parent, err := existing(directory)
@@ -71,7 +73,7 @@ const maxNotes = 3
 // folder that they can change, and that a Redis server may drop certificates.
 func Notes(directory string) []string {
 	if IsRedis(directory) {
-		return redis{directory}.notes()
+		return newRedis(directory).notes()
 	}
 	var notes []string
 	filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {

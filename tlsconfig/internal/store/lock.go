@@ -174,7 +174,7 @@ func (s *Slot) createLocked(ctx context.Context, file string, data []byte, usabl
 }
 
 // Changes returns the names whose .pem was written since a moment that an earlier call returned; 0: all names. emptied
-// says that the store has lost what it had at that moment.
+// says that the store has lost what it had at that moment. To ask again and again costs one connection; see Close.
 func (s *Slot) Changes(ctx context.Context, since int64) (names []string, now int64, emptied bool, err error) {
 	type answer struct {
 		names []string
@@ -186,6 +186,9 @@ func (s *Slot) Changes(ctx context.Context, since int64) (names []string, now in
 	})
 	return a.names, a.now, err == nil && a.now < since, err
 }
+
+// Close closes the connection that Changes keeps to a server. Other calls work as before.
+func (s *Slot) Close() { s.backend.close() }
 
 // Shared reports whether other machines may use the store.
 func (s *Slot) Shared() bool { return s.shared }

@@ -19,8 +19,14 @@ import (
 const redisPrefix = "turnkey:"
 
 // redis is a backend in Redis or Valkey, for machines without a lasting disk. It holds private keys, so the server
-// should be reached by rediss:// or over a private network. Calls are rare, so each opens a connection.
-type redis struct{ url string }
+// should be reached by rediss:// or over a private network. Calls are rare, so each opens a connection. Only changes
+// keeps one.
+type redis struct {
+	url  string
+	poll *keptConn
+}
+
+func newRedis(where string) redis { return redis{where, &keptConn{}} }
 
 // IsRedis reports whether ACME_CACHE names a Redis or Valkey server and not a directory.
 func IsRedis(where string) bool {
@@ -55,7 +61,7 @@ func (r redis) address() (*url.URL, error) {
 
 const encodePassword = "in the password write %2F for /, %23 for #, %25 for %, %3F for ? and %40 for @"
 
-func (r redis) do(ctx context.Context, command string, args ...any) (any, error) {
+func (r redis) dial(ctx context.Context) (redigo.Conn, error) {
 	if _, err := r.address(); err != nil {
 		return nil, fmt.Errorf("redis: ACME_CACHE %w", err)
 	}
@@ -64,7 +70,19 @@ func (r redis) do(ctx context.Context, command string, args ...any) (any, error)
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
+	return conn, nil
+}
+
+func (r redis) do(ctx context.Context, command string, args ...any) (any, error) {
+	conn, err := r.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
 	defer conn.Close()
+	return ask(ctx, conn, command, args...)
+}
+
+func ask(ctx context.Context, conn redigo.Conn, command string, args ...any) (any, error) {
 	reply, err := redigo.DoContext(conn, ctx, command, args...)
 	if err != nil {
 		err = fmt.Errorf("redis: %w", err)
@@ -90,6 +108,8 @@ func (r redis) rename(ctx context.Context, from, to string) error {
 	_, err := r.do(ctx, "RENAME", redisPrefix+from, redisPrefix+to)
 	return err
 }
+
+func (r redis) close() { r.poll.close() }
 
 func (r redis) remove(ctx context.Context, name string) error {
 	_, err := r.do(ctx, "DEL", redisPrefix+name)

@@ -25,7 +25,8 @@ func Check(where string) (problem, fix string) {
 	if !IsRedis(where) {
 		return "", ""
 	}
-	r := redis{where}
+	r := newRedis(where)
+	defer r.close()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	err := r.roundTrip(ctx)

@@ -97,6 +97,12 @@ func TestCheckSendsNoPasswordToAPortWithAnotherTransport(t *testing.T) {
 // serveRedis answers each command of the Redis protocol with what answer returns.
 func serveRedis(t *testing.T, answer func(args []string) string) (addr string) {
 	t.Helper()
+	return serveRedisOn(t, answer, func(net.Conn, bool) {})
+}
+
+// serveRedisOn is serveRedis that tells of connections.
+func serveRedisOn(t *testing.T, answer func(args []string) string, tell func(conn net.Conn, opened bool)) (addr string) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +114,9 @@ func serveRedis(t *testing.T, answer func(args []string) string) (addr string) {
 			if err != nil {
 				return
 			}
+			tell(conn, true)
 			go func() {
+				defer tell(conn, false)
 				defer conn.Close()
 				for r := bufio.NewReader(conn); ; {
 					args, err := readCommand(r)

@@ -79,7 +79,7 @@ func (r redis) putFenced(ctx context.Context, name, suffix string, data []byte, 
 
 func (r redis) changes(ctx context.Context, slot string, since int64) (names []string, now int64, err error) {
 	key := redisPrefix + slot + "/changes"
-	last, err := redigo.Int64Map(r.do(ctx, "ZRANGE", key, -1, -1, "WITHSCORES"))
+	last, err := redigo.Int64Map(r.poll.do(ctx, r.dial, "ZRANGE", key, -1, -1, "WITHSCORES"))
 	for _, now = range last {
 	}
 	if err != nil || now == since {
@@ -88,6 +88,6 @@ func (r redis) changes(ctx context.Context, slot string, since int64) (names []s
 	if now < since { // the server has lost them
 		since = 0
 	}
-	names, err = redigo.Strings(r.do(ctx, "ZRANGEBYSCORE", key, since, "+inf"))
+	names, err = redigo.Strings(r.poll.do(ctx, r.dial, "ZRANGEBYSCORE", key, since, "+inf"))
 	return names, now, err
 }

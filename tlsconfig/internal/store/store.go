@@ -35,6 +35,9 @@ type backend interface {
 	lock(ctx context.Context, name string) (fence int64, h hold, err error)
 	putFenced(ctx context.Context, name, suffix string, data []byte, fence int64) error
 	changes(ctx context.Context, slot string, since int64) (names []string, now int64, err error)
+
+	// close ends what changes keeps open.
+	close()
 }
 
 // Slot is one CA's part of a store, so that the state of two CAs never mixes. Every call ends within timeout, even if
@@ -78,7 +81,7 @@ func Fault(where string) (problem, fix string) {
 			return err.Error(), "free space there, or give a directory that this user can write and that outlives " +
 				"a deployment; without it every start orders anew"
 		}
-	} else if _, err := (redis{where}).address(); err != nil {
+	} else if _, err := (newRedis(where)).address(); err != nil {
 		return err.Error(), "write redis://host:6379/0, or rediss:// with TLS, " +
 			"with user:password@ before the host where it asks for them; " + encodePassword
 	}
@@ -89,7 +92,7 @@ func Fault(where string) (problem, fix string) {
 func Existing(where, directoryURL string) *Slot {
 	s := &Slot{backend: dir(where), shared: IsRedis(where), name: slug(withoutUser(directoryURL))}
 	if s.shared {
-		s.backend = redis{where}
+		s.backend = newRedis(where)
 	}
 	return s
 }
