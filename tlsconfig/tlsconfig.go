@@ -48,14 +48,16 @@ type Options struct {
 	LocalOwner *localca.Owner
 
 	// ACME only.
-	Email     string // contact of the account; empty: none
-	Directory string // URL of the CA's directory; required
-	CAFile    string // PEM roots to trust for the directory's own HTTPS; empty: the system's
-	CacheDir  string // keeps account key and certificates: a directory, or the URL of Redis or Valkey; required
-	Rehearsal string // directory at which a first order, and one after a failure, is tried beforehand; empty: none
-	Profile   string // of the certificate, from those the directory lists; empty: the CA's default
-	PlainPort bool   // port 80 is open, for http-01
-	EABKeyID  string // external account binding (RFC 8555 §7.3.4); empty: none
+	Email     string     // contact of the account; empty: none
+	Directory string     // URL of the CA's directory; required
+	CAFile    string     // PEM roots to trust for the directory's own HTTPS; empty: the system's
+	CacheDir  string     // keeps account key and certificates: a directory, or the URL of Redis or Valkey; required
+	CacheCA   string     // PEM roots to trust for a Redis or Valkey server with TLS; empty: the system's
+	CacheKeys []CacheKey // that what is kept in CacheDir is sealed with, the newest first; empty: it is not sealed
+	Rehearsal string     // directory at which a first order, and one after a failure, is tried beforehand; empty: none
+	Profile   string     // of the certificate, from those the directory lists; empty: the CA's default
+	PlainPort bool       // port 80 is open, for http-01
+	EABKeyID  string     // external account binding (RFC 8555 §7.3.4); empty: none
 	EABKey    []byte
 
 	Log   *slog.Logger      // nil: slog.Default()
@@ -153,14 +155,14 @@ func (o Options) newACME(clients *clientca.CAs) (*acme.Source, error) {
 	options := acme.Options{Domains: o.Domains, Settings: base64.RawURLEncoding.EncodeToString(sum[:9]),
 		ClientCAs: clients, Log: o.Log, Notify: o.Notify}
 	var err error
-	if options.Store, err = store.Open(o.CacheDir, o.Directory); err != nil {
+	if options.Store, err = o.store().Open(o.Directory); err != nil {
 		return nil, err
 	}
 	if options.Issuer, err = authority.New(o.authority(o.Directory, options.Store)); err != nil {
 		return nil, err
 	}
 	if o.Rehearsal != "" {
-		slot, err := store.Open(o.CacheDir, o.Rehearsal)
+		slot, err := o.store().Open(o.Rehearsal)
 		if err != nil {
 			return nil, err
 		}
@@ -192,6 +194,9 @@ func (proxied) Status() []Status                           { return nil }
 
 // Fault is one thing wrong with a setting, and what to do about it.
 type Fault = setting.Fault
+
+// CacheKey is a key of ACME_CACHE_KEY. It prints as its ID.
+type CacheKey = setting.CacheKey
 
 // Redacted returns a setting's value as it may be shown: a URL without its user and password.
 func Redacted(value string) string { return setting.Redacted(value) }
@@ -234,5 +239,10 @@ func Inspect(o Options) (faults []Fault, notes []string) {
 func CertNames(certFiles, keyFiles []string) []string { return files.CertNames(certFiles, keyFiles) }
 
 func (o Options) acme() acme.Settings {
-	return acme.Settings{Domains: o.Domains, Directory: o.Directory, CAFile: o.CAFile, Cache: o.CacheDir}
+	return acme.Settings{Domains: o.Domains, Directory: o.Directory, Rehearsal: o.Rehearsal, CAFile: o.CAFile,
+		Store: o.store()}
+}
+
+func (o Options) store() store.Config {
+	return store.Config{Where: o.CacheDir, CAFile: o.CacheCA, Keys: o.CacheKeys}
 }

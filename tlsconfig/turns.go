@@ -22,7 +22,7 @@ const (
 // Turns let one server at a time run a repeated job: of the servers that share a Redis or Valkey in CacheDir, or of the
 // processes that share its directory. They are safe for concurrent use.
 type Turns struct {
-	cache string
+	store store.Config
 	slot  *store.Slot
 
 	mu   sync.Mutex
@@ -31,13 +31,15 @@ type Turns struct {
 
 // Turns returns the turns of the servers that share o.CacheDir. It opens no connection and makes no directory.
 func (o Options) Turns() *Turns {
-	return &Turns{cache: o.CacheDir, slot: store.Existing(o.CacheDir, "jobs://jobs"), last: map[string]time.Time{}}
+	config := o.store()
+	config.Keys = nil // a time is no secret, and a job runs on when a key is lost
+	return &Turns{store: config, slot: config.Existing("jobs://jobs"), last: map[string]time.Time{}}
 }
 
 // Check returns why no turn can be taken, as far as it shows without a connection.
 func (t *Turns) Check() []Fault {
-	if problem, fix := store.Fault(t.cache); problem != "" {
-		return []Fault{{Setting: "ACME_CACHE", Value: Redacted(t.cache), Problem: problem, Fix: fix}}
+	if problem, fix := t.store.Fault(); problem != "" {
+		return []Fault{{Setting: "ACME_CACHE", Value: Redacted(t.store.Where), Problem: problem, Fix: fix}}
 	}
 	return nil
 }

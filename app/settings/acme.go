@@ -3,6 +3,7 @@ package settings
 import (
 	"cmp"
 	"encoding/base64"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -18,6 +19,7 @@ func (s *Settings) readACME(r *reader) {
 	s.readDirectory(r)
 	s.ACMECAFile = r.text("ACME_CA_FILE", "")
 	s.readCache(r)
+	s.readCacheKeys(r)
 	s.ACMEProfile = r.text("ACME_PROFILE", "")
 	s.readRehearsal(r)
 	s.readEAB(r)
@@ -49,6 +51,22 @@ func (s *Settings) readCache(r *reader) {
 		r.fault("ACME_CACHE", s.ACMECache, "is neither a directory nor the URL of a Redis server",
 			"give a directory, or redis://host:6379/0, or rediss:// for TLS; valkey:// and valkeys:// are the same")
 		s.ACMECache = ""
+	}
+}
+
+// readCacheKeys reads the file with the roots of the store, and the keys that seal what is in it.
+func (s *Settings) readCacheKeys(r *reader) {
+	s.ACMECacheCAFile = r.text("ACME_CACHE_CA_FILE", "")
+	written := strings.FieldsFunc(r.text("ACME_CACHE_KEY", ""),
+		func(c rune) bool { return c == ',' || c == ' ' })
+	for i, text := range written {
+		data, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+		if err != nil || len(data) != len(setting.CacheKey{}) {
+			r.fault("ACME_CACHE_KEY", "", fmt.Sprintf("key %d of %d is not 32 bytes in base64", i+1, len(written)),
+				"make a key with: openssl rand -base64 32; several are separated by commas, the newest first")
+			continue
+		}
+		s.ACMECacheKeys = append(s.ACMECacheKeys, setting.CacheKey(data))
 	}
 }
 

@@ -27,14 +27,16 @@ type Settings struct {
 	CertFiles, KeyFiles []string
 	ClientCAFile        string
 
-	ACMEEmail     string
-	ACMEDirectory string // URL
-	ACMECAFile    string
-	ACMECache     string // a directory, or the URL of a Redis or Valkey server
-	ACMEProfile   string
-	ACMERehearsal string // URL of a directory; empty: no rehearsal
-	EABKeyID      string
-	EABKey        []byte
+	ACMEEmail       string
+	ACMEDirectory   string // URL
+	ACMECAFile      string
+	ACMECache       string             // a directory, or the URL of a Redis or Valkey server
+	ACMECacheCAFile string             // PEM roots of a server in ACMECache; empty: the system's
+	ACMECacheKeys   []setting.CacheKey // that values in ACMECache are sealed with, the newest first
+	ACMEProfile     string
+	ACMERehearsal   string // URL of a directory; empty: no rehearsal
+	EABKeyID        string
+	EABKey          []byte
 
 	TrustedProxies []netip.Prefix
 	ClientIPHeader string

@@ -1,12 +1,16 @@
 package settings
 
 import (
+	"bytes"
+	"fmt"
 	"net"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 func TestDefaults(t *testing.T) {
@@ -47,6 +51,28 @@ func TestEAB(t *testing.T) {
 		}, Dotenv{}, "shop")
 		if len(faults) > 0 || string(c.EABKey) != "\xfb\xff" {
 			t.Errorf("%q: got %x %v", key, c.EABKey, faults)
+		}
+	}
+}
+
+func TestCacheKeys(t *testing.T) {
+	t.Parallel()
+	const newest, oldest = "//////////////////////////////////////////8", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	want := []setting.CacheKey{setting.CacheKey(bytes.Repeat([]byte{0xff}, 32)), {1}}
+	for _, value := range []string{newest + "," + oldest, newest + "= " + oldest + "=",
+		" " + newest + "=,  " + oldest + ", "} {
+		c, faults := Load(func(k string) (string, bool) {
+			if k == "ACME_CACHE_KEY" {
+				return value, true
+			}
+			return "", false
+		}, Dotenv{}, "shop")
+		if len(faults) > 0 || !slices.Equal(c.ACMECacheKeys, want) {
+			t.Errorf("%q: got %v %v", value, c.ACMECacheKeys, faults)
+		}
+		shown := fmt.Sprintf("%v %+v %#v %s", c.ACMECacheKeys, c.ACMECacheKeys, c.ACMECacheKeys, c.ACMECacheKeys)
+		if strings.Contains(shown, "255") || strings.Contains(shown, "0xff") || strings.Count(shown, want[0].ID()) != 4 {
+			t.Errorf("the keys are shown as %s, want their ids", shown)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // secret reports whether a setting's value is never shown. ACME_CACHE is shown without its password.
-func secret(name string) bool { return name == "ACME_EAB_HMAC_KEY" }
+func secret(name string) bool { return name == "ACME_EAB_HMAC_KEY" || name == "ACME_CACHE_KEY" }
 
 // quotes are the plain quotes, and the typographic ones that word processors and chat programs write for them.
 const quotes = "\"'`“”„‟‘’‚‛«»‹›″′´＂＇"

@@ -92,7 +92,7 @@ func (r *rehearsal) siteEnv(base []string) []string {
 		"HTTPS_ADDR="+loopback(r.https), "HTTP_ADDR="+loopback(r.plain), "ADMIN_ADDR=off",
 		// the account and certificates of a real CA stay untouched
 		"ACME_DIRECTORY="+r.authority.directory, "ACME_CA_FILE="+r.authority.caFile,
-		"ACME_CACHE="+filepath.Join(r.dir, "acme"),
+		"ACME_CACHE="+filepath.Join(r.dir, "acme"), "ACME_CACHE_CA_FILE=",
 		"ACME_REHEARSAL=off", "ACME_PROFILE=", "ACME_EAB_KID=", "ACME_EAB_HMAC_KEY=",
 		// clients connect directly
 		"TLS_CERT_FILE=", "TLS_KEY_FILE=", "TLS_CLIENT_CA_FILE=", "TRUSTED_PROXIES=", "CLIENT_IP_HEADER=",

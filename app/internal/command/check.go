@@ -64,6 +64,9 @@ func (l loaded) print(w io.Writer) {
 	case tlsconfig.ACME:
 		row("directory", tlsconfig.Redacted(cfg.ACMEDirectory))
 		row("cache", tlsconfig.Redacted(cfg.ACMECache))
+		for _, key := range cfg.ACMECacheKeys {
+			row("cache key", key.ID())
+		}
 	case tlsconfig.Files, tlsconfig.Local:
 		row("certificate", strings.Join(cfg.CertFiles, ", "))
 	}

@@ -48,6 +48,7 @@ func TestQuotesAndCommentsInValuesAreFaults(t *testing.T) {
 		{with(acme, "ACME_EMAIL", `"me@example.com"`), []string{"ACME_EMAIL", "has quotes around"}},
 		{with(acme, "ACME_EAB_KID", "kid", "ACME_EAB_HMAC_KEY", `"hush"`),
 			[]string{"ACME_EAB_HMAC_KEY: has quotes around", "write the value alone"}},
+		{with(acme, "ACME_CACHE_KEY", `"hush", "hush"`), []string{"ACME_CACHE_KEY: has quotes around", "write the value alone"}},
 		{with(acme, "HSTS", `"max-age=1"`), []string{"HSTS", "has quotes around"}},
 		{with(acme, "HSTS", `max-age=1 # short`), []string{"has a comment after"}},
 		{with(acme, "CORS_ORIGINS", `'https://app.example.com'`), []string{"→ write CORS_ORIGINS=https://app.example.com\n"}},

@@ -76,6 +76,7 @@ func (l *loaded) tlsOptions(log *slog.Logger) tlsconfig.Options {
 		ClientCAFile: cfg.ClientCAFile, Prod: cfg.Prod,
 		LocalNames: l.names, LocalCADir: cfg.LocalCADir, LocalOwner: cfg.LocalOwner,
 		Email: cfg.ACMEEmail, Directory: cfg.ACMEDirectory, CAFile: cfg.ACMECAFile, CacheDir: cfg.ACMECache,
+		CacheCA: cfg.ACMECacheCAFile, CacheKeys: cfg.ACMECacheKeys,
 		Profile: cfg.ACMEProfile, Rehearsal: cfg.ACMERehearsal, PlainPort: l.ports.HTTP.Addr != "",
 		EABKeyID: cfg.EABKeyID, EABKey: cfg.EABKey, Log: log,
 	}

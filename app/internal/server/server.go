@@ -188,7 +188,12 @@ func (s *Server) Ready() error {
 	if s.draining.Load() {
 		return errors.New("stopping")
 	}
-	if status := s.Source.Status(); len(status) > 0 && !status[0].Ready && !status[0].Usable(time.Now()) {
+	status := s.Source.Status()
+	switch {
+	case len(status) == 0:
+	case status[0].Blocked:
+		return errors.New(status[0].Error)
+	case !status[0].Ready && !status[0].Usable(time.Now()):
 		return fmt.Errorf("no valid certificate for %s: %s", status[0].Names[0], cmp.Or(status[0].Error, status[0].Next))
 	}
 	return nil

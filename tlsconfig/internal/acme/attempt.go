@@ -174,10 +174,11 @@ func (a *attempt) keepOld(ctx context.Context, c cert.Candidate) {
 
 // fail records an attempt that failed. The old certificate, if there is one, stays.
 func (a *attempt) fail(err error) {
+	_, sealed := store.IsSealed(err)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return // the process stops, and begin has stored when to try again
-	case errors.Is(err, store.ErrOutdated), errors.Is(err, errSupplanted), a.lock != nil && a.lock.Held() != nil:
+	case sealed, errors.Is(err, store.ErrOutdated), errors.Is(err, errSupplanted), a.lock != nil && a.lock.Held() != nil:
 		a.yield(err)
 		return
 	}

@@ -17,9 +17,10 @@ import (
 // Settings are an operator's, as they are checked before a start.
 type Settings struct {
 	Domains   []string
-	Directory string // URL
-	CAFile    string // empty: the system's roots
-	Cache     string // a directory or the URL of a Redis server; empty: it has a fault that is reported already
+	Directory string       // URL
+	Rehearsal string       // URL; empty: none
+	CAFile    string       // empty: the system's roots
+	Store     store.Config // Where is empty if it has a fault that is reported already
 }
 
 // Check returns every fault that would prevent an order and can be found without a connection. It changes nothing.
@@ -66,14 +67,22 @@ func (s Settings) checkDomains() []setting.Fault {
 }
 
 func (s Settings) checkCache() []setting.Fault {
-	if s.Cache == "" {
-		return nil
+	var faults []setting.Fault
+	if problem, fix := s.Store.CAFault(); problem != "" {
+		faults = append(faults, setting.Fault{Setting: "ACME_CACHE_CA_FILE", Value: s.Store.CAFile, Problem: problem,
+			Fix: fix})
 	}
-	problem, fix := store.Fault(s.Cache)
-	if problem == "" || s.canServe() {
-		return nil
+	if s.Store.Where == "" {
+		return faults
 	}
-	return []setting.Fault{{Setting: "ACME_CACHE", Value: setting.Redacted(s.Cache), Problem: problem, Fix: fix}}
+	if problem, fix := s.Store.Fault(); problem != "" && !s.canServe() {
+		faults = append(faults, s.cacheFault(problem, fix))
+	}
+	return faults
+}
+
+func (s Settings) cacheFault(problem, fix string) setting.Fault {
+	return setting.Fault{Setting: "ACME_CACHE", Value: setting.Redacted(s.Store.Where), Problem: problem, Fix: fix}
 }
 
 // canServe reports whether the store holds a valid certificate for every domain. A server that cannot write there
@@ -90,7 +99,7 @@ func (s Settings) canServe() bool {
 
 // stored reads the certificate for a host from the store.
 func (s Settings) stored(host string) (cert.Candidate, error) {
-	data, err := store.Existing(s.Cache, s.Directory).Get(context.Background(), host+".pem")
+	data, err := s.Store.Existing(s.Directory).Get(context.Background(), host+".pem")
 	if err != nil {
 		return cert.Candidate{}, err
 	}
@@ -100,39 +109,77 @@ func (s Settings) stored(host string) (cert.Candidate, error) {
 // Inspect looks into the store, for what Check does not see. Notes are what an operator should know though it is no
 // fault, for example that an earlier attempt failed. It changes nothing but a test key in Redis; see store.Check.
 func (s Settings) Inspect() (faults []setting.Fault, notes []string) {
-	if s.Cache == "" {
+	if problem, _ := s.Store.CAFault(); s.Store.Where == "" || problem != "" {
 		return nil, nil // Check reports it
 	}
-	shown := setting.Redacted(s.Cache)
-	problem, fix := store.Fault(s.Cache) // Check reports it, unless the certificates can be served
+	problem, fix := s.Store.Fault() // Check reports it, unless the certificates can be served
+	var took time.Duration
 	if problem == "" {
-		if problem, fix = store.Check(s.Cache); problem != "" && !s.canServe() {
-			return []setting.Fault{{Setting: "ACME_CACHE", Value: shown, Problem: problem, Fix: fix}}, nil
+		if took, problem, fix = s.Store.Check(); problem != "" && !s.canServe() {
+			return []setting.Fault{s.cacheFault(problem, fix)}, nil
 		}
 	}
-	notes = store.Notes(s.Cache)
+	notes = s.Store.Notes()
+	if took > 0 {
+		notes = append(notes, fmt.Sprintf("ACME_CACHE: written and read back in %.1f ms", took.Seconds()*1000))
+	}
 	if problem != "" && s.canServe() {
 		notes = append(notes, fmt.Sprintf("ACME_CACHE=%s %s\n      → the certificates in it are served, "+
-			"and none is renewed before it can be written: %s", shown, problem, fix))
-	} else if problem != "" && store.IsRedis(s.Cache) {
+			"and none is renewed before it can be written: %s", setting.Redacted(s.Store.Where), problem, fix))
+	} else if problem != "" && store.IsRedis(s.Store.Where) {
 		return nil, nil
 	}
+	sealed, note, err := s.survey()
+	if sealed != nil {
+		return []setting.Fault{*sealed}, notes
+	}
+	if note != "" {
+		notes = append(notes, note)
+	}
 	for _, host := range s.Domains {
-		note, err := s.hostNote(host)
 		if err != nil {
-			return nil, append(notes, fmt.Sprintf("ACME_CACHE cannot be read: %v\n"+
-				"      → the server starts, and orders nothing until it can read it", err))
+			break
 		}
-		if note != "" {
+		if note, err = s.hostNote(host); note != "" {
 			notes = append(notes, note)
 		}
+	}
+	if err != nil {
+		notes = append(notes, fmt.Sprintf("ACME_CACHE cannot be read: %v\n"+
+			"      → the server starts, and orders nothing until it can read it", err))
 	}
 	return nil, notes
 }
 
+// survey says how the values of this site are sealed: a fault if one cannot be opened, or a note if some are not sealed
+// with the newest key.
+func (s Settings) survey() (fault *setting.Fault, note string, _ error) {
+	files := []string{"account.key"}
+	for _, host := range s.Domains {
+		files = append(files, host+".pem", host+".json", host+".order")
+	}
+	found, err := s.Store.Existing(s.Directory).Survey(context.Background(), files)
+	if err == nil && found.Closed == nil && s.Rehearsal != "" {
+		var more store.Survey
+		more, err = s.Store.Existing(s.Rehearsal).Survey(context.Background(), files[:1])
+		found = store.Survey{Unsealed: found.Unsealed + more.Unsealed, Older: found.Older + more.Older, Closed: more.Closed}
+	}
+	switch {
+	case err != nil:
+		return nil, "", err
+	case found.Closed != nil:
+		return &setting.Fault{Setting: "ACME_CACHE_KEY", Problem: found.Closed.Error(), Fix: found.Closed.Advice()}, "", nil
+	case found.Unsealed+found.Older > 0:
+		note = fmt.Sprintf("ACME_CACHE: of the values of this site, %d are not sealed, and %d with an older key of "+
+			"ACME_CACHE_KEY\n      → keep that key until this note is gone: a server seals them when it starts or writes",
+			found.Unsealed, found.Older)
+	}
+	return nil, note, nil
+}
+
 // hostNote says why a host's last attempt failed, or what its certificate lacks. It is empty if all is well.
 func (s Settings) hostNote(host string) (string, error) {
-	data, err := store.Existing(s.Cache, s.Directory).Get(context.Background(), host+".json")
+	data, err := s.Store.Existing(s.Directory).Get(context.Background(), host+".json")
 	if err != nil && !store.IsMissing(err) {
 		return "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"example.com/turnkey/tlsconfig/chain/chaintest"
+	"example.com/turnkey/tlsconfig/internal/store"
 )
 
 var write = chaintest.Write
@@ -24,7 +25,7 @@ func TestInspectReportsStoreReadableByOthers(t *testing.T) {
 		return strings.Join(notes, "\n")
 	}
 	dir := t.TempDir()
-	acme := Settings{Cache: dir, Directory: "https://ca.test/dir"}
+	acme := Settings{Store: store.Config{Where: dir}, Directory: "https://ca.test/dir"}
 	for mode, want := range map[uint32]string{0o700: "", 0o755: "", 0o777: "chmod 700", 0o770: "chmod 700"} {
 		chmod(t, dir, mode)
 		if got := inspect(acme); (got == "") != (want == "") || !strings.Contains(got, want) {
@@ -55,8 +56,8 @@ func TestRootsOfTheACMEServerAreReadStrictly(t *testing.T) {
 		{"empty", nil, "no PEM certificate"},
 	} {
 		write(t, file, test.data)
-		faults := Settings{Domains: []string{"a.test"}, Directory: "https://ca.test/dir", Cache: t.TempDir(),
-			CAFile: file}.Check()
+		faults := Settings{Domains: []string{"a.test"}, Directory: "https://ca.test/dir", CAFile: file,
+			Store: store.Config{Where: t.TempDir()}}.Check()
 		if test.want == "" && len(faults) > 0 || test.want != "" &&
 			(len(faults) != 1 || faults[0].Setting != "ACME_CA_FILE" ||
 				!strings.Contains(faults[0].Problem, test.want)) {

@@ -3,6 +3,8 @@ package acme
 import (
 	"context"
 	"time"
+
+	"example.com/turnkey/tlsconfig/internal/store"
 )
 
 // followEvery is how often the store is asked which certificates were written. A renewal by another process is served
@@ -58,7 +60,14 @@ func (s *Source) restore(ctx context.Context, emptied bool) {
 func (h *host) compare(ctx context.Context) {
 	c, err := h.stored(ctx)
 	served := h.now().served
+	if err == nil && h.now().loaded && h.now().sealed {
+		h.opens(ctx)
+	}
+	sealed, is := store.IsSealed(err)
 	switch {
+	case is && h.now().loaded: // otherwise load says it
+		h.logSealed(sealed)
+		return
 	case err != nil: // at the next change, or the next attempt
 	case c.Certificate != nil && c.Newer(served, time.Now()):
 		h.takeOver(ctx, c)

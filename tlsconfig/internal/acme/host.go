@@ -46,6 +46,7 @@ type state struct {
 	aloneAt time.Time // when to order without the store; zero: not drawn
 	forced  bool      // the next attempt does not heed the failures of others
 	loaded  bool      // what the store had was read, and challenges can be answered
+	sealed  bool      // the store has something for this host that cannot be opened; it was logged
 
 	unsavedLogged, awayLogged bool
 
@@ -154,7 +155,8 @@ func (h *host) setNext(what string, at time.Time) {
 func (h *host) status() cert.Status {
 	s := h.now()
 	out := cert.Status{Names: []string{h.name}, Next: s.next, Error: cmp.Or(s.trouble, s.served.Lacks),
-		Orders: s.orders, Failures: s.record.Failures, Ready: s.loaded && h.source.options.Store.Shared()}
+		Orders: s.orders, Failures: s.record.Failures, Ready: s.loaded && !s.sealed && h.source.options.Store.Shared(),
+		Blocked: s.sealed && !s.loaded}
 	if c := s.served.Certificate; c != nil {
 		out.Issuer, out.NotAfter, out.RenewAt = c.Leaf.Issuer.CommonName, c.Leaf.NotAfter, s.renewAt
 	}

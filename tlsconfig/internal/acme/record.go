@@ -37,7 +37,9 @@ func (h *host) load(ctx context.Context) bool {
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		err := h.source.loading.do(ctx, func() error { return h.tryLoad(ctx) })
 		if err == nil {
-			h.change(func(s *state) { s.trouble, s.loaded = "", true })
+			h.change(func(s *state) { s.trouble, s.loaded, s.sealed = "", true, false })
+			h.source.options.Store.Reseal(ctx, h.name, ".pem")
+			h.source.options.Store.Reseal(ctx, h.name, ".order")
 			if logged != "" {
 				h.log.Info("ACME_CACHE can be read and written again")
 			}
@@ -73,8 +75,13 @@ func (h *host) logWaiting(err error) {
 			"and nothing is ordered or renewed"
 		attrs = append(attrs, "not_after", c.Leaf.NotAfter)
 	}
-	h.log.Error(msg, append(attrs, "advice", "free space there, or make it writable for this user; "+
-		"the server tries again every minute, and at once on SIGHUP")...)
+	advice := "free space there, or make it writable for this user"
+	sealed, is := store.IsSealed(err)
+	if is {
+		advice = sealed.Advice()
+	}
+	h.change(func(s *state) { s.sealed = is })
+	h.log.Error(msg, append(attrs, "advice", advice+"; the server tries again every minute, and at once on SIGHUP")...)
 }
 
 func (h *host) tryLoad(ctx context.Context) error {

@@ -42,9 +42,39 @@ func (h *host) order(ctx context.Context) time.Duration {
 	if h.adopt(ctx) || h.othersFailed(ctx) {
 		return 0
 	}
+	if !h.opens(ctx) {
+		return awayEvery
+	}
 	h.setNext("ordered now", time.Time{})
 	h.obtain(ctx, lock)
 	return 0
+}
+
+// opens reports whether this process has the keys for what the store has for the host. Another process, with another
+// ACME_CACHE_KEY, may have stored something since the start.
+func (h *host) opens(ctx context.Context) bool {
+	for _, suffix := range []string{".pem", ".json", ".order"} {
+		_, err := h.source.options.Store.Get(ctx, h.name+suffix)
+		if sealed, is := store.IsSealed(err); is {
+			h.logSealed(sealed)
+			return false
+		}
+	}
+	if h.now().sealed {
+		h.log.Info("what ACME_CACHE has can be opened again")
+		h.change(func(s *state) { s.trouble, s.sealed = "", false })
+	}
+	return true
+}
+
+// logSealed says once why nothing is ordered or taken over.
+func (h *host) logSealed(err *store.SealedError) {
+	if !h.now().sealed {
+		h.log.Error("another process has another ACME_CACHE_KEY; nothing is ordered or taken over before this one has "+
+			"the key", "error", err, "advice", err.Advice())
+	}
+	h.change(func(s *state) { s.sealed, s.trouble = true, err.Error() })
+	h.setNext("nothing is ordered before ACME_CACHE_KEY has the key "+err.ID, time.Time{})
 }
 
 func (h *host) unlock(ctx context.Context, lock *store.Lock) {
@@ -119,7 +149,11 @@ func (a *attempt) permit(ctx context.Context, commits bool) error {
 	if !commits {
 		return nil
 	}
-	if c, err := a.stored(ctx); err == nil && c.Newer(a.old, time.Now()) {
+	c, err := a.stored(ctx)
+	if sealed, is := store.IsSealed(err); is {
+		return sealed
+	}
+	if err == nil && c.Newer(a.old, time.Now()) {
 		return errSupplanted
 	}
 	return nil

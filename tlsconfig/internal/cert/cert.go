@@ -32,6 +32,10 @@ type Status struct {
 	// Ready means that the server can do without: it answers challenges, and a store that it shares with others has no
 	// certificate. A load balancer that sent it nothing would keep challenges from it.
 	Ready bool
+
+	// Blocked means that the server is not ready, whatever it serves: it has not the key to open what is in the store, so
+	// it answers no challenge. A deployment with a wrong key should end at its first server.
+	Blocked bool
 }
 
 // Usable reports whether the certificate has not expired.

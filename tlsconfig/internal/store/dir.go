@@ -71,10 +71,11 @@ const maxNotes = 3
 
 // Notes returns what an operator should know of a store: each file of a directory that other users can read, each
 // folder that they can change, and that a Redis server may drop certificates.
-func Notes(directory string) []string {
-	if IsRedis(directory) {
-		return newRedis(directory).notes()
+func (c Config) Notes() []string {
+	if IsRedis(c.Where) {
+		return c.redis().notes()
 	}
+	directory := c.Where
 	var notes []string
 	filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

@@ -22,7 +22,8 @@ func TestExposedFilesAreThoseThatOthersReach(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if notes := Notes(dir); len(notes) != 1 || !strings.Contains(notes[0], filepath.Join("open", "file")+" has mode 0644") {
+	notes := Config{Where: dir}.Notes()
+	if len(notes) != 1 || !strings.Contains(notes[0], filepath.Join("open", "file")+" has mode 0644") {
 		t.Errorf("got %q", notes)
 	}
 }

@@ -121,10 +121,10 @@ func (l *Lock) Unlock(ctx context.Context) error {
 }
 
 // PutFenced is Put for a file that is named after a lock, by a process that had the lock with this fence at last; 0: it
-// never had it. It writes nothing, and returns ErrOutdated, if a later holder has written.
+// never had it. It writes nothing, and returns ErrOutdated, if a later holder has written. See also IsSealed.
 func (s *Slot) PutFenced(ctx context.Context, name, suffix string, data []byte, fence int64) error {
-	return s.do(ctx, name+suffix, func(ctx context.Context) error {
-		return s.backend.putFenced(ctx, s.key(name), suffix, data, fence)
+	return s.write(ctx, name+suffix, data, func(ctx context.Context, value []byte) error {
+		return s.backend.putFenced(ctx, s.key(name), suffix, value, fence)
 	})
 }
 
@@ -136,8 +136,12 @@ const createRetry = 50 * time.Millisecond
 func (s *Slot) Create(ctx context.Context, file string, data []byte, usable func([]byte) bool) ([]byte, error) {
 	for {
 		kept, err := s.Get(ctx, file)
-		if !IsMissing(err) && (err != nil || usable(kept)) {
-			return kept, err
+		if err == nil && usable(kept) {
+			s.Reseal(ctx, file, "")
+			return kept, nil
+		}
+		if err != nil && !IsMissing(err) {
+			return nil, err
 		}
 		l, err := s.Lock(ctx, file)
 		switch {

@@ -13,7 +13,7 @@ import (
 func TestOneProcessHasTheLockOfADirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first, second := Existing(dir, "https://ca.test"), Existing(dir, "https://ca.test")
+	first, second := Config{Where: dir}.Existing("https://ca.test"), Config{Where: dir}.Existing("https://ca.test")
 	lock, err := first.Lock(t.Context(), "a.test")
 	if err != nil {
 		t.Fatal(err)
@@ -40,14 +40,16 @@ func TestOneProcessHasTheLockOfADirectory(t *testing.T) {
 func TestAllThatCreateAFileGetTheSame(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := Existing(dir, "https://ca.test").Put(t.Context(), "account.key", []byte("spoiled")); err != nil {
+	slot := Config{Where: dir}.Existing("https://ca.test")
+	if err := slot.Put(t.Context(), "account.key", []byte("spoiled")); err != nil {
 		t.Fatal(err)
 	}
 	var got [20]string
 	var wg sync.WaitGroup
 	for i := range got {
 		wg.Go(func() {
-			data, err := Existing(dir, "https://ca.test").Create(t.Context(), "account.key", fmt.Append(nil, "key ", i),
+			slot := Config{Where: dir}.Existing("https://ca.test")
+			data, err := slot.Create(t.Context(), "account.key", fmt.Append(nil, "key ", i),
 				func(data []byte) bool { return string(data) != "spoiled" })
 			if err != nil {
 				t.Error(err)
@@ -61,7 +63,7 @@ func TestAllThatCreateAFileGetTheSame(t *testing.T) {
 			t.Fatalf("the processes have %q, want one key", got)
 		}
 	}
-	bad, err := Existing(dir, "https://ca.test").Get(t.Context(), "account.key.bad")
+	bad, err := slot.Get(t.Context(), "account.key.bad")
 	if err != nil || string(bad) != "spoiled" {
 		t.Errorf("the spoiled key is %q (%v), want it set aside", bad, err)
 	}
@@ -69,7 +71,7 @@ func TestAllThatCreateAFileGetTheSame(t *testing.T) {
 
 func TestAFileSystemWithoutLocksKeepsAFile(t *testing.T) {
 	t.Parallel()
-	slot := Existing(t.TempDir(), "https://ca.test")
+	slot := Config{Where: t.TempDir()}.Existing("https://ca.test")
 	if err := slot.Put(t.Context(), "account.key.lock/in the way", nil); err != nil {
 		t.Fatal(err)
 	}

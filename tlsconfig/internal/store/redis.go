@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	redigo "github.com/gomodule/redigo/redis"
+
+	"example.com/turnkey/tlsconfig/internal/cert"
 )
 
 // redisPrefix keeps our keys apart from the keys of other programs in the same database.
@@ -22,11 +25,12 @@ const redisPrefix = "turnkey:"
 // should be reached by rediss:// or over a private network. Calls are rare, so each opens a connection. Only changes
 // keeps one.
 type redis struct {
-	url  string
-	poll *keptConn
+	url    string
+	caFile string // empty: the system's roots
+	poll   *keptConn
 }
 
-func newRedis(where string) redis { return redis{where, &keptConn{}} }
+func (c Config) redis() redis { return redis{c.Where, c.CAFile, &keptConn{}} }
 
 // IsRedis reports whether ACME_CACHE names a Redis or Valkey server and not a directory.
 func IsRedis(where string) bool {
@@ -61,16 +65,33 @@ func (r redis) address() (*url.URL, error) {
 
 const encodePassword = "in the password write %2F for /, %23 for #, %25 for %, %3F for ? and %40 for @"
 
+// dial opens a connection. It reads the roots each time, so that new ones need no restart.
 func (r redis) dial(ctx context.Context) (redigo.Conn, error) {
 	if _, err := r.address(); err != nil {
 		return nil, fmt.Errorf("redis: ACME_CACHE %w", err)
 	}
-	conn, err := redigo.DialURLContext(ctx, r.url, redigo.DialConnectTimeout(timeout),
+	config, err := r.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := redigo.DialURLContext(ctx, r.url, redigo.DialConnectTimeout(timeout), redigo.DialTLSConfig(config),
 		redigo.DialTLSHandshakeTimeout(3*time.Second)) // Redis without TLS does not answer a TLS hello at all
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
 	return conn, nil
+}
+
+// tlsConfig returns the configuration of a client.
+func (r redis) tlsConfig() (*tls.Config, error) {
+	if r.caFile == "" {
+		return &tls.Config{}, nil
+	}
+	pool, err := cert.ReadPool(r.caFile)
+	if err != nil {
+		return nil, fmt.Errorf("ACME_CACHE_CA_FILE %s: %w", r.caFile, err)
+	}
+	return &tls.Config{RootCAs: pool}, nil
 }
 
 func (r redis) do(ctx context.Context, command string, args ...any) (any, error) {

@@ -18,20 +18,20 @@ import (
 	redigo "github.com/gomodule/redigo/redis"
 )
 
-// Check tests a Redis server: it writes a key, reads it back and removes it. It returns an answer of the server that
-// would prevent an order, and what to do about it. The problem is empty for a server that cannot be reached, because
-// it may start later than the site, and for a directory.
-func Check(where string) (problem, fix string) {
-	if !IsRedis(where) {
-		return "", ""
+// Check tests a Redis server: it writes a key, reads it back, which takes that long, and removes it. It returns an
+// answer of the server that would prevent an order, and what to do about it. The problem is empty for a server that
+// cannot be reached, because it may start later than the site, and took is 0. Both are for a directory.
+func (c Config) Check() (took time.Duration, problem, fix string) {
+	if !IsRedis(c.Where) {
+		return 0, "", ""
 	}
-	r := newRedis(where)
+	r := c.redis()
 	defer r.close()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	err := r.roundTrip(ctx)
+	took, err := r.roundTrip(ctx)
 	if err == nil {
-		return "", ""
+		return took, "", ""
 	}
 	problem, fix = redisAdvice(err)
 	if problem == "" && r.overTLS() {
@@ -40,25 +40,28 @@ func Check(where string) (problem, fix string) {
 	if problem == "" {
 		problem, fix = r.otherTransport()
 	}
-	return problem, fix
+	return 0, problem, fix
 }
 
 var errReadBack = errors.New("what was written is not what is read")
 
 // roundTrip does what an order does: it locks, writes a certificate, is told of it, reads it, and removes all again.
-func (r redis) roundTrip(ctx context.Context) error {
+// took is the time for writing and reading.
+func (r redis) roundTrip(ctx context.Context) (took time.Duration, _ error) {
 	name, data := "check/"+rand.Text(), bytes.Repeat([]byte(rand.Text()), 16<<10/26)
 	fence, lock, err := r.lock(ctx, name)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	began := time.Now()
 	got, err := r.writeAndRead(ctx, name, data, fence)
+	took = time.Since(began)
 	if err == nil && !bytes.Equal(got, data) {
 		err = errReadBack
 	}
 	key := redisPrefix + name
 	_, delErr := r.do(ctx, "DEL", key+".pem", key+".fence", key+".stored", redisPrefix+"check/changes")
-	return cmp.Or(err, lock.extend(ctx), lock.release(ctx), delErr)
+	return took, cmp.Or(err, lock.extend(ctx), lock.release(ctx), delErr)
 }
 
 func (r redis) writeAndRead(ctx context.Context, name string, data []byte, fence int64) ([]byte, error) {
@@ -98,7 +101,7 @@ func redisAdvice(err error) (problem, fix string) {
 			"use a server that keeps what it is given, and no cache that drops keys"
 	case unverified, unknown:
 		return "the server's certificate is not trusted: " + err.Error(),
-			"name the file with its CA in SSL_CERT_FILE, or let the server have a certificate for the name in the URL"
+			"name the file with its CA in ACME_CACHE_CA_FILE, or let the server have a certificate for the name in the URL"
 	case refusedByPeer(err):
 		return "the server ends the TLS handshake: " + err.Error(),
 			"let it take clients without a certificate (tls-auth-clients no), or look at its log"
@@ -150,7 +153,11 @@ func (r redis) handshake() error {
 	if err != nil {
 		return err
 	}
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Second}, "tcp", hostPort(u), nil)
+	config, err := r.tlsConfig()
+	if err != nil {
+		return err
+	}
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Second}, "tcp", hostPort(u), config)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func TestCheckReadsBackWhatItWroteToRedis(t *testing.T) {
 				}
 				return ":1\r\n"
 			})
-			problem, fix := Check("redis://" + addr)
+			_, problem, fix := (Config{Where: "redis://" + addr}).Check()
 			bad := strings.Contains(problem, "does not give back what was written") && fix != ""
 			if answer == "" && problem != "" || answer != "" && !bad {
 				t.Errorf("check finds %q (fix: %q)", problem, fix)
@@ -84,7 +84,8 @@ func TestCheckSendsNoPasswordToAPortWithAnotherTransport(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	if problem, _ := Check("rediss://:hush@" + ln.Addr().String()); !strings.Contains(problem, "speaks no TLS") {
+	_, problem, _ := Config{Where: "rediss://:hush@" + ln.Addr().String()}.Check()
+	if !strings.Contains(problem, "speaks no TLS") {
 		t.Errorf("check finds %q", problem)
 	}
 	mu.Lock()

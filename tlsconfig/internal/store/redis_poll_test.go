@@ -58,7 +58,7 @@ func (c *connections) cut() {
 func TestChangesKeepOneConnection(t *testing.T) {
 	t.Parallel()
 	c, addr := countConnections(t)
-	slot, err := Open("redis://"+addr, "https://ca.test")
+	slot, err := Open("redis://"+addr, caURL)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"example.com/turnkey/tlsconfig/internal/cert"
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // timeout bounds every call to a store. One that does not answer must not delay anything else.
@@ -46,6 +49,7 @@ type Slot struct {
 	backend backend
 	shared  bool // by several machines
 	name    string
+	seals   seals
 	busy    sync.Map // file → chan struct{}, full while a call about the file is running
 
 	// former is the name that earlier versions gave the slot, if that has the password of the directory's URL. Get
@@ -53,46 +57,72 @@ type Slot struct {
 	former string
 }
 
-// Open returns the part of the store at where that belongs to the CA with this directory URL. It makes a directory
-// that is missing. It does not connect to Redis, which may start later than this process.
-func Open(where, directoryURL string) (*Slot, error) {
-	s := Existing(where, directoryURL)
+// Config says where a store is, and how values are kept there.
+type Config struct {
+	Where  string             // ACME_CACHE: a directory, or the URL of a Redis or Valkey server
+	CAFile string             // PEM roots of a server with TLS; empty: the system's
+	Keys   []setting.CacheKey // that values are sealed with, the newest first; empty: nothing is sealed
+}
+
+// Open opens a store that has no CAFile and no Keys. See Config.Open.
+func Open(where, directoryURL string) (*Slot, error) { return Config{Where: where}.Open(directoryURL) }
+
+// Open returns the part of the store that belongs to the CA with this directory URL. It makes a directory that is
+// missing. It does not connect to Redis, which may start later than this process.
+func (c Config) Open(directoryURL string) (*Slot, error) {
+	s := c.Existing(directoryURL)
 	former := slug(directoryURL)
-	if IsRedis(where) {
+	if IsRedis(c.Where) {
 		if former != s.name {
 			s.former = former
 		}
 		return s, nil
 	}
-	if err := os.MkdirAll(where, 0o700); err != nil {
+	if err := os.MkdirAll(c.Where, 0o700); err != nil {
 		return nil, fmt.Errorf("making ACME_CACHE: %w", err)
 	}
 	if former != s.name { // there is usually none, and a rename does not replace a folder with files
-		os.Rename(filepath.Join(where, former), filepath.Join(where, s.name))
+		os.Rename(filepath.Join(c.Where, former), filepath.Join(c.Where, s.name))
 	}
 	return s, nil
 }
 
-// Fault returns what is wrong with the value of ACME_CACHE, and what to do about it. problem is empty for a good one.
-// It opens no connection, and changes nothing.
-func Fault(where string) (problem, fix string) {
-	if !IsRedis(where) {
-		if err := writable(where); err != nil {
+// Fault returns what is wrong with Where, and what to do about it. problem is empty for a good value. It opens no
+// connection, and changes nothing.
+func (c Config) Fault() (problem, fix string) {
+	if !IsRedis(c.Where) {
+		if err := writable(c.Where); err != nil {
 			return err.Error(), "free space there, or give a directory that this user can write and that outlives " +
 				"a deployment; without it every start orders anew"
 		}
-	} else if _, err := (newRedis(where)).address(); err != nil {
+	} else if _, err := c.redis().address(); err != nil {
 		return err.Error(), "write redis://host:6379/0, or rediss:// with TLS, " +
 			"with user:password@ before the host where it asks for them; " + encodePassword
 	}
 	return "", ""
 }
 
+// CAFault is Fault for CAFile.
+func (c Config) CAFault() (problem, fix string) {
+	if c.CAFile == "" {
+		return "", ""
+	}
+	if _, err := cert.ReadPool(c.CAFile); err != nil {
+		return err.Error(), "give a PEM file with the root that signed the certificate of the server in ACME_CACHE"
+	}
+	if c.Where != "" && !c.redis().overTLS() {
+		return "is for a server with TLS, and ACME_CACHE names none",
+			"write rediss:// or valkeys:// in ACME_CACHE, or take ACME_CACHE_CA_FILE out"
+	}
+	return "", ""
+}
+
 // Existing is Open for reading alone: it makes nothing.
-func Existing(where, directoryURL string) *Slot {
-	s := &Slot{backend: dir(where), shared: IsRedis(where), name: slug(withoutUser(directoryURL))}
+func (c Config) Existing(directoryURL string) *Slot {
+	s := &Slot{backend: dir(c.Where), shared: IsRedis(c.Where), name: slug(withoutUser(directoryURL)),
+		seals: newSeals(c.Keys)}
 	if s.shared {
-		s.backend = newRedis(where)
+		s.backend = c.redis()
 	}
 	return s
 }
@@ -122,21 +152,47 @@ func slug(directoryURL string) string {
 // IsMissing reports whether an error says that there is no such file in the store.
 func IsMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// Get reads a file. See IsMissing for its error.
+// Get reads a file. See IsMissing and IsSealed for its error.
 func (s *Slot) Get(ctx context.Context, file string) ([]byte, error) {
+	value, err := s.raw(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	return s.seals.open(s.key(file), value)
+}
+
+// raw reads a file as it is stored.
+func (s *Slot) raw(ctx context.Context, file string) ([]byte, error) {
 	return bounded(ctx, s, file, func(ctx context.Context) ([]byte, error) {
 		data, err := s.backend.get(ctx, s.key(file))
 		if s.former != "" && IsMissing(err) {
-			s.backend.rename(ctx, s.former+"/"+file, s.key(file)) // fails if there is none, or if another replica was first
+			// This fails if there is none, or if another replica was first. What was there has no seal.
+			s.backend.rename(ctx, s.former+"/"+file, s.key(file))
 			return s.backend.get(ctx, s.key(file))
 		}
 		return data, err
 	})
 }
 
-// Put writes a whole file or none.
+// Put writes a whole file or none. See IsSealed for its error.
 func (s *Slot) Put(ctx context.Context, file string, data []byte) error {
-	return s.do(ctx, file, func(ctx context.Context) error { return s.backend.put(ctx, s.key(file), data) })
+	return s.write(ctx, file, data, func(ctx context.Context, value []byte) error {
+		return s.backend.put(ctx, s.key(file), value)
+	})
+}
+
+// write seals data and calls put, unless there is a value that cannot be opened. Such a value may be a certificate that
+// another process needs.
+func (s *Slot) write(ctx context.Context, file string, data []byte,
+	put func(ctx context.Context, value []byte) error) error {
+	return s.do(ctx, file, func(ctx context.Context) error {
+		if old, err := s.backend.get(ctx, s.key(file)); err == nil {
+			if _, err := s.seals.open(s.key(file), old); err != nil {
+				return err
+			}
+		}
+		return put(ctx, s.seals.seal(s.key(file), data))
+	})
 }
 
 // Remove removes a file.
@@ -144,10 +200,13 @@ func (s *Slot) Remove(ctx context.Context, file string) error {
 	return s.do(ctx, file, func(ctx context.Context) error { return s.backend.remove(ctx, s.key(file)) })
 }
 
+// asideSuffix ends the name of a file that could not be read.
+const asideSuffix = ".bad"
+
 // SetAside renames a file that could not be read to *.bad.
 func (s *Slot) SetAside(ctx context.Context, file string) error {
 	return s.do(ctx, file, func(ctx context.Context) error {
-		return s.backend.rename(ctx, s.key(file), s.key(file)+".bad")
+		return s.backend.rename(ctx, s.key(file), s.key(file)+asideSuffix)
 	})
 }
 

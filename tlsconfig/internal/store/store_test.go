@@ -31,13 +31,13 @@ func TestNoSlotIsNamedAfterAPassword(t *testing.T) {
 		"https://hush@ca.test/acme/dir":             "ca.test-acme-dir",
 		"https://site:hush%2Fhush@ca.test/acme/dir": "ca.test-acme-dir",
 	} {
-		if got := Existing(t.TempDir(), url).name; got != want {
+		if got := (Config{Where: t.TempDir()}).Existing(url).name; got != want {
 			t.Errorf("%s has the slot %q, want %q", url, got, want)
 		}
 	}
 	const url = "https://site:hush@ca.test/dir"
 	dir := t.TempDir()
-	former := &Slot{backend: Existing(dir, url).backend, name: slug(url)}
+	former := &Slot{backend: Config{Where: dir}.Existing(url).backend, name: slug(url)}
 	if err := former.Put(t.Context(), "a.test.pem", []byte("certificate")); err != nil {
 		t.Fatal(err)
 	}
