@@ -136,7 +136,8 @@ func TestRefusalsHaveIDSecurityHeadersAndLogLine(t *testing.T) {
 	srv := chained(t, Options{
 		Log:     slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Proxies: proxyheader.Policy{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, TLSEnds: true},
-		Hosts:   host.NewSet([]string{"shop.test"}), Probes: []string{"/healthz"}, HSTS: hsts, Origins: []string{app},
+		Hosts:   host.NewSet([]string{"shop.test", "192.0.2.7", "2001:db8::1"}), Probes: []string{"/healthz"}, HSTS: hsts,
+		Origins:    []string{app},
 		BodyLimits: map[string]int64{"/echo": 10},
 	})
 	for _, test := range []struct {
@@ -154,6 +155,10 @@ func TestRefusalsHaveIDSecurityHeadersAndLogLine(t *testing.T) {
 			"Location", ""},
 		{"the redirect", "GET", "/a?b", "", []string{"X-Forwarded-Proto", "http"}, 308,
 			"Location", "https://shop.test/a?b"},
+		{"an address", "GET", "/", "", []string{"Host", "192.0.2.7:8443"}, 200, "", ""},
+		{"another address", "GET", "/", "", []string{"Host", "192.0.2.8"}, 421, "", ""},
+		{"the redirect of an address", "GET", "/a?b", "", []string{"Host", "[2001:DB8::0:1]", "X-Forwarded-Proto", "http"},
+			308, "Location", "https://[2001:db8::1]/a?b"},
 		{"a probe", "GET", "/healthz", "", []string{"Host", "192.0.2.1", "X-Forwarded-Proto", "http"}, 204, "", ""},
 		{"CORS", "OPTIONS", "/echo", "", []string{"Origin", app, "Access-Control-Request-Method", "POST"}, 204,
 			"Access-Control-Allow-Origin", app},
@@ -174,9 +179,10 @@ func TestRefusalsHaveIDSecurityHeadersAndLogLine(t *testing.T) {
 		if got := resp.Header.Get(test.header); test.header != "" && got != test.value {
 			t.Errorf("%s: %s is %q, want %q", test.name, test.header, got, test.value)
 		}
-		plain := strings.Contains(strings.Join(test.headers, " "), "X-Forwarded-Proto http")
-		if sent := resp.Header.Get("Strict-Transport-Security"); sent != "" && sent != hsts || (sent == "") != plain {
-			t.Errorf("%s: HSTS is %q, and the request was plain: %v", test.name, sent, plain)
+		sent, given := resp.Header.Get("Strict-Transport-Security"), strings.Join(test.headers, " ")
+		without := strings.Contains(given, "X-Forwarded-Proto http") || strings.Contains(given, "Host 192.")
+		if sent != "" && sent != hsts || (sent == "") != without {
+			t.Errorf("%s: HSTS is %q, want it over https and for names alone", test.name, sent)
 		}
 		if got := resp.Header.Get(cspHeader); got != defaultPolicy {
 			t.Errorf("%s: the Content-Security-Policy is %q", test.name, got)

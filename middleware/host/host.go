@@ -7,6 +7,7 @@ package host
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,8 +29,17 @@ func ASCII(name string) (string, error) {
 // maxName is the length of the longest name that DNS can carry, in bytes (RFC 1035 §2.3.4).
 const maxName = 253
 
+// IsAddress reports whether a name in the normal form is an IP address. It is cheap for the others.
+func IsAddress(name string) bool {
+	if name == "" || !strings.Contains(name, ":") && (name[len(name)-1] < '0' || name[len(name)-1] > '9') {
+		return false // a name's last label has a letter (RFC 3696 §2)
+	}
+	_, err := netip.ParseAddr(name)
+	return err == nil
+}
+
 // Split takes a Host header apart: the name or address in its normal form, and the port, if any. Both are empty if the
-// header cannot be parsed. It allocates only if the name has capitals.
+// header cannot be parsed. It allocates only for an IPv6 address, and if the name has capitals.
 func Split(hostport string) (name, port string) {
 	name = hostport
 	if inner, ok := strings.CutPrefix(hostport, "["); ok {
@@ -37,6 +47,9 @@ func Split(hostport string) (name, port string) {
 			return "", ""
 		}
 		port = strings.TrimPrefix(port, ":")
+		if addr, err := netip.ParseAddr(name); err == nil {
+			name = addr.String() // one spelling of many (RFC 5952)
+		}
 	} else {
 		if i := strings.LastIndexByte(name, ':'); i >= 0 {
 			name, port = name[:i], name[i+1:]

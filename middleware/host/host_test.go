@@ -42,6 +42,22 @@ func TestURLTakesOnlyPathAndQueryOfTheTarget(t *testing.T) {
 	}
 }
 
+func TestAddressesAreToldFromNames(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{"203.0.113.7": true, "2001:db8::1": true, "::ffff:1.2.3.4": true,
+		"": false, "shop.test": false, "shop7": false, "1.2.3": false, "a:b": false, "7.113.0.203.in-addr.arpa": false} {
+		if got := IsAddress(name); got != want {
+			t.Errorf("%q is an address: %v", name, got)
+		}
+	}
+	for header, want := range map[string]string{"[2001:DB8:0::0:1]:8443": "2001:db8::1", "203.0.113.7:80": "203.0.113.7",
+		"[::1]": "::1", "[::g]": "::g"} {
+		if got, _ := Split(header); got != want {
+			t.Errorf("%s names %q, want %q", header, got, want)
+		}
+	}
+}
+
 // The client chooses the bytes of Host. The resulting name must be in the normal form, and a redirect must lead only to
 // a configured name.
 func FuzzHost(f *testing.F) {
