@@ -6,9 +6,11 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	hostname "example.com/turnkey/middleware/host"
 	"example.com/turnkey/tlsconfig/localca"
 	"example.com/turnkey/tlsconfig/setting"
 )
@@ -18,6 +20,11 @@ func (s *Settings) readSite(r *reader) {
 	s.Prod = r.oneOf("ENV", "dev", "dev", "prod") == "prod"
 	s.Domains = r.domains("DOMAINS")
 	s.Mode = setting.Mode(r.oneOf("TLS_MODE", pick(s.Prod, "acme", "local"), "local", "acme", "files", "proxy"))
+	if s.Mode == setting.ACME { // a site with a name is known by it, wherever its address stands
+		slices.SortStableFunc(s.Domains, func(a, b string) int {
+			return cmp.Compare(pick(hostname.IsAddress(a), 1, 0), pick(hostname.IsAddress(b), 1, 0))
+		})
+	}
 	proxy := s.InProxyMode()
 	s.HTTPSAddr = r.addr("HTTPS_ADDR", pick(s.Prod, ":443", "localhost:8443"), proxy)
 	s.port = r.port("PORT")

@@ -33,6 +33,11 @@ func TestDefaults(t *testing.T) {
 		p.ShutdownGrace != 20*time.Second || p.ACMECache != "/var/lib/shop" || strings.Join(p.Domains, " ") != "example.com www.example.com xn--bcher-kva.example" {
 		t.Errorf("production got %+v", p)
 	}
+	// A site with a name is known by it, wherever its addresses stand.
+	p = env(map[string]string{"ENV": "prod", "DOMAINS": "[2001:DB8::0:1],203.0.113.7,shop.test,www.shop.test"})
+	if strings.Join(p.Domains, " ") != "shop.test www.shop.test 2001:db8::1 203.0.113.7" {
+		t.Errorf("the domains are %q", p.Domains)
+	}
 	if p := env(map[string]string{"ENV": "prod", "HSTS": ""}); p.HSTS != "" {
 		t.Errorf("an empty HSTS became %q", p.HSTS)
 	}

@@ -4,7 +4,9 @@ package setting
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +25,17 @@ const (
 	ProductionDirectory = "https://acme-v02.api.letsencrypt.org/directory"
 	StagingDirectory    = "https://acme-staging-v02.api.letsencrypt.org/directory"
 )
+
+// publicCAs are the domains of CAs that browsers trust, so that the Baseline Requirements bind them.
+var publicCAs = []string{"letsencrypt.org", "zerossl.com", "pki.goog", "ssl.com", "buypass.com"}
+
+// IsPublicCA reports whether a directory is one of a public CA that is known here.
+func IsPublicCA(directory string) bool {
+	u, err := url.Parse(directory)
+	return err == nil && slices.ContainsFunc(publicCAs, func(domain string) bool {
+		return strings.HasSuffix("."+strings.ToLower(u.Hostname()), "."+domain)
+	})
+}
 
 // Fault is one thing wrong with a setting, and what to do about it.
 type Fault struct {

@@ -57,11 +57,8 @@ func (b *banner) urls() []string {
 		}
 		return []string{"http://" + net.JoinHostPort("localhost", strconv.Itoa(plain)) + "   (for the proxy in front)"}
 	}
-	at := func(host string) string {
-		if https == 443 {
-			return "https://" + host
-		}
-		return "https://" + net.JoinHostPort(host, strconv.Itoa(https))
+	at := func(host string) string { // in brackets, if it is an IPv6 address
+		return "https://" + strings.TrimSuffix(net.JoinHostPort(host, strconv.Itoa(https)), ":443")
 	}
 	urls := []string{at(host)}
 	if plain != 0 {

@@ -13,6 +13,7 @@ import (
 	"example.com/turnkey/app/internal/server"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/app/settings"
+	"example.com/turnkey/middleware/host"
 	"example.com/turnkey/tlsconfig"
 )
 
@@ -70,11 +71,20 @@ func (l loaded) print(w io.Writer) {
 	case tlsconfig.Files, tlsconfig.Local:
 		row("certificate", strings.Join(cfg.CertFiles, ", "))
 	}
-	row("hsts", cmp.Or(cfg.HSTS, "none"))
+	row("hsts", l.hsts())
 	row("admin", cmp.Or(l.ports.Admin.Addr, "off"))
 	row("grace", cfg.ShutdownGrace.Round(time.Millisecond))
 	row("data", cfg.DataFolder)
 	for _, o := range cfg.Own {
 		row(o.Name, cfg.Shown(o))
 	}
+}
+
+// hsts returns the value of the header, and says where it is left out: browsers keep no such rule for an address
+// (RFC 6797 §8.1.1).
+func (l loaded) hsts() string {
+	if l.settings.Mode == tlsconfig.ACME && l.settings.HSTS != "" && slices.ContainsFunc(l.hosts, host.IsAddress) {
+		return l.settings.HSTS + "   (not for addresses: browsers would ignore it)"
+	}
+	return cmp.Or(l.settings.HSTS, "none")
 }

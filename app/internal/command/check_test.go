@@ -68,7 +68,7 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 		{"prod without domains", acme("DOMAINS", ""), []string{"DOMAINS: required", "example.com"}},
 		{"a wildcard", acme("DOMAINS", "a.example.com,*.example.com"), []string{`DOMAINS="*.example.com"`, "wildcard", "TLS_MODE=files"}},
 		{"localhost with acme", acme("DOMAINS", "localhost"), []string{`DOMAINS="localhost"`, "ENV=dev"}},
-		{"an address with acme", acme("DOMAINS", "192.0.2.1"), []string{`DOMAINS="192.0.2.1"`}},
+		{"a private address with acme", acme("DOMAINS", "192.168.1.5"), []string{`DOMAINS="192.168.1.5"`, "is a private address", "internet"}},
 		{"a port in a domain", acme("DOMAINS", "example.com:443"), []string{`DOMAINS="example.com:443"`, "leave the port out"}},
 		{"a scheme in a domain", acme("DOMAINS", "https://example.com"), []string{`DOMAINS="https://example.com"`, "leave the scheme out"}},
 		{"nonsense for a domain", acme("DOMAINS", "exa_mple..com"), []string{`DOMAINS="exa_mple..com"`}},

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -44,17 +44,20 @@ func (s Settings) checkDomains() []setting.Fault {
 	if len(s.Domains) == 0 {
 		return []setting.Fault{{Setting: "DOMAINS", Problem: "required by TLS_MODE=acme",
 			Fix: "list the host names to get certificates for, the main one first, " +
-				"e.g. DOMAINS=example.com,www.example.com"}}
+				"e.g. DOMAINS=example.com,www.example.com; a server without a name lists its address"}}
 	}
 	var faults []setting.Fault
 	for _, d := range s.Domains {
 		problem, fix := "", ""
+		addr, err := netip.ParseAddr(d)
 		switch {
+		case err == nil:
+			if problem, fix = s.addressProblem(addr); problem == "" {
+				continue
+			}
 		case strings.HasPrefix(d, "*."):
 			problem = "automatic certificates cannot be for a wildcard"
 			fix = "list each host, or set TLS_MODE=files with a wildcard certificate of your own"
-		case net.ParseIP(d) != nil:
-			problem, fix = "automatic certificates are for names, not addresses", "list host names"
 		case !strings.Contains(d, ".") || strings.HasSuffix(d, ".localhost"):
 			problem = "no certificate authority can vouch for a local name"
 			fix = "list a public host name, or set ENV=dev"
@@ -64,6 +67,22 @@ func (s Settings) checkDomains() []setting.Fault {
 		faults = append(faults, setting.Fault{Setting: "DOMAINS", Value: d, Problem: problem, Fix: fix})
 	}
 	return faults
+}
+
+// addressProblem returns why the CA would not issue for an address, and what to do about it. A private CA may issue for
+// any address that can be a server's.
+func (s Settings) addressProblem(a netip.Addr) (problem, fix string) {
+	what := reservation(a)
+	switch {
+	case a.Is4In6():
+		return "is an IPv4 address in the notation of IPv6", "write it as " + a.Unmap().String()
+	case a.IsUnspecified(), a.IsMulticast():
+		return "is no address of a server", "list the address under which clients reach this server"
+	case what != "" && setting.IsPublicCA(s.Directory):
+		return "is " + what + ", and a public authority issues for addresses of the internet alone",
+			"list the address under which the internet reaches this server, or set ACME_DIRECTORY to a private authority"
+	}
+	return "", ""
 }
 
 func (s Settings) checkCache() []setting.Fault {
@@ -99,7 +118,7 @@ func (s Settings) canServe() bool {
 
 // stored reads the certificate for a host from the store.
 func (s Settings) stored(host string) (cert.Candidate, error) {
-	data, err := s.Store.Existing(s.Directory).Get(context.Background(), host+".pem")
+	data, err := s.Store.Existing(s.Directory).Get(context.Background(), cert.StoreName(host)+".pem")
 	if err != nil {
 		return cert.Candidate{}, err
 	}
@@ -156,7 +175,8 @@ func (s Settings) Inspect() (faults []setting.Fault, notes []string) {
 func (s Settings) survey() (fault *setting.Fault, note string, _ error) {
 	files := []string{"account.key"}
 	for _, host := range s.Domains {
-		files = append(files, host+".pem", host+".json", host+".order")
+		name := cert.StoreName(host)
+		files = append(files, name+".pem", name+".json", name+".order")
 	}
 	found, err := s.Store.Existing(s.Directory).Survey(context.Background(), files)
 	if err == nil && found.Closed == nil && s.Rehearsal != "" {
@@ -179,7 +199,7 @@ func (s Settings) survey() (fault *setting.Fault, note string, _ error) {
 
 // hostNote says why a host's last attempt failed, or what its certificate lacks. It is empty if all is well.
 func (s Settings) hostNote(host string) (string, error) {
-	data, err := s.Store.Existing(s.Directory).Get(context.Background(), host+".json")
+	data, err := s.Store.Existing(s.Directory).Get(context.Background(), cert.StoreName(host)+".json")
 	if err != nil && !store.IsMissing(err) {
 		return "", err
 	}

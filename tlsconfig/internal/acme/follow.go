@@ -2,8 +2,10 @@ package acme
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"example.com/turnkey/tlsconfig/internal/cert"
 	"example.com/turnkey/tlsconfig/internal/store"
 )
 
@@ -31,8 +33,8 @@ func (s *Source) follow(ctx context.Context) {
 			s.restore(ctx, emptied)
 			continue
 		}
-		for _, name := range names {
-			if h := s.byName[name]; h != nil && ctx.Err() == nil {
+		for _, h := range s.hosts {
+			if ctx.Err() == nil && slices.Contains(names, cert.StoreName(h.name)) {
 				h.compare(ctx)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ const (
 type host struct {
 	source  *Source
 	name    string
+	addr    netip.Addr // valid if name is an address
 	log     *slog.Logger
 	woken   chan struct{} // ends the wait of run, and resets the backoff
 	changed chan struct{} // ends the wait of run
@@ -56,8 +58,9 @@ type state struct {
 }
 
 func newHost(s *Source, name string) *host {
-	return &host{source: s, name: name, log: s.options.Log.With("host", name), woken: make(chan struct{}, 1), changed: make(chan struct{}, 1),
-		state: state{next: "read from ACME_CACHE"}}
+	addr, _ := netip.ParseAddr(name)
+	return &host{source: s, name: name, addr: addr, log: s.options.Log.With("host", name),
+		woken: make(chan struct{}, 1), changed: make(chan struct{}, 1), state: state{next: "read from ACME_CACHE"}}
 }
 
 func (h *host) now() state {

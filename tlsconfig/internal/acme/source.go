@@ -11,12 +11,15 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -77,7 +80,11 @@ type Source struct {
 	config  *tls.Config
 	tickets *tickets.Keys
 	hosts   []*host
-	byName  map[string]*host // not changed after New, so handshakes read it without a lock
+
+	// By name, by the server name of tls-alpn-01, and those that are addresses. They are not changed after New, so
+	// handshakes read them without a lock.
+	byName, challenged map[string]*host
+	addressed          []*host
 
 	loading, asking limit // store and CA, at the start of a site with many hosts
 
@@ -87,7 +94,7 @@ type Source struct {
 
 // New prepares a source. Run reads the store and places orders.
 func New(o Options) *Source {
-	s := &Source{options: o, issuers: []Issuer{o.Issuer}, byName: map[string]*host{},
+	s := &Source{options: o, issuers: []Issuer{o.Issuer}, byName: map[string]*host{}, challenged: map[string]*host{},
 		loading: make(limit, maxLoading), asking: make(limit, maxAsking)}
 	if o.Rehearsal != nil {
 		s.issuers = append(s.issuers, o.Rehearsal)
@@ -95,7 +102,10 @@ func New(o Options) *Source {
 	for _, name := range o.Domains {
 		h := newHost(s, name)
 		s.hosts = append(s.hosts, h)
-		s.byName[name] = h
+		s.byName[name], s.challenged[challengeName(h)] = h, h
+		if h.addr.IsValid() {
+			s.addressed = append(s.addressed, h)
+		}
 	}
 	s.tickets = tickets.New(o.Store, o.Log)
 	s.config = o.ClientCAs.ServerConfig(s.getCertificate)
@@ -192,7 +202,7 @@ func (s *Source) getCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	if isChallenge(hello) {
 		return s.answerChallenge(hello)
 	}
-	h := s.hosts[0] // the canonical host, for clients without a server name
+	h := s.unnamed(hello)
 	if hello.ServerName != "" {
 		h = s.find(hello.ServerName)
 	}
@@ -205,6 +215,31 @@ func (s *Source) getCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 		s.notYet.Add(1)
 	}
 	return c, nil
+}
+
+// unnamed returns the host for a client without a server name: those that ask for an address send none (RFC 6066 §3). It
+// is the address that the client has connected to, or else the first one of its family: behind address translation, the
+// address that clients use is not the server's own. Without either it is the canonical host.
+func (s *Source) unnamed(hello *tls.ClientHelloInfo) *host {
+	if len(s.addressed) == 0 || hello.Conn == nil {
+		return s.hosts[0]
+	}
+	local, err := netip.ParseAddrPort(hello.Conn.LocalAddr().String())
+	if err != nil {
+		return s.hosts[0]
+	}
+	addr := local.Addr().Unmap().WithZone("")
+	var related *host
+	for _, h := range s.addressed {
+		switch {
+		case h.leaf.Load() == nil:
+		case h.addr == addr:
+			return h
+		case related == nil && h.addr.Is4() == addr.Is4():
+			related = h
+		}
+	}
+	return cmp.Or(related, s.hosts[0])
 }
 
 const (
@@ -236,7 +271,8 @@ func isChallenge(hello *tls.ClientHelloInfo) bool {
 }
 
 func (s *Source) answerChallenge(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if h := s.find(hello.ServerName); h != nil {
+	name, _ := hostname.Split(hello.ServerName)
+	if h := s.challenged[name]; h != nil {
 		for _, issuer := range s.issuers {
 			if c, err := issuer.TLSChallenge(h.name, hello); c != nil || err != nil {
 				return c, err
@@ -245,6 +281,26 @@ func (s *Source) answerChallenge(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 	}
 	s.strayChallenge.Add(1)
 	return nil, nil
+}
+
+// challengeName is the server name with which a CA connects for tls-alpn-01. For an address it is the one that DNS has
+// for reverse look-ups (RFC 8738 §6), such as 7.113.0.203.in-addr.arpa.
+func challengeName(h *host) string {
+	if !h.addr.IsValid() {
+		return h.name
+	}
+	name := "ip6.arpa"
+	if h.addr.Is4() {
+		name = "in-addr.arpa"
+	}
+	for _, b := range h.addr.AsSlice() {
+		if h.addr.Is4() {
+			name = fmt.Sprintf("%d.%s", b, name)
+		} else {
+			name = fmt.Sprintf("%x.%x.%s", b&15, b>>4, name)
+		}
+	}
+	return name
 }
 
 // HTTPHandler answers http-01 challenges (RFC 8555 §8.3). Any other request is next's.

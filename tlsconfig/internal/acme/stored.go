@@ -14,7 +14,7 @@ import (
 // read reads a file of the host from the store. If there is none, it calls nothing. A file that parse does not accept
 // is logged and set aside, which is no error.
 func (h *host) read(ctx context.Context, suffix, spoiled string, parse func(data []byte) error) error {
-	slot, file := h.source.options.Store, h.name+suffix
+	slot, file := h.source.options.Store, cert.StoreName(h.name)+suffix
 	data, err := slot.Get(ctx, file)
 	switch {
 	case store.IsMissing(err):
@@ -128,7 +128,7 @@ func (h *host) putCertificate(ctx context.Context, served cert.Candidate) error 
 	if err = h.put(ctx, ".pem", data); !errors.Is(err, store.ErrOutdated) {
 		return err
 	}
-	lock, err := h.source.options.Store.Lock(ctx, h.name)
+	lock, err := h.source.options.Store.Lock(ctx, cert.StoreName(h.name))
 	if err != nil {
 		return err
 	}
@@ -142,10 +142,10 @@ func (h *host) putCertificate(ctx context.Context, served cert.Candidate) error 
 
 // put stores a file of this host, unless another process had the lock after this one and has stored something.
 func (h *host) put(ctx context.Context, suffix string, data []byte) error {
-	return h.source.options.Store.PutFenced(ctx, h.name, suffix, data, h.now().fence)
+	return h.source.options.Store.PutFenced(ctx, cert.StoreName(h.name), suffix, data, h.now().fence)
 }
 
-func (h *host) orderFile() string { return h.name + ".order" }
+func (h *host) orderFile() string { return cert.StoreName(h.name) + ".order" }
 
 // keepOrder stores an order: before the CA is asked for the certificate, and again once its URL is known.
 func (h *host) keepOrder(o cert.Order) {

@@ -21,7 +21,7 @@ var errSupplanted = errors.New("another process has put a newer certificate into
 // order makes an attempt, if it is this process's turn: no other process that shares the store makes one, none has just
 // got the certificate, and none has just failed. It returns how long to wait until the next look.
 func (h *host) order(ctx context.Context) time.Duration {
-	lock, err := h.source.options.Store.Lock(ctx, h.name)
+	lock, err := h.source.options.Store.Lock(ctx, cert.StoreName(h.name))
 	switch {
 	case errors.Is(err, store.ErrHeld):
 		h.setNext("ordered by another process now", time.Time{})
@@ -54,7 +54,7 @@ func (h *host) order(ctx context.Context) time.Duration {
 // ACME_CACHE_KEY, may have stored something since the start.
 func (h *host) opens(ctx context.Context) bool {
 	for _, suffix := range []string{".pem", ".json", ".order"} {
-		_, err := h.source.options.Store.Get(ctx, h.name+suffix)
+		_, err := h.source.options.Store.Get(ctx, cert.StoreName(h.name)+suffix)
 		if sealed, is := store.IsSealed(err); is {
 			h.logSealed(sealed)
 			return false
@@ -169,7 +169,7 @@ func (a *attempt) yield(err error) {
 
 // stored reads the certificate in the store. Its certificate is nil if there is none.
 func (h *host) stored(ctx context.Context) (c cert.Candidate, err error) {
-	data, err := h.source.options.Store.Get(ctx, h.name+".pem")
+	data, err := h.source.options.Store.Get(ctx, cert.StoreName(h.name)+".pem")
 	if store.IsMissing(err) {
 		return c, nil
 	}

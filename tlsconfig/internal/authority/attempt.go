@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 	"example.com/turnkey/tlsconfig/internal/cert"
 )
 
-// attempt is one try to get one certificate. Its autocert.Manager knows no earlier try, so that it orders anew.
+// attempt is one try to get one certificate. For a name its autocert.Manager knows no earlier try, so that it orders
+// anew. For an address orderForAddress takes autocert's place.
 //
 // autocert makes a key for the certificate, and returns the key only together with a certificate that it accepts. After
 // a damaged response the key would be lost, and the order with it. So the request for the certificate is for a key of
@@ -29,7 +31,10 @@ type attempt struct {
 	log     *slog.Logger
 	keep    func(cert.Order)                  // see cert.Request
 	permit  func(context.Context, bool) error // see cert.Request
-	manager *autocert.Manager
+	options *Options                          // of the CA
+	cache   attemptCache
+	client  *acme.Client
+	manager *autocert.Manager // nil for an address, see address.go
 
 	// For RoundTrip:
 	base      http.RoundTripper
@@ -51,7 +56,8 @@ type state struct {
 	chain     []byte        // the last response to a request for its certificate
 	orderOver bool          // the CA no longer has the order
 	problems  []cert.Problem
-	over      error // if no later request may reach the CA, such as one of autocert's timers
+	token     *tls.Certificate // answers tls-alpn-01 for an address
+	over      error            // if no later request may reach the CA, such as one of autocert's timers
 }
 
 func (t *attempt) now() state {
@@ -72,7 +78,7 @@ func (a *Authority) newAttempt(ctx context.Context, r cert.Request) (*attempt, e
 	if err != nil {
 		return nil, err
 	}
-	t := &attempt{host: r.Host, log: r.Log, keep: r.Keep, permit: r.Permit, base: a.transport,
+	t := &attempt{host: r.Host, log: r.Log, keep: r.Keep, permit: r.Permit, options: &a.options, base: a.transport,
 		ctx:       context.WithoutCancel(ctx), // requests go on for lastMoment when ctx is done
 		maxOrders: 1, extra: map[string]any{}, key: key}
 	if a.options.Profile != "" {
@@ -86,19 +92,22 @@ func (a *Authority) newAttempt(ctx context.Context, r cert.Request) (*attempt, e
 	if r.Pending != nil {
 		t.order = *r.Pending
 	}
-	t.manager = &autocert.Manager{
-		Cache:  attemptCache{t, a.options.Store, r.Fence},
-		Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(r.Host), Email: a.options.Email,
-		Client: &acme.Client{
-			Key: key, DirectoryURL: a.options.Directory, UserAgent: "turnkey",
-			HTTPClient: &http.Client{Transport: t}, RetryBackoff: retryBackoff,
-		},
+	if a.options.PlainPort {
+		t.maxOrders = 2 // one for each type of challenge
 	}
-	if a.options.EABKeyID != "" {
-		t.manager.ExternalAccountBinding = &acme.ExternalAccountBinding{KID: a.options.EABKeyID, Key: a.options.EABKey}
+	t.cache = attemptCache{t, a.options.Store, r.Fence}
+	t.client = &acme.Client{
+		Key: key, DirectoryURL: a.options.Directory, UserAgent: "turnkey",
+		HTTPClient: &http.Client{Transport: t}, RetryBackoff: retryBackoff,
+	}
+	if _, err := netip.ParseAddr(r.Host); err == nil {
+		return t, nil
+	}
+	t.manager = &autocert.Manager{
+		Cache: t.cache, Client: t.client, Email: a.options.Email, ExternalAccountBinding: a.options.binding(),
+		Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(r.Host),
 	}
 	if a.options.PlainPort {
-		t.maxOrders = 2            // autocert places one for each type of challenge
 		t.manager.HTTPHandler(nil) // or else autocert does not try http-01
 	}
 	return t, nil
@@ -114,11 +123,15 @@ func (t *attempt) issue(ctx context.Context) (cert.Candidate, error) {
 	resumed := t.now().order.Key != nil
 	done := make(chan error, 1)
 	go func() {
-		if resumed {
-			done <- t.resume(ctx)
-			return
+		var err error
+		switch {
+		case resumed:
+			err = t.resume(ctx)
+		case t.manager == nil:
+			err = t.orderForAddress(ctx)
+		default:
+			_, err = t.manager.GetCertificate(completeHello(t.host))
 		}
-		_, err := t.manager.GetCertificate(completeHello(t.host))
 		done <- err
 	}()
 	var err error
@@ -173,7 +186,7 @@ func completeHello(host string) *tls.ClientHelloInfo {
 // resume goes on with the order of an earlier attempt. The CA may not have received the request for the certificate,
 // may still be working on it, or may have issued the certificate.
 func (t *attempt) resume(ctx context.Context) error {
-	client, o := t.manager.Client, t.now().order
+	client, o := t.client, t.now().order
 	url := o.Certificate
 	if url == "" {
 		order, err := client.WaitOrder(ctx, o.URL)

@@ -7,6 +7,7 @@
 //   - authority.go: the CA, and answers to its challenges
 //   - account.go, tokens.go: what processes with one store share, so that each can answer for all
 //   - attempt.go: one try at one certificate, with an autocert.Manager that is discarded afterwards
+//   - address.go: the same for an address, without autocert, which takes names alone
 //   - collect.go: the certificate that came, judged, and fetched again until it is whole
 //   - transport.go: the HTTP transport of one attempt, which reads the CA's responses before autocert does, and adds
 //     to requests what autocert has no setting for
@@ -22,6 +23,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/acme"
+
 	"example.com/turnkey/tlsconfig/internal/cert"
 	"example.com/turnkey/tlsconfig/internal/store"
 	"example.com/turnkey/tlsconfig/setting"
@@ -33,10 +36,18 @@ type Options struct {
 	CAFile    string      // PEM roots for the directory's own HTTPS; empty: the system's
 	Store     *store.Slot // for the account's key and answers to challenges; processes that share it are one account
 	Email     string      // contact of the account; empty: none
-	Profile   string      // of certificates; empty: the CA's default
+	Profile   string      // of certificates; empty: the CA's default, and shortlived for an address if the CA lists it
 	PlainPort bool        // port 80 is open, for http-01
 	EABKeyID  string      // external account binding (RFC 8555 §7.3.4); empty: none
 	EABKey    []byte
+}
+
+// binding returns the external account binding. It is nil if there is none.
+func (o *Options) binding() *acme.ExternalAccountBinding {
+	if o.EABKeyID == "" {
+		return nil
+	}
+	return &acme.ExternalAccountBinding{KID: o.EABKeyID, Key: o.EABKey}
 }
 
 // Authority is one CA with one account. It is safe for concurrent use.
@@ -91,9 +102,9 @@ func (a *Authority) Issue(ctx context.Context, r cert.Request) (cert.Result, err
 // another one with the same store. It returns nothing without an attempt.
 func (a *Authority) TLSChallenge(host string, hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if t := a.underWay(host); t != nil {
-		return t.manager.GetCertificate(hello)
+		return t.tlsChallenge(hello)
 	}
-	return a.tokens.get(host)
+	return a.tokens.get(cert.StoreName(host))
 }
 
 // HTTPChallenge returns what the CA wants to read for the token of an http-01 challenge (RFC 8555 §8.3). It answers any

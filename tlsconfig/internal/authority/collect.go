@@ -48,7 +48,7 @@ func (t *attempt) collect(ctx context.Context, err error) (cert.Candidate, error
 			return best, fmt.Errorf("fetching the certificate: %w", context.Cause(ctx))
 		case <-time.After(fetchAgain[i]):
 		}
-		_, err = t.manager.Client.FetchCert(ctx, o.Certificate, true)
+		_, err = t.client.FetchCert(ctx, o.Certificate, true)
 	}
 	if best.Certificate != nil {
 		err = nil

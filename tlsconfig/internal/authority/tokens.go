@@ -18,6 +18,7 @@ var tokenSyntax = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 const (
 	tokenFile    = ".alpn"         // after a host: the certificate that answers tls-alpn-01
+	tokenSuffix  = "+token"        // the same in autocert's names
 	tokenTimeout = 2 * time.Second // for reading it; a CA waits longer
 	tokenFresh   = time.Second     // how long what was read is believed, also that there is none
 )
@@ -74,7 +75,7 @@ func (attemptCache) Get(context.Context, string) ([]byte, error) { return nil, a
 // Put ends the attempt if other machines would not find the answer. autocert ignores the error, and the CA would count
 // a failed authorization. An attempt that is made because the store is away goes on.
 func (c attemptCache) Put(ctx context.Context, name string, data []byte) error {
-	host, ok := strings.CutSuffix(name, "+token")
+	host, ok := strings.CutSuffix(name, tokenSuffix)
 	if !ok {
 		return nil
 	}
@@ -91,7 +92,7 @@ func (c attemptCache) Put(ctx context.Context, name string, data []byte) error {
 }
 
 func (c attemptCache) Delete(ctx context.Context, name string) error {
-	if host, ok := strings.CutSuffix(name, "+token"); ok {
+	if host, ok := strings.CutSuffix(name, tokenSuffix); ok {
 		return c.store.Remove(ctx, host+tokenFile)
 	}
 	return nil

@@ -9,12 +9,15 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
 	"time"
 )
 
 // Request is what the clock asks an issuer for.
 type Request struct {
-	Host     string
+	Host     string            // a name, or an address (RFC 8738)
 	Replaces *x509.Certificate // the leaf to renew, if the CA wants to know it (RFC 9773 §5); nil: it is not told
 	Pending  *Order            // an order to go on with; nil: order anew
 	Keep     func(Order)       // stores an order before the CA is asked for its certificate; nil: it is not stored
@@ -25,6 +28,10 @@ type Request struct {
 	Permit func(ctx context.Context, commits bool) error
 	Fence  int64 // of the lock under which this is asked, see store.Lock
 }
+
+// StoreName is what a host is called in the store. Windows has no colon in the name of a file, and IPv6 addresses have
+// them. No name that a CA vouches for looks like the result, because each has a dot.
+func StoreName(host string) string { return strings.ReplaceAll(host, ":", "-") }
 
 // Result is what came of a Request.
 type Result struct {
@@ -89,15 +96,21 @@ func (o *Order) PrivateKey() (*ecdsa.PrivateKey, error) {
 	return key, err
 }
 
-// Request returns the certificate request with which to finalize the order, in DER.
+// Request returns the certificate request with which to finalize the order, in DER. An address is no common name: Let's
+// Encrypt refuses a request that has one there.
 func (o *Order) Request(host string) ([]byte, error) {
 	key, err := o.PrivateKey()
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.CertificateRequest{DNSNames: []string{host}}
-	if len(host) <= 64 { // X.520's bound for a common name, which some CAs still want
-		template.Subject = pkix.Name{CommonName: host}
+	template := &x509.CertificateRequest{}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		template.IPAddresses = []net.IP{addr.AsSlice()}
+	} else {
+		template.DNSNames = []string{host}
+		if len(host) <= 64 { // X.520's bound for a common name, which some CAs still want
+			template.Subject = pkix.Name{CommonName: host}
+		}
 	}
 	return x509.CreateCertificateRequest(rand.Reader, template, key)
 }

@@ -3,6 +3,7 @@ package cert
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -78,7 +79,11 @@ func (p Problem) Advice(host string) string {
 	case !p.HasType() && p.Status != 0:
 		kind = notACME
 	}
-	return strings.ReplaceAll(cmp.Or(advice[kind+" "+p.Challenge], advice[kind]), "HOST", host)
+	text := cmp.Or(advice[kind+" "+p.Challenge], advice[kind])
+	if _, err := netip.ParseAddr(host); err == nil {
+		text = cmp.Or(adviceForAddress[kind+" "+p.Challenge], adviceForAddress[kind], text)
+	}
+	return strings.ReplaceAll(text, "HOST", host)
 }
 
 const notACME = "not ACME" // in place of a type: another program answered
@@ -114,3 +119,17 @@ var advice = map[string]string{
 
 const port443 = "let port 443 of HOST reach this server from the internet: " +
 	"firewall, port mapping, and DNS that points here and not to a CDN"
+
+const addressPort443 = "let port 443 of HOST reach this server from the internet: firewall and port mapping"
+
+// adviceForAddress is what to do about the problems whose reason is another one with an address than with a name.
+var adviceForAddress = map[string]string{
+	"tls":                    addressPort443,
+	"connection tls-alpn-01": addressPort443,
+	"connection http-01":     "let port 80 of HOST reach this server from the internet: firewall and port mapping",
+	"incorrectResponse": "something else answers at HOST: the address is another machine's, or a proxy in front keeps " +
+		"/.well-known/acme-challenge/ to itself",
+	"rejectedIdentifier": "this authority does not issue for HOST; it must be an address of the internet",
+	"unsupportedIdentifier": "this authority issues for names alone: list names, or take ACME_DIRECTORY out " +
+		"to use Let's Encrypt, which issues for addresses too",
+}

@@ -18,6 +18,26 @@ func TestEveryCommonProblemHasAdvice(t *testing.T) {
 	}
 }
 
+// An address has no DNS record that could be wrong.
+func TestAdviceForAnAddressIsNotAboutDNS(t *testing.T) {
+	t.Parallel()
+	for _, p := range []Problem{
+		{Type: "urn:ietf:params:acme:error:connection", Challenge: "http-01"},
+		{Type: "urn:ietf:params:acme:error:connection", Challenge: "tls-alpn-01"},
+		{Type: "urn:ietf:params:acme:error:unauthorized", Challenge: "http-01"},
+		{Type: "urn:ietf:params:acme:error:rejectedIdentifier"},
+	} {
+		if got := p.Advice("2001:db8::1"); !strings.Contains(got, "2001:db8::1") || strings.Contains(got, "DNS") ||
+			strings.Contains(got, "name") {
+			t.Errorf("%s %s: %q", p.Type, p.Challenge, got)
+		}
+	}
+	names := Problem{Type: "urn:ietf:params:acme:error:unsupportedIdentifier"}
+	if got := names.Advice("192.0.2.1"); !strings.Contains(got, "list names") {
+		t.Errorf("an authority that issues for names alone: %q", got)
+	}
+}
+
 // If Let's Encrypt's staging is down, production must not wait for it.
 func TestUnavailableStagingDoesNotStopProduction(t *testing.T) {
 	t.Parallel()
