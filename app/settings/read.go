@@ -173,7 +173,7 @@ func (s *Settings) checkMode(r *reader) {
 		s.warn("HSTS=" + s.HSTS + ": browsers remember it, and will refuse plain http and untrusted certificates " +
 			"on these hosts, on every port, until it runs out; set HSTS=max-age=0 to take it back")
 	}
-	if len(s.Domains) > 0 && strings.HasPrefix(s.Domains[0], "*.") {
+	if len(s.Domains) > 0 && strings.HasPrefix(s.Domains[0], "*.") && s.Mode != setting.ACME { // which has none at all
 		r.fault("DOMAINS", s.Domains[0], "the first name is the main one and cannot be a wildcard",
 			"put a full host name first")
 	}

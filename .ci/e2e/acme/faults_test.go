@@ -27,7 +27,7 @@ func TestWrongSettingsStopTheStart(t *testing.T) {
 		{"TLS_MODE is none of the four", rig.Env{"TLS_MODE": "auto"}, "", []string{`TLS_MODE="auto"`, "local, acme, files, proxy"}},
 		{"a development certificate in production", rig.Env{"ENV": "prod", "TLS_MODE": "local"}, "", []string{`TLS_MODE="local"`, "acme, files or proxy"}},
 		{"production without DOMAINS", rig.Env{"ENV": "prod"}, "", []string{"DOMAINS", "required", "DOMAINS=example.com"}},
-		{"a wildcard with acme", rig.Env{"ENV": "prod", "DOMAINS": shop + ",*.example.test"}, "", []string{`DOMAINS="*.example.test"`, "wildcard", "TLS_MODE=files"}},
+		{"a wildcard with acme", rig.Env{"ENV": "prod", "DOMAINS": shop + ",*.example.test"}, "", []string{`DOMAINS="*.example.test"`, "wildcard", "DNS", "certbot or cert-manager", "TLS_MODE=files"}},
 		{"localhost with acme", rig.Env{"ENV": "prod", "DOMAINS": "localhost"}, "", []string{`DOMAINS="localhost"`, "public host name"}},
 		{"a private address with acme", rig.Env{"ENV": "prod", "DOMAINS": "192.168.1.7"}, "", []string{`DOMAINS="192.168.1.7"`, "private address", "public authority"}},
 		{"a port in a domain", rig.Env{"ENV": "prod", "DOMAINS": shop + ":443"}, "", []string{`DOMAINS="` + shop + `:443"`, "leave the port out", "HTTPS_ADDR"}},

@@ -66,7 +66,7 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 		{"an unknown ENV", with(nil, "ENV", "production"), []string{`ENV="production"`, "dev, prod"}},
 		{"an unknown mode", with(nil, "TLS_MODE", "auto"), []string{`TLS_MODE="auto"`, "local, acme, files, proxy"}},
 		{"prod without domains", acme("DOMAINS", ""), []string{"DOMAINS: required", "example.com"}},
-		{"a wildcard", acme("DOMAINS", "a.example.com,*.example.com"), []string{`DOMAINS="*.example.com"`, "wildcard", "TLS_MODE=files"}},
+		{"a wildcard", acme("DOMAINS", "a.example.com,*.example.com"), []string{`DOMAINS="*.example.com"`, "wildcard", "DNS", "certbot", "cert-manager", "TLS_MODE=files"}},
 		{"localhost with acme", acme("DOMAINS", "localhost"), []string{`DOMAINS="localhost"`, "ENV=dev"}},
 		{"a private address with acme", acme("DOMAINS", "192.168.1.5"), []string{`DOMAINS="192.168.1.5"`, "is a private address", "internet"}},
 		{"a port in a domain", acme("DOMAINS", "example.com:443"), []string{`DOMAINS="example.com:443"`, "leave the port out"}},

@@ -56,8 +56,8 @@ func (s Settings) checkDomains() []setting.Fault {
 				continue
 			}
 		case strings.HasPrefix(d, "*."):
-			problem = "automatic certificates cannot be for a wildcard"
-			fix = "list each host, or set TLS_MODE=files with a wildcard certificate of your own"
+			problem = "a wildcard has to be proven by DNS, which TLS_MODE=acme does not do"
+			fix = "list each host; or let certbot or cert-manager get the certificate, and set TLS_MODE=files"
 		case !strings.Contains(d, ".") || strings.HasSuffix(d, ".localhost"):
 			problem = "no certificate authority can vouch for a local name"
 			fix = "list a public host name, or set ENV=dev"
