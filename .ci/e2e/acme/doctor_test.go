@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"example.com/turnkey/e2e/rig"
 )
@@ -46,6 +47,30 @@ func TestDoctorFindsNothingWrongWithAProductionSite(t *testing.T) {
 	}
 	if exit, r := doctor(); exit != 1 || r.count("wrong") != 1 || r.status("certificate trust") != "wrong" {
 		t.Errorf("exit status %d: %+v", exit, r)
+	}
+}
+
+// A site without a name is examined by its address. Neither the missing HSTS nor the six days of its certificate are a
+// fault.
+func TestDoctorFindsNothingWrongWithAnAddress(t *testing.T) {
+	t.Parallel()
+	p := newPorts(t)
+	pebble := rig.StartPebble(t, rig.PebbleOptions{TLSPort: p.https, HTTPPort: p.http,
+		Profiles: map[string]time.Duration{"classic": 90 * 24 * time.Hour, "shortlived": 160 * time.Hour}})
+	rig.Start(t, t.TempDir(), p.env().With(from(pebble, t.TempDir())).With(rig.Env{"DOMAINS": "127.0.0.1"}))
+	waitReady(t, p.plain("127.0.0.1", "/readyz"))
+	issuer := filepath.Join(t.TempDir(), "issuer.pem")
+	rig.Write(t, issuer, pebble.Intermediate(t), 0o644)
+	result := rig.RunDoctor(t, t.TempDir(), rig.Env{}, "--json", "--http-port", fmt.Sprint(p.http), "--ca", issuer,
+		p.secure("127.0.0.1", ""))
+	var r report
+	if err := json.Unmarshal([]byte(result.Stdout), &r); err != nil {
+		t.Fatal(err)
+	}
+	if result.ExitCode != 0 || !r.OK || r.count("wrong") != 0 || r.status("certificate validity") != "ok" ||
+		r.status("certificate lifetime") != "ok" || r.status("challenge http-01") != "ok" ||
+		r.status("headers hsts") != "skipped" {
+		t.Errorf("exit status %d: %s", result.ExitCode, result.Stdout)
 	}
 }
 

@@ -147,7 +147,7 @@ func (l *look) otherNames(ctx context.Context, s *report.Section, leaf *x509.Cer
 			{tcpErr != nil || timedOut(err), skip, client.what + " gets no answer in time", ""},
 			{err != nil, good, client.what + " is refused", ""},
 			{other.Equal(leaf), good, client.what + " gets this certificate", ""},
-			{true, good, client.what + " gets another certificate, for " + part(strings.Join(other.DNSNames, ", ")), ""},
+			{true, good, client.what + " gets another certificate, for " + part(strings.Join(subjects(other), ", ")), ""},
 		})
 	}
 }
