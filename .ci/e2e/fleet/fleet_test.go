@@ -35,6 +35,7 @@ type fleet struct {
 type server struct {
 	*rig.Product
 	https, http int
+	host        string
 }
 
 // newFleet starts the CA, which looks at the given ports for answers to challenges.
@@ -54,12 +55,12 @@ func (f *fleet) start(https, plain int) *server {
 	if plain != 0 {
 		env["HTTP_ADDR"] = rig.Loopback(plain)
 	}
-	return &server{rig.Start(f.t, f.t.TempDir(), env), https, plain}
+	return &server{rig.Start(f.t, f.t.TempDir(), env), https, plain, f.env["DOMAINS"]}
 }
 
 // leaf is what a visitor is shown by one server; nil: no certificate.
 func (s *server) leaf() *x509.Certificate {
-	state, err := rig.Handshake(rig.Loopback(s.https), &tls.Config{ServerName: shop, InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	state, err := rig.Handshake(rig.Loopback(s.https), &tls.Config{ServerName: s.host, InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err != nil {
 		return nil
 	}
@@ -166,11 +167,19 @@ func TestAColdStartIsOneOrderAndOneAccount(t *testing.T) {
 // than what is in the store.
 func TestAnyServerAnswersTheChallengeOfAnother(t *testing.T) {
 	t.Parallel()
-	for kind, plainOpen := range map[string]bool{"http-01": true, "tls-alpn-01": false} {
-		t.Run(kind, func(t *testing.T) {
+	for _, test := range []struct {
+		kind      string
+		plainOpen bool
+		host      string
+	}{
+		{"http-01", true, shop}, {"tls-alpn-01", false, shop},
+		{"http-01", true, "127.0.0.1"}, {"tls-alpn-01", false, "127.0.0.1"},
+	} {
+		t.Run(test.kind+" for "+test.host, func(t *testing.T) {
 			t.Parallel()
 			https, plain := ports(t)
 			f := newFleet(t, rig.StartRedis(t).URL(), rig.PebbleOptions{HTTPPort: plain, TLSPort: https})
+			f.env["DOMAINS"] = test.host
 			asked, resume := make(chan bool, 10), make(chan bool)
 			f.pebble.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
 				if f.pebble.IsNewOrder(r) {
@@ -180,7 +189,7 @@ func TestAnyServerAnswersTheChallengeOfAnother(t *testing.T) {
 				return false
 			})
 			otherHTTPS, otherPlain := ports(t)
-			if !plainOpen {
+			if !test.plainOpen {
 				plain, otherPlain = 0, 0
 			}
 			orders := f.start(otherHTTPS, otherPlain)
