@@ -2,10 +2,8 @@ package acme
 
 import (
 	"context"
-	"slices"
 	"time"
 
-	"example.com/turnkey/tlsconfig/internal/cert"
 	"example.com/turnkey/tlsconfig/internal/store"
 )
 
@@ -33,8 +31,8 @@ func (s *Source) follow(ctx context.Context) {
 			s.restore(ctx, emptied)
 			continue
 		}
-		for _, h := range s.hosts {
-			if ctx.Err() == nil && slices.Contains(names, cert.StoreName(h.name)) {
+		for _, name := range names {
+			if h := s.byFile[name]; h != nil && ctx.Err() == nil {
 				h.compare(ctx)
 			}
 		}

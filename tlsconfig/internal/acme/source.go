@@ -81,10 +81,10 @@ type Source struct {
 	tickets *tickets.Keys
 	hosts   []*host
 
-	// By name, by the server name of tls-alpn-01, and those that are addresses. They are not changed after New, so
-	// handshakes read them without a lock.
-	byName, challenged map[string]*host
-	addressed          []*host
+	// By name, by the server name of tls-alpn-01, by the name in the store, and those that are addresses. They are not
+	// changed after New, so handshakes read them without a lock.
+	byName, challenged, byFile map[string]*host
+	addressed                  []*host
 
 	loading, asking limit // store and CA, at the start of a site with many hosts
 
@@ -94,7 +94,7 @@ type Source struct {
 
 // New prepares a source. Run reads the store and places orders.
 func New(o Options) *Source {
-	s := &Source{options: o, issuers: []Issuer{o.Issuer}, byName: map[string]*host{}, challenged: map[string]*host{},
+	s := &Source{options: o, issuers: []Issuer{o.Issuer}, byName: map[string]*host{}, challenged: map[string]*host{}, byFile: map[string]*host{},
 		loading: make(limit, maxLoading), asking: make(limit, maxAsking)}
 	if o.Rehearsal != nil {
 		s.issuers = append(s.issuers, o.Rehearsal)
@@ -102,7 +102,7 @@ func New(o Options) *Source {
 	for _, name := range o.Domains {
 		h := newHost(s, name)
 		s.hosts = append(s.hosts, h)
-		s.byName[name], s.challenged[challengeName(h)] = h, h
+		s.byName[name], s.challenged[challengeName(h)], s.byFile[cert.StoreName(name)] = h, h, h
 		if h.addr.IsValid() {
 			s.addressed = append(s.addressed, h)
 		}
