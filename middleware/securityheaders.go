@@ -1,10 +1,14 @@
 package middleware
 
-import "github.com/gin-gonic/gin"
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
 
 const cspHeader = "Content-Security-Policy"
 
-// defaultPolicy is the Content-Security-Policy of every response. A page may use this origin's own scripts, styles,
+// defaultPolicy is the Content-Security-Policy of every document. A page may use this origin's own scripts, styles,
 // images, fonts and connections. Nothing inline runs, and no page frames another, in either direction.
 const defaultPolicy = "default-src 'none'; base-uri 'none'; connect-src 'self'; font-src 'self'; form-action 'self'; " +
 	"frame-ancestors 'none'; img-src 'self'; manifest-src 'self'; media-src 'self'; script-src 'self'; style-src 'self'"
@@ -13,34 +17,67 @@ const defaultPolicy = "default-src 'none'; base-uri 'none'; connect-src 'self'; 
 const deniedFeatures = "camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), midi=(), payment=(), " +
 	"serial=(), usb=()"
 
-// securityHeaders are the same in every response. They are made once and assigned to the header's map: header.Set would
-// allocate a slice for each response. That is safe because net/http only reads the slices, header.Set replaces them,
-// and header.Add copies them, as they have no spare capacity. Code must not assign to their elements. The other
-// middleware does the same with its values.
-var securityHeaders = [...]struct {
+// shared are values of headers that are the same in every response. They are made once and assigned to the header's map:
+// header.Set would allocate a slice for each response. That is safe because net/http only reads the slices, header.Set
+// replaces them, and header.Add copies them, as they have no spare capacity. Code must not assign to their elements. The
+// other middleware does the same with its values.
+type shared struct {
 	name  string
 	value []string
-}{
-	{cspHeader, []string{defaultPolicy}},
-	// Windows, documents and pages of other origins can neither reach nor embed what is here (Spectre, XS-Leaks).
-	{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
+}
+
+// alwaysHeaders protect what is in a response, whatever that is.
+var alwaysHeaders = [...]shared{
+	// Pages of other origins can neither embed nor read what is here (Spectre, XS-Leaks).
 	{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+	{"X-Content-Type-Options", []string{"nosniff"}},
+	// Browsers show JSON and pictures in frames too, and for those there is no frame-ancestors.
+	{"X-Frame-Options", []string{"DENY"}},
+}
+
+// documentHeaders tell a browser what a document or a worker may do, and who may hold a reference to its window.
+var documentHeaders = [...]shared{
+	{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
 	{"Origin-Agent-Cluster", []string{"?1"}},
 	{"Permissions-Policy", []string{deniedFeatures}},
 	// Not no-referrer: with that, browsers send "Origin: null" along with our own forms.
 	{"Referrer-Policy", []string{"strict-origin-when-cross-origin"}},
-	{"X-Content-Type-Options", []string{"nosniff"}},
-	// For scanners. Browsers go by frame-ancestors.
-	{"X-Frame-Options", []string{"DENY"}},
 }
 
-// SecurityHeaders sends the headers that isolate a page from other sites, as helmet does in Express, on every
-// response. A handler that needs another value sets the header again. For the Content-Security-Policy there is CSP.
+// sharedPolicy is the default policy as a header's value. It is in the header before the handler runs, since handlers
+// and CSP add to it.
+var sharedPolicy = []string{defaultPolicy}
+
+// SecurityHeaders sends the headers that isolate a page from other sites, as helmet does in Express. Those that are
+// about documents are left out of a response that browsers make no document of, such as JSON or a picture: see
+// isDocument. A handler that needs another value sets the header again, and the value nil sends none. For the
+// Content-Security-Policy there is CSP.
 func SecurityHeaders() gin.HandlerFunc {
 	return func(c *gin.Context) {
-		header := c.Writer.Header()
-		for i := range securityHeaders {
-			header[securityHeaders[i].name] = securityHeaders[i].value
+		w := watch(c)
+		w.secure = true
+		header := w.Header()
+		for i := range alwaysHeaders {
+			header[alwaysHeaders[i].name] = alwaysHeaders[i].value
+		}
+		header[cspHeader] = sharedPolicy
+		c.Next()
+		w.release()
+	}
+}
+
+// addDocumentHeaders is called when the header goes out, as only then its Content-Type is known. It leaves alone what
+// the handler has set.
+func addDocumentHeaders(header http.Header) {
+	if !isDocument(header["Content-Type"]) {
+		if policy := header[cspHeader]; len(policy) == 1 && &policy[0] == &sharedPolicy[0] {
+			delete(header, cspHeader)
+		}
+		return
+	}
+	for i := range documentHeaders {
+		if _, set := header[documentHeaders[i].name]; !set {
+			header[documentHeaders[i].name] = documentHeaders[i].value
 		}
 	}
 }

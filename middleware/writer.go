@@ -22,6 +22,7 @@ type writer struct {
 	notFound    bool   // held is the whole of it
 	hijacked    bool
 	ownDeadline bool // the handler has changed the write deadline
+	secure      bool // addDocumentHeaders is still to be called
 }
 
 // watch returns the writer of c, which requestID has put in place, or else watch.
@@ -57,8 +58,15 @@ func (w *writer) holds(p string) bool {
 	return false
 }
 
-// release sends what is held back: it is the beginning of another page.
+// release is called before the header goes out, and when the handlers are done. It completes the header and sends what
+// is held back: that is the beginning of another page.
 func (w *writer) release() {
+	if w.secure {
+		w.secure = false
+		if !w.ResponseWriter.Written() {
+			addDocumentHeaders(w.Header())
+		}
+	}
 	if held := w.held; held != nil {
 		w.held, w.notFound = nil, false
 		w.ResponseWriter.Write(held)

@@ -140,6 +140,7 @@ func policies(s *report.Section, header http.Header) {
 	frame, referrer := get("X-Frame-Options"), get("Referrer-Policy")
 	s.First("csp", report.Cases{
 		{csp != "", good, part(csp), ""},
+		{strings.Contains(get("Content-Type"), "json"), good, "the answer is JSON, which runs nothing", ""},
 		{get("Content-Security-Policy-Report-Only") != "", warn, "it is only reported on, not enforced",
 			"send it as Content-Security-Policy once there are no more reports"},
 		{true, warn, "there is no Content-Security-Policy: a script that an attacker puts into the page may do anything",

@@ -263,6 +263,9 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 		{"no CSP", func(w *world) {
 			w.secure = page(func(h http.Header) { h.Del("Content-Security-Policy"); h.Set("X-Frame-Options", "DENY") })
 		}, "headers/csp", Warn, "no Content-Security-Policy", "default-src"},
+		{"JSON without a CSP", func(w *world) {
+			w.secure = page(func(h http.Header) { h.Del("Content-Security-Policy"); h.Set("Content-Type", "application/json") })
+		}, "headers/csp", OK, "JSON", ""},
 		{"CSP that only reports", func(w *world) {
 			w.secure = page(func(h http.Header) {
 				h.Set("Content-Security-Policy-Report-Only", h.Get("Content-Security-Policy"))
