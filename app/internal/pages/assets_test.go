@@ -38,7 +38,7 @@ func TestAssetsOfEveryKind(t *testing.T) {
 			t.Errorf("%s is at %s as %+v, want %s", name, url, found, want)
 		}
 	}
-	if a.loaded["app.js"].gzip == nil || a.loaded["img/logo.png"].gzip != nil || a.loaded["empty.txt"].gzip != nil {
+	if a.loaded["app.js"].gzip() == nil || a.loaded["img/logo.png"].gzip() != nil || a.loaded["empty.txt"].gzip() != nil {
 		t.Error("compressed is not what gains by it")
 	}
 	dir := t.TempDir()

@@ -11,6 +11,7 @@ package pages
 
 import (
 	"bytes"
+	"context"
 	"html/template"
 	"io/fs"
 
@@ -41,7 +42,7 @@ type Pages struct {
 	static, root *assets
 }
 
-// New prepares pages. If they are not live, it parses every template, and reads and compresses every file. It returns
+// New prepares pages. If they are not live, it parses every template and reads every file. It returns
 // why that failed, as Faults where a template is wrong.
 func New(o Options) (*Pages, error) {
 	static, err := newAssets(o.Files, staticFolder, o.Live)
@@ -60,6 +61,19 @@ func New(o Options) (*Pages, error) {
 		}
 	}
 	return &Pages{r, static, root}, nil
+}
+
+// Compress compresses the static files until ctx is done, so that no visitor waits for that. A file that is asked for
+// before its turn is compressed at once.
+func (p *Pages) Compress(ctx context.Context) {
+	for _, of := range []*assets{p.static, p.root} {
+		for _, a := range of.loaded {
+			if ctx.Err() != nil {
+				return
+			}
+			a.gzip()
+		}
+	}
 }
 
 // Renderer returns what gin needs for c.HTML.

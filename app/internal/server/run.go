@@ -27,6 +27,7 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	s.accept(fail)
 	background, endTasks := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
+	tasks.Go(func() { s.pages.Compress(background) })
 	tasks.Go(func() {
 		every(background, time.Minute, s.report)
 		s.report()
