@@ -92,4 +92,17 @@ func TestAssetsAreCompressedByAcceptEncoding(t *testing.T) {
 	if resp, body := s.ask("https://shop.test/static/style.css", "If-Match", plain.Header.Get("ETag")); resp.StatusCode != 200 || body != want {
 		t.Errorf("a condition that holds got %d and %d bytes", resp.StatusCode, len(body))
 	}
+	for _, headers := range [][]string{nil, {"If-None-Match", `"another"`}, {"Range", "bytes=1-4", "If-Range", `"another"`}} {
+		resp, body := s.ask("https://shop.test/static/style.css", headers...)
+		if resp.StatusCode != 200 || body != want || resp.ContentLength != int64(len(want)) || resp.Header.Get("Accept-Ranges") != "bytes" {
+			t.Errorf("%v got %d %v and %d bytes, want the whole stylesheet", headers, resp.StatusCode, resp.Header, len(body))
+		}
+	}
+	for _, encoding := range []string{"identity", "gzip"} {
+		get, body := s.ask("https://shop.test/static/style.css", "Accept-Encoding", encoding)
+		head, _ := s.do("HEAD", "https://shop.test/static/style.css", "", "Accept-Encoding", encoding)
+		if head.StatusCode != 200 || head.ContentLength != int64(len(body)) || head.Header.Get("ETag") != get.Header.Get("ETag") {
+			t.Errorf("HEAD got %d %v, want the header of the %d bytes", head.StatusCode, head.Header, len(body))
+		}
+	}
 }
