@@ -112,19 +112,28 @@ func TestCheckReachesRedisOverTLS(t *testing.T) {
 		return port
 	}
 	port, strict := open("no"), open("yes")
-	trusted := rig.Env{"SSL_CERT_FILE": root}
+	trusted := rig.Env{"ACME_CACHE_CA_FILE": root}
 	for url, want := range map[string][]string{
 		fmt.Sprintf("rediss://:hush@127.0.0.1:%d/0", port):   nil,
 		fmt.Sprintf("valkeys://:hush@127.0.0.1:%d/0", port):  nil,
-		fmt.Sprintf("redis://:hush@127.0.0.1:%d/0", port):    {"this port speaks TLS", "write rediss:// in place of redis://"},
-		fmt.Sprintf("valkey://:hush@127.0.0.1:%d/0", port):   {"this port speaks TLS", "write valkeys:// in place of valkey://"},
-		fmt.Sprintf("redis://:hush@127.0.0.1:%d/0", strict):  {"this port speaks TLS"},
 		fmt.Sprintf("rediss://:hush@127.0.0.1:%d/0", strict): {"ends the TLS handshake", "tls-auth-clients no"},
 		fmt.Sprintf("rediss://:wrong@127.0.0.1:%d/0", port):  {"WRONGPASS"},
 	} {
 		wantStore(t, url, trusted, want)
 	}
-	wantStore(t, fmt.Sprintf("rediss://:hush@127.0.0.1:%d/0", port), nil, []string{"certificate is not trusted", "SSL_CERT_FILE"})
+	for url, want := range map[string][]string{
+		fmt.Sprintf("redis://:hush@127.0.0.1:%d/0", port):   {"this port speaks TLS", "write rediss:// in place of redis://"},
+		fmt.Sprintf("valkey://:hush@127.0.0.1:%d/0", port):  {"this port speaks TLS", "write valkeys:// in place of valkey://"},
+		fmt.Sprintf("redis://:hush@127.0.0.1:%d/0", strict): {"this port speaks TLS"},
+	} {
+		wantStore(t, url, nil, want)
+	}
+	url, untrusted := fmt.Sprintf("rediss://:hush@127.0.0.1:%d/0", port), []string{"certificate is not trusted", "ACME_CACHE_CA_FILE"}
+	wantStore(t, url, rig.Env{"SSL_CERT_FILE": root}, nil) // the system's roots
+	wantStore(t, url, nil, untrusted)
+	other := filepath.Join(dir, "other.pem")
+	rig.Write(t, other, rig.NewCA(t, "other").RootPEM(), 0o644)
+	wantStore(t, url, rig.Env{"ACME_CACHE_CA_FILE": other, "SSL_CERT_FILE": root}, untrusted)
 }
 
 // wantStore runs `check` with a store. Without words the store must be accepted. With words they must be printed, and
@@ -140,6 +149,9 @@ func wantStore(t *testing.T, url string, env rig.Env, want []string) {
 	}
 	if got.ExitCode != code || strings.Contains(out, "hush") || strings.Contains(out, "wrong@") {
 		t.Errorf("%s: exit status %d, want %d and no password:\n%s", url, got.ExitCode, code, out)
+	}
+	if want == nil {
+		want = []string{"note: ACME_CACHE: written and read back in "}
 	}
 	for _, words := range want {
 		if !strings.Contains(out, words) {

@@ -38,8 +38,9 @@ func (h *host) load(ctx context.Context) bool {
 		err := h.source.loading.do(ctx, func() error { return h.tryLoad(ctx) })
 		if err == nil {
 			h.change(func(s *state) { s.trouble, s.loaded, s.sealed = "", true, false })
-			h.source.options.Store.Reseal(ctx, cert.StoreName(h.name), ".pem")
-			h.source.options.Store.Reseal(ctx, cert.StoreName(h.name), ".order")
+			for _, suffix := range []string{".pem", ".json", ".order"} {
+				h.source.options.Store.Reseal(ctx, cert.StoreName(h.name), suffix)
+			}
 			if logged != "" {
 				h.log.Info("ACME_CACHE can be read and written again")
 			}

@@ -67,7 +67,7 @@ func TestNothingIsOrderedBeforeWhatIsStoredCanBeOpened(t *testing.T) {
 					ctx, cancel := context.WithCancel(t.Context())
 					ended := make(chan error)
 					go func() { ended <- source.Run(ctx) }()
-					time.Sleep(3 * time.Hour)
+					time.Sleep(time.Hour)
 					status := source.Status()[0]
 					if len(events) > 0 || !status.Blocked || status.Ready || !strings.Contains(status.Error, theirs.ID()) {
 						t.Errorf("%d attempts, and the status is %+v; want none, and that the key %s is missing",

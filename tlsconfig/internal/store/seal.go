@@ -128,6 +128,9 @@ func (s seals) current(value []byte) bool {
 // Reseal writes a file again that is unsealed, or sealed with an older key while there is a newer one. name is that of
 // the lock. The file stays as it is if another process has the lock, or the store takes no writes.
 func (s *Slot) Reseal(ctx context.Context, name, suffix string) {
+	if len(s.seals) == 0 {
+		return
+	}
 	if value, err := s.raw(ctx, name+suffix); err != nil || s.seals.current(value) {
 		return
 	}
