@@ -51,7 +51,7 @@ type Options struct {
 	Email     string     // contact of the account; empty: none
 	Directory string     // URL of the CA's directory; required
 	CAFile    string     // PEM roots to trust for the directory's own HTTPS; empty: the system's
-	CacheDir  string     // keeps account key and certificates: a directory, or the URL of Redis or Valkey; required
+	CacheDir  string     // keeps keys and certificates: a directory, or the URL of Redis or Valkey; required
 	CacheCA   string     // PEM roots to trust for a Redis or Valkey server with TLS; empty: the system's
 	CacheKeys []CacheKey // that what is kept in CacheDir is sealed with, the newest first; empty: it is not sealed
 	Rehearsal string     // directory at which a first order, and one after a failure, is tried beforehand; empty: none

@@ -17,7 +17,7 @@ var accounted = map[string]string{
 	// These come from crypto/tls's defaults, which Go keeps current. A list of our own would grow old.
 	"LOW cipherlist_AVERAGE": "AES-CBC with SHA-1 comes last, for clients that know nothing better",
 	"LOW LUCKY13":            "the same; crypto/tls has countermeasures for these",
-	"LOW TLS_session_ticket": "tickets hold for a week; the keys that seal them change every day",
+	"LOW TLS_session_ticket": "crypto/tls says a week; the keys that seal tickets change every twelve hours, and are gone after a day",
 	// These come from the test's set-up.
 	"HIGH cert_revocation": "Pebble's certificates name neither CRL nor OCSP; an authority that is trusted names one",
 	"WARN engine_problem":  "the system's OpenSSL knows no GOST ciphers, so they are not asked for",

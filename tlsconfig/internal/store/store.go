@@ -1,5 +1,5 @@
-// Package store keeps account keys, certificates, orders and records of attempts: in a directory, or in a Redis or
-// Valkey server that several machines share.
+// Package store keeps account keys, certificates, orders, records of attempts, and keys of session tickets: in a
+// directory, or in a Redis or Valkey server that several machines share.
 //
 // The other rooms use a Slot, the part of a store that belongs to one CA. Calls of a Slot end within five seconds. No
 // handshake waits for one.
