@@ -1,6 +1,7 @@
 package tickets
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -132,6 +133,9 @@ func TestWithoutTheStoreTheLastSharedKeyServesForSevenDays(t *testing.T) {
 	if f.resumed(alone, a) != 1 {
 		t.Error("a session from before the store was back does not resume where it began")
 	}
+	if log := a.log.String(); strings.Count(log, "level=WARN") != 1 || strings.Count(log, "level=INFO") != 1 {
+		t.Errorf("the log does not say once that the store was away, and that it is back:\n%s", log)
+	}
 }
 
 // Redis may be restarted without its data.
@@ -209,6 +213,7 @@ type server struct {
 	*Keys
 	addr  string
 	clock time.Time
+	log   bytes.Buffer
 }
 
 func newFleet(t *testing.T) *fleet {
@@ -252,7 +257,7 @@ func (f *fleet) start() *server {
 	if len(f.servers) > 0 {
 		s.clock = f.servers[0].clock
 	}
-	s.Keys = newKeys(f.slot(), slog.New(slog.DiscardHandler), func() time.Time { return s.clock })
+	s.Keys = newKeys(f.slot(), slog.New(slog.NewTextHandler(&s.log, nil)), func() time.Time { return s.clock })
 	config := s.Use(&tls.Config{Certificates: []tls.Certificate{f.pair}})
 	ln, err := tls.Listen("tcp", "127.0.0.1:0", config.Clone()) // as ServeTLS of net/http does
 	if err != nil {
@@ -298,7 +303,8 @@ type session struct {
 
 func newSession(version uint16) *session {
 	s := &session{}
-	s.config = &tls.Config{ServerName: "a.test", InsecureSkipVerify: true, MaxVersion: version, ClientSessionCache: s}
+	s.config = &tls.Config{ServerName: "a.test", InsecureSkipVerify: true, MaxVersion: version, ClientSessionCache: s,
+		CurvePreferences: []tls.CurveID{tls.X25519}} // ML-KEM is slow under the race detector
 	return s
 }
 
