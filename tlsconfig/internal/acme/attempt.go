@@ -94,6 +94,12 @@ func (a *attempt) issue(ctx context.Context) (cert.Candidate, error) {
 		r.Replaces = a.old.Leaf
 	}
 	result, err := a.try(ctx, a.source.options.Issuer, r)
+	if p, is := errors.AsType[*cert.Problem](err); is && r.Replaces != nil && p.IsAlreadyReplaced() {
+		a.log.Info("the CA has renewed this certificate already, for another server or in an attempt that was lost; "+
+			"the order is placed as a new one", "problem", p)
+		r.Replaces = nil
+		result, err = a.try(ctx, a.source.options.Issuer, r)
+	}
 	if result.OrderOver {
 		a.dropOrder(context.WithoutCancel(ctx))
 	}

@@ -64,6 +64,10 @@ func (p Problem) IsSetup() bool {
 	return p.Challenge != ""
 }
 
+// IsAlreadyReplaced reports whether the CA refused an order because it has renewed the same certificate before (RFC 9773
+// §5). It takes the order without that field.
+func (p Problem) IsAlreadyReplaced() bool { return p.Type == acmeErrors+"alreadyReplaced" }
+
 // Advice returns what to do about the problem. It is empty where the problem explains itself.
 func (p Problem) Advice(host string) string {
 	kind := strings.TrimPrefix(p.Type, acmeErrors)
