@@ -38,10 +38,14 @@ func (o Options) Turns() *Turns {
 
 // Check returns why no turn can be taken, as far as it shows without a connection.
 func (t *Turns) Check() []Fault {
+	var faults []Fault
 	if problem, fix := t.store.Fault(); problem != "" {
-		return []Fault{{Setting: "ACME_CACHE", Value: Redacted(t.store.Where), Problem: problem, Fix: fix}}
+		faults = append(faults, Fault{Setting: "ACME_CACHE", Value: Redacted(t.store.Where), Problem: problem, Fix: fix})
 	}
-	return nil
+	if problem, fix := t.store.CAFault(); problem != "" {
+		faults = append(faults, Fault{Setting: "ACME_CACHE_CA_FILE", Value: t.store.CAFile, Problem: problem, Fix: fix})
+	}
+	return faults
 }
 
 // Take calls f if no server has begun this job within the last period, and none runs it. The context of f ends with ctx,

@@ -122,12 +122,15 @@ func (f *fleet) wantOrders(want int) {
 	}
 }
 
-// Three servers start at once, behind a balancer that sends nothing to one that is not ready, and the CA comes through
+// Three servers, or fifty, start at once, behind a balancer that sends nothing to one that is not ready, and the CA comes through
 // that balancer.
 func TestAColdStartIsOneOrderAndOneAccount(t *testing.T) {
 	t.Parallel()
-	for kind, plainOpen := range map[string]bool{"http-01": true, "tls-alpn-01": false} {
-		t.Run(kind, func(t *testing.T) {
+	for _, test := range []struct {
+		kind    string
+		servers int
+	}{{"http-01", 3}, {"tls-alpn-01", 3}, {"http-01", 50}} {
+		t.Run(fmt.Sprint(test.servers, " ", test.kind), func(t *testing.T) {
 			t.Parallel()
 			front, frontPlain := ports(t)
 			f := newFleet(t, rig.StartRedis(t).URL(), rig.PebbleOptions{HTTPPort: frontPlain, TLSPort: front})
@@ -139,16 +142,18 @@ func TestAColdStartIsOneOrderAndOneAccount(t *testing.T) {
 				return false
 			})
 			var servers []*server
-			for range 3 {
+			for range test.servers {
 				https, plain := ports(t)
-				if !plainOpen {
+				if test.kind == "tls-alpn-01" {
 					plain = 0
 				}
 				servers = append(servers, f.start(https, plain))
 			}
 			balancer(t, front, frontPlain, servers)
 			close(ready)
+			began := time.Now()
 			f.waitFor(patience, nil, servers...)
+			took := time.Since(began).Seconds()
 			f.wantOrders(1)
 			accounts := 0
 			for _, e := range f.pebble.Exchanges() {
@@ -159,6 +164,8 @@ func TestAColdStartIsOneOrderAndOneAccount(t *testing.T) {
 			if accounts != 1 {
 				t.Errorf("%d accounts, want 1", accounts)
 			}
+			record(t, fmt.Sprintf("cold start of %d, %s", test.servers, test.kind), "%d order, %d account, all serve after %.1f s",
+				f.pebble.OrdersAsked(), accounts, took)
 		})
 	}
 }
@@ -245,7 +252,7 @@ func TestAnotherServerRenewsWhenTheFirstDies(t *testing.T) {
 		t.Fatalf("%d servers are left, want 2", len(left))
 	}
 	f.waitFor(40*time.Second, old, left...)
-	t.Logf("renewed %.1f s after the first died", time.Since(died).Seconds())
+	record(t, "the server that orders is killed", "another has renewed after %.1f s, %d orders in all", time.Since(died).Seconds(), f.pebble.OrdersAsked())
 	if got := f.pebble.OrdersAsked(); got > 3 {
 		t.Errorf("%d orders, want 3 at most: the first, the one whose server died, and one more", got)
 	}
@@ -321,7 +328,7 @@ func TestARenewalIsServedByAllAlsoAfterTheStoreWasEmptied(t *testing.T) {
 	})
 	began := time.Now()
 	f.waitFor(10*time.Second, first, servers...)
-	t.Logf("all serve the renewal %.1f s after the first did", time.Since(began).Seconds())
+	record(t, "a renewal after FLUSHALL", "all serve it %.1f s after the first", time.Since(began).Seconds())
 	f.wantOrders(2)
 }
 
