@@ -11,6 +11,7 @@ import (
 
 	"example.com/turnkey/tlsconfig/internal/cert"
 	"example.com/turnkey/tlsconfig/internal/store"
+	"example.com/turnkey/tlsconfig/internal/tickets"
 	"example.com/turnkey/tlsconfig/setting"
 )
 
@@ -173,7 +174,7 @@ func (s Settings) Inspect() (faults []setting.Fault, notes []string) {
 // survey says how the values of this site are sealed: a fault if one cannot be opened, or a note if some are not sealed
 // with the newest key.
 func (s Settings) survey() (fault *setting.Fault, note string, _ error) {
-	files := []string{"account.key"}
+	files := []string{"account.key", tickets.File}
 	for _, host := range s.Domains {
 		name := cert.StoreName(host)
 		files = append(files, name+".pem", name+".json", name+".order")

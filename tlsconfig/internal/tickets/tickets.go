@@ -33,8 +33,8 @@ const (
 	// longest is how many periods a key is held.
 	longest = int64(7 * 24 * time.Hour / period)
 
-	// file has the keys in the store.
-	file = "tickets.key"
+	// File has the keys in the store.
+	File = "tickets.key"
 
 	refreshEvery = time.Minute            // the store is read
 	retryEvery   = 10 * time.Second       // after an error
@@ -106,6 +106,7 @@ func (k *Keys) Use(config *tls.Config) *tls.Config {
 
 // Run keeps the keys fresh until ctx is done.
 func (k *Keys) Run(ctx context.Context) {
+	k.slot.Reseal(ctx, File, "")
 	for {
 		wait := refreshEvery
 		switch err := k.Refresh(ctx); {
@@ -159,7 +160,7 @@ func (k *Keys) share(ctx context.Context, now int64) error {
 		return nil
 	}
 	var fence int64
-	lock, err := k.slot.Lock(ctx, file)
+	lock, err := k.slot.Lock(ctx, File)
 	switch {
 	case err == nil:
 		defer lock.Unlock(ctx) // or its lease ends
@@ -175,7 +176,7 @@ func (k *Keys) share(ctx context.Context, now int64) error {
 		stored = k.completed(stored, now)
 		data, err := json.Marshal(stored)
 		if err == nil {
-			err = k.slot.PutFenced(ctx, file, "", data, fence)
+			err = k.slot.PutFenced(ctx, File, "", data, fence)
 		}
 		if err != nil {
 			return err
@@ -208,7 +209,7 @@ func (k *Keys) completed(keys map[int64]key, now int64) map[int64]key {
 
 // read returns the keys in the store. What is none is left out: it is made again.
 func (k *Keys) read(ctx context.Context) (map[int64]key, error) {
-	data, err := k.slot.Get(ctx, file)
+	data, err := k.slot.Get(ctx, File)
 	if err != nil && !store.IsMissing(err) {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package tickets
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -13,10 +14,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/turnkey/tlsconfig/chain/chaintest"
 	"example.com/turnkey/tlsconfig/internal/store"
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // The servers rotate one after the other, so the periods of their clocks differ meanwhile.
@@ -198,6 +201,33 @@ func TestServersThatStartAtOnceHaveTheSameKeys(t *testing.T) {
 	}
 }
 
+func TestKeysAreSealedWithTheNewestKeyOfTheStore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var held map[int64]key
+	for _, seals := range [][]setting.CacheKey{nil, {{1}}, {{2}, {1}}, {{2}}} {
+		synctest.Test(t, func(t *testing.T) { // its clock waits for the store
+			slot, err := store.Config{Where: dir, Keys: seals}.Open("https://ca.test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			k := New(slot, slog.New(slog.DiscardHandler))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			k.Run(ctx)
+			if held == nil {
+				held = k.shared
+			}
+			if !maps.Equal(k.shared, held) || len(held) == 0 {
+				t.Errorf("with the keys %v, they are not those that were made first", seals)
+			}
+			if got, err := slot.Survey(t.Context(), []string{File}); err != nil || got != (store.Survey{}) {
+				t.Errorf("with the keys %v, they are kept as %+v (%v)", seals, got, err)
+			}
+		})
+	}
+}
+
 // Helpers
 
 // fleet is three servers of one site.
@@ -238,7 +268,7 @@ func (f *fleet) slot() *store.Slot {
 	return s
 }
 
-func (f *fleet) file() string { return filepath.Join(f.dir, "ca.test", file) }
+func (f *fleet) file() string { return filepath.Join(f.dir, "ca.test", File) }
 
 // stored is what the store has.
 func (f *fleet) stored() map[int64]key {
