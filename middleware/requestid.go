@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
+	"unsafe"
 
 	"github.com/gin-gonic/gin"
 )
@@ -15,6 +16,7 @@ const requestIDHeader = "X-Request-Id"
 type requestContext struct {
 	context.Context
 	id     string
+	text   [32]byte  // behind an id of newID
 	header [1]string // the id again, as the value of the response's header
 	writer writer
 }
@@ -33,11 +35,11 @@ func (c *requestContext) Value(key any) any {
 // that is logged with that context. The client can choose it, so it proves nothing.
 func requestID() gin.HandlerFunc {
 	return func(c *gin.Context) {
-		id := c.Request.Header.Get(requestIDHeader)
-		if !validID(id) {
-			id = newID()
+		rc := &requestContext{Context: c.Request.Context(), id: c.Request.Header.Get(requestIDHeader)}
+		if !validID(rc.id) {
+			rc.id = newID(&rc.text)
 		}
-		rc := &requestContext{Context: c.Request.Context(), id: id, header: [1]string{id}}
+		rc.header[0] = rc.id
 		c.Writer.Header()[requestIDHeader] = rc.header[:]
 		c.Request = c.Request.WithContext(rc)
 		rc.writer = writer{ResponseWriter: c.Writer, initial: c.Writer.Status()}
@@ -75,12 +77,11 @@ func validID(id string) bool {
 }
 
 // newID returns 128 random bits of the runtime's ChaCha8 generator. The system seeds it, so that ids cannot be
-// guessed, and it needs no system call.
-func newID() string {
+// guessed, and it needs no system call. The id is in text, which must not be changed after: it saves an allocation.
+func newID(text *[32]byte) string {
 	var raw [16]byte
 	binary.NativeEndian.PutUint64(raw[:8], rand.Uint64())
 	binary.NativeEndian.PutUint64(raw[8:], rand.Uint64())
-	var text [32]byte
 	hex.Encode(text[:], raw[:])
-	return string(text[:])
+	return unsafe.String(&text[0], len(text))
 }
