@@ -174,6 +174,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // another connection. On HTTP/2 net/http turns that into GOAWAY, which loses no request.
 func (s *Server) countActive(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor >= 2 {
+			growStack(-1)
+		}
 		s.active.Add(1)
 		defer s.active.Add(-1)
 		if s.draining.Load() {
