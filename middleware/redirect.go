@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"cmp"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -38,14 +40,25 @@ func RedirectToHTTPS(o Options) gin.HandlerFunc {
 	}
 }
 
+// httpsURL returns the address of a request over HTTPS. Plain HTTP that came to the TLS port stays on the client's port.
 func (o *Options) httpsURL(r *http.Request) string {
 	name, port := host.Split(r.Host)
-	if port == "" {
-		port = "80"
-	}
 	tlsPort := ""
-	if o.TLSPort != 0 && o.TLSPort != 443 && port == strconv.Itoa(o.PlainPort) {
-		tlsPort = strconv.Itoa(o.TLSPort)
+	if own := strconv.Itoa(o.TLSPort); o.TLSPort != 0 && localPort(r) == o.TLSPort {
+		tlsPort = cmp.Or(port, own)
+	} else if o.TLSPort != 0 && cmp.Or(port, "80") == strconv.Itoa(o.PlainPort) {
+		tlsPort = own
+	}
+	if tlsPort == "443" {
+		tlsPort = ""
 	}
 	return host.HTTPS(name, tlsPort, r.URL)
+}
+
+// localPort returns the number of the port that a request came to, or 0 if it did not come over TCP.
+func localPort(r *http.Request) int {
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		return addr.Port
+	}
+	return 0
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -30,8 +32,9 @@ func TestPlainHTTPOnTheTLSPortIsSentToHTTPS(t *testing.T) {
 		{"GET //evil.test/x HTTP/1.1\r\nHost: localhost:" + port + "\r\n\r\n", "https://localhost:" + port + "//evil.test/x", 307},
 		{"GET http://evil.test/ HTTP/1.1\r\nHost: localhost:" + port + "\r\n\r\n", "", 421},
 		{"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n", "", 421},
-		{"GET / HTTP/1.1\r\nHost: localhost:x@evil.test\r\n\r\n", "", 421},
-		{"GET / HTTP/1.1\r\nHost: evil.test#localhost:" + port + "\r\n\r\n", "", 421},
+		{"GET / HTTP/1.1\r\nHost: localhost:x@evil.test\r\n\r\n", "", 400},
+		{"GET / HTTP/1.1\r\nHost: evil.test#localhost:" + port + "\r\n\r\n", "", 400},
+		{"GET / HTTP/1.1\r\nHost: [::1]:@evil.test\r\n\r\n", "", 400},
 		{"GET / HTTP/1.0\r\n\r\n", "", 421},
 		{"NOT HTTP\r\n\r\n", "", 400},
 		{"POST /order HTTP/1.1\r\nHost: localhost:" + port + "\r\nContent-Length: 300000\r\n\r\n" + strings.Repeat("x", 300000), "https://localhost:" + port + "/order", 307},
@@ -45,7 +48,7 @@ func TestPlainHTTPOnTheTLSPortIsSentToHTTPS(t *testing.T) {
 		if got := resp.Header.Get("Location"); resp.StatusCode != test.status || got != test.location {
 			t.Errorf("%q got %d %q, want %d %q", short, resp.StatusCode, got, test.status, test.location)
 		}
-		if resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Strict-Transport-Security") != "" {
+		if resp.Header.Get("Cache-Control") != "no-store" && test.status != 400 || resp.Header.Get("Strict-Transport-Security") != "" {
 			t.Errorf("%q: an answer that browsers keep: %v", short, resp.Header)
 		}
 	}
@@ -116,11 +119,40 @@ func (b bytewise) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// In production the port answers plain HTTP as net/http does.
-func TestProductionDoesNotAnswerPlainHTTPOnTheTLSPort(t *testing.T) {
+// Load balancers in TCP mode ask the TLS port for /readyz in plain http, also before there is a certificate. All that
+// is plain there is answered as on HTTP_ADDR.
+func TestProductionAnswersPlainHTTPOnTheTLSPortAsOnHTTPAddr(t *testing.T) {
 	t.Parallel()
-	s := start(t, prod)
-	if resp := typed(t, s.https, "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n"); resp != nil && (resp.StatusCode != 400 || resp.Header.Get("Location") != "") {
-		t.Errorf("got %d %v, want net/http's own 400", resp.StatusCode, resp.Header)
+	s := start(t, with(prod, "HTTP_ADDR", "127.0.0.1:0"))
+	port := s.https[strings.LastIndexByte(s.https, ':')+1:]
+	for request, want := range map[string]string{
+		"GET /readyz HTTP/1.0\r\n\r\n":                                                  "200 ",
+		"GET /healthz HTTP/1.1\r\nHost: 10.0.0.7:443\r\n\r\n":                         "200 ",
+		"HEAD /readyz HTTP/1.1\r\nHost: x\r\n\r\n":             "200 ",
+		"POST /readyz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n":             "405 ",
+		"GET /a?b HTTP/1.1\r\nHost: shop.test:8443\r\n\r\n":                           "308 https://shop.test:8443/a?b",
+		"GET /a?b HTTP/1.1\r\nHost: shop.test:443\r\n\r\n":                            "308 https://shop.test/a?b",
+		"GET /seen HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-Proto: https\r\n\r\n": "308 https://shop.test:" + port + "/seen",
+		"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n":                                   "421 ",
+		"GET / HTTP/1.0\r\n\r\n":                                                        "421 ",
+		"OPTIONS * HTTP/1.1\r\nHost: evil.test\r\n\r\n":                               "421 ",
+		"G\r\n\r\n": "400 ",
+	} {
+		onTLS, onPlain := typed(t, s.https, request), typed(t, s.http, request)
+		if onTLS == nil || onPlain == nil {
+			t.Errorf("%q: an answer is missing: %v and %v", request, onTLS, onPlain)
+			continue
+		}
+		if got := fmt.Sprint(onTLS.StatusCode, " ", onTLS.Header.Get("Location")); got != want {
+			t.Errorf("%q got %s, want %s", request, got, want)
+		}
+		for _, resp := range []*http.Response{onTLS, onPlain} {
+			for _, own := range []string{"Date", "Location", "X-Request-Id"} {
+				resp.Header.Del(own)
+			}
+		}
+		if onTLS.StatusCode != onPlain.StatusCode || !reflect.DeepEqual(onTLS.Header, onPlain.Header) {
+			t.Errorf("%q got %d %v, and on HTTP_ADDR %d %v", request, onTLS.StatusCode, onTLS.Header, onPlain.StatusCode, onPlain.Header)
+		}
 	}
 }

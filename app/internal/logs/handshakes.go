@@ -9,12 +9,12 @@ import (
 	"example.com/turnkey/middleware/loglimit"
 )
 
-// Handshakes is the writer for http.Server.ErrorLog. Scanners make thousands of handshakes fail. Handshakes counts
-// these by reason, and Report logs the counts. Every other line is logged as it is. It is safe for concurrent use.
+// Handshakes takes the errors of handshakes, of which scanners make thousands. It counts them by reason, and Report logs
+// the counts. It is also the writer for http.Server.ErrorLog, and logs those lines as they are. It is safe for concurrent
+// use.
 type Handshakes struct {
 	log    *slog.Logger
-	hints  bool  // the certificate is from a development CA: log which clients refuse it, and what to do
-	ignore error // of handshakes that are not counted
+	hints  bool // the certificate is from a development CA: log which clients refuse it, and what to do
 	mu     sync.Mutex
 	counts map[string]int
 
@@ -26,7 +26,6 @@ type Handshakes struct {
 var handshakeReasons = []struct{ text, reason string }{
 	{"no certificates configured", "no_certificate"},
 	{"first record does not look like a TLS handshake", "not_tls"},
-	{"client sent an HTTP request to an HTTPS server", "not_tls"},
 	{"unknown certificate", "certificate_not_trusted"},
 	{"bad certificate", "certificate_not_trusted"},
 	{"client didn't provide a certificate", "no_client_certificate"},
@@ -44,21 +43,24 @@ var handshakeReasons = []struct{ text, reason string }{
 }
 
 // NewHandshakes returns a writer for http.Server.ErrorLog. With hints it also logs which clients refuse the
-// certificate. Handshakes that end with the error ignore, which must not be nil, are not counted.
-func NewHandshakes(log *slog.Logger, hints bool, ignore error) *Handshakes {
-	return &Handshakes{log: log, hints: hints, ignore: ignore, counts: map[string]int{}}
+// certificate.
+func NewHandshakes(log *slog.Logger, hints bool) *Handshakes {
+	return &Handshakes{log: log, hints: hints, counts: map[string]int{}}
 }
 
-// Write takes one line of net/http. It never fails.
+// Failed takes the error by which a handshake ended.
+func (h *Handshakes) Failed(err error) {
+	if text := err.Error(); !h.hints || !h.hint(text) {
+		h.count(reasonOf(text))
+	}
+}
+
+// Write takes one line of net/http. It never fails. Over TLS 1.2 and HTTP/2 a client refuses the certificate after the
+// server's part of the handshake.
 func (h *Handshakes) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
-	_, handshake, isHandshake := strings.Cut(text, "TLS handshake error from ")
-	isPreface := strings.HasPrefix(text, "http2: server: error reading preface")
-	switch {
-	case isHandshake && strings.HasSuffix(text, h.ignore.Error()):
-	case (isHandshake || isPreface) && h.hints && h.hint(text):
-	case isHandshake:
-		h.count(reasonOf(handshake))
+	switch isPreface := strings.HasPrefix(text, "http2: server: error reading preface"); {
+	case isPreface && h.hints && h.hint(text):
 	case isPreface:
 		h.count("gave_up")
 	default:

@@ -21,11 +21,11 @@ const (
 	toolFix    = "make trust SYSTEM=1, or give the tool certs/ca.pem, as in: curl --cacert certs/ca.pem"
 )
 
-// hint reports whether a line of net/http is a client's refusal of the development certificate. Once an hour it logs
-// which kind of client that is, and what to do.
-func (h *Handshakes) hint(line string) bool {
+// hint reports whether an error is a client's refusal of the development certificate. Once an hour it logs which kind of
+// client that is, and what to do.
+func (h *Handshakes) hint(text string) bool {
 	for _, r := range refusals {
-		if !strings.HasSuffix(line, r.text) {
+		if !strings.HasSuffix(text, r.text) {
 			continue
 		}
 		if h.refused.Allow(r.client) {

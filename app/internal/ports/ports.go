@@ -1,10 +1,8 @@
 // Package ports opens the site's ports: HTTPS_ADDR, HTTP_ADDR and ADMIN_ADDR. Sockets that the parent process
-// opened take the place of addresses. Two listeners look at the first bytes of a connection: PlainOnTLS and
-// ProxyHeaders.
+// opened take the place of addresses. Conns are connections whose first bytes can be looked at.
 //
 // A port that cannot be opened is a Fault that says what to do, and every one is reported. The package accepts no
-// connection and knows no site. Of this project it imports app/settings, portowner and middleware/host, and no other
-// room.
+// connection and knows no site. Of this project it imports app/settings and portowner, and no other room.
 package ports
 
 import (

@@ -16,13 +16,15 @@ import (
 // file descriptors run out, idle ones are closed (descriptors.go).
 type conns struct {
 	pending atomic.Int64 // connections whose first request has not been read yet
-	closing atomic.Int64 // connections that closeIdle has closed, until net/http reports it
-	byConn  sync.Map     // net.Conn → *conn
+	opening atomic.Int64 // those of them that net/http does not have yet (opening.go)
+	closing atomic.Int64 // connections that closeLongest has closed, until they are removed
+	byConn  sync.Map     // net.Conn below TLS → *conn
 }
 
 // conn is the state of one connection. Its fields are atomic because net/http reports states from several goroutines.
 type conn struct {
 	accepted  time.Time
+	opening   atomic.Bool // net/http does not have it yet
 	requested atomic.Bool // a request has been read
 
 	idleSince atomic.Int64 // nanoseconds after epoch, or active or closed
@@ -31,7 +33,7 @@ type conn struct {
 // Values of conn.idleSince that are not times.
 const (
 	active = 0  // a request is being answered
-	closed = -1 // closeIdle has closed it
+	closed = -1 // closeLongest has closed it, or it is removed
 )
 
 // epoch is a second before the start of the process, so that every later time is greater than 0. Times are taken from
@@ -43,22 +45,72 @@ func now() int64 { return int64(time.Since(epoch)) }
 
 type connKey struct{}
 
+// add registers a connection that was just accepted. It is pending, and idle until its first request.
+func (c *conns) add(nc net.Conn, opening bool) *conn {
+	cn := &conn{accepted: time.Now()}
+	cn.idleSince.Store(now())
+	if opening {
+		cn.opening.Store(true)
+		c.opening.Add(1)
+	}
+	c.pending.Add(1)
+	c.byConn.Store(nc, cn)
+	return cn
+}
+
+// opened returns the state of a connection that net/http gets, and registers it if that is still to be done.
+func (c *conns) opened(nc net.Conn) *conn {
+	nc = belowTLS(nc)
+	v, ok := c.byConn.Load(nc)
+	if !ok {
+		return c.add(nc, false)
+	}
+	c.endOpening(v.(*conn))
+	return v.(*conn)
+}
+
+func (c *conns) endOpening(cn *conn) {
+	if cn.opening.CompareAndSwap(true, false) {
+		c.opening.Add(-1)
+	}
+}
+
+// remove forgets a connection that has ended, or that a handler took over.
+func (c *conns) remove(nc net.Conn) {
+	v, ok := c.byConn.LoadAndDelete(belowTLS(nc))
+	if !ok {
+		return
+	}
+	cn := v.(*conn)
+	c.endOpening(cn)
+	c.noteRequest(cn)
+	if cn.idleSince.Swap(closed) == closed {
+		c.closing.Add(-1)
+	}
+}
+
+// belowTLS returns the connection under which one of net/http is registered. It is there before TLS is.
+func belowTLS(nc net.Conn) net.Conn {
+	if t, ok := nc.(*tls.Conn); ok {
+		nc = t.NetConn()
+	}
+	if h, ok := nc.(*handshakeConn); ok {
+		nc = h.Conn
+	}
+	return nc
+}
+
 // track registers every connection of a server in c, and keeps its state there up to date. Call it once for a server,
 // before that serves.
 func (c *conns) track(srv *http.Server) {
 	srv.ConnState = func(nc net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateActive, http.StateIdle:
-			if v, ok := c.byConn.Load(nc); ok {
+			if v, ok := c.byConn.Load(belowTLS(nc)); ok {
 				v.(*conn).setState(state)
 			}
 		case http.StateClosed, http.StateHijacked: // net/http reports nothing after these
-			if v, ok := c.byConn.LoadAndDelete(nc); ok {
-				c.noteRequest(v.(*conn))
-				if v.(*conn).idleSince.Load() == closed {
-					c.closing.Add(-1)
-				}
-			}
+			c.remove(nc)
 		}
 	}
 	connContext := srv.ConnContext
@@ -66,11 +118,8 @@ func (c *conns) track(srv *http.Server) {
 		if connContext != nil {
 			ctx = connContext(ctx, nc)
 		}
-		cn := &conn{accepted: time.Now()}
-		cn.idleSince.Store(now()) // idle until its first request
-		c.byConn.Store(nc, cn)    // before the first state is reported: net/http calls ConnContext first
-		c.pending.Add(1)
-		return context.WithValue(ctx, connKey{}, cn)
+		// net/http calls ConnContext before it reports a state.
+		return context.WithValue(ctx, connKey{}, c.opened(nc))
 	}
 	next := srv.Handler
 	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -82,7 +131,8 @@ func (c *conns) track(srv *http.Server) {
 }
 
 // setState records that the header of a request has arrived (active), or that the last request has ended (idle). An
-// HTTP/2 connection is active while it has an open stream. A connection that closeIdle has closed stays closed.
+// HTTP/2 connection is active while it has an open stream. A connection that closeLongest has closed stays
+// closed.
 func (cn *conn) setState(state http.ConnState) {
 	to := int64(active)
 	if state == http.StateIdle {
@@ -119,34 +169,39 @@ func (c *conns) wait(ctx context.Context) {
 	poll(ctx, 5*time.Millisecond, func() bool { return c.pending.Load() <= 0 })
 }
 
-// maxClosed is how many connections closeIdle closes at most. It closes several in one call because finding the longest
+// maxClosed is how many connections closeLongest closes at most. It closes several in one call because finding the longest
 // idle one means looking at all of them.
 const maxClosed = 32
 
-// idleConn is a connection that may be closed, and its idleSince when closeIdle looked at it.
+// idleConn is a connection that may be closed, and its idleSince when closeLongest looked at it.
 type idleConn struct {
 	nc    net.Conn
 	conn  *conn
 	since int64
 }
 
-// minIdle is how long a connection must have been idle before closeIdle may close it. In a flood of silent connections,
+// minIdle is how long a connection must have been idle before closeLongest may close it. In a flood of silent connections,
 // a visitor whose handshake or request is still on its way would soon be the one that has been idle longest.
 const minIdle = time.Second
 
-// closeIdle closes the connections that have been idle longest at a time, which is now() but for tests. It closes an
-// eighth of the idle ones, at least 1 and at most maxClosed, as nginx does, and returns how many.
+// closeIdle closes connections that have been idle longest.
+func (c *conns) closeIdle(at int64) (n int, wait time.Duration) {
+	return c.closeLongest(at, func(*conn) bool { return true })
+}
+
+// closeLongest closes those of some connections that have been idle longest at a time, which is now() but for tests. It
+// closes an eighth of the idle ones, at least 1 and at most maxClosed, as nginx does, and returns how many.
 //
 // A connection is idle before the end of its handshake, before the end of a request's header, between two requests, and
 // on HTTP/2 without an open stream. A request whose header has arrived is never cut off.
 //
 // If every idle connection has been idle for less than minIdle, none is closed. wait is then how long until the first
 // may be.
-func (c *conns) closeIdle(at int64) (n int, wait time.Duration) {
+func (c *conns) closeLongest(at int64, of func(*conn) bool) (n int, wait time.Duration) {
 	var idle []idleConn
 	c.byConn.Range(func(k, v any) bool {
 		cn := v.(*conn)
-		if since := cn.idleSince.Load(); since > 0 {
+		if since := cn.idleSince.Load(); since > 0 && of(cn) {
 			idle = append(idle, idleConn{k.(net.Conn), cn, since})
 		}
 		return true
@@ -165,11 +220,7 @@ func (c *conns) closeIdle(at int64) (n int, wait time.Duration) {
 		}
 		c.closing.Add(1)
 		n++
-		nc := i.nc
-		if t, ok := nc.(*tls.Conn); ok {
-			nc = t.NetConn() // tls.Conn.Close can wait seconds for a client that does not read the last alert
-		}
-		nc.Close()
+		i.nc.Close() // below TLS: tls.Conn.Close can wait seconds for a client that does not read the last alert
 	}
 	return n, wait
 }

@@ -80,7 +80,7 @@ func TestClosingDoesNotWaitForTheClient(t *testing.T) {
 		var c conns
 		it := &conn{}
 		it.idleSince.Store(1)
-		c.byConn.Store(server, it)
+		c.byConn.Store(belowTLS(server), it)
 		begin := time.Now()
 		if n, _ := c.closeIdle(later); n != 1 || time.Since(begin) > 0 {
 			t.Errorf("%d closed after %s, want 1 at once", n, time.Since(begin))

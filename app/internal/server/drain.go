@@ -47,7 +47,9 @@ func (s *Server) drain(ctx context.Context, replaced bool) error {
 	}
 	close(s.stopping)
 	s.Ports.Close()
-	s.accepting.Wait() // from here on no connection is added
+	inTime := context.AfterFunc(ctx, s.conns.closeOpening)
+	s.accepting.Wait() // for handshakes under way, too; from here on no connection is added
+	inTime()
 	s.conns.wait(ctx)
 	if replaced {
 		time.Sleep(settleTime)
@@ -112,4 +114,5 @@ func (s *Server) closeWhenQuiet(ctx context.Context) {
 	for _, srv := range s.served {
 		srv.Close()
 	}
+	s.conns.closeOpening()
 }

@@ -9,18 +9,9 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// handshakeListener is a listener below TLS whose connections keep how their handshake began. crypto/tls shows the
-// ClientHello to callbacks only, and does not tell which certificate it sent.
-type handshakeListener struct{ net.Listener }
-
-func (l handshakeListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &handshakeConn{Conn: conn}, nil
-}
-
+// handshakeConn is a connection below TLS that keeps how its handshake began. crypto/tls shows the ClientHello to
+// callbacks only, and does not tell which certificate it sent.
+//
 // handshakeConn needs no lock. Its own handshake writes it, and ends before the first request begins. After that it is
 // only read.
 type handshakeConn struct {

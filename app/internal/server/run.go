@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -99,17 +98,11 @@ func (s *Server) accept(fail func(error)) {
 
 // serve accepts connections on one listener until it is closed.
 func (s *Server) serve(srv served, ln net.Listener) error {
-	ln = ports.ProxyHeaders(s.descriptors.listener(ln), func(conn net.Conn, version string) {
+	ln = ports.Conns(s.descriptors.listener(ln), func(conn net.Conn, version string) {
 		s.handshakes.ProxyHeader(conn, srv.port.Setting, version)
 	})
-	if srv.tls == nil {
-		return srv.Serve(ln)
+	if srv.tls != nil {
+		ln = &opening{Listener: ln, server: s, tls: srv.tls}
 	}
-	if !s.Settings.Prod {
-		ln = ports.PlainOnTLS(ln, s.hosts)
-	}
-	if s.keepsHandshakes {
-		ln = handshakeListener{ln}
-	}
-	return srv.Serve(tls.NewListener(ln, srv.tls))
+	return srv.Serve(ln)
 }

@@ -2,7 +2,7 @@
 // routes, and the timeouts and limits around them.
 //
 // It promises that a stop loses no request of an accepted connection within SHUTDOWN_GRACE (drain.go), and that silent
-// clients do not keep others out (conns.go, descriptors.go).
+// clients do not keep others out (opening.go, conns.go, descriptors.go).
 //
 // It reads no environment, opens no port and makes no certificate. app/internal/command hands it settings, ports and a
 // source of certificates, and it must not import that package. It knows the site only as a kit.Site.
@@ -105,7 +105,7 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("the site has no templates and static files: set Files in handlers/site.go")
 	}
 	s := &Server{Options: o, hosts: host.NewSet(o.Hosts), stopping: make(chan struct{}), life: newLife(o.Log)}
-	s.handshakes = logs.NewHandshakes(o.Log, o.Settings.Mode == tlsconfig.Local, ports.ErrPlainAnswered)
+	s.handshakes = logs.NewHandshakes(o.Log, o.Settings.Mode == tlsconfig.Local)
 	s.descriptors = newDescriptors(o.Log, &s.conns)
 	engine, err := s.newEngine()
 	if err != nil {

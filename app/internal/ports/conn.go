@@ -18,37 +18,58 @@ var proxyHeaders = []struct{ begin, version string }{
 
 const maxProxyHeader = 12 // bytes of the longest of them
 
-// ProxyHeaders calls seen for every connection that begins with a header of the PROXY protocol. This server does not
-// read that protocol. It takes the header for a broken handshake or request, and no visitor behind that balancer gets
-// an answer. seen is called in the goroutine that reads the connection.
-func ProxyHeaders(ln net.Listener, seen func(conn net.Conn, version string)) net.Listener {
-	return proxyHeaderListener{ln, seen}
+// Conns returns ln with an Accept that returns each connection as a *Conn. seen is called for every connection that
+// begins with a header of the PROXY protocol. This server does not read that protocol. It takes the header for a broken
+// handshake or request, and no visitor behind that balancer gets an answer. seen is called in the goroutine that reads
+// the connection.
+func Conns(ln net.Listener, seen func(conn net.Conn, version string)) net.Listener {
+	return connListener{ln, seen}
 }
 
-type proxyHeaderListener struct {
+type connListener struct {
 	net.Listener
 	seen func(conn net.Conn, version string)
 }
 
-func (l proxyHeaderListener) Accept() (net.Conn, error) {
+func (l connListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &proxyHeaderConn{Conn: conn, seen: l.seen}, nil
+	return &Conn{Conn: conn, seen: l.seen}, nil
 }
 
-// proxyHeaderConn looks at the first bytes of a connection as they are read, and changes none. ReadFrom and CloseWrite
-// are methods of *net.TCPConn that net/http looks for.
-type proxyHeaderConn struct {
+// Conn is a connection whose first bytes can be looked at. ReadFrom and CloseWrite are methods of *net.TCPConn that
+// net/http looks for. Read and First must not be called at once: net/http and crypto/tls never read twice at once.
+type Conn struct {
 	net.Conn
+	head  []byte // has been read and is still to be returned by Read
 	seen  func(net.Conn, string)
-	known bool // it is decided whether a header came; not atomic: net/http and crypto/tls never read twice at once
+	known bool // it is decided whether a PROXY header came
 	begin [maxProxyHeader]byte
 	n     int
 }
 
-func (c *proxyHeaderConn) Read(b []byte) (int, error) {
+// First waits for the first byte of a connection and returns it. Read returns it again.
+func (c *Conn) First() (byte, error) {
+	if len(c.head) == 0 {
+		b := make([]byte, 1)
+		if _, err := c.Read(b); err != nil {
+			return 0, err
+		}
+		c.head = b
+	}
+	return c.head[0], nil
+}
+
+func (c *Conn) Read(b []byte) (int, error) {
+	if len(c.head) > 0 {
+		n := copy(b, c.head)
+		if c.head = c.head[n:]; len(c.head) == 0 {
+			c.head = nil
+		}
+		return n, nil
+	}
 	n, err := c.Conn.Read(b)
 	if n > 0 && !c.known {
 		c.look(b[:n])
@@ -57,7 +78,7 @@ func (c *proxyHeaderConn) Read(b []byte) (int, error) {
 }
 
 // look calls seen once the bytes read so far are one of proxyHeaders, and stops looking once they can be none.
-func (c *proxyHeaderConn) look(b []byte) {
+func (c *Conn) look(b []byte) {
 	c.n += copy(c.begin[c.n:], b)
 	begin := c.begin[:c.n]
 	for _, h := range proxyHeaders {
@@ -74,7 +95,7 @@ func (c *proxyHeaderConn) look(b []byte) {
 }
 
 // ReadFrom passes a file on to the kernel, which sends it (sendfile).
-func (c *proxyHeaderConn) ReadFrom(r io.Reader) (int64, error) {
+func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	if to, ok := c.Conn.(io.ReaderFrom); ok {
 		return to.ReadFrom(r)
 	}
@@ -82,7 +103,7 @@ func (c *proxyHeaderConn) ReadFrom(r io.Reader) (int64, error) {
 }
 
 // CloseWrite closes the sending side alone, so that the client can still read all of the response.
-func (c *proxyHeaderConn) CloseWrite() error {
+func (c *Conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}

@@ -19,7 +19,7 @@ func TestPROXYHeaderIsRecognizedByteByByte(t *testing.T) {
 			io.WriteString(bytewise{client}, header)
 			client.Close()
 		}()
-		io.Copy(io.Discard, io.MultiReader(&proxyHeaderConn{Conn: server,
+		io.Copy(io.Discard, io.MultiReader(&Conn{Conn: server,
 			seen: func(_ net.Conn, version string) { got += version }}))
 		if got != want {
 			t.Errorf("%q is taken for version %q, want %q, once", header, got, want)
