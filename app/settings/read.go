@@ -51,6 +51,11 @@ func (s *Settings) readProxies(r *reader) {
 		r.fault("CLIENT_IP_HEADER", v, "is read from trusted proxies only, and TRUSTED_PROXIES names none",
 			"set TRUSTED_PROXIES to your proxy's addresses, or take CLIENT_IP_HEADER out")
 	}
+	s.ProxyProtocol = r.oneOf("PROXY_PROTOCOL", "off", "off", "on") == "on"
+	if s.ProxyProtocol && r.unset("TRUSTED_PROXIES") {
+		r.fault("TRUSTED_PROXIES", "", "required, since PROXY_PROTOCOL=on: from any other address a client could write "+
+			"whose connection it is", "set it to your balancer's own addresses, such as 10.0.0.7")
+	}
 	if s.InProxyMode() {
 		s.TrustedProxies = append(s.TrustedProxies, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
 	}

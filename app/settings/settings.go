@@ -40,6 +40,7 @@ type Settings struct {
 
 	TrustedProxies []netip.Prefix
 	ClientIPHeader string
+	ProxyProtocol  bool // connections from TrustedProxies begin with a PROXY header
 
 	HSTS        string   // the header's value; empty: none is sent
 	CORSOrigins []string // other sites whose scripts may read responses

@@ -57,7 +57,7 @@ func TestEveryBlockHasATestedLanguage(t *testing.T) {
 		"html":    "README.md",                   // TestAddAPageAsTheREADMESays
 		"nginx":   "scripts/deploy/README.md",    // TestBehindNginx
 		"apache":  "scripts/deploy/README.md",    // TestBehindApache
-		"haproxy": "scripts/deploy/README.md",    // TestBehindHAProxyAsTheREADMESays
+		"haproxy": "scripts/deploy/README.md",    // TestBehindHAProxyAsTheREADMESays, TestBehindATCPBalancerAsTheREADMESays
 	}
 	for _, d := range documents(t, root) {
 		blocks := fence.FindAllStringSubmatch(d.text, -1)

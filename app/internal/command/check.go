@@ -61,6 +61,7 @@ func (l loaded) print(w io.Writer) {
 	row("hosts", cmp.Or(strings.Join(l.hosts, ", "), "any"))
 	row("https", cmp.Or(l.ports.HTTPS.Addr, "off"))
 	row("http", cmp.Or(l.ports.HTTP.Addr, "off"))
+	row("proxy header", l.proxyHeader())
 	switch cfg.Mode {
 	case tlsconfig.ACME:
 		row("directory", tlsconfig.Redacted(cfg.ACMEDirectory))
@@ -87,4 +88,16 @@ func (l loaded) hsts() string {
 		return l.settings.HSTS + "   (not for addresses: browsers would ignore it)"
 	}
 	return cmp.Or(l.settings.HSTS, "none")
+}
+
+// proxyHeader tells from where a header of the PROXY protocol is read.
+func (l loaded) proxyHeader() string {
+	if !l.settings.ProxyProtocol {
+		return "off"
+	}
+	var from []string
+	for _, p := range l.settings.TrustedProxies {
+		from = append(from, p.String())
+	}
+	return "required from " + strings.Join(from, ", ")
 }

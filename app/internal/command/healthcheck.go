@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"example.com/turnkey/app/internal/ports"
 )
 
 // healthcheck asks the server that runs with the same settings on this machine for /readyz. It is for containers whose
@@ -36,14 +38,19 @@ func healthcheck(ctx context.Context, l loaded) error {
 	transport := &http.Transport{
 		// The question is whether the process on this machine answers, not whether its certificate is valid.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: serverName(l.hosts)},
+		DialContext:     l.dial,
 	}
 	if scheme == "https" && l.settings.ClientCAFile != "" {
 		// The server asks for a client certificate, which this command does not have: it only tries the handshake.
-		conn, err := (&tls.Dialer{Config: transport.TLSClientConfig}).DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+		conn, err := l.dial(ctx, "tcp", net.JoinHostPort(host, port))
+		if err == nil {
+			defer conn.Close()
+			err = tls.Client(conn, transport.TLSClientConfig).HandshakeContext(ctx)
+		}
 		if err != nil {
 			return fmt.Errorf("not healthy: %w", err)
 		}
-		return conn.Close()
+		return nil
 	}
 	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
@@ -54,6 +61,15 @@ func healthcheck(ctx context.Context, l loaded) error {
 		return fmt.Errorf("not healthy: %s answered %s", req.URL, resp.Status)
 	}
 	return nil
+}
+
+// dial connects to the server, as a balancer does that checks its health.
+func (l loaded) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil || !l.settings.ProxyProtocol {
+		return conn, err
+	}
+	return conn, ports.SendLocal(conn, l.settings.TrustedProxies)
 }
 
 // serverName returns a host name that the server has a certificate for, or "" if none is known. Wildcards and addresses

@@ -126,16 +126,16 @@ func TestProductionAnswersPlainHTTPOnTheTLSPortAsOnHTTPAddr(t *testing.T) {
 	s := start(t, with(prod, "HTTP_ADDR", "127.0.0.1:0"))
 	port := s.https[strings.LastIndexByte(s.https, ':')+1:]
 	for request, want := range map[string]string{
-		"GET /readyz HTTP/1.0\r\n\r\n":                                                  "200 ",
-		"GET /healthz HTTP/1.1\r\nHost: 10.0.0.7:443\r\n\r\n":                         "200 ",
-		"HEAD /readyz HTTP/1.1\r\nHost: x\r\n\r\n":             "200 ",
+		"GET /readyz HTTP/1.0\r\n\r\n":                                              "200 ",
+		"GET /healthz HTTP/1.1\r\nHost: 10.0.0.7:443\r\n\r\n":                       "200 ",
+		"HEAD /readyz HTTP/1.1\r\nHost: x\r\n\r\n":                                  "200 ",
 		"POST /readyz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n":             "405 ",
-		"GET /a?b HTTP/1.1\r\nHost: shop.test:8443\r\n\r\n":                           "308 https://shop.test:8443/a?b",
-		"GET /a?b HTTP/1.1\r\nHost: shop.test:443\r\n\r\n":                            "308 https://shop.test/a?b",
+		"GET /a?b HTTP/1.1\r\nHost: shop.test:8443\r\n\r\n":                         "308 https://shop.test:8443/a?b",
+		"GET /a?b HTTP/1.1\r\nHost: shop.test:443\r\n\r\n":                          "308 https://shop.test/a?b",
 		"GET /seen HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-Proto: https\r\n\r\n": "308 https://shop.test:" + port + "/seen",
-		"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n":                                   "421 ",
-		"GET / HTTP/1.0\r\n\r\n":                                                        "421 ",
-		"OPTIONS * HTTP/1.1\r\nHost: evil.test\r\n\r\n":                               "421 ",
+		"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n":                                 "421 ",
+		"GET / HTTP/1.0\r\n\r\n":                                                    "421 ",
+		"OPTIONS * HTTP/1.1\r\nHost: evil.test\r\n\r\n":                             "421 ",
 		"G\r\n\r\n": "400 ",
 	} {
 		onTLS, onPlain := typed(t, s.https, request), typed(t, s.http, request)

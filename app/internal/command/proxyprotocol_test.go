@@ -44,6 +44,7 @@ func TestPROXYProtocolIsReportedOnce(t *testing.T) {
 				entry := s.logged("a connection began with a PROXY protocol header, which this server does not read",
 					"port", port, "version", version)
 				if fix := fmt.Sprint(entry["fix"]); entry["level"] != "WARN" || !strings.Contains(fix, "send-proxy") ||
+					!strings.Contains(fix, "set PROXY_PROTOCOL=on and TRUSTED_PROXIES=127.0.0.1,") ||
 					!strings.Contains(fix, "AWS Network Load Balancer") {
 					t.Errorf("%s: the hint is %v, want HAProxy's and AWS's setting", name, entry)
 				}

@@ -9,9 +9,9 @@ import (
 	"example.com/turnkey/middleware/loglimit"
 )
 
-// Handshakes takes the errors of handshakes, of which scanners make thousands. It counts them by reason, and Report logs
-// the counts. It is also the writer for http.Server.ErrorLog, and logs those lines as they are. It is safe for concurrent
-// use.
+// Handshakes takes the errors of handshakes, of which scanners make thousands. It counts them by reason, and Report
+// logs the counts. It is also the writer for http.Server.ErrorLog, and logs those lines as they are. It is safe for
+// concurrent use.
 type Handshakes struct {
 	log    *slog.Logger
 	hints  bool // the certificate is from a development CA: log which clients refuse it, and what to do
@@ -100,14 +100,32 @@ func (h *Handshakes) Report() {
 	h.log.Info("handshakes that failed", attrs...)
 }
 
-// ProxyHeader logs that a balancer sends the PROXY protocol to the port of a setting, once an hour for each port and
-// version.
-func (h *Handshakes) ProxyHeader(conn net.Conn, setting, version string) {
-	if h.balancers.Allow(setting + version) {
-		h.log.Warn("a connection began with a PROXY protocol header, which this server does not read",
-			"from", conn.RemoteAddr().String(), "port", setting, "version", version,
-			"fix", "if that address is your balancer, stop it from sending the header: "+
-				"HAProxy, take send-proxy and send-proxy-v2 off the server line; "+
-				"AWS Network Load Balancer, turn Proxy protocol v2 off in the target group; nginx, proxy_protocol off")
+// ProxyHeader logs that a header of the PROXY protocol came to the port of a setting from an address that is not
+// trusted, once an hour for each port and version. on says that the port takes the header from trusted addresses.
+func (h *Handshakes) ProxyHeader(conn net.Conn, setting, version string, on bool) {
+	if !h.balancers.Allow(setting + version) {
+		return
+	}
+	message := "a connection began with a PROXY protocol header, which this server does not read"
+	first := "set PROXY_PROTOCOL=on and "
+	if on {
+		message, first = "a PROXY protocol header was refused, because its sender is not in TRUSTED_PROXIES", "add it: "
+	}
+	from := conn.RemoteAddr().String()
+	ip, _, _ := net.SplitHostPort(from)
+	h.log.Warn(message, "from", from, "port", setting, "version", version,
+		"fix", "if that address is your balancer, "+first+"TRUSTED_PROXIES="+ip+", or stop it from sending the header: "+
+			"HAProxy, take send-proxy and send-proxy-v2 off the server line; "+
+			"AWS Network Load Balancer, turn Proxy protocol v2 off in the target group; nginx, proxy_protocol off")
+}
+
+// NoProxyHeader logs that a trusted address did not send the header that it has to, once an hour.
+func (h *Handshakes) NoProxyHeader(conn net.Conn, err error) {
+	h.count("proxy_header")
+	if h.balancers.Allow("none") {
+		h.log.Warn("a connection from TRUSTED_PROXIES was refused, because it began without a PROXY protocol header",
+			"from", conn.RemoteAddr().String(), "error", err.Error(),
+			"fix", "let the balancer send it, in its health checks too: HAProxy, send-proxy-v2 check-send-proxy; "+
+				"if that address is not your balancer, name the balancer's own addresses in TRUSTED_PROXIES")
 	}
 }

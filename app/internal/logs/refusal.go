@@ -21,8 +21,8 @@ const (
 	toolFix    = "make trust SYSTEM=1, or give the tool certs/ca.pem, as in: curl --cacert certs/ca.pem"
 )
 
-// hint reports whether an error is a client's refusal of the development certificate. Once an hour it logs which kind of
-// client that is, and what to do.
+// hint reports whether an error is a client's refusal of the development certificate. Once an hour it logs which kind
+// of client that is, and what to do.
 func (h *Handshakes) hint(text string) bool {
 	for _, r := range refusals {
 		if !strings.HasSuffix(text, r.text) {

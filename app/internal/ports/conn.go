@@ -1,9 +1,16 @@
 package ports
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/pires/go-proxyproto"
 )
 
 // proxyHeaders are the first bytes of a connection on which a balancer sends the PROXY protocol
@@ -18,17 +25,17 @@ var proxyHeaders = []struct{ begin, version string }{
 
 const maxProxyHeader = 12 // bytes of the longest of them
 
-// Conns returns ln with an Accept that returns each connection as a *Conn. seen is called for every connection that
-// begins with a header of the PROXY protocol. This server does not read that protocol. It takes the header for a broken
-// handshake or request, and no visitor behind that balancer gets an answer. seen is called in the goroutine that reads
-// the connection.
-func Conns(ln net.Listener, seen func(conn net.Conn, version string)) net.Listener {
-	return connListener{ln, seen}
+// Conns returns ln with an Accept that returns each connection as a *Conn. Those from an address in balancers begin
+// with a header of the PROXY protocol (ReadHeader). seen is called for every other connection that begins with one, in the
+// goroutine that reads it. No server takes such a header for a handshake or a request, so it is refused.
+func Conns(ln net.Listener, balancers []netip.Prefix, seen func(conn net.Conn, version string)) net.Listener {
+	return connListener{ln, balancers, seen}
 }
 
 type connListener struct {
 	net.Listener
-	seen func(conn net.Conn, version string)
+	balancers []netip.Prefix
+	seen      func(conn net.Conn, version string)
 }
 
 func (l connListener) Accept() (net.Conn, error) {
@@ -36,18 +43,77 @@ func (l connListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{Conn: conn, seen: l.seen}, nil
+	required := len(l.balancers) > 0 && IsBalancer(l.balancers, conn.RemoteAddr())
+	return &Conn{Conn: conn, seen: l.seen, required: required, known: required}, nil
+}
+
+// IsBalancer reports whether the peer with an address has to send a header of the PROXY protocol.
+func IsBalancer(balancers []netip.Prefix, peer net.Addr) bool {
+	addr, ok := peer.(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	ip := addr.AddrPort().Addr().Unmap().WithZone("")
+	return slices.ContainsFunc(balancers, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // Conn is a connection whose first bytes can be looked at. ReadFrom and CloseWrite are methods of *net.TCPConn that
-// net/http looks for. Read and First must not be called at once: net/http and crypto/tls never read twice at once.
+// net/http looks for. ReadHeader, First and Read must not be called at once: net/http and crypto/tls never read twice
+// at once.
 type Conn struct {
 	net.Conn
-	head  []byte // has been read and is still to be returned by Read
-	seen  func(net.Conn, string)
-	known bool // it is decided whether a PROXY header came
-	begin [maxProxyHeader]byte
-	n     int
+	required bool     // a PROXY header has to come, and ReadHeader to be called
+	remote   net.Addr // from the PROXY header; nil: that of Conn
+	head     []byte   // has been read and is still to be returned by Read
+	seen     func(net.Conn, string)
+	known    bool // it is decided whether a PROXY header came
+	begin    [maxProxyHeader]byte
+	n        int
+}
+
+// ErrHeader is the error of a connection from a balancer that does not begin with a valid header.
+var ErrHeader = errors.New("a PROXY header is required")
+
+// ReadHeader reads the header of the PROXY protocol, version 1 or 2, which a connection from a balancer has to begin
+// with. It does nothing on others. From then on RemoteAddr is the address in the header. It stays the balancer's where
+// the header has none for TCP: LOCAL and UNKNOWN are the balancer's own health checks. Call it once, before Read, with
+// a deadline. It takes no more than 4 KiB.
+func (c *Conn) ReadHeader() error {
+	if !c.required {
+		return nil
+	}
+	in := bufio.NewReaderSize(c.Conn, 256) // a header of version 1 is 107 bytes at most
+	if _, err := in.Peek(1); err != nil {
+		return err // a check of the port alone, or a silent client
+	}
+	header, err := proxyproto.Read(in)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrHeader, err)
+	}
+	if rest, _ := in.Peek(in.Buffered()); len(rest) > 0 {
+		c.head = bytes.Clone(rest)
+	}
+	if client, ok := header.SourceAddr.(*net.TCPAddr); ok && !header.Command.IsLocal() {
+		c.remote = client
+	}
+	return nil
+}
+
+// SendLocal sends the header of a health check, if the server at the other end requires one from this address.
+func SendLocal(conn net.Conn, balancers []netip.Prefix) error {
+	if !IsBalancer(balancers, conn.LocalAddr()) {
+		return nil
+	}
+	_, err := (&proxyproto.Header{Version: 2, Command: proxyproto.LOCAL}).WriteTo(conn)
+	return err
+}
+
+// RemoteAddr returns the address of the client, also behind a balancer.
+func (c *Conn) RemoteAddr() net.Addr {
+	if c.remote != nil {
+		return c.remote
+	}
+	return c.Conn.RemoteAddr()
 }
 
 // First waits for the first byte of a connection and returns it. Read returns it again.

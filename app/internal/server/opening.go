@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -23,7 +24,7 @@ const maxOpening = 4096
 type opening struct {
 	net.Listener // of *ports.Conn
 	server       *Server
-	tls          *tls.Config
+	tls          *tls.Config // nil: plain http
 
 	begin sync.Once
 	opens sync.WaitGroup
@@ -58,7 +59,7 @@ func (o *opening) acceptAll() {
 		o.opens.Go(func() {
 			conn, err := o.open(nc.(*ports.Conn))
 			if err != nil {
-				o.server.handshakes.Failed(err)
+				o.failed(nc, err)
 				nc.Close()
 				o.server.conns.remove(nc)
 				return
@@ -68,9 +69,19 @@ func (o *opening) acceptAll() {
 	}
 }
 
-// open prepares a connection for net/http. On a TLS port it finishes the handshake, unless the client speaks plain
-// HTTP: then net/http answers as it does on HTTP_ADDR. No TLS record begins with a letter (RFC 8446 §5.1), and every
-// HTTP method does.
+// failed reports why no request can be read on a connection.
+func (o *opening) failed(nc net.Conn, err error) {
+	switch {
+	case errors.Is(err, ports.ErrHeader):
+		o.server.handshakes.NoProxyHeader(nc, err)
+	case o.tls != nil:
+		o.server.handshakes.Failed(err)
+	}
+}
+
+// open prepares a connection for net/http: it reads the PROXY header of a balancer, and on a TLS port it finishes the
+// handshake. To a client that speaks plain HTTP there net/http answers as it does on HTTP_ADDR. No TLS record begins
+// with a letter (RFC 8446 §5.1), and every HTTP method does.
 func (o *opening) open(c *ports.Conn) (conn net.Conn, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -84,6 +95,9 @@ func (o *opening) open(c *ports.Conn) (conn net.Conn, err error) {
 			err = c.SetDeadline(time.Time{})
 		}
 	}()
+	if err := c.ReadHeader(); err != nil || o.tls == nil {
+		return c, err
+	}
 	first, err := c.First()
 	if err != nil || first >= 'A' && first <= 'Z' {
 		return c, err

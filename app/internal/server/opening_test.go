@@ -138,7 +138,7 @@ func TestFinishedHandshakesWaitForALateAccept(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openServer(t, func(*gin.Engine, kit.Server) error { return nil })
-	ln := &opening{Listener: ports.Conns(inner, nil), server: s, tls: s.served[0].tls}
+	ln := &opening{Listener: ports.Conns(inner, nil, nil), server: s, tls: s.served[0].tls}
 	dial := func() *tls.Conn {
 		conn, err := tls.Dial("tcp", inner.Addr().String(), &tls.Config{InsecureSkipVerify: true, ServerName: "shop.test"})
 		if err != nil {
@@ -232,7 +232,7 @@ func TestAPanicInAHandshakeEndsThatConnectionAlone(t *testing.T) {
 	s.handshakes = logs.NewHandshakes(s.Log, false)
 	config := s.served[0].tls.Clone()
 	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { panic("a broken hook") }
-	ln := &opening{Listener: ports.Conns(inner, nil), server: s, tls: config}
+	ln := &opening{Listener: ports.Conns(inner, nil, nil), server: s, tls: config}
 	go ln.Accept()
 	conn, err := net.Dial("tcp", inner.Addr().String())
 	if err != nil {

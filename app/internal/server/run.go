@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -98,10 +99,14 @@ func (s *Server) accept(fail func(error)) {
 
 // serve accepts connections on one listener until it is closed.
 func (s *Server) serve(srv served, ln net.Listener) error {
-	ln = ports.Conns(s.descriptors.listener(ln), func(conn net.Conn, version string) {
-		s.handshakes.ProxyHeader(conn, srv.port.Setting, version)
+	var balancers []netip.Prefix
+	if s.Settings.ProxyProtocol && srv.port != &s.Ports.Admin {
+		balancers = s.Settings.TrustedProxies
+	}
+	ln = ports.Conns(s.descriptors.listener(ln), balancers, func(conn net.Conn, version string) {
+		s.handshakes.ProxyHeader(conn, srv.port.Setting, version, balancers != nil)
 	})
-	if srv.tls != nil {
+	if srv.tls != nil || balancers != nil {
 		ln = &opening{Listener: ln, server: s, tls: srv.tls}
 	}
 	return srv.Serve(ln)
