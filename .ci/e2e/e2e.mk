@@ -1,5 +1,5 @@
 # The template's own targets, beside those of the Makefile.
-.PHONY: e2e drill fuzz bench
+.PHONY: e2e drill fleet fuzz bench
 
 FUZZTIME ?= 60s
 
@@ -16,6 +16,10 @@ e2e: ## run the tests with real browsers, proxies and deployments: needs chromiu
 drill: ## five minutes of renewals under load against a real ACME server, with a table of the results
 	go -C .ci/e2e test -count=1 -timeout 20m -run TestRenewalsUnderLoadFailNoHandshake ./storm -drill=5m
 	@cat .ci/e2e/artifacts/drill.txt
+
+fleet: ## three servers behind HAProxy with one Redis: cold start, kill -9, replacement under load; with a table of the results
+	@rm -f .ci/e2e/artifacts/fleet.txt
+	go -C .ci/e2e test -count=1 ./fleet/...; status=$$?; cat .ci/e2e/artifacts/fleet.txt; exit $$status
 
 # A failed target runs once more, because the go command may fail when its time ends (golang/go#75804). Input that fails is
 # kept in testdata/fuzz and fails again.

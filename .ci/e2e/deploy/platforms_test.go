@@ -5,6 +5,7 @@ package deploy
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -157,15 +158,22 @@ func TestTheSettingsOfCloudRunAreMadeYAML(t *testing.T) {
 	}
 }
 
-// compose.yaml is read by the library that docker compose has, which checks it against the schema.
-func TestTheComposeFileIsWhole(t *testing.T) {
-	t.Parallel()
-	details := compose.ConfigDetails{WorkingDir: root, Environment: compose.Mapping{},
-		ConfigFiles: []compose.ConfigFile{{Filename: "compose.yaml", Content: deployFile(t, "compose.yaml")}}}
+// composed reads a file of scripts/deploy.
+func composed(t *testing.T, name string, env compose.Mapping) *compose.Project {
+	t.Helper()
+	details := compose.ConfigDetails{WorkingDir: root, Environment: env,
+		ConfigFiles: []compose.ConfigFile{{Filename: name, Content: deployFile(t, name)}}}
 	project, err := loader.LoadWithContext(t.Context(), details, func(o *loader.Options) { o.SetProjectName("site", true) })
 	if err != nil {
 		t.Fatal(err)
 	}
+	return project
+}
+
+// compose.yaml is read by the library that docker compose has, which checks it against the schema.
+func TestTheComposeFileIsWhole(t *testing.T) {
+	t.Parallel()
+	project := composed(t, "compose.yaml", compose.Mapping{})
 	site, err := project.GetService("site")
 	if err != nil {
 		t.Fatal(err)
@@ -191,6 +199,50 @@ func TestTheComposeFileIsWhole(t *testing.T) {
 	got := rig.Run(t, t.TempDir(), rig.Env(image).With(env).With(rig.Env{"ACME_CACHE": "kept", "HTTPS_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0"}), "check")
 	if got.ExitCode != 0 {
 		t.Errorf("check says of the environment in compose.yaml:\n%s%s", got.Stdout, got.Stderr)
+	}
+}
+
+// The file for several servers is read by the same library. The load balancer, which package fleet runs, knows the
+// servers by their names here.
+func TestTheComposeFileOfAFleetIsWhole(t *testing.T) {
+	t.Parallel()
+	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	project := composed(t, "compose.fleet.yaml", compose.Mapping{"STORE_PASSWORD": "hush", "ACME_CACHE_KEY": key})
+	balancer, store := project.Services["balancer"], project.Services["store"]
+	if len(project.Services) != 5 || len(balancer.Volumes) != 1 || balancer.Volumes[0].Source != filepath.Join(root, "haproxy.cfg") {
+		t.Fatalf("got %v, and %+v for the balancer's configuration", project.ServiceNames(), balancer.Volumes)
+	}
+	if !slices.Equal(store.Command[1:3], []string{"--requirepass", "hush"}) || len(store.Volumes) != 1 || store.Volumes[0].Target != "/data" {
+		t.Errorf("the store runs %q and keeps its data in %+v", store.Command, store.Volumes)
+	}
+	image, env := imageEnv(t), rig.Env{}
+	proxy := string(deployFile(t, "haproxy.cfg"))
+	for i := range 3 {
+		name := fmt.Sprintf("site%d", i+1)
+		site := project.Services[name]
+		if len(site.Volumes) != 0 || site.StopGracePeriod == nil || time.Duration(*site.StopGracePeriod) <= stopTakes {
+			t.Errorf("%s keeps %+v, want nothing; it may take %v to stop, want more than %s", name, site.Volumes, site.StopGracePeriod, stopTakes)
+		}
+		for name, value := range site.Environment {
+			env[name] = *value
+		}
+		for port, n := range map[string]int{image["HTTPS_ADDR"]: 1, image["HTTP_ADDR"]: 1} {
+			if line := " server " + name + " " + name + port + "\n"; strings.Count(proxy, line) != n {
+				t.Errorf("haproxy.cfg has not one line %q", line)
+			}
+		}
+	}
+	if env["ACME_CACHE"] != "valkey://:hush@store:6379" || env["TRUSTED_PROXIES"] != project.Networks["default"].Ipam.Config[0].Subnet {
+		t.Errorf("the servers' environment is %v", env)
+	}
+	for _, line := range []string{"bind " + ":443", "bind " + ":80", " port " + image["HTTP_ADDR"][1:] + " "} {
+		if !strings.Contains(proxy, line) {
+			t.Errorf("haproxy.cfg has no %q", line)
+		}
+	}
+	got := rig.Run(t, t.TempDir(), rig.Env(image).With(env).With(rig.Env{"HTTPS_ADDR": "127.0.0.1:0", "HTTP_ADDR": "127.0.0.1:0"}), "check")
+	if got.ExitCode != 0 {
+		t.Errorf("check says of the environment in compose.fleet.yaml:\n%s%s", got.Stdout, got.Stderr)
 	}
 }
 

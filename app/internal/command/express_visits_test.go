@@ -121,7 +121,8 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 		"node-cron, setInterval": func(t *testing.T) {
 			site := testsite.Site()
 			site.Settings, site.Routes = expressSite.Settings, expressSite.Routes
-			startSite(t, with(prod, "STRIPE_KEY", "sk_test_1"), site).logged("the news are sent")
+			startSite(t, with(prod, "STRIPE_KEY", "sk_test_1"), site)
+			<-newsSent
 		},
 		"app.listen(3000), https.createServer({ key, cert }, app)": func(t *testing.T) {
 			if serving := s.logged("serving"); serving["https"] == "" { // this site has HTTPS_ADDR, and a certificate of its own
