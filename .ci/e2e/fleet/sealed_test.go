@@ -80,6 +80,19 @@ func TestADumpOfASealedStoreHasNoPrivateKey(t *testing.T) {
 					t.Errorf("%s: a dump has %q", when, found)
 				}
 			}
+			looked := 0
+			for _, name := range strings.Fields(redis.Ask(t, "KEYS turnkey:"+f.slot()+"/*")) {
+				if !regexp.MustCompile(`^turnkey:.*\.(key|pem|json|order|alpn)$`).MatchString(name) {
+					continue // of the protocol of Redis, or of a lock
+				}
+				looked++
+				if value := redis.Ask(t, "GET "+name); strings.Contains(value, "\r\nsealed:v1:") != (key != "") {
+					t.Errorf("whether %s is sealed is not as it should be", name)
+				}
+			}
+			if looked < 4 {
+				t.Errorf("the store has %d values, want account, certificate, record and session tickets", looked)
+			}
 			line := base64.StdEncoding.EncodeToString(leaf.Raw)[:64]
 			if strings.Contains(dumps["afterwards"], line) != (key == "") {
 				t.Errorf("whether the dump has the certificate is not as it should be")
