@@ -239,3 +239,40 @@ func TestAServerWithAWrongKeyOrdersAndChangesNothing(t *testing.T) {
 	}
 	f.wantOrders(1)
 }
+
+// The store is at a provider whose CA no system knows. Each server keeps one connection, and asks over it what has changed.
+func TestAFleetWithAStoreBehindTLSKeepsOneConnectionEach(t *testing.T) {
+	t.Parallel()
+	ca, dir := rig.NewCA(t, "store"), t.TempDir()
+	cert, key, root := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "root.pem")
+	ca.Issue(t, rig.Leaf{Names: []string{"127.0.0.1"}}).Write(t, cert, key)
+	rig.Write(t, root, ca.RootPEM(), 0o644)
+	secure := rig.Port(t)
+	redis := rig.StartRedis(t, "--tls-port", fmt.Sprint(secure), "--tls-cert-file", cert, "--tls-key-file", key,
+		"--tls-ca-cert-file", root, "--tls-auth-clients", "no")
+	https, plain := ports(t)
+	f := newFleet(t, fmt.Sprintf("valkeys://:%s@127.0.0.1:%d/0", redis.Password, secure),
+		rig.PebbleOptions{HTTPPort: plain, TLSPort: https})
+	f.env["ACME_CACHE_CA_FILE"] = root
+	servers := []*server{f.start(https, plain), f.start(ports(t)), f.start(ports(t))}
+	f.waitFor(patience, nil, servers...)
+	f.wantOrders(1)
+	asking := regexp.MustCompile(`(?m)^id=(\d+) .* age=(?:9|\d\d+) .* cmd=zrange`)
+	rig.Eventually(t, patience, "a connection of each server that has asked for nine seconds", func() bool {
+		return len(asking.FindAllString(redis.Ask(t, "CLIENT LIST"), -1)) == len(servers)
+	})
+	old := asking.FindAllStringSubmatch(redis.Ask(t, "CLIENT LIST"), -1)
+	for _, c := range old {
+		redis.Ask(t, "CLIENT KILL ID "+c[1])
+	}
+	rig.Eventually(t, patience, "another one of each", func() bool {
+		return len(asking.FindAllString(redis.Ask(t, "CLIENT LIST"), -1)) == len(servers)
+	})
+	for _, s := range servers {
+		s.Signal(t, syscall.SIGTERM)
+		s.ExitCode(t, patience)
+	}
+	if left := redis.Ask(t, "CLIENT LIST"); strings.Count(left, "id=") != 1 { // the one that asks
+		t.Errorf("connections are left:\n%s", left)
+	}
+}

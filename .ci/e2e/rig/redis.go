@@ -15,12 +15,12 @@ type Redis struct {
 	Password string
 }
 
-// StartRedis starts a server that asks for a password.
-func StartRedis(t testing.TB) *Redis {
+// StartRedis starts a server that asks for a password. Options are redis-server's.
+func StartRedis(t testing.TB, options ...string) *Redis {
 	t.Helper()
 	r := &Redis{Port: Port(t), Password: "hush-hush"}
-	r.Process = Spawn(t, Command{Path: Need(t, "redis-server"), Dir: t.TempDir(), Args: []string{"--bind", "127.0.0.1",
-		"--save", "", "--appendonly", "no", "--port", fmt.Sprint(r.Port), "--requirepass", r.Password}})
+	r.Process = Spawn(t, Command{Path: Need(t, "redis-server"), Dir: t.TempDir(), Args: append([]string{"--bind",
+		"127.0.0.1", "--save", "", "--appendonly", "no", "--port", fmt.Sprint(r.Port), "--requirepass", r.Password}, options...)})
 	r.WaitForPort(t, Loopback(r.Port))
 	return r
 }
