@@ -158,15 +158,19 @@ func (o Options) newACME(clients *clientca.CAs) (*acme.Source, error) {
 	if options.Store, err = o.store().Open(o.Directory); err != nil {
 		return nil, err
 	}
-	if options.Issuer, err = authority.New(o.authority(o.Directory, options.Store)); err != nil {
+	issuer, err := authority.New(o.authority(o.Directory, options.Store))
+	if err != nil {
 		return nil, err
 	}
+	options.Issuer = issuer
 	if o.Rehearsal != "" {
 		slot, err := o.store().Open(o.Rehearsal)
 		if err != nil {
 			return nil, err
 		}
-		if options.Rehearsal, err = authority.New(o.authority(o.Rehearsal, slot)); err != nil {
+		rehearsal := o.authority(o.Rehearsal, slot)
+		rehearsal.Account = issuer
+		if options.Rehearsal, err = authority.New(rehearsal); err != nil {
 			return nil, err
 		}
 	}

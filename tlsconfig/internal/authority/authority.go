@@ -40,6 +40,10 @@ type Options struct {
 	PlainPort bool        // port 80 is open, for http-01
 	EABKeyID  string      // external account binding (RFC 8555 §7.3.4); empty: none
 	EABKey    []byte
+
+	// Account is the CA whose account key is used here too. The answer to http-01 is made of the key, and the request
+	// for it does not say which CA it comes from. nil: this CA has a key of its own.
+	Account *Authority
 }
 
 // binding returns the external account binding. It is nil if there is none.
@@ -55,7 +59,7 @@ type Authority struct {
 	options   Options
 	transport http.RoundTripper
 
-	account account
+	account *account
 	tokens  tokens
 
 	mu       sync.RWMutex
@@ -73,8 +77,12 @@ func New(o Options) (*Authority, error) {
 		}
 		t.TLSClientConfig = &tls.Config{RootCAs: pool}
 	}
-	return &Authority{options: o, transport: t, account: account{store: o.Store},
-		tokens: tokens{store: o.Store}, attempts: map[string]*attempt{}}, nil
+	a := &Authority{options: o, transport: t, account: &account{store: o.Store},
+		tokens: tokens{store: o.Store}, attempts: map[string]*attempt{}}
+	if o.Account != nil {
+		a.account = o.Account.account
+	}
+	return a, nil
 }
 
 // Directory returns the CA's URL without a password, to name the CA in messages.
