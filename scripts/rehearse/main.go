@@ -19,6 +19,7 @@ import (
 	"log"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -83,22 +84,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	asked, conf := o, settings.Load(getenv)
-	if len(o.names) == 0 {
-		o.names = conf.Domains
-	}
-	if len(o.names) == 0 {
-		o.names = []string{"shop.example", "www.shop.example"}
-	}
-	for i, name := range o.names { // as certificates write them; the site refuses an invalid name itself
-		if a, err := idna.Lookup.ToASCII(name); err == nil {
-			o.names[i] = a
-		}
-	}
+	addresses := o.chooseNames(conf.Domains)
 	r := &rehearsal{options: o, project: conf.Project, out: log.New(stdout, "", 0)}
 	if err := r.choosePorts(asked); err != nil {
 		return err
 	}
 	r.out.Printf("\n  rehearsal  ENV=prod DOMAINS=%s", strings.Join(r.names, ","))
+	if addresses {
+		r.out.Print("  note: addresses are left out, which are another machine's; their certificates come as those of names")
+	}
 	if mode := getenv("TLS_MODE"); mode == "files" || mode == "proxy" {
 		r.out.Printf("  note: this rehearses TLS_MODE=acme; your settings say %s", mode)
 	}
@@ -121,6 +115,29 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	r.out.Print("\n  the rehearsal is over: its programs have ended, and their certificates and keys are removed")
 	return nil
+}
+
+// chooseNames takes the names of the arguments, or else of DOMAINS, or else examples, as certificates write them. The
+// site refuses an invalid name itself. It reports whether addresses were left out.
+func (o *options) chooseNames(domains []string) (addresses bool) {
+	if len(o.names) == 0 {
+		o.names = domains
+	}
+	var names []string
+	for _, name := range o.names {
+		if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+			addresses = true
+			continue
+		}
+		if a, err := idna.Lookup.ToASCII(name); err == nil {
+			name = a
+		}
+		names = append(names, name)
+	}
+	if o.names = names; len(names) == 0 {
+		o.names = []string{"shop.example", "www.shop.example"}
+	}
+	return addresses
 }
 
 func (r *rehearsal) choosePorts(asked options) (err error) {

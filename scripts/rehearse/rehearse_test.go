@@ -59,6 +59,26 @@ func TestCertificateMissingInTheCAsLogIsAFault(t *testing.T) {
 	}
 }
 
+// Pebble would connect to the address, which is another machine's.
+func TestAddressesAreNotRehearsed(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args, domains []string
+		want          string
+		leftOut       bool
+	}{
+		{nil, nil, "shop.example www.shop.example", false},
+		{nil, []string{"203.0.113.7", "[2001:db8::1]"}, "shop.example www.shop.example", true},
+		{nil, []string{"203.0.113.7", "bücher.example"}, "xn--bcher-kva.example", true},
+		{[]string{"a.example"}, []string{"203.0.113.7"}, "a.example", false},
+	} {
+		o := options{names: test.args}
+		if got := o.chooseNames(test.domains); strings.Join(o.names, " ") != test.want || got != test.leftOut {
+			t.Errorf("%v %v: got %v %v", test.args, test.domains, o.names, got)
+		}
+	}
+}
+
 // The site's log line about a failed order ends the wait for the certificate.
 func TestAnOrderThatFails(t *testing.T) {
 	t.Parallel()
