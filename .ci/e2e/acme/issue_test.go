@@ -268,6 +268,27 @@ func TestEachDomainHasItsCertificate(t *testing.T) {
 	}
 }
 
+// Let's Encrypt sends four certificates, because its new roots are in no client's store yet and are signed by old ones.
+// All four are served, also from the store.
+func TestLongChainIsServedWhole(t *testing.T) {
+	t.Parallel()
+	p := newPorts(t)
+	pebble := rig.StartPebble(t, rig.PebbleOptions{TLSPort: p.https, HTTPPort: p.http, Chain: 3})
+	env := p.env().With(from(pebble, t.TempDir())).With(rig.Env{"DOMAINS": shop, "SHUTDOWN_GRACE": "1s"})
+	for _, from := range []string{"the CA", "the store"} {
+		site := rig.Start(t, t.TempDir(), env)
+		rig.Eventually(t, acmeTime, "a chain of four from "+from, func() bool {
+			state, err := verified(rig.Loopback(p.https), shop, pebble.Roots(t))
+			return err == nil && len(state.PeerCertificates) == 4
+		})
+		site.Signal(t, syscall.SIGTERM)
+		site.ExitCode(t, 10*time.Second)
+	}
+	if got := pebble.OrdersAsked(); got != 1 {
+		t.Errorf("%d orders, want 1", got)
+	}
+}
+
 // Helpers
 
 // waitForError waits for a log line at level error about host that says all words.

@@ -30,6 +30,7 @@ type PebbleOptions struct {
 	TLSPort  int                      // of tls-alpn-01
 	EAB      map[string]string        // external account keys by id, required if there are any
 	Profiles map[string]time.Duration // lifetimes by certificate profile; none: a default of 90 days
+	Chain    int                      // intermediates between leaf and root; 0: one
 }
 
 // StartPebble starts an ACME server for one test.
@@ -83,7 +84,7 @@ func StartPebble(t testing.TB, o PebbleOptions) *Pebble {
 		"PEBBLE_VA_NOSLEEP=1",      // without a wait between validations
 		"PEBBLE_WFE_NONCEREJECT=0", // rejects no valid nonces at random
 		"PEBBLE_AUTHZREUSE=0",      // each order is validated anew
-		"PEBBLE_CHAIN_LENGTH=1",    // one intermediate
+		fmt.Sprintf("PEBBLE_CHAIN_LENGTH=%d", max(o.Chain, 1)),
 		"PEBBLE_ALTERNATE_ROOTS=0", // one root
 	}})
 	server.WaitForPort(t, listen)
