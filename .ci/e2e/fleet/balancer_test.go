@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,45 +52,33 @@ func behindBalancer(t *testing.T, words string, plainOpen bool) {
 		}
 		servers = append(servers, f.start(https, plain))
 	}
-	config := regexp.MustCompile("(?s)```haproxy\n(defaults.*?)```").FindStringSubmatch(
-		string(rig.Read(t, filepath.Join("..", "..", "..", "scripts", "deploy", "README.md"))))
-	if config == nil {
-		t.Fatal("the README has no such block")
-	}
-	replacer := strings.NewReplacer("send-proxy-v2", words, ":443\n    option", fmt.Sprintf("127.0.0.1:%d\n    option", front),
-		":80\n    option", fmt.Sprintf("127.0.0.1:%d\n    option", frontPlain),
-		"10.0.0.11:443", rig.Loopback(servers[0].https), "10.0.0.12:443", rig.Loopback(servers[1].https),
-		"10.0.0.11:80", rig.Loopback(servers[0].http), "10.0.0.12:80", rig.Loopback(servers[1].http))
-	text := replacer.Replace(config[1])
 	if !plainOpen {
-		text = text[:strings.Index(text, "listen http\n")]
+		frontPlain = 0
 	}
-	file := filepath.Join(t.TempDir(), "haproxy.cfg")
-	rig.Write(t, file, []byte(text), 0o600)
-	p := rig.Spawn(t, rig.Command{Path: rig.Need(t, "haproxy"), Args: []string{"-db", "-f", file}, Dir: t.TempDir()})
-	p.WaitForPort(t, rig.Loopback(front))
+	tcpBalancer(t, words, front, frontPlain, servers)
 	close(ready)
 	f.waitForHeader(servers)
 	f.wantOrders(1)
 
 	// Linux lets a client connect from any address of 127.0.0.0/8.
 	visitor := from("127.0.0.66")
-	urls := []string{fmt.Sprintf("https://%s:%d/seen-by-%s", shop, front, "https")}
+	urls := map[string]string{"/over-tls": fmt.Sprintf("https://%s:%d/over-tls", shop, front)}
 	if plainOpen {
-		urls = append(urls, fmt.Sprintf("http://%s:%d/seen-by-%s", shop, frontPlain, "http"))
+		urls["/plain"] = fmt.Sprintf("http://%s:%d/plain", shop, frontPlain)
 	}
-	for _, url := range urls {
-		for range 4 { // both servers, in turn
-			rig.Get(t, visitor, url)
-		}
+	for path, url := range urls {
 		for _, s := range servers {
-			rig.Eventually(t, patience, "the visitor's address in the access log", func() bool {
-				lines := s.Logged(func(line map[string]any) bool {
-					path, _ := line["path"].(string)
-					return line["msg"] == "request" && strings.HasPrefix(path, "/seen-by-"+url[:strings.Index(url, ":")])
-				})
-				return len(lines) == 2 && lines[0]["client"] == "127.0.0.66" && lines[1]["client"] == "127.0.0.66"
+			var lines []map[string]any
+			rig.Eventually(t, patience, "visitors at both servers, in turn", func() bool {
+				rig.Get(t, visitor, url)
+				lines = s.Logged(func(line map[string]any) bool { return line["path"] == path })
+				return len(lines) > 1
 			})
+			for _, line := range lines {
+				if line["client"] != "127.0.0.66" {
+					t.Errorf("%s: the access log has the client %v", path, line["client"])
+				}
+			}
 		}
 	}
 	for _, s := range servers {
@@ -97,6 +88,28 @@ func behindBalancer(t *testing.T, words string, plainOpen bool) {
 		}
 		s.stranger(t)
 	}
+}
+
+// tcpBalancer starts HAProxy in front of two servers with the README's block, with other words for send-proxy-v2. plain 0
+// is a port that the servers do not have.
+func tcpBalancer(t *testing.T, words string, https, plain int, servers []*server) {
+	t.Helper()
+	config := regexp.MustCompile("(?s)```haproxy\n(defaults.*?)```").FindStringSubmatch(
+		string(rig.Read(t, filepath.Join("..", "..", "..", "scripts", "deploy", "README.md"))))
+	if config == nil {
+		t.Fatal("the README has no such block")
+	}
+	text := strings.NewReplacer("send-proxy-v2", words,
+		"bind :443", "bind "+rig.Loopback(https), "bind :80", "bind "+rig.Loopback(plain),
+		"10.0.0.11:443", rig.Loopback(servers[0].https), "10.0.0.12:443", rig.Loopback(servers[1].https),
+		"10.0.0.11:80", rig.Loopback(servers[0].http), "10.0.0.12:80", rig.Loopback(servers[1].http)).Replace(config[1])
+	if plain == 0 {
+		text = text[:strings.Index(text, "listen http\n")]
+	}
+	file := filepath.Join(t.TempDir(), "haproxy.cfg")
+	rig.Write(t, file, []byte(text), 0o600)
+	p := rig.Spawn(t, rig.Command{Path: rig.Need(t, "haproxy"), Args: []string{"-db", "-f", file}, Dir: t.TempDir()})
+	p.WaitForPort(t, rig.Loopback(https))
 }
 
 // waitForHeader waits until all servers show their certificate to a client of another address than the balancer's.
@@ -144,5 +157,59 @@ func (s *server) stranger(t *testing.T) {
 	})
 	if strings.Contains(s.Stdout(), "203.0.113.9") {
 		t.Error("the log has the stranger's invention")
+	}
+}
+
+// Each of two servers behind the README's balancer stops and starts again, while visitors come all the time. The
+// balancer has seen /readyz fail before a port closes.
+func TestARollingRestartBehindABalancerLosesNoVisitor(t *testing.T) {
+	t.Parallel()
+	ca := rig.NewCA(t, "Site")
+	dir := t.TempDir()
+	env := rig.Env{"ENV": "prod", "TLS_MODE": "files", "DOMAINS": shop, "HTTP_ADDR": "off", "LOG_LEVEL": "warn",
+		"TLS_CERT_FILE": filepath.Join(dir, "cert.pem"), "TLS_KEY_FILE": filepath.Join(dir, "key.pem"),
+		"PROXY_PROTOCOL": "on", "TRUSTED_PROXIES": "127.0.0.1"}
+	ca.Issue(t, rig.Leaf{Names: []string{shop}}).Write(t, env["TLS_CERT_FILE"], env["TLS_KEY_FILE"])
+	var servers []*server
+	for range 2 {
+		s := &server{https: rig.Port(t)}
+		s.Product = rig.Start(t, dir, env.With(rig.Env{"HTTPS_ADDR": rig.Loopback(s.https)}))
+		servers = append(servers, s)
+	}
+	front := rig.Port(t)
+	tcpBalancer(t, "send-proxy-v2", front, 0, servers)
+	var asked, failed atomic.Int64
+	var wg sync.WaitGroup
+	end := make(chan bool)
+	for range 4 {
+		visitor := rig.VisitorWith(&tls.Config{RootCAs: ca.Pool()})
+		wg.Go(func() {
+			for {
+				select {
+				case <-end:
+					return
+				default:
+				}
+				asked.Add(1)
+				if answer, err := rig.Try(visitor, rig.Request{URL: fmt.Sprintf("https://%s:%d/healthz", shop, front)}); err != nil || answer.StatusCode != http.StatusOK {
+					failed.Add(1)
+					t.Logf("%v %v", answer.Response, err)
+				}
+			}
+		})
+	}
+	for _, s := range servers {
+		s.Signal(t, syscall.SIGTERM)
+		if code := s.ExitCode(t, patience); code != 0 {
+			t.Errorf("the server ended with %d", code)
+		}
+		s.Product = rig.Start(t, dir, env.With(rig.Env{"HTTPS_ADDR": rig.Loopback(s.https)}))
+		time.Sleep(2 * time.Second) // until the balancer has seen that it is back: two checks, 500 ms apart
+	}
+	close(end)
+	wg.Wait()
+	t.Logf("%d of %d visitors got no answer", failed.Load(), asked.Load())
+	if failed.Load() > 0 {
+		t.Errorf("%d of %d visitors got no answer in two stops", failed.Load(), asked.Load())
 	}
 }

@@ -168,7 +168,7 @@ func (s *Set) give(socket namedSocket) (problem string) {
 		case p == &s.Admin && !settings.IsLoopback(addr):
 			return "would show metrics and profiles to other machines on " + addr
 		}
-		p.Listeners = append(p.Listeners, socket.listener)
+		p.Listeners, p.Inherited = append(p.Listeners, socket.listener), true
 		return ""
 	}
 	return "does not tell what the socket on " + addr + " is for"

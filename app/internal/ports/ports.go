@@ -19,6 +19,7 @@ type Port struct {
 	Addr      string         // to listen on, or of an inherited socket; empty: closed
 	Moves     bool           // to the next free port if its own is in use
 	Listeners []net.Listener // those that are open; localhost has two, one for each of its addresses
+	Inherited bool           // Listeners are sockets of the parent process, which keeps them open
 }
 
 // Number returns the number of the open port, which the system chooses for port 0. It returns 0 if the port is closed.

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"math/big"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -59,9 +60,18 @@ func TestAnsweredConnectionDoesNotDelayShutdown(t *testing.T) {
 // openServer is a production server for shop.test, with open ports and these routes.
 func openServer(t *testing.T, routes func(*gin.Engine, kit.Server) error) *Server {
 	t.Helper()
+	return openServerOn(t, nil, routes)
+}
+
+// openServerOn is openServer with a socket of the parent process for plain http, or nil.
+func openServerOn(t *testing.T, plain net.Listener, routes func(*gin.Engine, kit.Server) error) *Server {
+	t.Helper()
 	cfg := settings.Settings{Prod: true, Mode: tlsconfig.Files, HTTPSAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", ShutdownGrace: time.Second,
 		ClientIPHeader: "X-Forwarded-For"}
 	set := ports.New(cfg)
+	if plain != nil {
+		set.HTTP.Listeners, set.HTTP.Inherited = []net.Listener{plain}, true
+	}
 	if _, faults := set.Open(); len(faults) > 0 {
 		t.Fatal(faults)
 	}

@@ -34,9 +34,9 @@ func (s *Server) stop(replaced bool, endTasks func()) error {
 	return err
 }
 
-// drain loses no request: /readyz fails, load balancers get a moment to see it, the listeners close, accepted
-// connections deliver their first request, and open requests finish. It returns an error if requests are still open
-// when ctx ends.
+// drain loses no request: /readyz fails, load balancers get a moment to see it, the listeners close and what waits in
+// their queues is accepted, accepted connections deliver their first request, and open requests finish. It returns an
+// error if requests are still open when ctx ends.
 func (s *Server) drain(ctx context.Context, replaced bool) error {
 	switch {
 	case replaced: // the new process answers, so no client and no developer waits for this one

@@ -25,10 +25,7 @@ import (
 // serving runs a server with the probe /healthz. Call stop to stop it and to wait for its end.
 func serving(t *testing.T) (s *Server, stop context.CancelFunc, ended <-chan error) {
 	t.Helper()
-	s = openServer(t, func(r *gin.Engine, server kit.Server) error {
-		r.GET("/healthz", kit.Healthz)
-		return nil
-	})
+	s = openServer(t, healthz)
 	ctx, stop := context.WithCancel(t.Context())
 	end := make(chan error, 1)
 	go func() { end <- s.Run(ctx, nil) }()

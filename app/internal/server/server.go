@@ -119,6 +119,11 @@ func New(o Options) (*Server, error) {
 		if len(port.Listeners) == 0 {
 			continue
 		}
+		if o.Settings.Prod && !port.Inherited && o.Dev == nil { // the next process gets the queue of other sockets
+			for i, ln := range port.Listeners {
+				port.Listeners[i] = ports.Emptying(ln)
+			}
+		}
 		switch port {
 		case &o.Ports.HTTPS:
 			config := o.Source.TLSConfig()
