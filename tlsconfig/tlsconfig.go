@@ -243,8 +243,7 @@ func Inspect(o Options) (faults []Fault, notes []string) {
 func CertNames(certFiles, keyFiles []string) []string { return files.CertNames(certFiles, keyFiles) }
 
 func (o Options) acme() acme.Settings {
-	return acme.Settings{Domains: o.Domains, Directory: o.Directory, Rehearsal: o.Rehearsal, CAFile: o.CAFile,
-		Store: o.store()}
+	return acme.Settings{Domains: o.Domains, Directory: o.Directory, CAFile: o.CAFile, Store: o.store()}
 }
 
 func (o Options) store() store.Config {

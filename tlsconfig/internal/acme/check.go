@@ -19,7 +19,6 @@ import (
 type Settings struct {
 	Domains   []string
 	Directory string       // URL
-	Rehearsal string       // URL; empty: none
 	CAFile    string       // empty: the system's roots
 	Store     store.Config // Where is empty if it has a fault that is reported already
 }
@@ -180,11 +179,6 @@ func (s Settings) survey() (fault *setting.Fault, note string, _ error) {
 		files = append(files, name+".pem", name+".json", name+".order")
 	}
 	found, err := s.Store.Existing(s.Directory).Survey(context.Background(), files)
-	if err == nil && found.Closed == nil && s.Rehearsal != "" {
-		var more store.Survey
-		more, err = s.Store.Existing(s.Rehearsal).Survey(context.Background(), files[:1])
-		found = store.Survey{Unsealed: found.Unsealed + more.Unsealed, Older: found.Older + more.Older, Closed: more.Closed}
-	}
 	switch {
 	case err != nil:
 		return nil, "", err

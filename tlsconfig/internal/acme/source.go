@@ -41,7 +41,7 @@ type Issuer interface {
 	// Ready reads or makes the account's key, so that a later attempt does not need the store.
 	Ready(ctx context.Context) error
 
-	// Keep stores the account's key again, if the store has lost it, or has it without the newest seal.
+	// Keep stores the account's key again, if the store has lost it.
 	Keep(ctx context.Context) error
 
 	// Issue makes one attempt. The error wraps a *cert.Problem if the CA said what went wrong. The result counts orders
@@ -137,9 +137,6 @@ func (s *Source) Run(ctx context.Context) error {
 	wg.Go(func() { s.tickets.Run(ctx) })
 	wg.Go(func() { s.options.ClientCAs.Run(ctx) })
 	wg.Go(func() { s.follow(ctx) })
-	if s.options.Rehearsal != nil { // its account's key is not read before there is a rehearsal
-		wg.Go(func() { s.options.Rehearsal.Keep(ctx) })
-	}
 	for _, h := range s.hosts {
 		wg.Go(func() { h.run(ctx) })
 	}

@@ -58,13 +58,12 @@ func (a *account) load(ctx context.Context) (*ecdsa.PrivateKey, error) {
 	return key, nil
 }
 
-// restore stores the key again if the store has lost it, or has it without the newest seal.
+// restore stores the key again if the store has lost it.
 func (a *account) restore(ctx context.Context) error {
 	a.mu.RLock()
 	data := a.pem
 	a.mu.RUnlock()
 	if data == nil {
-		a.store.Reseal(ctx, accountFile, "")
 		return nil
 	}
 	kept, err := a.store.Create(ctx, accountFile, data, func([]byte) bool { return true })

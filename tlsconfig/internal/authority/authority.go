@@ -137,5 +137,5 @@ func (a *Authority) Ready(ctx context.Context) error {
 	return err
 }
 
-// Keep stores the account's key again if the store has lost it, or has it without the newest seal.
+// Keep stores the account's key again if the store has lost it.
 func (a *Authority) Keep(ctx context.Context) error { return a.account.restore(ctx) }
