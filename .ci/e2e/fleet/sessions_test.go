@@ -36,27 +36,29 @@ func TestSessionsResumeOnEveryServer(t *testing.T) {
 					resumed++
 				}
 			}
-			t.Logf("%s, server %d of %d: %d of %d sessions resumed", when, i+1, len(servers), resumed, many)
+			record(t, fmt.Sprintf("sessions begun on A, %s, server %d of %d", when, i+1, len(servers)), "%d of %d resumed", resumed, many)
 			if resumed != many {
 				t.Errorf("%s, %d of %d sessions resume on server %d of %d", when, resumed, many, i+1, len(servers))
 			}
 		}
 	}
 	look("begun on another", b, c)
-	if v := newVisitor(tls.VersionTLS12); v.resumes(t, a) || v.resumes(t, a) || v.ticket != nil {
+	v := newVisitor(tls.VersionTLS12)
+	first, again := v.resumes(t, a), v.resumes(t, a)
+	if first || again || v.ticket != nil {
 		t.Error("a visitor without TLS 1.3 got a ticket")
 	}
 
-	var again []*server
+	var restarted []*server
 	for _, s := range []*server{a, b, c} {
 		s.Signal(t, syscall.SIGTERM)
 		if code := s.ExitCode(t, patience); code != 0 {
 			t.Errorf("a server ended with %d", code)
 		}
-		again = append(again, f.start(s.https, s.http))
+		restarted = append(restarted, f.start(s.https, s.http))
 	}
-	f.waitFor(patience, nil, again...)
-	look("after a restart of all", again...)
+	f.waitFor(patience, nil, restarted...)
+	look("after a restart of all", restarted...)
 
 	redis.Ask(t, "FLUSHALL")
 	rig.Eventually(t, patience, "the store to have again what the servers hold", func() bool {
@@ -64,7 +66,7 @@ func TestSessionsResumeOnEveryServer(t *testing.T) {
 		return strings.Contains(keys, f.slot()+"/tickets.key\r") && strings.Contains(keys, f.slot()+"/"+shop+".pem\r")
 	})
 	late := f.start(ports(t))
-	f.waitFor(patience, nil, again[0], late)
+	f.waitFor(patience, nil, restarted[0], late)
 	look("after the store was emptied, and on a new server", late)
 	f.wantOrders(1)
 }
