@@ -17,10 +17,10 @@ const defaultPolicy = "default-src 'none'; base-uri 'none'; connect-src 'self'; 
 const deniedFeatures = "camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), midi=(), payment=(), " +
 	"serial=(), usb=()"
 
-// shared are values of headers that are the same in every response. They are made once and assigned to the header's map:
-// header.Set would allocate a slice for each response. That is safe because net/http only reads the slices, header.Set
-// replaces them, and header.Add copies them, as they have no spare capacity. Code must not assign to their elements. The
-// other middleware does the same with its values.
+// shared is a header with a value that is the same in every response. The values are made once and assigned to the
+// header's map: header.Set would allocate a slice for each response. That is safe because net/http only reads the
+// slices, header.Set replaces them, and header.Add copies them, as they have no spare capacity. Code must not assign to
+// their elements. The other middleware does the same with its values.
 type shared struct {
 	name  string
 	value []string

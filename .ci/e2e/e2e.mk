@@ -29,8 +29,9 @@ fuzz: ## fuzz every parser of clients' and operators' input, a minute each; FUZZ
 		echo "$${name#func }"; fuzz || fuzz || exit 1; \
 	done
 
-bench: ## measure: the chain against bare gin, then each part of it
-	go test $(TAGS) -run '^$$' -bench Chain -benchtime 15x ./app/internal/command
+bench: ## measure processor time and starts beside gin alone and gin with the usual packages, then each part of the chain; on Linux
+	go -C .ci/e2e test -count=1 -timeout 30m ./bench
+	@cat .ci/e2e/artifacts/bench.txt
 	go test $(TAGS) -run '^$$' -bench 'Router|Middleware|GetCertificate|Ensure' -benchmem ./...
 
 lint::

@@ -14,8 +14,7 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// TestMain can also run as the program itself with the site of these tests, and as the server of BenchmarkChain, each
-// in a process of its own.
+// TestMain can also run as the program itself with the site of these tests, in a process of its own.
 func TestMain(m *testing.M) {
 	if os.Getenv("TURNKEY_TEST_MAIN") != "" {
 		site := testsite.Site()
@@ -24,10 +23,6 @@ func TestMain(m *testing.M) {
 			site.Routes = limitRoutes
 		}
 		os.Exit(command.Run(site))
-	}
-	if kind := os.Getenv("TURNKEY_BENCH_SERVER"); kind != "" && benchServer != nil {
-		benchServer(kind)
-		return
 	}
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
@@ -44,5 +39,3 @@ func hasRaceDetector() bool {
 
 // limitRoutes are the routes of the process that has few file descriptors.
 var limitRoutes func(*gin.Engine, kit.Server) error
-
-var benchServer func(kind string)
