@@ -14,6 +14,7 @@ import (
 	"context"
 	"html/template"
 	"io/fs"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/gin-gonic/gin/render"
@@ -63,9 +64,16 @@ func New(o Options) (*Pages, error) {
 	return &Pages{r, static, root}, nil
 }
 
+// compressAfter is how long the first requests after a start have the processor for themselves.
+const compressAfter = 100 * time.Millisecond
+
 // Compress compresses the static files until ctx is done, so that no visitor waits for that. A file that is asked for
 // before its turn is compressed at once.
 func (p *Pages) Compress(ctx context.Context) {
+	select {
+	case <-time.After(compressAfter):
+	case <-ctx.Done():
+	}
 	for _, of := range []*assets{p.static, p.root} {
 		for _, a := range of.loaded {
 			if ctx.Err() != nil {
