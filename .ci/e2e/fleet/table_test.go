@@ -16,7 +16,7 @@ var table struct {
 
 // record adds a row to the table.
 func record(t *testing.T, what, format string, args ...any) {
-	row := fmt.Sprintf("%-58s %s", what, fmt.Sprintf(format, args...))
+	row := fmt.Sprintf("%-86s %s", what, fmt.Sprintf(format, args...))
 	t.Log(row)
 	table.mu.Lock()
 	defer table.mu.Unlock()
