@@ -91,7 +91,7 @@ func TestRenewalOfAnotherProcessIsUsed(t *testing.T) {
 	if h.adopt(t.Context()) {
 		t.Error("took over what it has already")
 	}
-	if err := h.tryLoad(t.Context()); err != nil || h.record.Failures != 0 || h.record.Problem != nil {
+	if err := tryLoad(t, h); err != nil || h.record.Failures != 0 || h.record.Problem != nil {
 		t.Errorf("the record still says %+v (%v)", h.record, err)
 	}
 }
@@ -155,7 +155,7 @@ func TestARecordedWaitIsBounded(t *testing.T) {
 	if err := h.saveRecord(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.tryLoad(t.Context()); err != nil {
+	if err := tryLoad(t, h); err != nil {
 		t.Fatal(err)
 	}
 	if wait := time.Until(h.record.Next); wait > longestNext {
@@ -189,4 +189,13 @@ func TestRenewalTime(t *testing.T) {
 	if wait := time.Until(renewalTime(old, time.Now())); wait < 19*time.Minute {
 		t.Errorf("a certificate born old is renewed after %s", wait)
 	}
+}
+
+// tryLoad reads once what an earlier run stored.
+func tryLoad(t *testing.T, h *host) error {
+	t.Helper()
+	if err := h.loadCertificate(t.Context()); err != nil {
+		return err
+	}
+	return h.loadRest(t.Context())
 }

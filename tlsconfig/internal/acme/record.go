@@ -35,7 +35,10 @@ func (h *host) load(ctx context.Context) bool {
 	var loggedAt time.Time
 	woken := false
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
-		err := h.source.loading.do(ctx, func() error { return h.tryLoad(ctx) })
+		err := h.source.loading.do(ctx, func() error { return h.loadCertificate(ctx) })
+		if err == nil { // for all hosts the certificates come first: a record is written, which takes longer
+			err = h.source.loading.do(ctx, func() error { return h.loadRest(ctx) })
+		}
 		if err == nil {
 			h.change(func(s *state) { s.trouble, s.loaded, s.sealed = "", true, false })
 			for _, suffix := range []string{".pem", ".json", ".order"} {
@@ -85,10 +88,7 @@ func (h *host) logWaiting(err error) {
 	h.log.Error(msg, append(attrs, "advice", advice+"; the server tries again every minute, and at once on SIGHUP")...)
 }
 
-func (h *host) tryLoad(ctx context.Context) error {
-	if err := h.loadCertificate(ctx); err != nil {
-		return err
-	}
+func (h *host) loadRest(ctx context.Context) error {
 	rec, err := h.readRecord(ctx)
 	if err != nil {
 		return err

@@ -97,7 +97,7 @@ func TestARunningProcessOrdersNothingOverWhatItCannotOpen(t *testing.T) {
 	dir := t.TempDir()
 	source, _ := sealedSource(t, dir, func(e cert.Event) { t.Errorf("an attempt was made: %+v", e) }, ours)
 	h := source.hosts[0]
-	if err := h.tryLoad(t.Context()); err != nil {
+	if err := tryLoad(t, h); err != nil {
 		t.Fatal(err)
 	}
 	h.loaded = true
