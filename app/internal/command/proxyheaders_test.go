@@ -64,20 +64,25 @@ func (s *site) behind(header string, split bool, protocol string) *http.Client {
 	transport := &http.Transport{
 		TLSClientConfig:   &tls.Config{RootCAs: s.roots(), ServerName: "shop.test", NextProtos: []string{protocol}},
 		ForceAttemptHTTP2: protocol == "h2",
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			var to io.Writer = conn
-			if split {
-				to = bytewise{conn}
-			}
-			_, err = io.WriteString(to, header)
-			return conn, err
-		}}
+		DialContext:       dialWith(header, split)}
 	s.t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: 10 * time.Second, CheckRedirect: s.client.CheckRedirect}
+}
+
+// dialWith connects and sends a header, in one piece or byte by byte.
+func dialWith(header string, split bool) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		var to io.Writer = conn
+		if split {
+			to = bytewise{conn}
+		}
+		_, err = io.WriteString(to, header)
+		return conn, err
+	}
 }
 
 // seenBy returns the address of the client as handlers and the access log have it; empty: no answer.
@@ -143,6 +148,29 @@ func TestAPROXYHeaderOfTheBalancerNamesTheClient(t *testing.T) {
 		}
 	}
 	s.logged("a connection from TRUSTED_PROXIES was refused, because it began without a PROXY protocol header")
+}
+
+// So a balancer can be tried out on the developer's machine.
+func TestADevelopmentSiteReadsPROXYHeadersToo(t *testing.T) {
+	t.Parallel()
+	s := start(t, map[string]string{"PROXY_PROTOCOL": "on", "TRUSTED_PROXIES": "127.0.0.1"})
+	for url, want := range map[string]int{"https://" + s.https: 200, "http://" + s.http: 307, "http://" + s.https: 307} {
+		client := s.behind(v2(proxyCmd, "203.0.113.9:1", 0), false, "h2")
+		client.Transport.(*http.Transport).TLSClientConfig.ServerName = "localhost"
+		req, err := http.NewRequest("GET", url+"/seen", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "localhost"
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := s.logged("request", "request_id", resp.Header.Get("X-Request-Id"))["client"]; resp.StatusCode != want || got != "203.0.113.9" {
+			t.Errorf("%s got %d as %v, want %d as the client in the header", url, resp.StatusCode, got, want)
+		}
+	}
 }
 
 func TestAStrangersPROXYHeaderIsRefusedAndPlainIsServed(t *testing.T) {
@@ -229,14 +257,23 @@ func TestHealthcheckSendsThePROXYHeaderWhereItIsRequired(t *testing.T) {
 
 func TestPROXYProtocolNeedsTrustedProxies(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ name, value, mode, want string }{
-		{"PROXY_PROTOCOL", "v2", "files", "set one of: off, on"},
-		{"PROXY_PROTOCOL", "on", "files", "your balancer's own addresses"},
-		{"PROXY_PROTOCOL", "on", "proxy", "your balancer's own addresses"},
+	certs := filepath.Join(t.TempDir(), "certs")
+	testcert.Write(t, certs, "shop.test")
+	for _, test := range []struct {
+		value, trusted, mode string
+		code                 int
+		want                 string
+	}{
+		{"v2", "", "files", 1, "set one of: off, on"},
+		{"on", "", "files", 1, "your balancer's own addresses"},
+		{"on", "", "proxy", 1, "your balancer's own addresses"},
+		{"on", "10.0.0.7,10.1.0.0/16", "files", 0, "proxy header required from 10.0.0.7/32, 10.1.0.0/16\n"},
+		{"off", "10.0.0.7", "files", 0, "proxy header off\n"},
 	} {
-		env := with(prod, "TLS_MODE", test.mode, test.name, test.value)
+		env := with(prod, "TLS_MODE", test.mode, "PROXY_PROTOCOL", test.value, "TRUSTED_PROXIES", test.trusted, "HTTPS_ADDR", "127.0.0.1:0", "HTTP_ADDR", "127.0.0.1:0",
+			"TLS_CERT_FILE", filepath.Join(certs, "cert.pem"), "TLS_KEY_FILE", filepath.Join(certs, "key.pem"), "DOMAINS", "shop.test")
 		var out syncBuffer
-		if code := command.Main(t.Context(), testsite.Site(), command.World{Args: []string{"check"}, Lookup: lookupIn(env), Stdout: &out, Stderr: &out}); code != 1 || !strings.Contains(out.String(), test.want) {
+		if code := command.Main(t.Context(), testsite.Site(), command.World{Args: []string{"check"}, Lookup: lookupIn(env), Stdout: &out, Stderr: &out}); code != test.code || !strings.Contains(out.String(), test.want) {
 			t.Errorf("%v ends with %d and says\n%s", test, code, out.String())
 		}
 	}

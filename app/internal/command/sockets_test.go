@@ -58,6 +58,26 @@ func TestPassedSocketsAreServed(t *testing.T) {
 	p.stop(t)
 }
 
+func TestPROXYHeadersComeOnPassedSockets(t *testing.T) {
+	t.Parallel()
+	https, plain := loopback(t), loopback(t)
+	p := startPassed(t, map[string]string{"LISTEN_FDNAMES": "https:http", "LOG_LEVEL": "debug",
+		"PROXY_PROTOCOL": "on", "TRUSTED_PROXIES": "127.0.0.1"}, https, plain)
+	visitor := p.visitor()
+	visitor.Transport.(*http.Transport).DialContext = dialWith(v2(proxyCmd, "203.0.113.9:1", 0), false)
+	for scheme, ln := range map[string]net.Listener{"https": https, "http": plain} {
+		resp, err := visitor.Get(scheme + "://" + ln.Addr().String() + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := logLine(t, p.out.String, "request", "request_id", resp.Header.Get("X-Request-Id"))["client"]; got != "203.0.113.9" {
+			t.Errorf("on the socket for %s the client is %v, want that in the header", scheme, got)
+		}
+	}
+	p.stop(t)
+}
+
 func TestCheckTakesPassedSockets(t *testing.T) {
 	t.Parallel()
 	https, plain := loopback(t), loopback(t)
