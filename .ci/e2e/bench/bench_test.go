@@ -41,11 +41,13 @@ func TestProcessorTimeOfARequest(t *testing.T) {
 	var out strings.Builder
 	out.WriteString("| processor time, bare gin = 1 | bare gin again | gin.Default() | gin, usual packages | ours |\n" +
 		"|---|--:|--:|--:|--:|\n")
-	for _, row := range []struct{ name, path string }{
-		{"small JSON", "/json"}, {"page", "/page"}, {"stylesheet of 16 KiB", "/static/style.css"},
+	for _, row := range []struct{ name, path, encoding string }{
+		{"small JSON", "/json", "identity"}, {"page", "/page", "identity"}, {"page, gzip accepted", "/page", "gzip"},
+		{"stylesheet of 16 KiB", "/static/style.css", "identity"},
 	} {
 		for _, protocol := range []string{"http/1.1", "h2"} {
-			fmt.Fprintf(&out, "| %s, %s |%s\n", row.name, protocol, compare(t, servers, protocol, row.path))
+			r := request{protocol, row.path, row.encoding}
+			fmt.Fprintf(&out, "| %s, %s |%s\n", row.name, protocol, compare(t, servers, r))
 		}
 	}
 	fmt.Fprintf(&out, "| first answer after a start |%s\n", compareStarts(t, dir))
@@ -59,17 +61,17 @@ func TestProcessorTimeOfARequest(t *testing.T) {
 }
 
 // compare returns the cells of a row.
-func compare(t *testing.T, servers []*server, protocol, path string) string {
+func compare(t *testing.T, servers []*server, r request) string {
 	t.Helper()
 	for _, s := range servers {
-		s.load(t, protocol, path, 200*time.Millisecond) // warm up
+		s.load(t, r, 200*time.Millisecond) // warm up
 	}
 	ratios := make([][]float64, len(servers))
 	for round := range *rounds {
 		cost := make([]float64, len(servers))
 		for i := range servers { // the order changes, because the position in a round affects the result
 			i = (i + round) % len(servers)
-			cost[i] = servers[i].load(t, protocol, path, *length)
+			cost[i] = servers[i].load(t, r, *length)
 		}
 		for i := range cost {
 			ratios[i] = append(ratios[i], cost[i]/cost[0])

@@ -59,7 +59,7 @@ func start(t *testing.T, dir, kind string) *server {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Microsecond) {
 		if c, err := s.dial("http/1.1"); err == nil {
 			defer c.Close()
-			if _, err := newH1(c, "/page").exchange(); err != nil {
+			if _, err := newH1(c, request{path: "/page", encoding: "identity"}).exchange(); err != nil {
 				t.Fatalf("%s: %v\n%s", kind, err, rig.Read(t, s.log))
 			}
 			return s
@@ -78,26 +78,30 @@ func (s *server) dial(protocol string) (*tls.Conn, error) {
 	return tls.Dial("tcp", s.addr, &tls.Config{ServerName: "shop.test", NextProtos: []string{protocol}, InsecureSkipVerify: true})
 }
 
+// request is what a client asks for. All servers send the same bytes unless its encoding is gzip: then the usual packages
+// compress pages.
+type request struct{ protocol, path, encoding string }
+
 // load keeps connections busy and returns the server's processor time a request, in nanoseconds.
-func (s *server) load(t *testing.T, protocol, path string, d time.Duration) float64 {
+func (s *server) load(t *testing.T, r request, d time.Duration) float64 {
 	t.Helper()
 	var done atomic.Int64
 	var wg sync.WaitGroup
 	clients := make([]client, 32)
-	if protocol == "h2" {
+	if r.protocol == "h2" {
 		clients = make([]client, 8) // with four open requests each
 	}
 	for i := range clients {
-		c, err := s.dial(protocol)
+		c, err := s.dial(r.protocol)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if clients[i] = newH1(c, path); protocol == "h2" {
-			clients[i] = newH2(c, path)
+		if clients[i] = newH1(c, r); r.protocol == "h2" {
+			clients[i] = newH2(c, r)
 		}
 		if _, err := clients[i].exchange(); err != nil { // so that the handshake is over
-			t.Fatalf("%s %s %s: %v", s.kind, protocol, path, err)
+			t.Fatalf("%s %v: %v", s.kind, r, err)
 		}
 		s.requests++
 	}
@@ -107,7 +111,7 @@ func (s *server) load(t *testing.T, protocol, path string, d time.Duration) floa
 			for time.Now().Before(end) {
 				n, err := c.exchange()
 				if err != nil {
-					t.Errorf("%s %s %s: %v", s.kind, protocol, path, err)
+					t.Errorf("%s %v: %v", s.kind, r, err)
 					return
 				}
 				done.Add(int64(n))
@@ -149,10 +153,9 @@ type h1 struct {
 	r       *bufio.Reader
 }
 
-// Accept-Encoding is identity everywhere, so that all servers send the same bytes.
-func newH1(c *tls.Conn, path string) *h1 {
-	request := "GET " + path + " HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: bench\r\nAccept-Encoding: identity\r\n\r\n"
-	return &h1{c, []byte(request), bufio.NewReaderSize(c, 32<<10)}
+func newH1(c *tls.Conn, r request) *h1 {
+	header := "GET " + r.path + " HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: bench\r\nAccept-Encoding: " + r.encoding + "\r\n\r\n"
+	return &h1{c, []byte(header), bufio.NewReaderSize(c, 32<<10)}
 }
 
 func (h *h1) exchange() (int, error) {
@@ -190,7 +193,7 @@ type h2 struct {
 
 const window = 1 << 30 // bytes; no run receives more
 
-func newH2(c *tls.Conn, path string) *h2 {
+func newH2(c *tls.Conn, r request) *h2 {
 	h := &h2{w: bufio.NewWriter(c), next: 1}
 	h.w.WriteString(http2.ClientPreface)
 	h.framer = http2.NewFramer(h.w, bufio.NewReaderSize(c, 64<<10))
@@ -200,8 +203,8 @@ func newH2(c *tls.Conn, path string) *h2 {
 	var block bytes.Buffer
 	enc := hpack.NewEncoder(&block)
 	enc.SetMaxDynamicTableSize(0)
-	for _, field := range [][2]string{{":method", http.MethodGet}, {":scheme", "https"}, {":authority", "shop.test"}, {":path", path},
-		{"user-agent", "bench"}, {"accept-encoding", "identity"}} {
+	for _, field := range [][2]string{{":method", http.MethodGet}, {":scheme", "https"}, {":authority", "shop.test"}, {":path", r.path},
+		{"user-agent", "bench"}, {"accept-encoding", r.encoding}} {
 		enc.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
 	}
 	h.block = block.Bytes()
