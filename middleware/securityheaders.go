@@ -13,9 +13,9 @@ const cspHeader = "Content-Security-Policy"
 const defaultPolicy = "default-src 'none'; base-uri 'none'; connect-src 'self'; font-src 'self'; form-action 'self'; " +
 	"frame-ancestors 'none'; img-src 'self'; manifest-src 'self'; media-src 'self'; script-src 'self'; style-src 'self'"
 
-// deniedFeatures are devices and data that a page has to ask for by a Permissions-Policy of its own.
-const deniedFeatures = "camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), midi=(), payment=(), " +
-	"serial=(), usb=()"
+// deniedFeatures are devices, networks and data that a page has to ask for by a Permissions-Policy of its own.
+const deniedFeatures = "camera=(), display-capture=(), geolocation=(), hid=(), local-network=(), " +
+	"loopback-network=(), microphone=(), midi=(), payment=(), serial=(), usb=()"
 
 // shared is a header with a value that is the same in every response. The values are made once and assigned to the
 // header's map: header.Set would allocate a slice for each response. That is safe because net/http only reads the
