@@ -172,7 +172,7 @@ func TestAStopWaitsForConnectionsTakenOver(t *testing.T) {
 // Browsers open connections in advance. http.Server.Shutdown would wait five seconds for them.
 func TestCtrlCIsQuickInDevelopment(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil)
+	s := start(t, map[string]string{"SHUTDOWN_GRACE": "20s"})
 	conn, err := net.Dial("tcp", s.https)
 	if err != nil {
 		t.Fatal(err)

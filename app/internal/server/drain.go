@@ -111,8 +111,8 @@ func (s *Server) closeWhenQuiet(ctx context.Context) {
 			quiet = 0
 		}
 	}
+	s.conns.closeOpening() // first: Close waits until no connection is opening
 	for _, srv := range s.served {
 		srv.Close()
 	}
-	s.conns.closeOpening()
 }
