@@ -34,7 +34,7 @@ type Server interface {
 
 	// Handshakes returns a function that tells how the TLS connection of a request began. Call it in Routes: the server
 	// keeps handshakes only if it was called before the server begins to serve. The function returns nil if TLS does
-	// not end in this server, and for a ClientHello that is too large to be kept.
+	// not end in this server.
 	Handshakes() func(*http.Request) *Handshake
 
 	// OnStop registers f, which closes what the site has opened. The functions are called one after another, the last

@@ -5,6 +5,9 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -101,16 +104,34 @@ func TestAResumedSessionStillHasItsChain(t *testing.T) {
 	}
 }
 
-// Otherwise the server would keep most of a megabyte for each connection that a client leaves open.
-func TestAHugeHelloIsNotRemembered(t *testing.T) {
+// Otherwise a client that sends nothing more would make the server keep 1.8 MB for each of its connections.
+func TestAHugeHelloIsRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t, prod)
-	huge := s.over(&tls.Config{NextProtos: append(strings.Split(strings.Repeat("x", 30_000), ""), "http/1.1")})
-	if resp, got := huge.see("shop.test"); resp.StatusCode != 200 || resp.TLS.NegotiatedProtocol != "http/1.1" || got.TLS != "TLS 1.3" || got.Hello != nil || got.Chain != nil {
-		t.Errorf("got %d %+v, want all but the hello", resp.StatusCode, got)
+	protocols := func(n int) []string { return append(strings.Split(strings.Repeat("x", n), ""), "http/1.1") }
+	if resp, got := s.over(&tls.Config{NextProtos: protocols(100)}).see("shop.test"); resp.StatusCode != 200 || got.Hello == nil {
+		t.Errorf("a hello with a hundred protocols got %d %+v", resp.StatusCode, got)
 	}
-	if resp, body := huge.do("GET", "https://shop.test/", ""); resp.StatusCode != 200 || !strings.Contains(body, "</html>") {
-		t.Errorf("the page got %d %.500s", resp.StatusCode, body)
+	for _, n := range []int{1000, 30_000} { // too much once parsed, and too long
+		conn, err := tls.Dial("tcp", s.https, &tls.Config{InsecureSkipVerify: true, ServerName: "shop.test", NextProtos: protocols(n)})
+		if err == nil {
+			conn.Close()
+			t.Errorf("a hello with %d protocols is answered", n)
+		}
+	}
+	conn, err := net.Dial("tcp", s.https)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	begin := time.Now()
+	conn.Write(append([]byte("\x16\x03\x01\x40\x00\x01\x00\xf0\x00"), make([]byte, 16<<10)...)) // of 60 KB
+	conn.SetReadDeadline(begin.Add(10 * time.Second))
+	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begin) > 3*time.Second {
+		t.Errorf("the server waited %s for the rest of a long hello: %v", time.Since(begin), err)
+	}
+	if resp, _ := s.over(&tls.Config{}).see("shop.test"); resp.StatusCode != 200 {
+		t.Errorf("then a visitor got %d", resp.StatusCode)
 	}
 }
 

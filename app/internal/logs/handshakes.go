@@ -35,6 +35,7 @@ var handshakeReasons = []struct{ text, reason string }{
 	{"protocol version", "old_client"},
 	{"no cipher suite supported", "old_client"},
 	{"unsupported application protocols", "alpn"},
+	{"the handshake is too long", "too_long"},
 	{"use of closed network connection", "closed_by_server"},
 	{"timeout", "gave_up"},
 	{"EOF", "gave_up"},

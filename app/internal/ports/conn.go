@@ -65,6 +65,7 @@ type Conn struct {
 	required bool     // a PROXY header has to come, and ReadHeader to be called
 	remote   net.Addr // from the PROXY header; nil: that of Conn
 	head     []byte   // has been read and is still to be returned by Read
+	limit    int      // how many bytes Read may still return; 0: there is no limit
 	seen     func(net.Conn, string)
 	known    bool // it is decided whether a PROXY header came
 	begin    [maxProxyHeader]byte
@@ -128,6 +129,12 @@ func (c *Conn) First() (byte, error) {
 	return c.head[0], nil
 }
 
+// ErrTooLong is the error of Read at the limit.
+var ErrTooLong = errors.New("the handshake is too long")
+
+// Limit makes Read return ErrTooLong once, when it has returned n bytes more. 0: there is no limit.
+func (c *Conn) Limit(n int) { c.limit = n }
+
 func (c *Conn) Read(b []byte) (int, error) {
 	if len(c.head) > 0 {
 		n := copy(b, c.head)
@@ -139,6 +146,11 @@ func (c *Conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 && !c.known {
 		c.look(b[:n])
+	}
+	if c.limit > 0 {
+		if c.limit -= n; c.limit <= 0 {
+			return n, ErrTooLong
+		}
 	}
 	return n, err
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 
+	"example.com/turnkey/app/internal/ports"
 	"example.com/turnkey/app/kit"
 )
 
@@ -25,7 +26,7 @@ type handshakeConn struct {
 func keepHandshakes(config *tls.Config) *tls.Config {
 	get, choose := config.GetCertificate, config.GetConfigForClient
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if c, ok := hello.Conn.(*handshakeConn); ok && size(hello) <= maxHelloSize {
+		if c, ok := hello.Conn.(*handshakeConn); ok {
 			c.Hello, c.get = hello, get
 		}
 		if choose == nil {
@@ -43,9 +44,31 @@ func keepHandshakes(config *tls.Config) *tls.Config {
 	return config
 }
 
-// maxHelloSize is ten times the size of a browser's ClientHello. crypto/tls accepts 64 KB, which can be 700 KB once
-// parsed. That is too much to keep for the life of a connection.
-const maxHelloSize = 4 << 10
+// boundHandshakes makes config refuse a hello with longer lists than maxHelloSize. Such lists are kept until the
+// handshake ends, and take twelve times the space in memory that they take on the wire.
+func boundHandshakes(config *tls.Config) *tls.Config {
+	choose := config.GetConfigForClient
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if size(hello) > maxHelloSize {
+			return nil, ports.ErrTooLong
+		}
+		if choose == nil {
+			return nil, nil
+		}
+		return choose(hello)
+	}
+	return config
+}
+
+const (
+	// maxHelloSize is ten times the size of the lists in a browser's ClientHello.
+	maxHelloSize = 4 << 10
+
+	// maxHandshake is how many bytes a client may send in a handshake, and maxCertHandshake if it has to show a
+	// certificate. BoringSSL has such limits too. crypto/tls takes messages of 64 KB, which can be 1.8 MB once parsed.
+	maxHandshake     = 16 << 10
+	maxCertHandshake = 64 << 10
+)
 
 // size returns about how many bytes the lists in a hello take.
 func size(hello *tls.ClientHelloInfo) int {

@@ -14,8 +14,8 @@ import (
 	"example.com/turnkey/app/internal/ports"
 )
 
-// maxOpening is how many connections may be opening at once on all ports, which bounds their memory. Most take 12 KiB
-// and a fraction of a second.
+// maxOpening is how many connections may be opening at once on all ports, which bounds their memory (see maxHandshake).
+// Most take 12 KiB and a fraction of a second.
 const maxOpening = 4096
 
 // opening is a listener whose Accept returns connections on which a request can be read. Until then each is in a
@@ -106,7 +106,13 @@ func (o *opening) open(c *ports.Conn) (conn net.Conn, err error) {
 		conn = &handshakeConn{Conn: c}
 	}
 	t := tls.Server(conn, o.tls)
-	return t, t.HandshakeContext(context.Background())
+	c.Limit(maxHandshake)
+	if o.tls.ClientAuth != tls.NoClientCert {
+		c.Limit(maxCertHandshake)
+	}
+	err = t.HandshakeContext(context.Background())
+	c.Limit(0)
+	return t, err
 }
 
 // makeRoomToOpen returns once fewer than maxOpening connections are opening. It closes those that have been opening

@@ -130,7 +130,7 @@ func New(o Options) (*Server, error) {
 			if s.keepsHandshakes {
 				config = keepHandshakes(config)
 			}
-			s.served = append(s.served, served{port, s.newServer(s.handler), config})
+			s.served = append(s.served, served{port, s.newServer(s.handler), boundHandshakes(config)})
 		case &o.Ports.HTTP:
 			s.served = append(s.served, served{port, s.newServer(s.handler), nil})
 		case &o.Ports.Admin:
