@@ -65,6 +65,10 @@ const (
 
 func invisible(from string) (problem, fix string) {
 	r := []rune(from)[0]
+	if r == '\n' || r == '\r' {
+		return "holds a line break", `write it in one line; ` +
+			`in double quotes \n and \r are line breaks, so write a path like C:\new without quotes, or with /`
+	}
 	return "holds a character that cannot be seen: " + describeRune(r), "type the value again"
 }
 

@@ -72,6 +72,7 @@ func TestQuotesAndCommentsInValuesAreFaults(t *testing.T) {
 		{with(acme, "DOMAINS", "shop\u00b4s.example.test"), []string{"U+00B4"}},
 		{with(acme, "CORS_ORIGINS", "https://app”.example.com"), []string{"CORS_ORIGINS", "U+201D"}},
 		{with(acme, "ACME_DIRECTORY", "https://ca\u201d.test/dir"), []string{"ACME_DIRECTORY"}},
+		{with(acme, "ACME_CACHE", "C:\new\\acme"), []string{"holds a line break", `in double quotes \n and \r are line breaks`}},
 		{with(acme, "ACME_CACHE", "/data/\u200bacme"), []string{"cannot be seen: U+200B"}},
 
 		{with(acme, "HTTPS_ADDR", "]:8443"), []string{`HTTPS_ADDR="]:8443": is not an address`}},
