@@ -52,7 +52,13 @@ func (s *Settings) readProxies(r *reader) {
 			"set TRUSTED_PROXIES to your proxy's addresses, or take CLIENT_IP_HEADER out")
 	}
 	s.ProxyProtocol = r.oneOf("PROXY_PROTOCOL", "off", "off", "on") == "on"
-	if s.ProxyProtocol && r.unset("TRUSTED_PROXIES") {
+	switch {
+	case s.ProxyProtocol && s.InProxyMode():
+		// From an address in a PROXY header, X-Forwarded-Proto would be a visitor's claim: nothing would be https.
+		r.fault("PROXY_PROTOCOL", "on", "is for a balancer that passes TLS through, and with TLS_MODE=proxy TLS ends at the "+
+			"proxy, which names the visitor in X-Forwarded-For", "take PROXY_PROTOCOL out, and let the proxy send no PROXY "+
+			"header; or let it pass TLS through, and set TLS_MODE=acme or files")
+	case s.ProxyProtocol && r.unset("TRUSTED_PROXIES"):
 		r.fault("TRUSTED_PROXIES", "", "required, since PROXY_PROTOCOL=on: from any other address a client could write "+
 			"whose connection it is", "set it to your balancer's own addresses, such as 10.0.0.7")
 	}

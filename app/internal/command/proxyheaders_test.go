@@ -255,7 +255,7 @@ func TestHealthcheckSendsThePROXYHeaderWhereItIsRequired(t *testing.T) {
 	}
 }
 
-func TestPROXYProtocolNeedsTrustedProxies(t *testing.T) {
+func TestPROXYProtocolNeedsTrustedProxiesAndTLS(t *testing.T) {
 	t.Parallel()
 	certs := filepath.Join(t.TempDir(), "certs")
 	testcert.Write(t, certs, "shop.test")
@@ -266,7 +266,7 @@ func TestPROXYProtocolNeedsTrustedProxies(t *testing.T) {
 	}{
 		{"v2", "", "files", 1, "set one of: off, on"},
 		{"on", "", "files", 1, "your balancer's own addresses"},
-		{"on", "", "proxy", 1, "your balancer's own addresses"},
+		{"on", "", "proxy", 1, "is for a balancer that passes TLS through"},
 		{"on", "10.0.0.7,10.1.0.0/16", "files", 0, "proxy header required from 10.0.0.7/32, 10.1.0.0/16\n"},
 		{"off", "10.0.0.7", "files", 0, "proxy header off\n"},
 	} {
