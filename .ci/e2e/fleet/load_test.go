@@ -86,7 +86,7 @@ func (d *deployed) waitFor(i int, old *x509.Certificate) (leaf *x509.Certificate
 
 // load is what visitors ask until stop is called.
 type load struct {
-	began time.Time
+	began              time.Time
 	requests, failures atomic.Int64
 	mu                 sync.Mutex
 	last               error
