@@ -64,6 +64,7 @@ type Conn struct {
 	net.Conn
 	required bool     // a PROXY header has to come, and ReadHeader to be called
 	remote   net.Addr // from the PROXY header; nil: that of Conn
+	local    net.IP   // the same
 	head     []byte   // has been read and is still to be returned by Read
 	limit    int      // how many bytes Read may still return; 0: there is no limit
 	seen     func(net.Conn, string)
@@ -76,9 +77,9 @@ type Conn struct {
 var ErrHeader = errors.New("a PROXY header is required")
 
 // ReadHeader reads the header of the PROXY protocol, version 1 or 2, which a connection from a balancer has to begin
-// with. It does nothing on others. From then on RemoteAddr is the address in the header. It stays the balancer's where
-// the header has none for TCP: LOCAL and UNKNOWN are the balancer's own health checks. Call it once, before Read, with
-// a deadline. It takes no more than 4 KiB.
+// with. It does nothing on others. From then on RemoteAddr and LocalAddr have the addresses in the header. They stay as
+// they are where it has none for TCP: LOCAL and UNKNOWN are the balancer's own health checks. Call it once, before
+// Read, with a deadline. It takes no more than 4 KiB.
 func (c *Conn) ReadHeader() error {
 	if !c.required {
 		return nil
@@ -94,8 +95,9 @@ func (c *Conn) ReadHeader() error {
 	if rest, _ := in.Peek(in.Buffered()); len(rest) > 0 {
 		c.head = bytes.Clone(rest)
 	}
-	if client, ok := header.SourceAddr.(*net.TCPAddr); ok && !header.Command.IsLocal() {
-		c.remote = client
+	client, site, ok := header.TCPAddrs()
+	if ok && !header.Command.IsLocal() {
+		c.remote, c.local = client, site.IP
 	}
 	return nil
 }
@@ -115,6 +117,16 @@ func (c *Conn) RemoteAddr() net.Addr {
 		return c.remote
 	}
 	return c.Conn.RemoteAddr()
+}
+
+// LocalAddr returns the address to which the client connected, also at a balancer, with the port of this server. A
+// server with certificates for several addresses chooses by it.
+func (c *Conn) LocalAddr() net.Addr {
+	own := c.Conn.LocalAddr()
+	if tcp, ok := own.(*net.TCPAddr); ok && c.local != nil {
+		return &net.TCPAddr{IP: c.local, Port: tcp.Port}
+	}
+	return own
 }
 
 // First waits for the first byte of a connection and returns it. Read returns it again.

@@ -3,6 +3,8 @@ package ports
 import (
 	"io"
 	"net"
+	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -23,6 +25,43 @@ func TestPROXYHeaderIsRecognizedByteByByte(t *testing.T) {
 			seen: func(_ net.Conn, version string) { got += version }}))
 		if got != want {
 			t.Errorf("%q is taken for version %q, want %q, once", header, got, want)
+		}
+	}
+}
+
+// By LocalAddr a site with certificates for several addresses chooses one: clients send no name with an address.
+func TestTheAddressesOfAConnectionAreThoseAtTheBalancer(t *testing.T) {
+	t.Parallel()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inner.Close()
+	_, port, _ := net.SplitHostPort(inner.Addr().String())
+	ln := Conns(inner, []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, nil)
+	for header, want := range map[string]string{
+		"PROXY TCP6 2001:db8::9 2001:db8::1 5 443\r\n":  "[2001:db8::9]:5 [2001:db8::1]:" + port,
+		"PROXY TCP4 203.0.113.9 198.51.100.1 5 443\r\n": "203.0.113.9:5 198.51.100.1:" + port,
+		"PROXY UNKNOWN\r\n":                             "CLIENT 127.0.0.1:" + port,
+		"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00":        "CLIENT 127.0.0.1:" + port,
+	} {
+		client, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		io.WriteString(client, header)
+		nc, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		if err := nc.(*Conn).ReadHeader(); err != nil {
+			t.Fatal(err)
+		}
+		want = strings.Replace(want, "CLIENT", client.LocalAddr().String(), 1)
+		if got := nc.RemoteAddr().String() + " " + nc.LocalAddr().String(); got != want {
+			t.Errorf("after %q the connection is from and to %s, want %s", header, got, want)
 		}
 	}
 }
