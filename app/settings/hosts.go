@@ -38,7 +38,11 @@ func Host(v string) (host, fix string) {
 	if ip, err := netip.ParseAddr(strings.Trim(v, "[]")); err == nil && ip.Zone() == "" {
 		return ip.String(), ""
 	}
-	if name, port, ok := strings.Cut(v, ":"); ok {
+	if strings.Contains(v, ":") {
+		name, port, _ := strings.Cut(v, ":")
+		if at, err := netip.ParseAddrPort(v); err == nil { // of IPv6
+			name, port = at.Addr().String(), "0"
+		}
 		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
 			return "", fmt.Sprintf("leave the port out: %s; ports are set by HTTPS_ADDR and HTTP_ADDR", name)
 		}
@@ -55,5 +59,17 @@ func Host(v string) (host, fix string) {
 	if err != nil {
 		return "", "use letters, digits, dashes and dots, such as www.example.com"
 	}
+	if endsInNumber(ascii) && !hostname.IsAddress(ascii) {
+		return "", "write an IPv4 address as four numbers from 0 to 255 without zeros in front, such as 203.0.113.7; " +
+			"no name ends in a number"
+	}
 	return star + ascii, ""
+}
+
+// endsInNumber reports whether browsers take a host for an IPv4 address, or for nothing if it is none
+// (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+func endsInNumber(host string) bool {
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	hex, isHex := strings.CutPrefix(last, "0x")
+	return strings.Trim(last, "0123456789") == "" || isHex && strings.Trim(hex, "0123456789abcdef") == ""
 }

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -15,6 +16,7 @@ func TestDomainsInUseAreAccepted(t *testing.T) {
 		"xn--bcher-kva.example": "xn--bcher-kva.example", "i❤.example": "xn--i-7iq.example",
 		"*.bücher.example":     "*.xn--bcher-kva.example",
 		"نامه\u200cای.example": "xn--mgba3gch31f060k.example",
+		"203.0.113.7":          "203.0.113.7", "203.0.113.7.": "203.0.113.7", "[2001:DB8::0:1]": "2001:db8::1", "1.2.3.example": "1.2.3.example",
 	} {
 		e := reader{lookup: func(string) (string, bool) { return name, true }}
 		got := e.domains("DOMAINS")
@@ -23,6 +25,19 @@ func TestDomainsInUseAreAccepted(t *testing.T) {
 		} else if got[0] != want {
 			t.Errorf("%s: got %s, want %s", name, got[0], want)
 		}
+	}
+}
+
+// Nobody can open these: browsers take them for an address, or refuse them. A CA would be asked for ever.
+func TestAMistypedAddressIsNoName(t *testing.T) {
+	t.Parallel()
+	for _, v := range []string{"203.0.113", "203.0.113.256", "203.0.113.07", "203.0.113.7.1", "0x8.8.8.8", "shop.0x7f", "*.203.0.113.256", "4711"} {
+		if host, fix := Host(v); !strings.Contains(fix, "four numbers from 0 to 255") {
+			t.Errorf("%s is the host %q; the fix is %q", v, host, fix)
+		}
+	}
+	if _, fix := Host("[2001:db8::1]:443"); !strings.HasPrefix(fix, "leave the port out: 2001:db8::1;") {
+		t.Errorf("the fix for a port behind an IPv6 address is %q", fix)
 	}
 }
 
