@@ -170,24 +170,35 @@ func TestAColdStartIsOneOrderAndOneAccount(t *testing.T) {
 	}
 }
 
-// The CA's question reaches a server that has not ordered. It is started in the middle of the order, and knows no more
-// than what is in the store.
-func TestAnyServerAnswersTheChallengeOfAnother(t *testing.T) {
+// The CA's questions, one for each of twenty names, reach a server that has not ordered. It is started in the middle of the
+// orders, and knows no more than what is in the store. The CA finds one of the two ports closed, so that the other kind of
+// challenge has to do.
+func TestAnyServerAnswersTheChallengesOfAnother(t *testing.T) {
 	t.Parallel()
+	var names []string
+	for i := range 20 {
+		names = append(names, fmt.Sprintf("shop%d.example.test", i))
+	}
 	for _, test := range []struct {
-		kind      string
-		plainOpen bool
-		host      string
+		kind   string
+		hosts  []string
+		orders int // for each host: autocert tries tls-alpn-01 first, and then orders anew
 	}{
-		{"http-01", true, shop}, {"tls-alpn-01", false, shop},
-		{"http-01", true, "127.0.0.1"}, {"tls-alpn-01", false, "127.0.0.1"},
+		{"http-01", names, 2}, {"tls-alpn-01", names, 1},
+		{"http-01", []string{"127.0.0.1"}, 2}, {"tls-alpn-01", []string{"127.0.0.1"}, 1},
 	} {
-		t.Run(test.kind+" for "+test.host, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s for %d of %s", test.kind, len(test.hosts), test.hosts[0]), func(t *testing.T) {
 			t.Parallel()
 			https, plain := ports(t)
-			f := newFleet(t, rig.StartRedis(t).URL(), rig.PebbleOptions{HTTPPort: plain, TLSPort: https})
-			f.env["DOMAINS"] = test.host
-			asked, resume := make(chan bool, 10), make(chan bool)
+			asks := rig.PebbleOptions{HTTPPort: plain, TLSPort: https}
+			if test.kind == "http-01" {
+				asks.TLSPort = rig.Port(t)
+			} else {
+				asks.HTTPPort = rig.Port(t)
+			}
+			f := newFleet(t, rig.StartRedis(t).URL(), asks)
+			f.env["DOMAINS"] = strings.Join(test.hosts, ",")
+			asked, resume := make(chan bool, 3*len(test.hosts)), make(chan bool)
 			f.pebble.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
 				if f.pebble.IsNewOrder(r) {
 					asked <- true
@@ -195,16 +206,20 @@ func TestAnyServerAnswersTheChallengeOfAnother(t *testing.T) {
 				}
 				return false
 			})
-			otherHTTPS, otherPlain := ports(t)
-			if !test.plainOpen {
-				plain, otherPlain = 0, 0
+			orders := f.start(ports(t))
+			for range test.hosts {
+				<-asked
 			}
-			orders := f.start(otherHTTPS, otherPlain)
-			<-asked
 			answers := f.start(https, plain)
 			close(resume)
-			f.waitFor(patience, nil, orders, answers)
-			f.wantOrders(1)
+			for _, host := range test.hosts {
+				orders.host, answers.host = host, host
+				f.waitFor(2*patience, nil, orders, answers)
+			}
+			f.wantOrders(test.orders * len(test.hosts))
+			if len(test.hosts) > 1 {
+				record(t, "asked of a server that did not order, "+test.kind, "%d of %d names answered", len(test.hosts), len(test.hosts))
+			}
 		})
 	}
 }
