@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -232,8 +233,16 @@ func TestTheComposeFileOfAFleetIsWhole(t *testing.T) {
 			}
 		}
 	}
-	if env["ACME_CACHE"] != "valkey://:hush@store:6379" || env["TRUSTED_PROXIES"] != project.Networks["default"].Ipam.Config[0].Subnet {
+	if env["ACME_CACHE"] != "valkey://:hush@store:6379" {
 		t.Errorf("the servers' environment is %v", env)
+	}
+	// A visitor whose address Docker does not pass on has that of the network's gateway, the first of the subnet.
+	network := project.Networks["default"].Ipam.Config[0]
+	trusted, err := netip.ParseAddr(env["TRUSTED_PROXIES"])
+	subnet := netip.MustParsePrefix(network.Subnet)
+	if own := balancer.Networks["default"]; err != nil || own == nil || own.Ipv4Address != trusted.String() || !subnet.Contains(trusted) ||
+		netip.MustParsePrefix(network.IPRange).Contains(trusted) || trusted == subnet.Addr().Next() {
+		t.Errorf("the servers trust %q, want the balancer's own address alone: it has %+v in %+v", env["TRUSTED_PROXIES"], own, network)
 	}
 	for _, line := range []string{"bind " + ":443", "bind " + ":80"} {
 		if !strings.Contains(proxy, line) {
