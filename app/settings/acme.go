@@ -57,13 +57,16 @@ func (s *Settings) readCache(r *reader) {
 // readCacheKeys reads the file with the roots of the store, and the keys that seal what is in it.
 func (s *Settings) readCacheKeys(r *reader) {
 	s.ACMECacheCAFile = r.text("ACME_CACHE_CA_FILE", "")
-	written := strings.FieldsFunc(r.text("ACME_CACHE_KEY", ""),
-		func(c rune) bool { return c == ',' || c == ' ' })
+	const fix = "make a key with: openssl rand -base64 32; several are separated by commas, the newest first"
+	list := r.text("ACME_CACHE_KEY", "")
+	written := strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' })
+	if list != "" && len(written) == 0 { // or else private keys would be kept without a seal
+		r.fault("ACME_CACHE_KEY", "", "has commas and no key", fix)
+	}
 	for i, text := range written {
 		data, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
 		if err != nil || len(data) != len(setting.CacheKey{}) {
-			r.fault("ACME_CACHE_KEY", "", fmt.Sprintf("key %d of %d is not 32 bytes in base64", i+1, len(written)),
-				"make a key with: openssl rand -base64 32; several are separated by commas, the newest first")
+			r.fault("ACME_CACHE_KEY", "", fmt.Sprintf("key %d of %d is not 32 bytes in base64", i+1, len(written)), fix)
 			continue
 		}
 		s.ACMECacheKeys = append(s.ACMECacheKeys, setting.CacheKey(data))

@@ -50,10 +50,11 @@ func (r *reader) guarded(name string, secret bool, guard func(name, value string
 	return value, set
 }
 
-// unset reports whether the user gave a variable no value. A value that was refused is one.
+// unset reports whether the user gave a variable no value. A value that was refused is one. The commas of a list are
+// none: they are what is left of A=$B,$C if neither of these is set.
 func (r *reader) unset(name string) bool {
 	v, _ := r.lookup(name)
-	return strings.TrimSpace(v) == ""
+	return strings.Trim(v, ", \t\r\n") == ""
 }
 
 func (r *reader) text(name, def string) string {

@@ -107,6 +107,8 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 			[]string{"ACME_CACHE_CA_FILE=", "write rediss:// or valkeys://"}},
 		{"a key that is too short", acme("ACME_CACHE_KEY", "c2VjcmV0"),
 			[]string{"ACME_CACHE_KEY: key 1 of 1 is not 32 bytes", "openssl rand -base64 32"}},
+		{"keys from variables that are not set", acme("ACME_CACHE_KEY", ","), []string{"ACME_CACHE_KEY: has commas and no key", "openssl rand -base64 32"}},
+		{"balancers from variables that are not set", acme("PROXY_PROTOCOL", "on", "TRUSTED_PROXIES", " , "), []string{"TRUSTED_PROXIES: required, since PROXY_PROTOCOL=on"}},
 		{"a second key that is none", acme("ACME_CACHE_KEY", strings.Repeat("A", 43)+", sec!ret"),
 			[]string{"ACME_CACHE_KEY: key 2 of 2 is not 32 bytes"}},
 		{"client certificates behind a proxy", with(nil, "ENV", "prod", "TLS_MODE", "proxy", "TLS_CLIENT_CA_FILE", cert),
