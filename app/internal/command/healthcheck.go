@@ -72,11 +72,11 @@ func (l loaded) dial(ctx context.Context, network, addr string) (net.Conn, error
 	return conn, ports.SendLocal(conn, l.settings.TrustedProxies)
 }
 
-// serverName returns a host name that the server has a certificate for, or "" if none is known. Wildcards and addresses
-// cannot be sent as SNI.
+// serverName returns a host that the server has a certificate for, or "" if none is known: a wildcard is no name of a
+// server. crypto/tls sends no address as SNI, as browsers do. Without either http.Transport would send localhost.
 func serverName(hosts []string) string {
 	for _, h := range hosts {
-		if !strings.HasPrefix(h, "*.") && net.ParseIP(h) == nil {
+		if !strings.HasPrefix(h, "*.") {
 			return h
 		}
 	}

@@ -3,8 +3,10 @@ package command_test
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -282,6 +284,21 @@ func TestHealthcheck(t *testing.T) {
 	defer unready.Close()
 	if got := ask(s.https, "HTTP_ADDR", unready.Listener.Addr().String()); got != 1 {
 		t.Errorf("a server that is not ready got %d, want 1", got)
+	}
+	// A server with certificates for addresses alone has none for the name localhost, as ACME sources do.
+	addressed := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+	addressed.TLS = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if hello.ServerName != "" {
+			return nil, errors.New("no certificate for " + hello.ServerName)
+		}
+		return nil, nil
+	}}
+	addressed.Config.ErrorLog = log.New(io.Discard, "", 0)
+	addressed.StartTLS()
+	defer addressed.Close()
+	_, port, _ := net.SplitHostPort(addressed.Listener.Addr().String())
+	if got := ask(":"+port, "TLS_MODE", "acme", "DOMAINS", "8.8.8.8"); got != 0 {
+		t.Errorf("a ready server with a certificate for an address got %d, want 0", got)
 	}
 }
 
