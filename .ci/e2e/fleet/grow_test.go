@@ -30,7 +30,11 @@ func TestOneServerBecomesThreeAsTheREADMESays(t *testing.T) {
 
 	redis := rig.StartRedis(t)
 	here := strings.NewReplacer("sudo ", "", "/var/lib/turnkey", home, "acme-*", f.slot(), "redis://default:PASSWORD@10.0.0.5:6379", strings.Replace(redis.URL(), "://:", "://default:", 1))
+	rig.Write(t, filepath.Join(home, "jobs", "send+the+news.job"), []byte("2026-11-28T02:00:00Z"), 0o600)
 	run(t, here.Replace(commands[0][1]))
+	if got := run(t, here.Replace("redis-cli -u redis://default:PASSWORD@10.0.0.5:6379 GET turnkey:jobs/send+the+news.job")); got != "2026-11-28T02:00:00Z\n" {
+		t.Errorf("the store has %q for when the job last began, so that it runs again", got)
+	}
 	for _, s := range settings {
 		f.env[s[1]] = strings.NewReplacer("10.0.0.5", "127.0.0.9", "…", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=").Replace(here.Replace(s[2]))
 	}
