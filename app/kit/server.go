@@ -62,7 +62,8 @@ type Server interface {
 
 	// Once runs a job again and again, and each time on one server: of the servers that share a Redis or Valkey in
 	// ACME_CACHE, or of the processes that share its directory. It calls f at the first start, and then once in every
-	// period, counted from the beginning of the last call. A restart does not begin the period anew.
+	// period, counted from the beginning of the last call. A restart does not begin the period anew, unless a platform
+	// that keeps no folder loses the one in ACME_CACHE.
 	//
 	// f is called at most once in a period: if it fails, or its server dies, the next call is in the next period. A call
 	// that takes longer than the period delays the next. While ACME_CACHE cannot be asked, f is not called, and the log
