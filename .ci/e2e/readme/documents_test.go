@@ -46,7 +46,7 @@ func documents(t *testing.T, dir string) []document {
 }
 
 var (
-	fence   = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+	fence   = regexp.MustCompile("(?ms)^ *```([a-z]*)\n(.*?)^ *```$")
 	code    = regexp.MustCompile("`([^`\n]+)`")
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"`)
 	heading = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)

@@ -61,7 +61,7 @@ func TestEveryBlockHasATestedLanguage(t *testing.T) {
 	}
 	for _, d := range documents(t, root) {
 		blocks := fence.FindAllStringSubmatch(d.text, -1)
-		if fences := strings.Count(d.text, "\n```"); fences != 2*len(blocks) {
+		if fences := len(regexp.MustCompile("\n *```").FindAllString(d.text, -1)); fences != 2*len(blocks) {
 			t.Errorf("%s: %d fences, and %d blocks", d.path, fences, len(blocks))
 		}
 		for _, m := range blocks {
