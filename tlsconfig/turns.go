@@ -2,7 +2,9 @@ package tlsconfig
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/url"
 	"sync"
 	"time"
@@ -55,7 +57,7 @@ func (t *Turns) Check() []Fault {
 // The turn is written down before f is called, so a server that dies in f does not make another one begin again.
 func (t *Turns) Take(ctx context.Context, job string, period time.Duration, f func(context.Context)) (
 	wait time.Duration, err error) {
-	file := url.QueryEscape(job)
+	file := fileOf(job)
 	if wait, err = t.wait(ctx, file, period); wait > 0 || err != nil {
 		return wait, err
 	}
@@ -92,6 +94,14 @@ func (t *Turns) Take(ctx context.Context, job string, period time.Duration, f fu
 	}()
 	f(held)
 	return t.left(file, period), nil
+}
+
+// fileOf returns what a job is called in the store. The name of a file has 255 bytes at most, with .lock or .job.
+func fileOf(job string) string {
+	if file := url.QueryEscape(job); len(file) <= 200 {
+		return file
+	}
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(job)))
 }
 
 // wait returns how long the job's next turn is away, after a look into the store if it is due as far as is known.

@@ -22,6 +22,7 @@ func TestARepeatedJobRunsOnceAPeriodOnAllServersTogether(t *testing.T) {
 			d.note("news")
 			return errors.New("no paper")
 		})
+		server.Once(strings.Repeat("新闻", 40), time.Hour, func(context.Context) error { d.note("a long name"); return nil })
 		server.Once("sweep", 300*time.Millisecond, func(context.Context) error { d.note("sweep"); return nil })
 		return nil
 	})
@@ -36,7 +37,7 @@ func TestARepeatedJobRunsOnceAPeriodOnAllServersTogether(t *testing.T) {
 	}
 	began := time.Now()
 	one, two := startSite(t, settings, served), startSite(t, settings, served)
-	eventually(t, "a few sweeps", func() bool { return count("sweep") >= 3 && count("news") > 0 })
+	eventually(t, "a few sweeps", func() bool { return count("sweep") >= 3 && count("news") > 0 && count("a long name") == 1 })
 	if most := 1 + int(time.Since(began)/(300*time.Millisecond)); count("sweep") > most || count("news") != 1 {
 		t.Errorf("%d sweeps, want %d at most; the news %d times, want once", count("sweep"), most, count("news"))
 	}
