@@ -95,7 +95,8 @@ func (r *rehearsal) siteEnv(base []string) []string {
 		"ACME_CACHE="+filepath.Join(r.dir, "acme"), "ACME_CACHE_CA_FILE=",
 		"ACME_REHEARSAL=off", "ACME_PROFILE=", "ACME_EAB_KID=", "ACME_EAB_HMAC_KEY=",
 		// clients connect directly
-		"TLS_CERT_FILE=", "TLS_KEY_FILE=", "TLS_CLIENT_CA_FILE=", "TRUSTED_PROXIES=", "CLIENT_IP_HEADER=",
+		"TLS_CERT_FILE=", "TLS_KEY_FILE=", "TLS_CLIENT_CA_FILE=",
+		"TRUSTED_PROXIES=", "CLIENT_IP_HEADER=", "PROXY_PROTOCOL=",
 		"LOG_FORMAT=text", "LOG_LEVEL=info", "SHUTDOWN_GRACE=1s",
 	)
 }

@@ -170,7 +170,8 @@ func TestFailedChecksAreNotReportedAsSuccess(t *testing.T) {
 // The rehearsal sets certificates and ports only. All other settings are the owner's.
 func TestRehearsalUsesTheOwnersSettings(t *testing.T) {
 	t.Parallel()
-	base := []string{"DATABASE_URL=postgres://here", "HSTS=max-age=60", "ACME_DIRECTORY=production", "ACME_CACHE=/var/lib/shop", "TLS_MODE=proxy"}
+	base := []string{"DATABASE_URL=postgres://here", "HSTS=max-age=60", "ACME_DIRECTORY=production", "ACME_CACHE=/var/lib/shop", "TLS_MODE=proxy",
+		"PROXY_PROTOCOL=on", "TRUSTED_PROXIES=10.0.0.7"}
 	reh := &rehearsal{options: options{names: []string{"shop.example", "www.shop.example"}, https: 5443, plain: 5080}, dir: "/t",
 		authority: &authority{directory: "https://127.0.0.1:1/dir", caFile: "/t/directory.pem"}}
 	env := reh.siteEnv(base)
@@ -183,12 +184,13 @@ func TestRehearsalUsesTheOwnersSettings(t *testing.T) {
 		"DATABASE_URL": "postgres://here", "HSTS": "max-age=60",
 		"ENV": "prod", "TLS_MODE": "acme", "DOMAINS": "shop.example,www.shop.example", "HTTPS_ADDR": "127.0.0.1:5443", "HTTP_ADDR": "127.0.0.1:5080",
 		"ACME_DIRECTORY": "https://127.0.0.1:1/dir", "ACME_CACHE": filepath.Join("/t", "acme"), "ACME_REHEARSAL": "off",
+		"PROXY_PROTOCOL": "", "TRUSTED_PROXIES": "", // no balancer is in front
 	} {
 		if last[name] != want {
 			t.Errorf("%s=%q, want %q", name, last[name], want)
 		}
 	}
-	if len(base) != 5 || base[4] != "TLS_MODE=proxy" {
+	if len(base) != 7 || base[4] != "TLS_MODE=proxy" {
 		t.Errorf("the caller's environment was changed: %q", base)
 	}
 }
