@@ -42,7 +42,7 @@ type connectionInfo struct {
 	ServerName  string `json:"server_name,omitempty"`  // SNI (RFC 6066 §3)
 	Resumed     bool   `json:"resumed"`                // the connection continues an earlier session
 
-	// Agreed and Offered are nil without TLS. Offered is also nil for a ClientHello that is too large to keep.
+	// Agreed and Offered are nil without TLS.
 	Agreed  *agreement `json:"agreed,omitempty"`
 	Offered *offer     `json:"offered,omitempty"`
 

@@ -100,20 +100,6 @@ func TestConnectionPageShowsAResumedSession(t *testing.T) {
 	}
 }
 
-func TestConnectionPageWithoutAClientHello(t *testing.T) {
-	t.Parallel()
-	s := startSite(t, prod, handlers.Site)
-	huge := &tls.Config{NextProtos: append(strings.Split(strings.Repeat("x", 30_000), ""), "http/1.1")}
-	if resp, got := s.connection(huge, "shop.test"); resp.StatusCode != 200 || got.ALPN != "http/1.1" || got.Offered != nil {
-		t.Errorf("got %d %+v, want all but the offer", resp.StatusCode, got)
-	}
-	resp, page := s.over(huge).do("GET", "https://shop.test"+connectionPage, "")
-	if resp.StatusCode != 200 {
-		t.Errorf("the page got %d", resp.StatusCode)
-	}
-	pageHas(t, page, nil)
-}
-
 func TestConnectionPageBehindAProxyClaimsNothing(t *testing.T) {
 	t.Parallel()
 	s := startSite(t, map[string]string{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test", "HTTPS_ADDR": ""}, handlers.Site)
