@@ -26,6 +26,9 @@ type Policy struct {
 	// counts as http, whatever a proxy says: if a header could make it https, the header would replace the
 	// certificate.
 	TLSProves bool
+	// Unnamed reports whether the connection came from a TCP balancer that did not say for whom. The peer is trusted
+	// then, and the headers are a client's all the same. nil: there is none.
+	Unnamed func(*http.Request) bool
 	// OnDoubt is called for a request whose proxy's headers cannot be understood or are not trusted. It may be nil.
 	OnDoubt func(*http.Request, Doubt)
 }
@@ -66,7 +69,7 @@ const (
 // whether there were any to remove. It sets r.URL.Scheme to the scheme by which the visitor reached the site:
 // "https", "http", or "" if only the proxy can know and did not say.
 func (p *Policy) Apply(r *http.Request) (removed bool) {
-	if isTrusted(p.Trusted, r.RemoteAddr) {
+	if isTrusted(p.Trusted, r.RemoteAddr) && (p.Unnamed == nil || !p.Unnamed(r)) {
 		if header := cmp.Or(p.ClientHeader, xForwardedFor); !rewriteAddresses(r.Header, header, p.Trusted) {
 			p.doubt(r, ClientUnread, header, r.Header[header])
 		}

@@ -119,6 +119,9 @@ func (c *Conn) RemoteAddr() net.Addr {
 	return c.Conn.RemoteAddr()
 }
 
+// Unnamed reports whether a balancer sent a header that names no client.
+func (c *Conn) Unnamed() bool { return c.required && c.remote == nil }
+
 // LocalAddr returns the address to which the client connected, also at a balancer, with the port of this server. A
 // server with certificates for several addresses chooses by it.
 func (c *Conn) LocalAddr() net.Addr {

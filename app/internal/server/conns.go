@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"example.com/turnkey/app/internal/ports"
 )
 
 // conns are the open connections of all listeners, and what each is doing. The shutdown waits for pending ones. When
@@ -26,6 +28,7 @@ type conn struct {
 	accepted  time.Time
 	opening   atomic.Bool // net/http does not have it yet
 	requested atomic.Bool // a request has been read
+	unnamed   bool        // see ports.Conn.Unnamed; not changed after net/http has the connection
 
 	idleSince atomic.Int64 // nanoseconds after epoch, or active or closed
 }
@@ -65,8 +68,18 @@ func (c *conns) opened(nc net.Conn) *conn {
 	if !ok {
 		return c.add(nc, false)
 	}
-	c.endOpening(v.(*conn))
-	return v.(*conn)
+	cn := v.(*conn)
+	if c, ok := nc.(*ports.Conn); ok {
+		cn.unnamed = c.Unnamed()
+	}
+	c.endOpening(cn)
+	return cn
+}
+
+// isUnnamed is proxyheader.Policy.Unnamed.
+func isUnnamed(r *http.Request) bool {
+	cn, ok := r.Context().Value(connKey{}).(*conn)
+	return ok && cn.unnamed
 }
 
 func (c *conns) endOpening(cn *conn) {

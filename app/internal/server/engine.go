@@ -80,6 +80,7 @@ func (s *Server) chain() []gin.HandlerFunc {
 		Proxies: proxyheader.Policy{
 			Trusted: cfg.TrustedProxies, ClientHeader: http.CanonicalHeaderKey(cfg.ClientIPHeader),
 			TLSEnds: h.servesTLS, TLSProves: cfg.ClientCAFile != "", OnDoubt: h.doubt,
+			Unnamed: isUnnamed,
 		},
 		Hosts: s.hosts, Probes: probes,
 		HSTS: cfg.HSTS, PlainPort: s.Ports.HTTP.Number(), TLSPort: s.Ports.HTTPS.Number(),
