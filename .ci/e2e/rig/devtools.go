@@ -75,6 +75,17 @@ func (d *Devtools) Visit(t testing.TB, url, title string) {
 // a promise.
 func (d *Devtools) Evaluate(t testing.TB, script string, value any) {
 	t.Helper()
+	got := d.evaluate(t, script)
+	if value != nil {
+		if err := json.Unmarshal(got, value); err != nil {
+			t.Fatalf("the value of a script in the page: %v in %s", err, got)
+		}
+	}
+}
+
+// evaluate returns the JSON of a script's value. It is empty for no value, and for a page that is left meanwhile.
+func (d *Devtools) evaluate(t testing.TB, script string) json.RawMessage {
+	t.Helper()
 	var got struct {
 		Result           struct{ Value json.RawMessage }
 		ExceptionDetails *struct {
@@ -86,11 +97,7 @@ func (d *Devtools) Evaluate(t testing.TB, script string, value any) {
 	if e := got.ExceptionDetails; e != nil {
 		t.Fatalf("a script in the page: %s %s", e.Text, e.Exception.Description)
 	}
-	if value != nil {
-		if err := json.Unmarshal(got.Result.Value, value); err != nil {
-			t.Fatalf("the value of a script in the page: %v in %s", err, got.Result.Value)
-		}
-	}
+	return got.Result.Value
 }
 
 // Picture saves a screenshot.

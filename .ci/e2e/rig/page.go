@@ -24,9 +24,7 @@ func Browser(t testing.TB, sites Sites, root string) *Devtools {
 func (d *Devtools) Await(t testing.TB, what, script string) {
 	t.Helper()
 	Eventually(t, pagePatience, what, func() bool {
-		var is bool
-		d.Evaluate(t, "try { !!("+script+") } catch { false }", &is)
-		return is
+		return string(d.evaluate(t, "try { !!("+script+") } catch { false }")) == "true"
 	})
 }
 
