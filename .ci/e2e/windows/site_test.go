@@ -31,6 +31,9 @@ func TestProgramsOfWindows(t *testing.T) {
 	t.Run("faults", func(t *testing.T) { refuse(t, w) })
 	t.Run("files", func(t *testing.T) { deploy(t, w) })
 	t.Run("trust", func(t *testing.T) { trust(t, w, dir) })
+	if w.clean == 0 {
+		t.Error("Ctrl-C has ended none of three programs as it should")
+	}
 }
 
 // A developer starts the site for the first time, looks at it, stops it, and starts it again.
@@ -63,14 +66,14 @@ func develop(t *testing.T, w *wine, dir string) {
 	if other := w.run(t, dir, nil, "app"); other.ExitCode != 1 || !strings.Contains(other.Stderr, "the port is in use by another program") {
 		t.Errorf("a second server on the same ports: %+v", other)
 	}
-	interrupt(t, first)
+	w.interrupt(t, first)
 
 	begun := w.serve(t, dir)
 	look()
 	if after := rig.Read(t, filepath.Join(dir, "certs", "cert.pem")); !bytes.Equal(after, cert) || strings.Contains(begun.Stdout(), "made") {
 		t.Errorf("the second start made a certificate again:\n%s", begun.Stdout())
 	}
-	interrupt(t, begun)
+	w.interrupt(t, begun)
 	if check := w.run(t, dir, nil, "app", "check"); check.ExitCode != 0 || !strings.Contains(check.Stdout, "everything is in order") {
 		t.Errorf("check: %+v", check)
 	}
@@ -129,7 +132,7 @@ func deploy(t *testing.T, w *wine) {
 	next := ca.Issue(t, rig.Leaf{Names: []string{host}})
 	next.Write(t, certFile, keyFile)
 	rig.Eventually(t, runTime, "the renewed certificate", func() bool { return served() == next.Leaf.SerialNumber.String() })
-	interrupt(t, server)
+	w.interrupt(t, server)
 }
 
 // Helpers
