@@ -10,8 +10,8 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// A developer lets this user's browsers trust the CA of the first site. Wine's certutil does nothing, which trust must
-// notice. It must notice as well what another program did: Go verifies with the store by crypt32, as browsers do.
+// A developer lets this user's browsers trust the CA of the first site. Wine's certutil ends with 0 and does nothing, which
+// trust must notice: it verifies with the store by crypt32, as browsers do.
 func trust(t *testing.T, w *wine, site string) {
 	found, err := filepath.Glob(w.c("users", "*", "AppData", "Local", "turnkey", "root.pem"))
 	if err != nil || len(found) != 1 {
@@ -26,10 +26,4 @@ func trust(t *testing.T, w *wine, site string) {
 	}
 	says(rig.Result{ExitCode: 0, Stdout: `$ certutil.exe -user -addstore Root C:\users\`}, "trust", "-dry-run")
 	says(rig.Result{ExitCode: 1, Stdout: "the certificate was added, but the store does not accept it"}, "trust")
-	if added := w.run(t, site, nil, "rootstore", z(found[0])); added.ExitCode != 0 {
-		t.Fatalf("adding the root: %+v", added)
-	}
-	says(rig.Result{ExitCode: 0, Stdout: `✓ trusted      Chrome, Edge, Firefox, Go  CurrentUser\Root`}, "trust")
-	says(rig.Result{ExitCode: 0, Stdout: `(CurrentUser\Root) trusts the CA`}, "doctor")
-	says(rig.Result{ExitCode: 0, Stdout: `"status": "trusted"`}, "trust", "-json")
 }
