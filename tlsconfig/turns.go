@@ -52,7 +52,7 @@ func (t *Turns) Check() []Fault {
 
 // Take calls f if no server has begun this job within the last period, and none runs it. The context of f ends with ctx,
 // and when another server may begin the job, because the store has not answered for half a minute. Take returns how long
-// to wait before it is called again, and an error if the store cannot be asked: then nobody runs the job.
+// to wait before it is called again. If the store cannot be asked, it returns an error and does not call f.
 //
 // The turn is written down before f is called, so a server that dies in f does not make another one begin again.
 func (t *Turns) Take(ctx context.Context, job string, period time.Duration, f func(context.Context)) (

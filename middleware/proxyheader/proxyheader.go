@@ -26,8 +26,8 @@ type Policy struct {
 	// counts as http, whatever a proxy says: if a header could make it https, the header would replace the
 	// certificate.
 	TLSProves bool
-	// Unnamed reports whether the connection came from a TCP balancer that did not say for whom. The peer is trusted
-	// then, and the headers are a client's all the same. nil: there is none.
+	// Unnamed reports whether the connection came from a TCP balancer that did not say for whom. The peer's address is
+	// then the balancer's, which is trusted, but a client wrote the headers. nil: no balancer is configured.
 	Unnamed func(*http.Request) bool
 	// OnDoubt is called for a request whose proxy's headers cannot be understood or are not trusted. It may be nil.
 	OnDoubt func(*http.Request, Doubt)

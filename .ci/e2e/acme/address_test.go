@@ -138,7 +138,7 @@ func TestSiteIsServedUnderItsAddress(t *testing.T) {
 	}
 }
 
-// The profile for addresses is chosen only where the authority lists it, and nobody has chosen another.
+// The server chooses the profile for addresses only where the authority lists it and no setting names another.
 func TestProfileOfAnAddress(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
