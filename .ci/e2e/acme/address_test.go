@@ -35,7 +35,7 @@ func TestAddressesHaveCertificates(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p, addresses := newPorts(t), loopbacks(t)
+			p, addresses := newPorts(t), rig.Loopbacks(t)
 			o := test.pebble(p, rig.Port(t))
 			o.Profiles = map[string]time.Duration{"classic": 90 * 24 * time.Hour, "shortlived": 160 * time.Hour}
 			pebble := rig.StartPebble(t, o)
@@ -99,7 +99,7 @@ func TestAddressesHaveCertificates(t *testing.T) {
 // so none is sent.
 func TestSiteIsServedUnderItsAddress(t *testing.T) {
 	t.Parallel()
-	p, addresses := newPorts(t), loopbacks(t)
+	p, addresses := newPorts(t), rig.Loopbacks(t)
 	pebble := rig.StartPebble(t, rig.PebbleOptions{TLSPort: p.https, HTTPPort: p.http})
 	env := p.everywhere().With(from(pebble, t.TempDir())).With(rig.Env{"DOMAINS": strings.Join(addresses, ",")})
 	site := rig.Start(t, t.TempDir(), env)
@@ -179,18 +179,6 @@ func TestAddressThatTheAuthorityDoesNotReach(t *testing.T) {
 }
 
 // Helpers
-
-// loopbacks are the addresses under which a machine reaches itself.
-func loopbacks(t *testing.T) []string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "[::1]:0")
-	if err != nil {
-		t.Log("without IPv6:", err)
-		return []string{"127.0.0.1"}
-	}
-	ln.Close()
-	return []string{"127.0.0.1", "::1"}
-}
 
 // everywhere opens both ports of all addresses in production.
 func (p ports) everywhere() rig.Env {

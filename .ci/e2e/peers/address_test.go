@@ -33,7 +33,7 @@ func TestAddressesAreTrustedAndRenewed(t *testing.T) {
 				o.TLSPort = rig.Port(t)
 			}
 			pebble := rig.StartPebble(t, o)
-			addresses := loopbacks(t)
+			addresses := rig.Loopbacks(t)
 			rig.Start(t, t.TempDir(), rig.Env{"ENV": "prod", "DOMAINS": strings.Join(addresses, ","),
 				"HTTPS_ADDR": fmt.Sprintf(":%d", https), "HTTP_ADDR": fmt.Sprintf(":%d", http),
 				"ACME_DIRECTORY": pebble.Directory, "ACME_CA_FILE": pebble.CAFile, "ACME_CACHE": t.TempDir()})
@@ -69,18 +69,6 @@ func TestAddressesAreTrustedAndRenewed(t *testing.T) {
 }
 
 // Helpers
-
-// loopbacks are the addresses under which a machine reaches itself.
-func loopbacks(t *testing.T) []string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "[::1]:0")
-	if err != nil {
-		t.Log("without IPv6:", err)
-		return []string{"127.0.0.1"}
-	}
-	ln.Close()
-	return []string{"127.0.0.1", "::1"}
-}
 
 // trusts visits a site with curl and Chromium, which trust root alone. Neither sends a server name. Chromium keeps the
 // site's kind of cookie for an address, and its forms count as the site's own.

@@ -75,3 +75,15 @@ func OwnAddress(t testing.TB) string {
 	t.Skip("this machine has no address but loopback ones")
 	return ""
 }
+
+// Loopbacks returns 127.0.0.1, and ::1 on a machine that has it.
+func Loopbacks(t testing.TB) []string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Log("without IPv6:", err)
+		return []string{"127.0.0.1"}
+	}
+	ln.Close()
+	return []string{"127.0.0.1", "::1"}
+}
