@@ -13,9 +13,6 @@ import (
 	"example.com/turnkey/tlsconfig/chain"
 )
 
-// renewBefore is how much life a development certificate must have left to be used again.
-const renewBefore = 30 * 24 * time.Hour
-
 // Request says which pair a project needs. The files and CADir are required.
 type Request struct {
 	CertFile, KeyFile string   // the pair; the root is copied beside CertFile as ca.pem
@@ -178,7 +175,7 @@ func (p *preparation) inspect() (finding, error) {
 	switch {
 	case !p.ca.Issued(found.leaf):
 		found.why = "the development CA is another one now"
-	case time.Until(found.leaf.NotAfter) < renewBefore:
+	case time.Until(found.leaf.NotAfter) < chain.Margin(found.leaf):
 		found.why = "it expires on " + found.leaf.NotAfter.Format(time.DateOnly)
 	case time.Now().Before(found.leaf.NotBefore):
 		found.why = "it was not valid yet"

@@ -24,8 +24,7 @@ import (
 const (
 	makeAnew = "make dev makes a new one"
 	byItself = "; a running server does so within the hour"
-	// What is below these limits is replaced at the next start: see localca.
-	caDays, leafDays = 90, 30
+	caDays   = 90 // below it, the CA is replaced at the next start: see localca
 )
 
 // authority checks the CA. It reads the CA's files itself, since localca.Open would repair what this is to report.
@@ -105,7 +104,7 @@ func (d *doctor) certificate() {
 	left := d.days(leaf.NotAfter)
 	d.First("certificate", report.Cases{
 		{early, wrong, "it is not valid yet: valid from " + day(leaf.NotBefore), "see the line on the clock; " + makeAnew},
-		{left < leafDays, wrong, "it expires on " + day(leaf.NotAfter), makeAnew + byItself},
+		{leaf.NotAfter.Sub(d.now) < chain.Margin(leaf), wrong, "it expires on " + day(leaf.NotAfter), makeAnew + byItself},
 		{d.ca != nil && !d.ca.Issued(leaf), wrong, "it was signed by another development CA than the one here now", makeAnew},
 		{true, good, fmt.Sprintf("%s, for %d more days, renewed by itself", d.site.CertFile, left), ""},
 	})

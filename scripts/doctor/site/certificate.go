@@ -76,7 +76,7 @@ func (l *look) dates(s *report.Section, leaf *x509.Certificate) {
 		{left <= 0, wrong, "it expired " + span(-left) + " ago, on " + end, "renew it, and load it into the server" + clock},
 		{l.now.Before(leaf.NotBefore), wrong, "it is not valid before " + leaf.NotBefore.UTC().Format(format) + ", in " +
 			span(leaf.NotBefore.Sub(l.now)), "check the clock of the CA that issued it" + clock},
-		{left < min(21*day, life/4), warn, remains + ": a renewal is overdue",
+		{chain.Overdue(leaf, l.now), warn, remains + ": a renewal is overdue",
 			"look why it was not renewed: the server's log, the program's `check`, or `certbot renew --dry-run`"},
 		{true, good, remains, ""},
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -78,7 +79,28 @@ func SelfSigned() Row {
 		}}
 }
 
-// Expiring is a good pair that ends within a time.
-func Expiring(within time.Duration) Row {
-	return leafLike("a good pair that ends soon", "", func(c template) { c.NotAfter = time.Now().Add(within) })
+// Ages are good pairs of the lives that CAs give, now and by 2029. Those that should have been renewed by now say so.
+func Ages() []Row {
+	const day = 24 * time.Hour
+	rows := []Row{}
+	for _, life := range []time.Duration{160 * time.Hour, 45 * day, 47 * day, 64 * day, 90 * day} {
+		margin := life / 3
+		if life < 10*day {
+			margin = life / 2
+		}
+		fresh, late := Aged(life, margin*2/3), Aged(life, margin/3)
+		late.Says = "overdue"
+		rows = append(rows, Aged(life, life-time.Hour), fresh, late)
+	}
+	year := Aged(398*day, 15*day)
+	year.Says = "overdue"
+	return append(rows, Aged(398*day, 30*day), year)
+}
+
+// Aged is a good pair with so much left of its life.
+func Aged(life, left time.Duration) Row {
+	return leafLike(fmt.Sprintf("a good pair with %s left of %s", left, life), "", func(c template) {
+		c.NotAfter = time.Now().Add(left)
+		c.NotBefore = c.NotAfter.Add(-life)
+	})
 }

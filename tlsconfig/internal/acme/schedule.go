@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/internal/cert"
 )
 
@@ -20,17 +21,11 @@ func backoff(failures int) time.Duration {
 	return waits[min(failures, len(waits)-1)]
 }
 
-// renewalTime returns when a certificate is due: with a third of its life left, or half if its life is under ten days
-// (Let's Encrypt's advice), and up to a tenth of that earlier so that hosts do not come all at once. It is never sooner
-// than after a third of what was left when the certificate was obtained, because one that is due at once would be
-// renewed in a loop.
+// renewalTime returns when a certificate is due: with chain.Margin of its life left, and up to a tenth of that earlier
+// so that hosts do not come all at once. It is never sooner than after a third of what was left when the certificate
+// was obtained, because one that is due at once would be renewed in a loop.
 func renewalTime(c *tls.Certificate, obtained time.Time) time.Time {
-	leaf := c.Leaf
-	life := leaf.NotAfter.Sub(leaf.NotBefore)
-	left := life / 3
-	if life < 10*24*time.Hour {
-		left = life / 2
-	}
+	leaf, left := c.Leaf, chain.Margin(c.Leaf)
 	left += rand.N(min(left/10, time.Hour) + 1)
 	at := leaf.NotAfter.Add(-left)
 	if floor := obtained.Add(leaf.NotAfter.Sub(obtained) / 3); !obtained.IsZero() && at.Before(floor) {

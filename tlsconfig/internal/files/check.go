@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/internal/cert"
@@ -69,7 +70,12 @@ func Notes(o Options) []string {
 	var notes []string
 	for i := range min(len(o.CertFiles), len(o.KeyFiles)) {
 		p := o.pair(i)
-		if _, v := p.read().judge(nil, o); v.OK() {
+		if c, v := p.read().judge(nil, o); v.OK() {
+			if chain.Overdue(c.Leaf, time.Now()) {
+				notes = append(notes, fmt.Sprintf("%s: it expires on %s, and has not been renewed\n      → look why the "+
+					"program that renews it does not, such as with certbot renew --dry-run",
+					p.certFile, c.Leaf.NotAfter.UTC().Format(time.RFC3339)))
+			}
 			for _, note := range v.Notes {
 				line := p.certFile + ": " + note.Text
 				if note.Fix != "" {

@@ -22,9 +22,6 @@ import (
 	"example.com/turnkey/tlsconfig/osfile"
 )
 
-// expiryWarning is how long before a certificate's end its owner is reminded, once a day.
-const expiryWarning = 14 * 24 * time.Hour
-
 // Options are the files, and how they are judged.
 type Options struct {
 	CertFiles, KeyFiles []string // equal in number
@@ -156,15 +153,15 @@ func (s *Source) logNotes(p *pair, v chain.Verdict) {
 	}
 }
 
-// remind logs once a day that a certificate nears its end: the program that renews the files seems not to.
+// remind logs once a day that a certificate is overdue: the program that renews the files seems not to.
 func (s *Source) remind(p *pair) {
-	left := time.Until(p.cert.Leaf.NotAfter)
-	if left > expiryWarning || time.Since(p.warned) < 24*time.Hour {
+	now := time.Now()
+	if !chain.Overdue(p.cert.Leaf, now) || now.Sub(p.warned) < 24*time.Hour {
 		return
 	}
-	p.warned = time.Now()
+	p.warned = now
 	level, msg := slog.LevelWarn, "certificate expires soon and its files have not been renewed"
-	if left < 0 {
+	if now.After(p.cert.Leaf.NotAfter) {
 		level, msg = slog.LevelError, "certificate has expired; browsers refuse it"
 	}
 	s.options.Log.Log(context.Background(), level, msg, "file", p.certFile, "not_after", p.cert.Leaf.NotAfter)

@@ -211,7 +211,7 @@ func TestOnceTheOldLeafHasExpiredABadPairIsServedWithAnError(t *testing.T) {
 		t.Run(row.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // sets the clock
 				s := newSwap(t)
-				s.put(chaintest.Expiring(time.Hour).Pair(s.authority))
+				s.put(chaintest.Aged(48*time.Hour, time.Hour).Pair(s.authority))
 				var err error
 				if s.Source, err = New(s.options); err != nil {
 					t.Fatal(err)
@@ -243,6 +243,34 @@ func TestOnceTheOldLeafHasExpiredABadPairIsServedWithAnError(t *testing.T) {
 					t.Errorf("at the next look the status says %q, want %q", got, row.Says)
 				}
 			})
+		})
+	}
+}
+
+// A certificate that is renewed in time gives no alarm, however short its life is, and one that is not gives one.
+func TestOverdueCertificatesAreReported(t *testing.T) {
+	t.Parallel()
+	for _, row := range chaintest.Ages() {
+		t.Run(row.Name, func(t *testing.T) {
+			s := newSwap(t)
+			s.put(row.Pair(s.authority))
+			var err error
+			if s.Source, err = New(s.options); err != nil {
+				t.Fatal(err)
+			}
+			s.look(false)
+			s.look(false)
+			want := 0
+			if row.Says != "" {
+				want = 1 // a day
+			}
+			if got := strings.Count(s.log.String(), "level=WARN"); got != want {
+				t.Errorf("%d warnings, want %d:\n%s", got, want, &s.log)
+			}
+			notes := strings.Join(Notes(s.options), "\n")
+			if got := strings.Contains(notes, "it expires on") && strings.Contains(notes, "→ look why"); got != (want == 1) {
+				t.Errorf("check has the notes %q", notes)
+			}
 		})
 	}
 }
