@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -152,55 +151,6 @@ func (l *look) otherNames(ctx context.Context, s *report.Section, leaf *x509.Cer
 	}
 }
 
-// trust builds a chain from the served certificates alone to a trusted root. It ignores the dates, which have a check
-// of their own.
-func (l *look) trust(s *report.Section, served []*x509.Certificate, verdict chain.Verdict) {
-	leaf := served[0]
-	by := "issued by " + issuer(leaf)
-	chains, err := l.verify(served)
-	cached, root, why := "", "", ""
-	if err == nil {
-		last := len(chains[0]) - 1
-		root = part(cmp.Or(chains[0][last].Subject.CommonName, chains[0][last].Subject.String()))
-		for _, c := range chains[0][1:max(1, last)] {
-			if !slices.ContainsFunc(served, c.Equal) {
-				cached = part(c.Subject.CommonName) // the system had it, and the server did not send it
-			}
-		}
-	} else {
-		why = part(err.Error())
-	}
-	_, weak := errors.AsType[x509.InsecureAlgorithmError](err)
-	s.First("trust", report.Cases{
-		{weak, skip, "cannot be told with that signature: see below", ""},
-		{err == nil && isTestCA(leaf), warn, by + ", a test CA; it is trusted here by --ca alone", stagingFix},
-		{cached != "", wrong, "the intermediate " + cached + " is missing: this machine knows it, others do not", fullchain},
-		{err == nil, good, by + ", under the root " + root, ""},
-		{isTestCA(leaf), wrong, by + ", a test CA: no browser trusts it", stagingFix},
-		{verdict.SelfSigned, wrong, "it is signed by itself, so every browser warns",
-			"get one from an authority; for a site of this project: ENV=prod and DOMAINS"},
-		{len(verdict.Served) == 1, wrong, "the server does not send the intermediate " + issuer(leaf) + ", so clients " +
-			"cannot get from the certificate to a root", fullchain + "; if that is a private root: --ca FILE"},
-		{true, wrong, "its issuer " + issuer(leaf) + " leads to no root that this machine trusts: " + why,
-			"use a public authority, or --ca FILE for a private one"},
-	})
-}
-
-// verify does what a client does that has the served chain and no cache of intermediates.
-func (l *look) verify(served []*x509.Certificate) ([][]*x509.Certificate, error) {
-	intermediates := x509.NewCertPool()
-	for _, c := range served[1:] {
-		intermediates.AddCert(c)
-	}
-	at := l.now
-	if leaf := served[0]; at.After(leaf.NotAfter) {
-		at = leaf.NotAfter.Add(-time.Second)
-	} else if at.Before(leaf.NotBefore) {
-		at = leaf.NotBefore.Add(time.Second)
-	}
-	return served[0].Verify(x509.VerifyOptions{Roots: l.roots, Intermediates: intermediates, CurrentTime: at})
-}
-
 // faults adds a line for each fault of purpose, path or key that clients find with any set of roots. Dates and names
 // have lines of their own.
 func (l *look) faults(s *report.Section, served []*x509.Certificate, verdict chain.Verdict) {
@@ -242,18 +192,4 @@ func order(s *report.Section, served []*x509.Certificate) {
 			" is served too: clients that trust it have it already", "leave it out of the file"},
 		{true, good, fmt.Sprintf("%d served, in order", len(served)), ""},
 	})
-}
-
-func issuer(c *x509.Certificate) string {
-	name := c.Issuer.CommonName
-	if org := strings.Join(c.Issuer.Organization, " "); org != "" && !strings.Contains(name, org) {
-		name = strings.TrimSpace(org + " " + name)
-	}
-	return part(cmp.Or(name, c.Issuer.String()))
-}
-
-// isTestCA reports whether the issuer is a test CA that no browser is meant to trust.
-func isTestCA(c *x509.Certificate) bool {
-	return slices.ContainsFunc([]string{"(STAGING)", "Fake LE ", "Pebble Root", "Pebble Intermediate"},
-		func(word string) bool { return strings.Contains(c.Issuer.String(), word) })
 }

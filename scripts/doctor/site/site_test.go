@@ -638,6 +638,64 @@ func TestGivenAddressReplacesDNS(t *testing.T) {
 	}
 }
 
+// Let's Encrypt's chain of 2026: the server sends four certificates, with a new root in none of the stores, signed by an
+// older root, which an oldest one signed. A visitor ends at the nearest root that his browser has.
+func TestRootIsTheOneThatVisitorsEndAt(t *testing.T) {
+	t.Parallel()
+	oldest, older, newest := newAuthority(t, "", "X1"), newAuthority(t, "", "X2"), newAuthority(t, "", "YE")
+	template := func(c *x509.Certificate) *x509.Certificate {
+		return &x509.Certificate{Subject: c.Subject, NotBefore: c.NotBefore, NotAfter: c.NotAfter, IsCA: true,
+			BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	}
+	cross := func(a, by *authority) []byte {
+		return sign(t, template(a.root), by.root, a.rootKey, by.rootKey).Raw
+	}
+	x1 := func(w *world) []byte {
+		return sign(t, template(w.ca.issuer), oldest.root, w.ca.key, oldest.rootKey).Raw
+	}
+	const goOn = "; clients that do not have that one go on to "
+	for _, test := range []struct {
+		name  string
+		roots []*authority
+		also  func(w *world) []byte // another path, sent before the one above the intermediate
+		want  string
+	}{
+		{"only the oldest is in the store", []*authority{oldest}, nil, "the root X1 Root"},
+		{"the older one too", []*authority{oldest, older}, nil, "the root X2 Root" + goOn + "X1 Root"},
+		{"all", []*authority{older, oldest, newest}, nil, "the root YE Root" + goOn + "X2 Root, and then to X1 Root"},
+		{"only the newest", []*authority{newest}, nil, "the root YE Root"},
+		{"the oldest signed the intermediate too", []*authority{older, oldest}, x1, "the root X1 Root" + goOn + "X2 Root"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.ca = newest
+			w.chain = func(c tls.Certificate) tls.Certificate {
+				c.Certificate = append(c.Certificate, cross(newest, older), cross(older, oldest))
+				if test.also != nil {
+					c.Certificate = append(c.Certificate, test.also(w))
+				}
+				return c
+			}
+			o := w.open()
+			o.Roots = nil
+			for _, a := range test.roots {
+				o.Roots = append(o.Roots, a.root)
+			}
+			r, err := Look(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := find(t, r, "certificate", "trust"); got.State != OK || !strings.HasSuffix(got.Found, "issued by YE R1, under "+test.want) {
+				t.Errorf("%+v, want %s", got, test.want)
+			}
+			if got := find(t, r, "certificate", "chain"); test.also == nil && got.Found != "4 served, in order" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 // Six days before its end a certificate of 90 days is overdue for renewal. A certificate that lasts six days is new.
 func TestRenewalIsJudgedByTheLifetime(t *testing.T) {
 	t.Parallel()

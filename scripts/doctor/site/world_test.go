@@ -225,7 +225,7 @@ func find(t *testing.T, r report.Report, group, name string) report.Finding {
 // authority is a root and an intermediate that signs.
 type authority struct {
 	root, issuer *x509.Certificate
-	key          *ecdsa.PrivateKey
+	rootKey, key *ecdsa.PrivateKey
 }
 
 func newAuthority(t *testing.T, org, name string) *authority {
@@ -238,7 +238,7 @@ func newAuthority(t *testing.T, org, name string) *authority {
 	}
 	rootKey, key := newKey(t), newKey(t)
 	root := sign(t, template(name+" Root"), nil, rootKey, rootKey)
-	return &authority{root, sign(t, template(name+" R1"), root, key, rootKey), key}
+	return &authority{root, sign(t, template(name+" R1"), root, key, rootKey), rootKey, key}
 }
 
 // issue signs a leaf; the chain comes with it, without the root.
