@@ -28,6 +28,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
@@ -47,7 +48,16 @@ func main() {
 // optimizing of the packages that an edit compiles again. Together they save a third of the time.
 var buildFlags = []string{"-tags", "nomsgpack", "-ldflags=-w", "-gcflags=./app=-N -l", "-gcflags=./handlers/...=-N -l"}
 
+const usage = `usage: dev [flags of go build]          serve the site and follow every edit
+       dev run ./scripts/NAME [args]    build another program of this project, and run it
+
+Flags, such as -race or -tags=nomsgpack,mine, take the place of those that make a build short.`
+
 func run(flags []string) (status int, err error) {
+	if len(flags) > 0 && slices.Contains([]string{"-h", "-help", "--help", "help"}, flags[0]) {
+		fmt.Println(usage)
+		return 0, nil
+	}
 	if _, err := os.Stat("go.mod"); err != nil {
 		return 0, fmt.Errorf("%w; run this where go.mod is", err)
 	}

@@ -45,3 +45,13 @@ func TestProgressTellsOfModulesAndPackagesAndKeepsTheCompilersWords(t *testing.T
 		}
 	}
 }
+
+// The first flag is no flag of go build then, whose usage would come instead. It needs no project.
+func TestHelpIsOfThisProgram(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, flag := range []string{"-h", "--help"} {
+		if status, err := run([]string{flag}); status != 0 || err != nil {
+			t.Errorf("%s: %d, %v", flag, status, err)
+		}
+	}
+}

@@ -39,8 +39,8 @@ func (t *trust) askOnce(ctx context.Context) error {
 	}
 	if made {
 		fmt.Fprintf(t.out, "\n  A local CA for development was made in %s, until %s.\n"+
-			"  It can vouch for private names only (localhost, *.test, *.local, LAN addresses), and its root key was "+
-			"never stored.\n",
+			"  It can vouch for private names only (localhost, *.test, *.local, LAN addresses), and nobody can "+
+			"change that: the key of its root was deleted.\n",
 			settings.Tilde(t.dir+string(filepath.Separator), t.host.Getenv("HOME")), ca.Root().NotAfter.Format("2006"))
 	}
 	open, blocked := changeable(ctx, stores)

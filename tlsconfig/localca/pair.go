@@ -37,9 +37,9 @@ func (r Result) Lines(req Request) []string {
 	var lines []string
 	if r.MadeCA {
 		limits := "it can vouch for private names only (localhost, *.test, *.local, LAN addresses), " +
-			"and its root key was never stored"
+			"and nobody can change that: the key of its root was deleted"
 		if isUnconstrained(req.CADir) {
-			limits = "it can vouch for any site on the internet; its root key was never stored, the key that signs is there"
+			limits = "it can vouch for any site on the internet, for every program that reads the key in there"
 		}
 		lines = append(lines, "local CA     made in "+req.CADir, "             "+limits)
 		if r.whyCA != caFirst {

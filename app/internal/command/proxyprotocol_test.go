@@ -63,3 +63,19 @@ func TestPROXYProtocolIsReportedOnce(t *testing.T) {
 		}
 	}
 }
+
+// With TLS_MODE=proxy, PROXY_PROTOCOL=on would be refused, so the hint does not propose it.
+func TestPROXYHeaderHintFitsTheMode(t *testing.T) {
+	t.Parallel()
+	s := start(t, with(prod, "TLS_MODE", "proxy"))
+	conn, err := net.Dial("tcp", s.http)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "PROXY TCP4 203.0.113.9 198.51.100.1 38792 80\r\n\r\n")
+	entry := s.logged("a connection began with a PROXY protocol header, which this server does not read", "port", "HTTP_ADDR")
+	if fix := fmt.Sprint(entry["fix"]); !strings.HasPrefix(fix, "if that address is your balancer, stop it from sending the header: HAProxy") {
+		t.Errorf("the fix is %q", fix)
+	}
+}

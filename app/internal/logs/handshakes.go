@@ -102,20 +102,24 @@ func (h *Handshakes) Report() {
 }
 
 // ProxyHeader logs that a header of the PROXY protocol came to the port of a setting from an address that is not
-// trusted, once an hour for each port and version. on says that the port takes the header from trusted addresses.
-func (h *Handshakes) ProxyHeader(conn net.Conn, setting, version string, on bool) {
+// trusted, once an hour for each port and version. on says that the port takes the header from trusted addresses, and
+// settable that PROXY_PROTOCOL=on would make it.
+func (h *Handshakes) ProxyHeader(conn net.Conn, setting, version string, on, settable bool) {
 	if !h.balancers.Allow(setting + version) {
 		return
 	}
-	message := "a connection began with a PROXY protocol header, which this server does not read"
-	first := "set PROXY_PROTOCOL=on and "
-	if on {
-		message, first = "a PROXY protocol header was refused, because its sender is not in TRUSTED_PROXIES", "add it: "
-	}
 	from := conn.RemoteAddr().String()
 	ip, _, _ := net.SplitHostPort(from)
+	message, trust := "a connection began with a PROXY protocol header, which this server does not read", ""
+	switch {
+	case on:
+		message = "a PROXY protocol header was refused, because its sender is not in TRUSTED_PROXIES"
+		trust = "add it: TRUSTED_PROXIES=" + ip + ", or "
+	case settable:
+		trust = "set PROXY_PROTOCOL=on and TRUSTED_PROXIES=" + ip + ", or "
+	}
 	h.log.Warn(message, "from", from, "port", setting, "version", version,
-		"fix", "if that address is your balancer, "+first+"TRUSTED_PROXIES="+ip+", or stop it from sending the header: "+
+		"fix", "if that address is your balancer, "+trust+"stop it from sending the header: "+
 			"HAProxy, take send-proxy and send-proxy-v2 off the server line; "+
 			"AWS Network Load Balancer, turn Proxy protocol v2 off in the target group; nginx, proxy_protocol off")
 }

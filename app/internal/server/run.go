@@ -100,11 +100,12 @@ func (s *Server) accept(fail func(error)) {
 // serve accepts connections on one listener until it is closed.
 func (s *Server) serve(srv served, ln net.Listener) error {
 	var balancers []netip.Prefix
-	if s.Settings.ProxyProtocol && srv.port != &s.Ports.Admin {
+	settable := srv.port != &s.Ports.Admin && !s.Settings.InProxyMode()
+	if s.Settings.ProxyProtocol && settable {
 		balancers = s.Settings.TrustedProxies
 	}
 	ln = ports.Conns(s.descriptors.listener(ln), balancers, func(conn net.Conn, version string) {
-		s.handshakes.ProxyHeader(conn, srv.port.Setting, version, balancers != nil)
+		s.handshakes.ProxyHeader(conn, srv.port.Setting, version, balancers != nil, settable)
 	})
 	if srv.tls != nil || balancers != nil {
 		ln = &opening{Listener: ln, server: s, tls: srv.tls}
