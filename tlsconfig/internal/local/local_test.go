@@ -153,7 +153,7 @@ func TestANewAddressIsServedAndNoConnectionDropped(t *testing.T) {
 	}
 }
 
-func TestPairIsReplacedUnder30DaysWithoutARestart(t *testing.T) {
+func TestPairIsReplacedInItsLastThirdWithoutARestart(t *testing.T) {
 	t.Parallel()
 	m := &machine{}
 	m.set()
@@ -163,7 +163,7 @@ func TestPairIsReplacedUnder30DaysWithoutARestart(t *testing.T) {
 	before := served(t, addr)
 
 	cert := filepath.Join(dir, "certs", "cert.pem")
-	write(t, cert, shorten(t, dir, before, 29*24*time.Hour))
+	write(t, cert, aged(t, dir, before, 29*24*time.Hour))
 	source.Reload()
 	for begin := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		after := served(t, addr)
@@ -179,8 +179,8 @@ func TestPairIsReplacedUnder30DaysWithoutARestart(t *testing.T) {
 	}
 }
 
-// shorten signs leaf again with the CA in dir, with the given time left.
-func shorten(t *testing.T, dir string, leaf *x509.Certificate, left time.Duration) []byte {
+// aged signs leaf again with the CA in dir, for an equal life, with the given time left.
+func aged(t *testing.T, dir string, leaf *x509.Certificate, left time.Duration) []byte {
 	t.Helper()
 	var issuer *x509.Certificate
 	var key any
@@ -193,9 +193,9 @@ func shorten(t *testing.T, dir string, leaf *x509.Certificate, left time.Duratio
 		}
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(77),
-		Subject:   pkix.Name{Organization: []string{localca.Organization}},
-		NotBefore: leaf.NotBefore, NotAfter: time.Now().Add(left), DNSNames: leaf.DNSNames,
-		IPAddresses: leaf.IPAddresses}
+		Subject:  pkix.Name{Organization: []string{localca.Organization}},
+		NotAfter: time.Now().Add(left), DNSNames: leaf.DNSNames, IPAddresses: leaf.IPAddresses}
+	template.NotBefore = template.NotAfter.Add(leaf.NotBefore.Sub(leaf.NotAfter))
 	der, err := x509.CreateCertificate(rand.Reader, template, issuer, leaf.PublicKey, key.(*ecdsa.PrivateKey))
 	if err != nil {
 		t.Fatal(err)
