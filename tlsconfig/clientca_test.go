@@ -177,21 +177,7 @@ func serveClientsWith(t *testing.T, mode Mode, ca []byte, cache string) *clientS
 		s.until(t, "certificate read")
 	}
 	s.reload = source.Reload
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", source.TLSConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() { conn.Write([]byte("!")); conn.Close() }()
-		}
-	}()
-	s.addr = ln.Addr().String()
+	s.addr = chaintest.Serve(t, source.TLSConfig())
 	return s
 }
 

@@ -21,18 +21,7 @@ import (
 // name the one for the address that they have connected to. No setting names a profile.
 func TestAddressesHaveCertificates(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name   string
-		pebble func(p ports, closed int) rig.PebbleOptions
-		env    rig.Env
-	}{
-		{"by tls-alpn-01 alone", func(p ports, closed int) rig.PebbleOptions {
-			return rig.PebbleOptions{TLSPort: p.https, HTTPPort: closed}
-		}, rig.Env{"HTTP_ADDR": "off"}},
-		{"by http-01 alone", func(p ports, closed int) rig.PebbleOptions {
-			return rig.PebbleOptions{TLSPort: closed, HTTPPort: p.http}
-		}, nil},
-	} {
+	for _, test := range eachChallenge {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			p, addresses := newPorts(t), rig.Loopbacks(t)

@@ -20,18 +20,7 @@ import (
 // Each of the two challenges suffices: the CA gets no answer at the port of the other one.
 func TestCertificateIsOrderedBeforeTheFirstVisitor(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name   string
-		pebble func(p ports, closed int) rig.PebbleOptions
-		env    rig.Env
-	}{
-		{"by tls-alpn-01 alone", func(p ports, closed int) rig.PebbleOptions {
-			return rig.PebbleOptions{TLSPort: p.https, HTTPPort: closed}
-		}, rig.Env{"HTTP_ADDR": "off"}},
-		{"by http-01 alone", func(p ports, closed int) rig.PebbleOptions {
-			return rig.PebbleOptions{TLSPort: closed, HTTPPort: p.http}
-		}, nil},
-	} {
+	for _, test := range eachChallenge {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPorts(t)
@@ -290,6 +279,20 @@ func TestLongChainIsServedWhole(t *testing.T) {
 }
 
 // Helpers
+
+// eachChallenge has CAs that get an answer to one challenge alone, with the settings for it.
+var eachChallenge = []struct {
+	name   string
+	pebble func(p ports, closed int) rig.PebbleOptions
+	env    rig.Env
+}{
+	{"by tls-alpn-01 alone", func(p ports, closed int) rig.PebbleOptions {
+		return rig.PebbleOptions{TLSPort: p.https, HTTPPort: closed}
+	}, rig.Env{"HTTP_ADDR": "off"}},
+	{"by http-01 alone", func(p ports, closed int) rig.PebbleOptions {
+		return rig.PebbleOptions{TLSPort: closed, HTTPPort: p.http}
+	}, nil},
+}
 
 // waitForError waits for a log line at level error about host that says all words.
 func waitForError(t *testing.T, site *rig.Product, host string, words ...string) {

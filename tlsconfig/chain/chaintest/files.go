@@ -1,6 +1,8 @@
 package chaintest
 
 import (
+	"crypto/tls"
+	"net"
 	"os"
 	"testing"
 )
@@ -21,4 +23,20 @@ func Read(t testing.TB, file string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// Serve listens until the test ends, and sends one byte to each client that completes a handshake. It returns where.
+func Serve(t testing.TB, config *tls.Config) (addr string) {
+	t.Helper()
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for conn, err := ln.Accept(); err == nil; conn, err = ln.Accept() {
+			go func(conn net.Conn) { conn.Write([]byte("!")); conn.Close() }(conn)
+		}
+	}()
+	return ln.Addr().String()
 }

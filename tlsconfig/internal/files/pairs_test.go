@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -52,24 +51,7 @@ func (s *swap) serve(t *testing.T) error {
 	if s.Source, err = New(s.options); err != nil {
 		return err
 	}
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", s.TLSConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	s.addr = ln.Addr().String()
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func(conn net.Conn) {
-				defer conn.Close()
-				conn.(*tls.Conn).Handshake()
-			}(conn)
-		}
-	}()
+	s.addr = chaintest.Serve(t, s.TLSConfig())
 	return nil
 }
 

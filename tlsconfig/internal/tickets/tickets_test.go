@@ -289,21 +289,7 @@ func (f *fleet) start() *server {
 	}
 	s.Keys = newKeys(f.slot(), slog.New(slog.NewTextHandler(&s.log, nil)), func() time.Time { return s.clock })
 	config := s.Use(&tls.Config{Certificates: []tls.Certificate{f.pair}})
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", config.Clone()) // as ServeTLS of net/http does
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() { conn.Write([]byte("!")); conn.Close() }()
-		}
-	}()
-	s.addr = ln.Addr().String()
+	s.addr = chaintest.Serve(f, config.Clone()) // as ServeTLS of net/http does
 	f.refresh(s)
 	return s
 }
