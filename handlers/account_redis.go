@@ -1,8 +1,12 @@
 package handlers
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -19,9 +23,9 @@ type accountsRedis struct {
 
 const redisWait = 5 * time.Second
 
-// openRedis returns the store of the site with a name, at the address in a setting. The braces keep its keys on one
-// node of a cluster.
-func openRedis(setting, address, site string) (*accountsRedis, error) {
+// openRedis returns the store of the site with a name, at the address in a setting. With TLS, roots are those of its CA.
+// The braces keep its keys on one node of a cluster.
+func openRedis(setting, address, site string, roots *x509.CertPool) (*accountsRedis, error) {
 	alive := func(c redis.Conn, idleSince time.Time) error {
 		if time.Since(idleSince) < redisWait {
 			return nil
@@ -31,10 +35,27 @@ func openRedis(setting, address, site string) (*accountsRedis, error) {
 	}
 	pool := &redis.Pool{MaxIdle: 8, IdleTimeout: time.Minute, TestOnBorrow: alive, Dial: func() (redis.Conn, error) {
 		return redis.DialURL(address, redis.DialConnectTimeout(redisWait), redis.DialReadTimeout(redisWait),
-			redis.DialWriteTimeout(redisWait))
+			redis.DialWriteTimeout(redisWait), redis.DialTLSConfig(&tls.Config{RootCAs: roots}))
 	}}
 	r := &accountsRedis{pool, "{accounts:" + site + "}:"}
 	return r, r.check(setting, address)
+}
+
+// storeRoots returns the system's roots and those in a file, if there is one.
+func storeRoots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, err
+	}
+	if pem, err := os.ReadFile(file); err != nil {
+		return nil, fmt.Errorf("ACME_CACHE_CA_FILE: %w", err)
+	} else if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ACME_CACHE_CA_FILE: %s has no certificate", file)
+	}
+	return roots, nil
 }
 
 // users is the key of a hash: JSON by address.

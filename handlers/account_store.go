@@ -13,15 +13,20 @@ import (
 )
 
 var storeSettings = []kit.Setting{{Name: "SESSION_STORE", Check: checkStore, Secret: true,
-	About: "A Redis URL for users and sessions. If unset: the Redis of ACME_CACHE, else a file in DATA_DIR."}}
+	About: "A Redis URL for users and sessions. If unset: the Redis of ACME_CACHE, else a file in DATA_DIR. A private CA " +
+		"of either is in ACME_CACHE_CA_FILE."}}
 
 // openAccounts opens where accounts and sessions are kept: Redis if SESSION_STORE or ACME_CACHE names one, which all
 // replicas share, otherwise a file. account_sqlite.go and account_postgres.go are recipes that replace it.
 func openAccounts(p kit.Program) (userStore, scs.Store, error) {
 	for _, setting := range []string{"SESSION_STORE", "ACME_CACHE"} {
 		if store := p.Setting(setting); checkStore(store) == nil {
+			roots, err := storeRoots(p.Setting("ACME_CACHE_CA_FILE"))
+			if err != nil {
+				return nil, nil, err
+			}
 			domain, _, _ := strings.Cut(p.Setting("DOMAINS"), ",")
-			r, err := openRedis(setting, store, strings.TrimSpace(domain))
+			r, err := openRedis(setting, store, strings.TrimSpace(domain), roots)
 			return r, r.sessions(), err
 		}
 	}

@@ -135,6 +135,29 @@ func TestASiteStartsWhileItsRedisIsFull(t *testing.T) {
 	rig.Eventually(t, 20*time.Second, "a registration", func() bool { return registers(t, https) == 303 })
 }
 
+// Providers of Redis sign its certificate with a CA of their own. The setting for it is the one that ACME_CACHE has.
+func TestAccountsAreKeptInARedisOfAPrivateCA(t *testing.T) {
+	t.Parallel()
+	ca, dir := rig.NewCA(t, "store"), t.TempDir()
+	cert, key, root := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "root.pem")
+	ca.Issue(t, rig.Leaf{Names: []string{"127.0.0.1"}}).Write(t, cert, key)
+	rig.Write(t, root, ca.RootPEM(), 0o644)
+	port := rig.Port(t)
+	startRedis(t, rig.Port(t), "--tls-port", fmt.Sprint(port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
+	for setting, scheme := range map[string]string{"SESSION_STORE": "valkeys", "ACME_CACHE": "rediss"} {
+		env := anyPort.With(rig.Env{setting: scheme + "://" + rig.Loopback(port), "ACME_CACHE_CA_FILE": root})
+		https := rig.Port(t)
+		rig.Start(t, t.TempDir(), env.With(rig.Env{"HTTPS_ADDR": rig.Loopback(https)}))
+		if got := registers(t, https); got != 303 && got != 422 { // the second time there is the account
+			t.Errorf("%s: registering got %d", setting, got)
+		}
+		env["ACME_CACHE_CA_FILE"] = key
+		if got := rig.Run(t, t.TempDir(), env); got.ExitCode != 1 || !strings.Contains(got.Stderr, "ACME_CACHE_CA_FILE") {
+			t.Errorf("%s: a file without a certificate got exit status %d\n%s%s", setting, got.ExitCode, got.Stdout, got.Stderr)
+		}
+	}
+}
+
 // registers returns the answer for a new visitor.
 func registers(t *testing.T, https int) int {
 	t.Helper()
