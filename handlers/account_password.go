@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
 
 	"example.com/turnkey/app/kit"
 )
@@ -65,11 +66,12 @@ func (h hashes) match(u *user, password string) (bool, error) {
 	return err == nil && subtle.ConstantTimeCompare(sum, want) == 1, err
 }
 
+// sum hashes é alike however a keyboard writes it, as one character or as two (RFC 8265 §4.2.2).
 func (h hashes) sum(password string, salt []byte, passes, memory uint32) ([]byte, error) {
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
-		return argon2.IDKey([]byte(password), salt, passes, memory, 1, 32), nil
+		return argon2.IDKey(norm.NFC.Bytes([]byte(password)), salt, passes, memory, 1, 32), nil
 	case <-time.After(hashWait):
 		return nil, kit.Status(http.StatusServiceUnavailable, "too many passwords to compare at once")
 	}

@@ -128,6 +128,26 @@ func TestANewPasswordEndsAllOtherSessions(t *testing.T) {
 	}
 }
 
+// The same letters can be typed in several ways, by one user at two devices or by a stranger who imitates a user.
+func TestWhatLooksTheSameIsOneAccount(t *testing.T) {
+	t.Parallel()
+	site, end := apptest.Start(t, Site), strings.ToLower(rand.Text())
+	ada := "ad\u00e9-" + end + "@site.test"
+	form := url.Values{"email": {ada}, "password": {"quatre mots \u00e0 moi"}}
+	if got := site.PostForm("/register", form).Status; got != 303 {
+		t.Fatalf("registering got %d", got)
+	}
+	if got := signIn(site.Visitor(), "ade\u0301-"+end+"@site.test", "quatre mots a\u0300 moi"); got != 303 {
+		t.Errorf("signing in with letters and accents apart got %d", got)
+	}
+	for _, email := range []string{"ade\u0301-" + end + "@site.test", ada + "\u200b", "ad\u00e9\u00ad-" + end + "@site.test"} {
+		form.Set("email", email)
+		if answer := site.Visitor().PostForm("/register", form); answer.Status != 422 {
+			t.Errorf("a second account %q got %d", email, answer.Status)
+		}
+	}
+}
+
 // An admin has set the password by a link. Otherwise the first to register the address would be the admin.
 func TestTheAdminIsWhoTheSettingNames(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // user is an account.
@@ -124,5 +127,15 @@ func admins(value string) (map[string]bool, error) {
 	return out, nil
 }
 
-// normalAddress makes ada@example.com of Ada@Example.com, so that both are one account.
-func normalAddress(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+// normalAddress makes ada@example.com of Ada@Example.com, so that both are one account. Addresses that look the same are
+// one account too, with é as one character or as two, and with characters that nobody sees: an admin could take a
+// stranger for Ada.
+func normalAddress(email string) string {
+	visible := strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return -1
+		}
+		return r
+	}, email)
+	return strings.ToLower(strings.TrimSpace(norm.NFC.String(visible)))
+}
