@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -33,6 +34,9 @@ func (p Process) Is(program string) bool {
 // Find returns the process that listens on a TCP port. It reads /proc, where Linux shows the sockets of this user's own
 // processes (proc_pid_net_tcp(5)). It returns the zero value for processes of other users and on other systems.
 func Find(port int) Process {
+	if runtime.GOOS != "linux" { // on Windows any user may make a folder \proc
+		return Process{}
+	}
 	sockets := listeners(port)
 	if len(sockets) == 0 {
 		return Process{}
