@@ -1,14 +1,14 @@
 //go:build linux
 
 // Package windows runs the programs that Go builds for Windows, under Wine, as a developer on Windows would: the first
-// run in a folder whose path has spaces, settings as Notepad saves them, paths with drive letters, Ctrl-C, and that
-// `make trust` notices a store that does not take the root.
+// run in a folder whose path has spaces, settings as Notepad saves them, paths with drive letters, Ctrl-C, edits under
+// scripts/dev, and what `make trust` and `make doctor` find in the user's store of roots.
 //
 // Wine shows what the programs ask of Windows, and not all that Windows answers. It does not show: the dialog that asks
-// before a root is trusted, certutil (Wine's ends with 0 and does nothing) and so a root that is trusted, the rights of
-// files (Wine keeps those of Linux), the firewall's question at the first start, a file that cannot be replaced while
-// another program reads it, and a closed console window or a logoff. CI's job systems runs the tests of the packages on a
-// real Windows.
+// before a root is trusted, and certutil (Wine's ends with 0 and does nothing: a program of testdata adds the root), Go's
+// own tools (scripts/dev has those of Linux build for Windows), the rights of files (Wine keeps those of Linux), the
+// firewall's question at the first start, a file that cannot be replaced while another program reads it, and a closed
+// console window or a logoff. CI's job systems runs the tests of the packages on a real Windows.
 package windows
 
 import (
@@ -32,8 +32,9 @@ func TestProgramsOfWindows(t *testing.T) {
 	t.Run("faults", func(t *testing.T) { refuse(t, w) })
 	t.Run("files", func(t *testing.T) { deploy(t, w) })
 	t.Run("trust", func(t *testing.T) { trust(t, w, dir) })
+	t.Run("dev", func(t *testing.T) { edit(t, w) })
 	if w.clean == 0 {
-		t.Error("Ctrl-C has ended none of three programs as it should")
+		t.Error("Ctrl-C has ended none of four programs as it should")
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 // A developer lets this user's browsers trust the CA of the first site. Wine's certutil ends with 0 and does nothing, which
-// trust must notice: it verifies with the store by crypt32, as browsers do.
+// trust must notice: it verifies with the store by crypt32, as browsers do. It must notice as well what another program
+// did to CurrentUser\Root.
 func trust(t *testing.T, w *wine, site string) {
 	found, err := filepath.Glob(w.c("users", "*", "AppData", "Local", "turnkey", "root.pem"))
 	if err != nil || len(found) != 1 {
@@ -26,4 +27,10 @@ func trust(t *testing.T, w *wine, site string) {
 	}
 	says(rig.Result{ExitCode: 0, Stdout: `$ certutil.exe -user -addstore Root C:\users\`}, "trust", "-dry-run")
 	says(rig.Result{ExitCode: 1, Stdout: "the certificate was added, but the store does not accept it"}, "trust")
+	if added := w.run(t, site, nil, "rootstore", z(found[0])); added.ExitCode != 0 {
+		t.Fatalf("adding the root: %+v", added)
+	}
+	says(rig.Result{ExitCode: 0, Stdout: `✓ trusted      Chrome, Edge, Firefox, Go  CurrentUser\Root`}, "trust")
+	says(rig.Result{ExitCode: 0, Stdout: `(CurrentUser\Root) trusts the CA`}, "doctor")
+	says(rig.Result{ExitCode: 0, Stdout: `"status": "trusted"`}, "trust", "-json")
 }

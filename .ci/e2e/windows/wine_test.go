@@ -3,11 +3,9 @@
 package windows
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,9 +40,14 @@ func boot(t *testing.T) *wine {
 	if err := os.Mkdir(w.prefix, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.shutDown(t) })
-	// One server before the first program and, for half a minute, without any: a second one begins with an older registry.
-	w.native(t, "wineserver", "-p30")
+	// One server (-f: this process) before the first program and after the last (-p): a second one could begin with an
+	// older registry.
+	server := rig.Spawn(t, rig.Command{Path: rig.Need(t, "wineserver"), Args: []string{"-f", "-p"}, Env: w.env})
+	t.Cleanup(func() {
+		w.native(t, "wineserver", "-k") // with every program of this Windows
+		server.ExitCode(t, runTime)
+	})
+	rig.Eventually(t, runTime, "Wine's server", func() bool { _, err := os.Stat(filepath.Join(w.prefix, "wineserver")); return err == nil })
 	// The first program makes the prefix. wineboot -i would make it twice, and leave a second set of services.
 	boot := rig.Command{Path: w.loader, Args: []string{"cmd", "/c", "exit 0"}, Env: append([]string{
 		"WINEDLLOVERRIDES=mscoree,mshtml=", // it would ask to download Mono and Gecko
@@ -59,12 +62,24 @@ func boot(t *testing.T) *wine {
 	return w
 }
 
+// forWindows is what the go command builds for.
+var forWindows = []string{"GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0"}
+
 // build builds the programs. A build with the race detector would need a compiler of C for Windows.
 func (w *wine) build() error {
-	cmd := exec.Command("go", "build", "-tags", "nomsgpack", "-o", w.bin+"/", "./app", "./scripts/trust")
-	cmd.Dir, cmd.Env = filepath.Join("..", "..", ".."), append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	return cmd.Run()
+	root := filepath.Join("..", "..", "..")
+	for dir, packages := range map[string][]string{
+		root: {"-tags", "nomsgpack", "./app", "./scripts/dev", "./scripts/doctor", "./scripts/trust"},
+		".":  {"./testdata/go", "./testdata/rootstore"},
+	} {
+		cmd := exec.Command("go", append([]string{"build", "-o", w.bin + "/"}, packages...)...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), forWindows...)
+		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addPrng adds the DLL that Go takes random numbers from and Wine 8 does not have. It only forwards to the function of
@@ -91,27 +106,6 @@ func (w *wine) native(t *testing.T, name string, args ...string) {
 	if err := cmd.Run(); err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
-}
-
-// shutDown ends every process of this Windows, which have the prefix in their environment. wineserver -k does not find its
-// server here, which loses the lock on its file during the first run. None may be left: Wine finds the server of a
-// prefix by the folder's inode, which the file system gives to the next one.
-func (w *wine) shutDown(t *testing.T) {
-	t.Helper()
-	rig.Eventually(t, runTime, "the end of Wine", func() bool {
-		environments, _ := filepath.Glob("/proc/[0-9]*/environ")
-		ended := true
-		for _, file := range environments {
-			if text, err := os.ReadFile(file); err == nil && bytes.Contains(text, []byte("WINEPREFIX="+w.prefix+"\x00")) {
-				pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-				if err == nil {
-					syscall.Kill(pid, syscall.SIGKILL)
-				}
-				ended = false
-			}
-		}
-		return ended
-	})
 }
 
 // c returns where a path on drive C: is on Linux.
