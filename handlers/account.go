@@ -127,7 +127,7 @@ func onlyAdmins(c *gin.Context) error {
 // accountPage is what the pages of the example show.
 type accountPage struct {
 	page
-	Email string // of who is signed in, or as it was entered
+	Email string // as it was entered, or as a link has it
 	Token string // of a link for a new password
 	Next  string // where the form leads; empty: to the account
 	Admin bool   // the user is one
@@ -140,7 +140,7 @@ func (a *accounts) page(c *gin.Context) accountPage {
 	p := accountPage{page: newPage(c, "Account"), Mail: a.mail != nil, Next: wanted(c),
 		Email: shortened(c.Request.FormValue("email")), Token: shortened(c.Request.FormValue("token"))}
 	if u := signedIn(c); u != nil {
-		p.Email, p.Admin = u.Email, u.Admin
+		p.Admin = u.Admin
 	}
 	return p
 }

@@ -215,6 +215,17 @@ func setPassword(t *testing.T, visitor *apptest.Site, link *url.URL) *apptest.An
 	return visitor.PostForm("/new-password", form)
 }
 
+// The form is for the account that the link names, also in a browser where somebody is signed in.
+func TestALinkIsForItsOwnAccount(t *testing.T) {
+	t.Parallel()
+	settings := []string{"DATA_DIR=" + t.TempDir()}
+	site, ada, eve := apptest.Start(t, Site, settings...), address("ada"), address("eve")
+	register(t, site, ada)
+	if page := site.Get(linkOf(t, eve, settings...).RequestURI()); !strings.Contains(page.Body, `value="`+eve+`"`) {
+		t.Errorf("the form is for another account:\n%s", page.Body)
+	}
+}
+
 // Two processes of one site overlap at each edit and at each deployment.
 func TestAVisitorIsSignedInWithTheNextProcess(t *testing.T) {
 	t.Parallel()
