@@ -146,6 +146,9 @@ func TestWhatLooksTheSameIsOneAccount(t *testing.T) {
 			t.Errorf("a second account %q got %d", email, answer.Status)
 		}
 	}
+	if got := signIn(site.Visitor(), "ad\x00\xe9@site.test", goodPassword); got != 422 { // which Postgres takes for no text
+		t.Errorf("bytes that are no text got %d", got)
+	}
 }
 
 // An admin has set the password by a link. Otherwise the first to register the address would be the admin.
