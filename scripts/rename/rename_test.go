@@ -506,6 +506,7 @@ func TestRefusedModulePathsNameTheFix(t *testing.T) {
 		`example.com\you\shop`:                   "example.com/you/shop",
 		"Example.com/you/shop":                   "example.com/you/shop",
 		"example.com/you/Shop":                   "example.com/you/shop",
+		"Shop":                                   "shop",
 		"example.com/you/my shop":                "example.com/you/my-shop",
 		"example.com/you/my_shop":                "example.com/you/my-shop",
 		"example.com/you/shop.app":               "example.com/you/shop-app",
@@ -536,6 +537,15 @@ func TestRefusedModulePathsNameTheFix(t *testing.T) {
 		}
 		if _, after, _ := strings.Cut(err.Error(), "→ go run ./scripts/rename "); after != want {
 			t.Errorf("%q is answered with %q, want %s", p, err, want)
+		}
+	}
+}
+
+func TestCapitalsAreRefusedWithTheTitleThatPagesGet(t *testing.T) {
+	t.Parallel()
+	for p, want := range map[string]string{"Shop": "titled Shop", "example.com/you/Tea-Shop": "titled Tea Shop", "Example.com/shop": "titled Shop"} {
+		if err := checkPath(p); err == nil || !strings.Contains(err.Error(), "has capitals") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", p, err)
 		}
 	}
 }
