@@ -29,6 +29,18 @@ var errCold = errors.New("the cache is cold")
 func wholeRoutes(r *gin.Engine) {
 	r.GET("/whole/json", func(c *gin.Context) { c.JSON(200, gin.H{"a": 1}); c.Error(errCold) })
 	r.GET("/whole/abort", func(c *gin.Context) { c.JSON(200, gin.H{"a": 1}); c.Error(errCold); c.Abort() })
+	r.GET("/whole/file", func(c *gin.Context) { c.Data(200, "text/csv", []byte("a,b")); c.AbortWithError(500, errCold) })
+	r.GET("/whole/typed", func(c *gin.Context) {
+		c.Header("Content-Type", "application/json")
+		c.JSON(200, gin.H{"a": 1})
+		c.Error(errCold)
+		c.Abort()
+	})
+	r.GET("/whole/written", func(c *gin.Context) {
+		c.Header("Content-Type", "text/plain")
+		io.WriteString(c.Writer, "a")
+		c.AbortWithError(500, errCold)
+	})
 	r.GET("/whole/pieces", func(c *gin.Context) { c.String(200, "a"); c.String(200, "b"); c.Error(errCold) })
 	r.GET("/whole/kit", kit.E(func(c *gin.Context) error { c.String(200, "a"); c.String(200, "b"); c.Error(errCold); return nil }))
 	r.GET("/whole/before", func(c *gin.Context) { c.Error(errCold); c.AbortWithStatusJSON(422, gin.H{"a": 1}) })
@@ -55,6 +67,7 @@ func TestAWholeResponseIsKept(t *testing.T) {
 		want         string
 	}{
 		{"GET", "/whole/json", 200, `{"a":1}`}, {"GET", "/whole/abort", 200, `{"a":1}`}, {"GET", "/whole/pieces", 200, "ab"},
+		{"GET", "/whole/file", 200, "a,b"}, {"GET", "/whole/typed", 200, `{"a":1}`}, {"GET", "/whole/written", 200, "a"},
 		{"GET", "/whole/kit", 200, "ab"}, {"GET", "/whole/before", 422, `{"a":1}`}, {"POST", "/whole/bind", 400, `"mine"`},
 		{"GET", "/whole/refused", 403, "no"}, {"GET", "/whole/moved", 303, ""}, {"POST", "/whole/moved", 303, ""},
 		{"POST", "/whole/moved-abort", 303, ""}, {"POST", "/whole/none", 204, ""}, {"POST", "/whole/express", 404, "Not Found"},
@@ -83,11 +96,12 @@ type badXML struct{}
 func (badXML) MarshalXML(*xml.Encoder, xml.StartElement) error { return errors.New("the row is gone") }
 
 // pieces is a Render of the owner's that fails between two writes.
-type pieces struct{}
+type pieces struct{ media string }
 
-func (pieces) WriteContentType(w http.ResponseWriter) { w.Header().Set("Content-Type", "text/csv") }
+func (p pieces) WriteContentType(w http.ResponseWriter) { w.Header().Set("Content-Type", p.media) }
 
-func (pieces) Render(w http.ResponseWriter) error {
+func (p pieces) Render(w http.ResponseWriter) error {
+	p.WriteContentType(w)
 	io.WriteString(w, "a,b\n")
 	return errors.New("the row is gone")
 }
@@ -107,13 +121,14 @@ func TestABrokenResponseLooksBroken(t *testing.T) {
 			}
 		})
 		r.GET("/half/xml", func(c *gin.Context) { c.XML(200, failing{Long: strings.Repeat("x", 9000)}) })
-		r.GET("/half/own", func(c *gin.Context) { c.Render(200, pieces{}) })
+		r.GET("/half/own", func(c *gin.Context) { c.Render(200, pieces{"text/csv"}) })
+		r.GET("/half/page", func(c *gin.Context) { c.Render(200, pieces{"text/html; charset=utf-8"}) })
 		r.GET("/half/event", func(c *gin.Context) { c.SSEvent("a", "b"); c.SSEvent("a", gin.H{"f": func() {}}) })
 		r.GET("/half/returned", kit.E(func(c *gin.Context) error { c.JSON(200, gin.H{}); return errors.New("the rest is lost") }))
 		r.GET("/half/panic", func(c *gin.Context) { c.AbortWithStatusJSON(422, gin.H{}); panic("after all") })
 		r.GET("/half/none", func(c *gin.Context) { c.XML(201, failing{}) }) // before the first byte
 	})
-	for _, path := range []string{"reader", "copy", "xml", "own", "event", "returned", "panic"} {
+	for _, path := range []string{"reader", "copy", "xml", "own", "page", "event", "returned", "panic"} {
 		for _, http1 := range []bool{false, true} {
 			client := *s.client
 			if http1 {

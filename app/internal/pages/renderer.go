@@ -192,9 +192,8 @@ func (p page) find() (*set, error) {
 	return s, nil
 }
 
-var htmlContentType = []string{"text/html; charset=utf-8"}
-
-func (page) WriteContentType(w http.ResponseWriter) { w.Header()["Content-Type"] = htmlContentType }
+// WriteContentType leaves alone what the handler has set, as gin does: a feed is a template too.
+func (page) WriteContentType(w http.ResponseWriter) { render.HTML{}.WriteContentType(w) }
 
 // templateError is an error at a line of a template.
 type templateError struct {
