@@ -23,7 +23,7 @@ type writer struct {
 	ownRender   bool   // a Render of the site's own wrote first, in a type that gin writes in one piece
 	hijacked    bool
 	ownDeadline bool // the handler has changed the write deadline
-	secure      bool // addDocumentHeaders is still to be called
+	secure      bool // the header is still to be completed: mendDisposition, addDocumentHeaders
 }
 
 // watch returns the writer of c, which requestID has put in place, or else watch.
@@ -65,6 +65,7 @@ func (w *writer) release() {
 	if w.secure {
 		w.secure = false
 		if !w.ResponseWriter.Written() {
+			mendDisposition(w.Header())
 			addDocumentHeaders(w.Header())
 		}
 	}

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -222,6 +224,43 @@ func TestAMissingFileIsTheSitesOwn404(t *testing.T) {
 		if resp, body := s.do("GET", "https://shop.test"+path, ""); resp.StatusCode != 200 || !strings.Contains(body, want) {
 			t.Errorf("%s got %d %q, want %q", path, resp.StatusCode, body, want)
 		}
+	}
+}
+
+// A download of gin's c.FileAttachment has its name over both protocols, whatever the name is. A page has the media type
+// that its handler has set.
+func TestWhatGinWritesIntoTheHeaderArrives(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.html")
+	os.WriteFile(path, []byte("<p>of a visitor"), 0o600)
+	s := start(t, prod, func(r *gin.Engine) {
+		r.GET("/gin", func(c *gin.Context) { c.FileAttachment(path, c.Query("name")) })
+		r.GET("/feed", func(c *gin.Context) {
+			c.Header("Content-Type", "application/atom+xml")
+			c.HTML(200, "home", nil)
+		})
+	})
+	for _, http1 := range []bool{false, true} {
+		client := *s.client
+		if http1 {
+			client.Transport = onlyHTTP1(s.client.Transport.(*http.Transport))
+		}
+		for name, want := range map[string]string{"Rechnung März 2026.pdf": "Rechnung März 2026.pdf", "a+b ü.pdf": "a+b ü.pdf",
+			"a\r\nX-Evil: 1.html": "a__X-Evil: 1.html", "a\x00\x7fb.html": "a__b.html", `a"b\c.pdf`: `a"b\c.pdf`} {
+			resp, err := client.Get("https://shop.test/gin?name=" + url.QueryEscape(name))
+			if err != nil {
+				t.Errorf("%q: %v", name, err)
+				continue
+			}
+			resp.Body.Close()
+			header := resp.Header.Get("Content-Disposition")
+			if kind, params, err := mime.ParseMediaType(header); err != nil || kind != "attachment" || params["filename"] != want {
+				t.Errorf("%q, HTTP/1.1 %v: %q gives %q %v, want %q", name, http1, header, params["filename"], err, want)
+			}
+		}
+	}
+	if resp, body := s.do("GET", "https://shop.test/feed", ""); resp.Header.Get("Content-Type") != "application/atom+xml" {
+		t.Errorf("the feed is %d %s %s", resp.StatusCode, resp.Header.Get("Content-Type"), body)
 	}
 }
 
