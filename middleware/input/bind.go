@@ -21,9 +21,12 @@ import (
 // typeError is a body of another type than the route takes. It implements middleware.Answerer.
 type typeError struct{ media string }
 
-func (e typeError) Error() string { return "a body of the type " + e.media }
+func (e typeError) Error() string { return "a body of the type " + quote(e.media) }
 
 func (e typeError) Answer() (int, string) {
+	if e.media == "" {
+		return http.StatusUnsupportedMediaType, "The body has to be JSON or a form, and there is no Content-Type"
+	}
 	return http.StatusUnsupportedMediaType, fmt.Sprintf("The body has to be JSON or a form, not %s", quote(e.media))
 }
 
@@ -44,7 +47,7 @@ func Bind(c *gin.Context, in any, strict bool) error {
 	isForm := parser == binding.Form || parser == binding.FormMultipart
 	hasBody := r.ContentLength != 0 && r.Method != http.MethodGet // gin reads no body of a GET
 	// gin takes the form's parser for every type that it does not know.
-	if parser == binding.Form && hasBody && media != "" && media != binding.MIMEPOSTForm {
+	if parser == binding.Form && hasBody && media != binding.MIMEPOSTForm && (media != "" || !isEmpty(r.Body)) {
 		return typeError{media}
 	}
 	if strict && !isForm {
@@ -65,6 +68,13 @@ func Bind(c *gin.Context, in any, strict bool) error {
 		err = fieldsError{err, inWords(c, list)}
 	}
 	return mark(err)
+}
+
+// isEmpty reports whether nothing is left of a body, which may be so if its length is not known. Of another it takes a
+// byte.
+func isEmpty(body io.Reader) bool {
+	n, _ := io.ReadFull(body, make([]byte, 1))
+	return n == 0
 }
 
 // formFields looks at a form field by field if gin refused it with err. gin stops at the first field that it cannot

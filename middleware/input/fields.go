@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/gin-gonic/gin/binding"
 	"github.com/go-playground/validator/v10"
 )
 
@@ -95,7 +96,27 @@ func describe(err error, in any) []FieldError {
 	if e, ok := errors.AsType[jsonMark](err); ok {
 		return e.fields
 	}
+	if _, ok := errors.AsType[binding.SliceValidationError](err); ok {
+		return itemFields(in)
+	}
 	return nil
+}
+
+// itemFields returns what the validator refuses in the items of a list, which may be nil. gin's error for a list does
+// not say which item it is about.
+func itemFields(in any) (out []FieldError) {
+	list := reflect.Indirect(reflect.ValueOf(in))
+	if list.Kind() != reflect.Slice && list.Kind() != reflect.Array {
+		return nil
+	}
+	for i := 0; i < list.Len() && len(out) < maxInvalid; i++ {
+		item := list.Index(i).Interface()
+		for _, f := range describe(binding.Validator.ValidateStruct(item), item) {
+			f.Pointer = "#/" + strconv.Itoa(i) + strings.TrimPrefix(f.Pointer, "#")
+			out = append(out, f)
+		}
+	}
+	return out[:min(len(out), maxInvalid)]
 }
 
 // pointer makes "#/guests/0/email" of the validator's "Order.guests[0].email". The path of a type without a name has

@@ -29,8 +29,11 @@ func formError(c *gin.Context, err error, marked bool) (status int, detail strin
 		return http.StatusRequestEntityTooLarge, ""
 	case errors.Is(err, http.ErrNotMultipart) && media == "application/x-www-form-urlencoded":
 		return http.StatusBadRequest, `The form needs enctype="multipart/form-data"`
-	case errors.Is(err, http.ErrNotMultipart), errors.Is(err, http.ErrMissingBoundary),
-		isMultipart && !hasForm(c.Request) && isCutForm(err):
+	case errors.Is(err, http.ErrMissingBoundary):
+		return http.StatusBadRequest, "The Content-Type multipart/form-data has no boundary: the browser or library sets it"
+	case errors.Is(err, http.ErrNotMultipart):
+		return http.StatusUnsupportedMediaType, "The body has to be a form of the type multipart/form-data"
+	case isMultipart && !hasForm(c.Request) && isCutForm(err):
 		return http.StatusBadRequest, "The body is not a complete multipart form"
 	case isMultipart && isFileError(err):
 		return http.StatusBadRequest, "The form has a file where none is accepted, or too many files"

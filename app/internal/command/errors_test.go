@@ -403,3 +403,15 @@ func TestErrorPageHidesTheCauseFromOthers(t *testing.T) {
 		}
 	}
 }
+
+// kit.Status is for errors. Who takes it for c.Status learns from the log what to write.
+func TestAStatusThatIsNoErrorIsExplained(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		r.DELETE("/order", kit.E(func(*gin.Context) error { return kit.Status(204, "") }))
+	})
+	if resp, body := s.do("DELETE", "https://shop.test/order", ""); resp.StatusCode != 500 {
+		t.Errorf("got %d %s, want 500", resp.StatusCode, body)
+	}
+	s.logged("request failed", "error", `kit.Status(204, "") is no error: call c.Status(204), or another method of c, and return nil`)
+}

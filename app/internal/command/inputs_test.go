@@ -59,6 +59,9 @@ func signupRoutes(r *gin.Engine) {
 	r.Any("/gin-json", bind((*gin.Context).ShouldBindJSON))
 	r.POST("/twice", bind(func(c *gin.Context, in any) error { kit.Bind(c, in); return kit.Bind(c, in) }))
 	r.POST("/gin-twice", bind(func(c *gin.Context, in any) error { c.ShouldBindJSON(in); return c.ShouldBindJSON(in) }))
+	r.POST("/file", kit.E(func(c *gin.Context) error { _, err := kit.FormFile(c, "picture"); return err }))
+	r.POST("/list", kit.E(func(c *gin.Context) error { return kit.Bind(c, &[]signup{}) }))
+	r.POST("/lists", kit.E(func(c *gin.Context) error { return kit.Bind(c, &[][]*signup{}) }))
 	r.POST("/taken", kit.E(func(*gin.Context) error {
 		return fmt.Errorf("adding a user: %w", kit.Invalid("guests/0/email", "has an account already"))
 	}))
@@ -233,6 +236,12 @@ func TestABodyThatIsNotWhatTheHandlerTakes(t *testing.T) {
 		{"/signup", formType, "nmae=Ada", 200, ""},
 		{"/signup", "text/plain", `{"id":1}`, 415, `not \"text/plain\"`},
 		{"/signup", "application/vnd.api+json", `{"id":1}`, 415, `not \"application/vnd.api+json\"`},
+		{"/signup", "", `{"id":1}`, 415, "there is no Content-Type"},
+		{"/signup", "", "", 200, ""},
+		{"/file", "multipart/form-data", "--b--", 400, "has no boundary: the browser"},
+		{"/file", jsonType, "{}", 415, "has to be a form of the type multipart/form-data"},
+		{"/list", jsonType, `[{"name":"Ada"},{"name":"Bartholomew"}]`, 422, `"errors":[{"pointer":"#/1/name","detail":"must be at most 5`},
+		{"/lists", jsonType, `[[],[{}, {"name":"Bartholomew"}]]`, 422, `"errors":[{"pointer":"#/1/1/name","detail":"must be at most 5`},
 	} {
 		resp, body := s.do("POST", "https://shop.test"+test.path, test.body, "Content-Type", test.media)
 		if resp.StatusCode != test.status || !strings.Contains(body, test.want) {
