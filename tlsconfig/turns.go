@@ -41,7 +41,11 @@ func (o Options) Turns() *Turns {
 // Check returns why no turn can be taken, as far as it shows without a connection.
 func (t *Turns) Check() []Fault {
 	var faults []Fault
-	if problem, fix := t.store.Fault(); problem != "" {
+	problem, fix := t.store.Fault()
+	if problem == "" {
+		problem, fix = t.store.LockFault()
+	}
+	if problem != "" {
 		faults = append(faults, Fault{Setting: "ACME_CACHE", Value: Redacted(t.store.Where), Problem: problem, Fix: fix})
 	}
 	if problem, fix := t.store.CAFault(); problem != "" {

@@ -67,7 +67,7 @@ type Server interface {
 	//
 	// f is called at most once in a period: if it fails, or its server dies, the next call is in the next period. A call
 	// that takes longer than the period delays the next. While ACME_CACHE cannot be asked, f is not called, and the log
-	// says so.
+	// says so. On a file system without locks the start is refused.
 	//
 	// ctx ends as the one of Go, and also when another server may begin the job, because ACME_CACHE did not answer for
 	// half a minute. Errors and panics are logged as those of Go. The name tells the servers which job it is. Once panics

@@ -36,20 +36,41 @@ func (dir) close() {}
 
 // writable tries to write a file of a certificate's size into the directory, or into the one where it would be made.
 func writable(directory string) error {
-	parent, err := existing(directory)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(parent, ".writable-*")
-	if err == nil {
+	err := try(directory, func(f *os.File) error {
 		// An empty file fits on a full disk; a certificate does not.
-		_, err = f.Write(make([]byte, 16<<10))
-		err = errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
-	}
+		_, err := f.Write(make([]byte, 16<<10))
+		return errors.Join(err, f.Sync())
+	})
 	if err != nil {
 		return fmt.Errorf("cannot be written: %w", osfile.Cause(err))
 	}
 	return nil
+}
+
+// LockFault is Fault for locks, which the file systems of some networks do not have. A single process gets certificates
+// without.
+func (c Config) LockFault() (problem, fix string) {
+	if IsRedis(c.Where) {
+		return "", ""
+	}
+	if err := try(c.Where, lockFile); err != nil {
+		return fmt.Sprintf("has no locks (%v), by which one of several processes runs a job of server.Once",
+			osfile.Cause(err)), "give a directory on a disk of this machine, or the URL of a Redis or Valkey server"
+	}
+	return "", ""
+}
+
+// try calls do with a new file in the directory, or in the one where it would be made, and removes the file.
+func try(directory string, do func(*os.File) error) error {
+	parent, err := existing(directory)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(parent, ".try-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(f), f.Close(), os.Remove(f.Name()))
 }
 
 // existing returns path, or its nearest parent that exists.
