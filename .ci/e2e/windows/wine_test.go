@@ -40,8 +40,7 @@ func boot(t *testing.T) *wine {
 	if err := os.Mkdir(w.prefix, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// One server (-f: this process) before the first program and after the last (-p): a second one could begin with an
-	// older registry.
+	// One server, in the foreground (-f) and without an end of its own (-p), from before the first program to after the last.
 	server := rig.Spawn(t, rig.Command{Path: rig.Need(t, "wineserver"), Args: []string{"-f", "-p"}, Env: w.env})
 	t.Cleanup(func() {
 		w.native(t, "wineserver", "-k") // with every program of this Windows
