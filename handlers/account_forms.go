@@ -29,7 +29,7 @@ func (a *accounts) register(c *gin.Context) error {
 	if u.Hash, err = a.hashes.of(in.Password); err == nil {
 		err = a.users.create(u)
 	}
-	if errors.Is(err, errTaken) {
+	if errors.Is(err, errTaken) { // which tells strangers who has an account: where that matters, send a mail instead
 		err = kit.Invalid("email", "has an account already")
 	}
 	if err != nil {
