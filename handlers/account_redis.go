@@ -23,8 +23,8 @@ type accountsRedis struct {
 
 const redisWait = 5 * time.Second
 
-// openRedis returns the store of the site with a name, at the address in a setting. With TLS, roots are those of its CA.
-// The braces keep its keys on one node of a cluster.
+// openRedis returns the store of the site with a name, at the address in a setting. roots are for TLS, nil for the
+// system's. The braces keep its keys on one node of a cluster.
 func openRedis(setting, address, site string, roots *x509.CertPool) (*accountsRedis, error) {
 	alive := func(c redis.Conn, idleSince time.Time) error {
 		if time.Since(idleSince) < redisWait {

@@ -13,8 +13,8 @@ import (
 )
 
 var storeSettings = []kit.Setting{{Name: "SESSION_STORE", Check: checkStore, Secret: true,
-	About: "A Redis URL for users and sessions. If unset: the Redis of ACME_CACHE, else a file in DATA_DIR. A private CA " +
-		"of either is in ACME_CACHE_CA_FILE."}}
+	About: "A Redis URL for users and sessions. If unset: the Redis of ACME_CACHE, else a file in DATA_DIR. " +
+		"ACME_CACHE_CA_FILE is for both servers."}}
 
 // openAccounts opens where accounts and sessions are kept: Redis if SESSION_STORE or ACME_CACHE names one, which all
 // replicas share, otherwise a file. account_sqlite.go and account_postgres.go are recipes that replace it.

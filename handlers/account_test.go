@@ -140,13 +140,14 @@ func TestWhatLooksTheSameIsOneAccount(t *testing.T) {
 	if got := signIn(site.Visitor(), "ade\u0301-"+end+"@site.test", "quatre mots a\u0300 moi"); got != 303 {
 		t.Errorf("signing in with letters and accents apart got %d", got)
 	}
-	for _, email := range []string{"ade\u0301-" + end + "@site.test", ada + "\u200b", "ad\u00e9\u00ad-" + end + "@site.test"} {
+	end += "@site.test"
+	for _, email := range []string{"ade\u0301-" + end, ada + "\u200b", "ad\u00e9\u00ad-" + end} {
 		form.Set("email", email)
 		if answer := site.Visitor().PostForm("/register", form); answer.Status != 422 {
 			t.Errorf("a second account %q got %d", email, answer.Status)
 		}
 	}
-	if got := signIn(site.Visitor(), "ad\x00\xe9@site.test", goodPassword); got != 422 { // which Postgres takes for no text
+	if got := signIn(site.Visitor(), "ad\x00\xe9@site.test", goodPassword); got != 422 { // no text for Postgres
 		t.Errorf("bytes that are no text got %d", got)
 	}
 }
