@@ -269,7 +269,7 @@ func TestPagesTakeDeclaredValuesOnly(t *testing.T) {
 			{"home", titled{"x"}, ""}, {"home", &titled{"x"}, ""}, {"free", 7, ""}, {"free", nil, ""}, {"error", "anything", ""},
 			{"cart", titled{}, `add "cart": pages.titled{} to Pages in handlers/site.go`},
 			{"cart", &titled{}, `add "cart": pages.titled{}`}, {"cart", nil, `add "cart": nil`}, {"cart", "x", `add "cart": string("")`},
-			{"cart", map[string]any{}, `add "cart": map[string]interface {}{}`}, {"_row", titled{}, `add "_row"`},
+			{"cart", map[string]any{}, `add "cart": map[string]interface {}{} to Pages in handlers/site.go; better pass a struct`}, {"_row", titled{}, `add "_row"`},
 			{"home", outer{}, `"home": pages.outer{}`}, {"home", nil, "declared for pages.titled and got <nil>"},
 		} {
 			_, err := rendered(t, p, test.page, test.value)

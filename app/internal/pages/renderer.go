@@ -107,13 +107,21 @@ func (r *renderer) checkValue(name string, value any) error {
 	case r.Values == nil || !ok && name == errorPage:
 		return nil
 	case !ok:
-		return fmt.Errorf("the page %q is not declared, so its fields were not checked: add %q: %s to Pages in %s",
-			name, name, literal(value), siteFile)
+		return fmt.Errorf("the page %q is not declared, so its fields were not checked: add %q: %s to Pages in %s%s",
+			name, name, literal(value), siteFile, unchecked(value))
 	case want != nil && typeOf(want) != typeOf(value):
-		return fmt.Errorf("the page %q is declared for %T and got %T: pass the first, or write %q: %s in Pages in %s",
-			name, want, value, name, literal(value), siteFile)
+		return fmt.Errorf("the page %q is declared for %T and got %T: pass the first, or write %q: %s in Pages in %s%s",
+			name, want, value, name, literal(value), siteFile, unchecked(value))
 	}
 	return nil
+}
+
+// unchecked advises against a map such as gin.H, since it may have any field.
+func unchecked(value any) string {
+	if t := typeOf(value); t == nil || t.Kind() != reflect.Map {
+		return ""
+	}
+	return "; better pass a struct: the fields of a map are not checked"
 }
 
 // literal is a value of the same type, as the package handlers writes it.
