@@ -30,6 +30,7 @@ func (s *Settings) readSite(r *reader) {
 	s.port = r.port("PORT")
 	forProxy := cmp.Or(s.port, "localhost:3000")
 	s.HTTPAddr = r.addr("HTTP_ADDR", pick(proxy, forProxy, pick(s.Prod, ":80", "localhost:8080")), !proxy)
+	s.HTTP3 = r.oneOf("HTTP3", "off", "off", "on") == "on"
 	// A port moves only if the user did not set one. In proxy mode it never moves, because the proxy is configured for it.
 	s.HTTPSMoves = !s.Prod && !proxy && r.unset("HTTPS_ADDR")
 	s.HTTPMoves = !s.Prod && !proxy && r.unset("HTTP_ADDR")
@@ -139,6 +140,24 @@ func (s *Settings) checkProxyMode(r *reader) {
 	}
 	if s.Prod && len(s.Domains) == 0 {
 		s.warn("DOMAINS is empty: the server answers for every host that the proxy passes on")
+	}
+}
+
+// checkHTTP3 refuses HTTP3 where no visitor's QUIC reaches this server.
+func (s *Settings) checkHTTP3(r *reader) {
+	if !s.HTTP3 {
+		return
+	}
+	switch {
+	case !s.Prod:
+		r.fault("HTTP3", "on", "is for production only: browsers refuse QUIC with the certificate of a development CA",
+			"take HTTP3 out, or set ENV=prod")
+	case s.InProxyMode():
+		r.fault("HTTP3", "on", "is of no use with TLS_MODE=proxy: visitors speak QUIC with the proxy, "+
+			"which has the certificate", "take HTTP3 out, and turn HTTP/3 on at the proxy; every CDN has it")
+	case s.ProxyProtocol:
+		r.fault("HTTP3", "on", "is of no use with PROXY_PROTOCOL=on: over UDP no PROXY header names the visitor",
+			"take HTTP3 out, or let visitors connect to this server itself")
 	}
 }
 

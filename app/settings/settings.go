@@ -23,6 +23,7 @@ type Settings struct {
 
 	HTTPSAddr string // empty: closed, as it is in proxy mode
 	HTTPAddr  string // empty: closed
+	HTTP3     bool   // QUIC on the port of HTTPSAddr
 
 	CertFiles, KeyFiles []string
 	ClientCAFile        string
@@ -96,6 +97,7 @@ func read(r *reader, project string) Settings {
 	s.readOperation(r)
 	s.DevCAConstraints = r.oneOf("DEV_CA_CONSTRAINTS", "on", "on", "off") == "on"
 	s.checkProxyMode(r)
+	s.checkHTTP3(r)
 	s.checkPort(r)
 	s.checkAddresses(r)
 	s.checkMode(r)

@@ -61,6 +61,9 @@ func (l loaded) print(w io.Writer) {
 	row("hosts", cmp.Or(strings.Join(l.hosts, ", "), "any"))
 	row("https", cmp.Or(l.ports.HTTPS.Addr, "off"))
 	row("http", cmp.Or(l.ports.HTTP.Addr, "off"))
+	if cfg.HTTP3 {
+		row("http/3", "over UDP on the port of https")
+	}
 	row("proxy header", l.proxyHeader())
 	switch cfg.Mode {
 	case tlsconfig.ACME:

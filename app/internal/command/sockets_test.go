@@ -122,7 +122,8 @@ func TestSocketsThatCannotBeServedAreFaults(t *testing.T) {
 		pass []*os.File
 		want string
 	}{
-		{"UDP", nil, []*os.File{datagrams}, "file descriptor 3 is a socket that does not listen"},
+		{"UDP", nil, []*os.File{datagrams}, "comes with a UDP socket, and HTTP3 is off: set HTTP3=on"},
+		{"UDP for http", map[string]string{"LISTEN_FDNAMES": "http", "HTTP3": "on"}, []*os.File{datagrams}, "only https uses one"},
 		{"a connection", nil, []*os.File{ln, connected}, "file descriptor 4 is a socket that does not listen"},
 		{"not TCP", nil, []*os.File{local}, "file descriptor 3 is not a TCP socket"},
 		{"a file", nil, []*os.File{plain}, "file descriptor 3 is not a socket"},

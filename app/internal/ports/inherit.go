@@ -11,11 +11,20 @@ import (
 	"example.com/turnkey/app/settings"
 )
 
-// Socket is a listening socket that the parent process opened. The parent keeps it open while this program is replaced,
-// so that a restart refuses no connection.
+// Socket is a listening TCP socket, or a UDP socket, that the parent process opened. The parent keeps it open while this
+// program is replaced, so that a restart refuses no connection.
 type Socket struct {
 	Name     string // https, http or admin; empty: the number of its port decides
 	listener net.Listener
+	packets  net.PacketConn // of a UDP socket, which has no listener
+}
+
+func (s Socket) close() {
+	if s.packets != nil {
+		s.packets.Close()
+		return
+	}
+	s.listener.Close()
 }
 
 const (
@@ -67,14 +76,15 @@ func Inherited(lookup func(string) (string, bool)) (sockets []Socket, faults []s
 		if name == "unknown" || strings.HasSuffix(name, ".socket") { // systemd's words for a socket without a name
 			name = ""
 		}
-		ln, err := inherit(firstPassed + i)
+		ln, packets, err := inherit(firstPassed + i)
 		if err != nil {
 			faults = append(faults, settings.Fault{Setting: "LISTEN_FDS", Value: count,
 				Problem: fmt.Sprintf("file descriptor %d %v", firstPassed+i, err),
-				Fix:     "pass TCP sockets that listen; in a systemd .socket unit: ListenStream= with a port, and Accept=no"})
+				Fix: "pass TCP sockets that listen, and UDP sockets for HTTP/3; in a systemd .socket unit: ListenStream= or " +
+					"ListenDatagram= with a port, and Accept=no"})
 			continue
 		}
-		sockets = append(sockets, Socket{name, ln})
+		sockets = append(sockets, Socket{name, ln, packets})
 	}
 	return sockets, faults
 }
@@ -86,7 +96,7 @@ func (s *Set) Inherit(sockets []Socket, wanted func(name string) bool) []setting
 	var faults []settings.Fault
 	for _, socket := range s.named(sockets, wanted) {
 		if problem := s.give(socket); problem != "" {
-			socket.listener.Close()
+			socket.close()
 			faults = append(faults, settings.Fault{Setting: "LISTEN_FDNAMES", Value: socket.givenName, Problem: problem,
 				Fix: "name sockets https, http, or admin (on a loopback address): FileDescriptorName= in a systemd .socket unit"})
 		}
@@ -125,7 +135,11 @@ func (s *Set) named(sockets []Socket, wanted func(name string) bool) (out []name
 	var unknown []namedSocket
 	for _, socket := range sockets {
 		if !wanted(socket.Name) {
-			socket.listener.Close()
+			socket.close()
+			continue
+		}
+		if socket.packets != nil { // QUIC is the only use of UDP
+			out = append(out, namedSocket{Socket{cmp.Or(socket.Name, "https"), nil, socket.packets}, socket.Name})
 			continue
 		}
 		named := namedSocket{socket, socket.Name}
@@ -138,7 +152,7 @@ func (s *Set) named(sockets []Socket, wanted func(name string) bool) (out []name
 	}
 	taken := map[string]bool{"https": s.proxyMode}
 	for _, socket := range out {
-		taken[socket.Name] = true
+		taken[socket.Name] = taken[socket.Name] || socket.packets == nil
 	}
 	for _, socket := range unknown {
 		at := portNumber(socket.listener)
@@ -158,6 +172,16 @@ func (s *Set) named(sockets []Socket, wanted func(name string) bool) (out []name
 
 // give adds a socket to its port, or returns why it cannot be used.
 func (s *Set) give(socket namedSocket) (problem string) {
+	if socket.packets != nil {
+		switch {
+		case socket.Name != s.HTTPS.Name:
+			return "is given to a UDP socket, and only https uses one"
+		case !s.http3:
+			return "comes with a UDP socket, and HTTP3 is off: set HTTP3=on, or take ListenDatagram= out of the .socket unit"
+		}
+		s.HTTPS.Packets = append(s.HTTPS.Packets, socket.packets)
+		return ""
+	}
 	addr := socket.listener.Addr().String()
 	for _, p := range s.All() {
 		switch {

@@ -8,6 +8,6 @@ import (
 )
 
 // inherit returns an error: Windows passes no sockets by number.
-func inherit(int) (net.Listener, error) {
-	return nil, errors.New("cannot be taken over on this system")
+func inherit(int) (net.Listener, net.PacketConn, error) {
+	return nil, nil, errors.New("cannot be taken over on this system")
 }

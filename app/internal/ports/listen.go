@@ -43,6 +43,11 @@ func (s *Set) Open() (notes []string, faults []Fault) {
 		}
 		p.Listeners = opened
 	}
+	if s.http3 && len(faults) == 0 && len(s.HTTPS.Packets) == 0 {
+		if err := s.HTTPS.openPackets(); err != nil {
+			notes = append(notes, noPackets(s.HTTPS, err))
+		}
+	}
 	return notes, faults
 }
 

@@ -14,12 +14,13 @@ import (
 
 // Port is one of the site's ports.
 type Port struct {
-	Name      string         // https, http or admin, as in LISTEN_FDNAMES
-	Setting   string         // HTTPS_ADDR, HTTP_ADDR or ADMIN_ADDR
-	Addr      string         // to listen on, or of an inherited socket; empty: closed
-	Moves     bool           // to the next free port if its own is in use
-	Listeners []net.Listener // those that are open; localhost has two, one for each of its addresses
-	Inherited bool           // Listeners are sockets of the parent process, which keeps them open
+	Name      string           // https, http or admin, as in LISTEN_FDNAMES
+	Setting   string           // HTTPS_ADDR, HTTP_ADDR or ADMIN_ADDR
+	Addr      string           // to listen on, or of an inherited socket; empty: closed
+	Moves     bool             // to the next free port if its own is in use
+	Listeners []net.Listener   // those that are open; localhost has two, one for each of its addresses
+	Packets   []net.PacketConn // UDP sockets for HTTP/3, on the same addresses
+	Inherited bool             // Listeners are sockets of the parent process, which keeps them open
 }
 
 // Number returns the number of the open port, which the system chooses for port 0. It returns 0 if the port is closed.
@@ -44,6 +45,7 @@ type Set struct {
 	HTTPS, HTTP, Admin Port
 
 	proxyMode bool // TLS ends at the proxy, so HTTPS stays closed
+	http3     bool // HTTPS is open over UDP as well
 }
 
 // New returns the ports that s asks for. None of them is open yet.
@@ -52,7 +54,7 @@ func New(s settings.Settings) *Set {
 		HTTPS:     Port{Name: "https", Setting: "HTTPS_ADDR", Addr: s.HTTPSAddr, Moves: s.HTTPSMoves},
 		HTTP:      Port{Name: "http", Setting: "HTTP_ADDR", Addr: s.HTTPAddr, Moves: s.HTTPMoves},
 		Admin:     Port{Name: "admin", Setting: "ADMIN_ADDR", Addr: s.AdminAddr},
-		proxyMode: s.InProxyMode(),
+		proxyMode: s.InProxyMode(), http3: s.HTTP3,
 	}
 }
 
@@ -65,6 +67,7 @@ func (s *Set) Close() {
 		for _, ln := range p.Listeners {
 			ln.Close()
 		}
+		p.closePackets()
 	}
 }
 

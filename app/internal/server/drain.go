@@ -56,6 +56,7 @@ func (s *Server) drain(ctx context.Context, replaced bool) error {
 	}
 
 	var wg sync.WaitGroup
+	wg.Go(func() { s.quic.drain(ctx) })
 	for _, srv := range s.served {
 		wg.Go(func() { srv.Shutdown(ctx) }) // its error is that of ctx, which the count below shows better
 	}
@@ -66,6 +67,7 @@ func (s *Server) drain(ctx context.Context, replaced bool) error {
 	for _, srv := range s.served {
 		srv.Close() // nothing is left to close unless SHUTDOWN_GRACE has ended
 	}
+	s.quic.close()
 	if open > 0 {
 		noun := "requests were"
 		if open == 1 {

@@ -26,7 +26,7 @@ type handshakeConn struct {
 func keepHandshakes(config *tls.Config) *tls.Config {
 	get, choose := config.GetCertificate, config.GetConfigForClient
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if c, ok := hello.Conn.(*handshakeConn); ok {
+		if c := keeperOf(hello); c != nil {
 			c.Hello, c.get = hello, get
 		}
 		if choose == nil {
@@ -36,12 +36,24 @@ func keepHandshakes(config *tls.Config) *tls.Config {
 	}
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := get(hello)
-		if c, ok := hello.Conn.(*handshakeConn); ok {
+		if c := keeperOf(hello); c != nil {
 			c.Certificate = cert
 		}
 		return cert, err
 	}
 	return config
+}
+
+// keeperOf returns what keeps a handshake. Over QUIC there is no connection below TLS, and the context has it.
+func keeperOf(hello *tls.ClientHelloInfo) *handshakeConn {
+	if c, ok := hello.Conn.(*handshakeConn); ok {
+		return c
+	}
+	if ctx := hello.Context(); ctx != nil { // nil: it is not of a handshake
+		c, _ := ctx.Value(handshakeKey{}).(*handshakeConn)
+		return c
+	}
+	return nil
 }
 
 // boundHandshakes makes config refuse a hello with longer lists than maxHelloSize. Such lists are kept until the

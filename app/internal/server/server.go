@@ -71,6 +71,7 @@ type Server struct {
 	conns       conns
 	descriptors *descriptors
 	served      []served
+	quic        *quicServer // nil: no HTTP/3
 	handler     http.Handler
 	pages       *pages.Pages
 	frontends   map[string]*dev.Frontend // that scripts/dev runs; not changed after New
@@ -130,7 +131,9 @@ func New(o Options) (*Server, error) {
 			if s.keepsHandshakes {
 				config = keepHandshakes(config)
 			}
-			s.served = append(s.served, served{port, s.newServer(s.handler), boundHandshakes(config)})
+			config = boundHandshakes(config)
+			s.quic = s.newQUIC(config)
+			s.served = append(s.served, served{port, s.newServer(s.quic.offered(s.handler)), config})
 		case &o.Ports.HTTP:
 			s.served = append(s.served, served{port, s.newServer(s.handler), nil})
 		case &o.Ports.Admin:
@@ -184,7 +187,7 @@ func (s *Server) countActive(next http.Handler) http.Handler {
 		}
 		s.active.Add(1)
 		defer s.active.Add(-1)
-		if s.draining.Load() {
+		if s.draining.Load() && r.ProtoMajor < 3 {
 			w.Header().Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)

@@ -1,0 +1,42 @@
+package ports
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+)
+
+// openPackets opens a UDP socket on the address of each listener, or none.
+func (p *Port) openPackets() error {
+	for _, ln := range p.Listeners {
+		conn, err := net.ListenPacket("udp", ln.Addr().String())
+		if err != nil {
+			p.closePackets()
+			return err
+		}
+		p.Packets = append(p.Packets, conn)
+	}
+	return nil
+}
+
+func (p *Port) closePackets() {
+	for _, conn := range p.Packets {
+		conn.Close()
+	}
+	p.Packets = nil
+}
+
+// noPackets says why a port is not open over UDP. This is no fault: browsers use HTTP/3 only where a response over TCP
+// has offered it.
+func noPackets(p Port, err error) string {
+	why := err.Error()
+	switch {
+	case inUse(err):
+		why = fmt.Sprintf("another program has it; `lsof -i UDP:%d` names it", p.Number())
+	case errors.Is(err, fs.ErrPermission) && p.Inherited:
+		why = "this user may not open it: add a line ListenDatagram= to the .socket unit, below ListenStream="
+	}
+	return fmt.Sprintf("HTTP3=on has no effect: UDP port %d cannot be opened (%s); the site is served over TCP alone",
+		p.Number(), why)
+}

@@ -1,0 +1,291 @@
+package server
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+	"golang.org/x/time/rate"
+
+	"example.com/turnkey/middleware/host"
+)
+
+const (
+	// maxQUIC is how many QUIC connections there may be. They take no file descriptor, so descriptors.go does not bound
+	// their memory, about 75 KiB each. Clients beyond it are refused, and go on over TCP.
+	maxQUIC = 2048
+
+	// freshQUIC is how many clients a second may begin a handshake before they have proved that they receive packets at
+	// their address. Above it, and while there is half of maxQUIC, each first gets a Retry packet (RFC 9000 §8.1.2).
+	freshQUIC = 50
+
+	// quicWindow is how much a client may send ahead on a connection, as over HTTP/2.
+	quicWindow = 1 << 20
+)
+
+// quicServer serves HTTP/3 (RFC 9114) on the UDP sockets of the HTTPS port, with the handler and the limits of TCP. It
+// is all of HTTP/3 but for its setting and its sockets: a nil *quicServer does nothing.
+//
+// http3.Server has neither net/http's timeouts nor its bounds, so they are here. A connection is closed if no request's
+// header has arrived on it for idleTimeout, as over HTTP/2: quic-go tells of a stream only once it has read its header.
+type quicServer struct {
+	server     *Server
+	http3      http3.Server
+	tls        *tls.Config
+	transports []*quic.Transport
+	listeners  []*quic.Listener
+	fresh      *rate.Limiter
+	conns      atomic.Int64
+	accepting  sync.WaitGroup
+	offer      []string // the value of Alt-Svc for clients that used the port of HTTPS_ADDR
+	port       string
+}
+
+// newQUIC returns nil if HTTP3 is off and if no UDP socket is open. config is that of TCP: both have the same
+// certificates and session ticket keys.
+func (s *Server) newQUIC(config *tls.Config) *quicServer {
+	port := &s.Ports.HTTPS
+	if len(port.Packets) == 0 {
+		return nil
+	}
+	if config.WrapSession == nil { // the copies of config would each have keys of their own
+		config.WrapSession, config.UnwrapSession = config.EncryptTicket, config.DecryptTicket
+	}
+	q := &quicServer{server: s, fresh: rate.NewLimiter(freshQUIC, freshQUIC), port: strconv.Itoa(port.Number())}
+	q.tls = http3.ConfigureTLSConfig(config)
+	q.offer = []string{offerOf(q.port)}
+	q.http3 = http3.Server{Handler: http.HandlerFunc(q.answer), MaxHeaderBytes: maxHeaderBytes, Logger: s.Log,
+		ConnContext: q.connContext}
+	for _, conn := range port.Packets {
+		q.transports = append(q.transports, &quic.Transport{Conn: conn, StatelessResetKey: s.resetKey(config),
+			VerifySourceAddress: func(net.Addr) bool { return q.conns.Load() > maxQUIC/2 || !q.fresh.Allow() },
+			ConnContext:         q.admit})
+	}
+	port.Packets = nil // closed by q, after the drain
+	return q
+}
+
+// quicConfig is for connections as quic-go makes them.
+func quicConfig() *quic.Config {
+	return &quic.Config{
+		Allow0RTT:                  false,         // 0-RTT can be replayed (RFC 9114 §10.9)
+		HandshakeIdleTimeout:       headerTimeout, // since the last packet; it ends after twice this time
+		MaxIdleTimeout:             idleTimeout,
+		MaxIncomingStreams:         maxStreams,
+		MaxIncomingUniStreams:      10, // a client needs three (RFC 9114 §6.2)
+		MaxStreamReceiveWindow:     quicWindow,
+		MaxConnectionReceiveWindow: quicWindow,
+	}
+}
+
+// resetKey derives the key with which a process tells clients of the one before it that their connections are gone (RFC
+// 9000 §10.3), after a crash too. Otherwise they would wait 30 s for an answer. It comes from the certificate's key,
+// which both processes have, and is nil before there is a certificate.
+func (s *Server) resetKey(config *tls.Config) *quic.StatelessResetKey {
+	cert, err := config.GetCertificate(&tls.ClientHelloInfo{ServerName: append(s.Hosts, "")[0],
+		SupportedVersions: []uint16{tls.VersionTLS13}, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256,
+			tls.ECDSAWithP384AndSHA384, tls.ECDSAWithP521AndSHA512, tls.PSSWithSHA256, tls.Ed25519}})
+	if err != nil || cert == nil {
+		return nil
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil { // it is in hardware
+		return nil
+	}
+	key, err := hkdf.Key(sha256.New, der, nil, "QUIC stateless reset", len(quic.StatelessResetKey{}))
+	if err != nil {
+		return nil
+	}
+	return (*quic.StatelessResetKey)(key)
+}
+
+var errTooManyQUIC = errors.New("too many QUIC connections")
+
+// admit is called when a client begins a handshake. ctx ends with the connection, and crypto/tls passes it to the
+// callbacks of a handshake.
+func (q *quicServer) admit(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
+	if q.conns.Add(1) > maxQUIC {
+		q.conns.Add(-1)
+		return nil, errTooManyQUIC
+	}
+	context.AfterFunc(ctx, func() { q.conns.Add(-1) })
+	if q.server.keepsHandshakes {
+		ctx = context.WithValue(ctx, handshakeKey{}, &handshakeConn{})
+	}
+	return ctx, nil
+}
+
+// quicConn closes a connection that has been without a request for idleTimeout.
+type quicConn struct {
+	mu     sync.Mutex
+	active int
+	idle   *time.Timer
+}
+
+func (c *quicConn) add(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.active += n; c.active > 0 {
+		c.idle.Stop()
+		return
+	}
+	c.idle.Reset(idleTimeout)
+}
+
+type quicConnKey struct{}
+
+// connContext makes the context of all requests on a connection.
+func (q *quicServer) connContext(ctx context.Context, conn *quic.Conn) context.Context {
+	c := &quicConn{}
+	c.idle = time.AfterFunc(idleTimeout, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.active == 0 {
+			go conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "idle")
+		}
+	})
+	context.AfterFunc(conn.Context(), func() { c.idle.Stop() })
+	ctx = context.WithValue(ctx, quicConnKey{}, c)
+	// The access log looks there for the timeout that cuts responses off.
+	return context.WithValue(ctx, http.ServerContextKey, &http.Server{WriteTimeout: answerTimeout})
+}
+
+// answer is the handler of all requests: it makes one as net/http would, and hands it on.
+func (q *quicServer) answer(w http.ResponseWriter, r *http.Request) {
+	if c, ok := r.Context().Value(quicConnKey{}).(*quicConn); ok {
+		c.add(1)
+		defer c.add(-1)
+	}
+	now, rc := time.Now(), http.NewResponseController(w)
+	rc.SetReadDeadline(now.Add(bodyTimeout))
+	rc.SetWriteDeadline(now.Add(answerTimeout))
+	if r.ContentLength < 0 && r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch {
+		measure(r)
+	}
+	q.offered(q.server.handler).ServeHTTP(quicWriter{w}, r)
+}
+
+// measure finds out whether a request has a body, which most requests of these methods have not. net/http sees that in
+// the header's frame over HTTP/2. http3 leaves the length open, and a bodyless DELETE would be taken for an empty body.
+func measure(r *http.Request) {
+	first := make([]byte, 1)
+	n, err := io.ReadFull(r.Body, first)
+	switch {
+	case err == io.EOF:
+		r.Body, r.ContentLength = http.NoBody, 0
+	case n == 1:
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(first), r.Body), r.Body}
+	}
+}
+
+// quicWriter leaves out what only HTTP/1.1 has. With it a client would refuse the response (RFC 9114 §4.2).
+type quicWriter struct{ http.ResponseWriter }
+
+func (w quicWriter) WriteHeader(status int) {
+	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"} {
+		delete(w.Header(), name)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w quicWriter) Flush()                      { w.ResponseWriter.(http.Flusher).Flush() }
+func (w quicWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// offered tells clients of HTTP/3 in each response until the drain begins (RFC 7838). The port is the one that the
+// client has used for HTTPS: a mapping of ports is taken to be the same for UDP.
+func (q *quicServer) offered(next http.Handler) http.Handler {
+	if q == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS != nil && !q.server.draining.Load() {
+			offer := q.offer
+			if _, port := host.Split(r.Host); cmp.Or(port, "443") != q.port {
+				offer = []string{offerOf(cmp.Or(port, "443"))}
+			}
+			w.Header()["Alt-Svc"] = offer
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func offerOf(port string) string { return `h3=":` + port + `"; ma=3600` }
+
+// serve begins to accept connections. It calls fail if a socket fails before the drain.
+func (q *quicServer) serve(fail func(error)) {
+	if q == nil {
+		return
+	}
+	for _, t := range q.transports {
+		ln, err := t.Listen(q.tls, quicConfig())
+		if err != nil {
+			fail(err)
+			continue
+		}
+		q.listeners = append(q.listeners, ln)
+		q.accepting.Go(func() {
+			if err := q.http3.ServeListener(ln); !q.server.draining.Load() {
+				fail(err)
+			}
+		})
+	}
+}
+
+// drain refuses new connections, so that their clients go to TCP at once, tells clients to send no further request on
+// the open ones (GOAWAY), and closes these when no request is open, on any port, or when ctx is done.
+func (q *quicServer) drain(ctx context.Context) {
+	if q == nil {
+		return
+	}
+	for _, ln := range q.listeners {
+		ln.Close()
+	}
+	q.accepting.Wait() // http3.Server counts on it that no connection is added once Shutdown is called
+	refuse := &quic.Config{GetConfigForClient: func(*quic.ClientInfo) (*quic.Config, error) {
+		return nil, http.ErrServerClosed
+	}}
+	for _, t := range q.transports {
+		t.Listen(q.tls, refuse) // a client that is not answered at all would wait for seconds
+	}
+	quiet, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		poll(ctx, 10*time.Millisecond, func() bool { return q.server.active.Load() == 0 })
+		time.Sleep(settleTime)
+		cancel()
+	}()
+	ended := make(chan struct{})
+	go func() { q.http3.Shutdown(quiet); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done(): // a handler may not return
+	}
+}
+
+// close closes the sockets.
+func (q *quicServer) close() {
+	if q == nil {
+		return
+	}
+	for _, t := range q.transports {
+		t.Close()
+		t.Conn.Close()
+	}
+}
