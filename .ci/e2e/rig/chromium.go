@@ -14,6 +14,10 @@ type Chromium struct {
 	Path  string // of the program
 	Home  string // the user's home; an empty directory makes a new profile
 	Sites Sites
+
+	// QUIC are the flags of a browser that may speak it; without any, it may not. Over QUIC, Chromium believes no root
+	// that the user has added.
+	QUIC []string
 }
 
 // Sites maps hosts to addresses, such as "shop.example.test:443" to "127.0.0.1:8443".
@@ -46,11 +50,15 @@ func (c Chromium) flags(t testing.TB) []string {
 		rules = append(rules, fmt.Sprintf("MAP %s %s", host, addr))
 	}
 	rules = append(rules, "MAP * ~NOTFOUND", "EXCLUDE localhost", "EXCLUDE *.localhost", "EXCLUDE 127.0.0.1", "EXCLUDE ::1")
-	return []string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+	quic := c.QUIC
+	if len(quic) == 0 {
+		quic = []string{"--disable-quic"}
+	}
+	return append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
 		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
 		"--host-resolver-rules=" + strings.Join(rules, ", "),
-	}
+	}, quic...)
 }
 
 // Trust adds a root to the store where Chromium on Linux looks for the user's roots. certutil is in libnss3-tools.
