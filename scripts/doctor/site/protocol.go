@@ -106,7 +106,7 @@ func (l *look) protocol(ctx context.Context, s *report.Section) {
 	})
 	known := map[string]string{"h2": "HTTP/2", "": "none is agreed on, so HTTP/1.1"}
 	s.OK("alpn", cmp.Or(known[alpn], part(alpn)+"; HTTP/2 is not offered"))
-	l.resumption(ctx, s)
+	l.http3(ctx, s, l.resumption(ctx, s))
 }
 
 // only offers one version with every known cipher suite: servers that still speak an old version choose an old suite.
@@ -126,8 +126,8 @@ func declined(err error) bool {
 }
 
 // resumption connects again with the ticket of a first connection. Tickets of TLS 1.3 arrive after the handshake, so it
-// has to read a response.
-func (l *look) resumption(ctx context.Context, s *report.Section) {
+// has to read a response. It returns the header of the last one.
+func (l *look) resumption(ctx context.Context, s *report.Section) http.Header {
 	page, tickets := l.at("https", "/"), tls.NewLRUClientSessionCache(1)
 	last, err := l.fetch(ctx, http.MethodHead, page, tickets)
 	if err == nil {
@@ -138,4 +138,8 @@ func (l *look) resumption(ctx context.Context, s *report.Section) {
 		{err == nil && last.TLS.DidResume, good, "a second connection is resumed", ""},
 		{true, good, "a second connection is not resumed: several servers behind the name, or tickets are off", ""},
 	})
+	if err != nil {
+		return nil
+	}
+	return last.Header
 }

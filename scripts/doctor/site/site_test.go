@@ -41,7 +41,7 @@ func TestGoodSiteHasNoFindings(t *testing.T) {
 	for group, checks := range map[string]string{
 		"dns": "a aaaa caa", "ports": "https http", "redirects": "redirect hsts-http",
 		"certificate": "names validity trust chain key lifetime address no-sni other-sni",
-		"protocol":    "tls1.3 tls1.2 tls1.1 tls1.0 exchange alpn resumption", "headers": "page hsts csp nosniff framing referrer cookie clock",
+		"protocol":    "tls1.3 tls1.2 tls1.1 tls1.0 exchange alpn resumption http3", "headers": "page hsts csp nosniff framing referrer cookie clock",
 		"challenge": "http-01",
 	} {
 		for name := range strings.FieldsSeq(checks) {

@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/dns/dnsmessage"
 
 	"example.com/turnkey/scripts/doctor/report"
@@ -48,6 +49,7 @@ type world struct {
 	raw     func(net.Conn) // instead of secure
 	rawHTTP func(net.Conn) // instead of plain
 	dns     *nameServer
+	quic    bool     // it is answered, too
 	dead    []string // host:port that refuse
 	silent  []string // host:port that never answer
 	url     string
@@ -119,9 +121,13 @@ func (w *world) open() Options {
 	closed := w.listen()
 	closed.Close()
 	to := map[string]string{"443": secure.Addr().String(), "80": plain.Addr().String()}
+	udp := w.serveQUIC()
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		if network == "udp" {
+			return net.Dial("udp", udp)
+		}
 		w.dials = append(w.dials, address)
 		if slices.Contains(w.silent, address) { // as a firewall that drops
 			w.mu.Unlock()
@@ -180,6 +186,32 @@ func (w *world) serve(secure, plain net.Listener) {
 		go s.Serve(plain)
 		w.t.Cleanup(func() { s.Close() })
 	}
+}
+
+// serveQUIC returns an address at which QUIC is answered, if it is.
+func (w *world) serveQUIC() string {
+	w.t.Helper()
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { udp.Close() })
+	if w.quic {
+		s := &http3.Server{Handler: w.secure, TLSConfig: w.tls}
+		go s.Serve(udp)
+		w.t.Cleanup(func() { s.Close() })
+	}
+	return udp.LocalAddr().String()
+}
+
+// https gives the site an HTTPS record.
+func (w *world) https(alpn ...string) {
+	data := []byte{0, 1, 0, 0, 1, 0, 0} // priority 1, target ".", key alpn
+	for _, p := range alpn {
+		data = append(append(data, byte(len(p))), p...)
+	}
+	data[6] = byte(len(data) - 7)
+	w.dns.add(shop, typeHTTPS, string(data))
 }
 
 func (w *world) listen() net.Listener {
@@ -377,7 +409,10 @@ func (s *nameServer) remove(name string, kind dnsmessage.Type) {
 	maps.DeleteFunc(s.records, func(k string, _ []dnsmessage.Resource) bool { return k == slot(name, kind) })
 }
 
-const typeCAA dnsmessage.Type = 257 // which dnsmessage does not know
+const ( // which dnsmessage does not know
+	typeCAA   dnsmessage.Type = 257
+	typeHTTPS dnsmessage.Type = 65
+)
 
 // caa is the data of a record.
 func caa(flags byte, tag, value string) string {
