@@ -2,6 +2,8 @@ package peers
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -19,9 +21,9 @@ import (
 // quicSite is a site in production with HTTP/3.
 type quicSite struct {
 	*rig.Product
-	dir, spki string
-	port      int
-	root      string // file of the CA
+	port int
+	spki string // of its certificate
+	root string // file of the CA
 }
 
 func startQUIC(t *testing.T, host string) quicSite {
@@ -29,10 +31,9 @@ func startQUIC(t *testing.T, host string) quicSite {
 	dir, port, ca := t.TempDir(), rig.Port(t), rig.NewCA(t, "Site")
 	pair := ca.Issue(t, rig.Leaf{Names: []string{host}})
 	pair.Write(t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
-	s := quicSite{dir: dir, port: port, root: filepath.Join(dir, "root.pem")}
+	s := quicSite{port: port, root: filepath.Join(dir, "root.pem")}
 	rig.Write(t, s.root, ca.RootPEM(), 0o644)
-	sum := sha256.Sum256(pair.Leaf.RawSubjectPublicKeyInfo)
-	s.spki = base64.StdEncoding.EncodeToString(sum[:])
+	s.spki = spki(pair.Leaf)
 	s.Product = rig.Start(t, dir, rig.Env{"ENV": "prod", "TLS_MODE": "files", "DOMAINS": host, "HTTP3": "on",
 		"TLS_CERT_FILE": "cert.pem", "TLS_KEY_FILE": "key.pem", "HTTP_ADDR": "off", "HTTPS_ADDR": fmt.Sprintf("localhost:%d", port)})
 	return s
@@ -62,6 +63,42 @@ func TestChromiumShowsThePageOverHTTP3(t *testing.T) {
 	page.Picture(t, artifact(t, "connection-http3.png"))
 	if s.over("HTTP/3.0", "/connection") == 0 {
 		t.Error("the log does not say that the page went over HTTP/3")
+	}
+}
+
+// A name and an address get certificates from a CA. Over QUIC, too, the one for an address is found without a server
+// name: by the address that the client has sent its packets to.
+func TestChromiumSpeaksHTTP3WithCertificatesOfACA(t *testing.T) {
+	t.Parallel()
+	https, http, addr := rig.Port(t), rig.Port(t), "127.0.0.1"
+	pebble := rig.StartPebble(t, rig.PebbleOptions{TLSPort: https, HTTPPort: http,
+		Profiles: map[string]time.Duration{"classic": 90 * 24 * time.Hour, "shortlived": 160 * time.Hour}})
+	s := quicSite{port: https}
+	s.Product = rig.Start(t, t.TempDir(), rig.Env{"ENV": "prod", "DOMAINS": shop + "," + addr, "HTTP3": "on",
+		"HTTPS_ADDR": fmt.Sprintf(":%d", https), "HTTP_ADDR": fmt.Sprintf(":%d", http),
+		"ACME_DIRECTORY": pebble.Directory, "ACME_CA_FILE": pebble.CAFile, "ACME_CACHE": t.TempDir()})
+	var keys []string
+	for _, name := range []string{shop, addr} {
+		rig.Eventually(t, time.Minute, "a certificate for "+name, func() bool {
+			state, err := rig.Handshake(rig.Loopback(https), &tls.Config{ServerName: name, RootCAs: pebble.Roots(t)})
+			if err == nil {
+				keys = append(keys, spki(state.PeerCertificates[0]))
+			}
+			return err == nil
+		})
+	}
+	b := newBrowser(t)
+	b.Sites = rig.Sites{shop + ":443": rig.Loopback(https)}
+	b.QUIC = []string{fmt.Sprintf("--origin-to-force-quic-on=%s:443,%s:%d", shop, addr, https),
+		"--ignore-certificate-errors-spki-list=" + strings.Join(keys, ",")}
+	page := b.Steer(t)
+	for i, url := range []string{"https://" + shop + "/connection", fmt.Sprintf("https://%s:%d/connection", addr, https)} {
+		page.Visit(t, url, "")
+		var text string
+		page.Evaluate(t, "document.body.innerText", &text)
+		if !strings.Contains(text, "HTTP/3.0") || s.over("HTTP/3.0", "/connection") != i+1 {
+			t.Errorf("%s says:\n%s", url, text)
+		}
 	}
 }
 
@@ -111,6 +148,12 @@ func TestUDPThatIsDroppedHarmsNobody(t *testing.T) {
 }
 
 // Helpers
+
+// spki names a certificate's key as Chromium's flag does.
+func spki(leaf *x509.Certificate) string {
+	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
 
 // firefox trusts the site's CA, and does not mind that it is none of Mozilla's.
 func (s quicSite) firefox(t *testing.T) *firefox {

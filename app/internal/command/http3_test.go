@@ -24,6 +24,7 @@ import (
 	"github.com/quic-go/quic-go/qlog"
 	"github.com/quic-go/quic-go/qlogwriter"
 
+	"example.com/turnkey/app/apptest"
 	"example.com/turnkey/app/internal/testcert"
 	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
@@ -365,6 +366,10 @@ func TestAUDPPortThatIsBusyLeavesTCP(t *testing.T) {
 	s.once("HTTP3=on has no effect", "UDP port", "another program", "TCP alone")
 	if code := s.Stop(); code != 0 {
 		t.Errorf("the exit status is %d", code)
+	}
+	out, code := apptest.Run(t, testsite.Site(), []string{"check"}, "HTTP3=on", "HTTPS_ADDR="+busy.LocalAddr().String())
+	if code != 0 || !strings.Contains(out, "note: HTTP3=on has no effect: UDP port") {
+		t.Errorf("check ends with %d:\n%s", code, out)
 	}
 }
 

@@ -27,7 +27,7 @@ import (
 const (
 	// maxQUIC is how many QUIC connections there may be. They take no file descriptor, so descriptors.go does not bound
 	// their memory, about 75 KiB each. Clients beyond it are refused, and go on over TCP.
-	maxQUIC = 2048
+	maxQUIC = 2000
 
 	// freshQUIC is how many clients a second may begin a handshake before they have proved that they receive packets at
 	// their address. Above it, and while there is half of maxQUIC, each first gets a Retry packet (RFC 9000 §8.1.2).
@@ -44,6 +44,7 @@ const (
 // header has arrived on it for idleTimeout, as over HTTP/2: quic-go tells of a stream only once it has read its header.
 type quicServer struct {
 	server     *Server
+	handler    http.Handler
 	http3      http3.Server
 	tls        *tls.Config
 	transports []*quic.Transport
@@ -68,6 +69,7 @@ func (s *Server) newQUIC(config *tls.Config) *quicServer {
 	q := &quicServer{server: s, fresh: rate.NewLimiter(freshQUIC, freshQUIC), port: strconv.Itoa(port.Number())}
 	q.tls = http3.ConfigureTLSConfig(config)
 	q.offer = []string{offerOf(q.port)}
+	q.handler = q.offered(s.handler)
 	q.http3 = http3.Server{Handler: http.HandlerFunc(q.answer), MaxHeaderBytes: maxHeaderBytes, Logger: s.Log,
 		ConnContext: q.connContext}
 	for _, conn := range port.Packets {
@@ -132,8 +134,20 @@ func (q *quicServer) admit(ctx context.Context, _ *quic.ClientInfo) (context.Con
 // quicConn closes a connection that has been without a request for idleTimeout.
 type quicConn struct {
 	mu     sync.Mutex
-	active int
+	active int // requests
 	idle   *time.Timer
+}
+
+func newQUICConn(close func()) *quicConn {
+	c := &quicConn{}
+	c.idle = time.AfterFunc(idleTimeout, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.active == 0 {
+			go close()
+		}
+	})
+	return c
 }
 
 func (c *quicConn) add(n int) {
@@ -150,14 +164,7 @@ type quicConnKey struct{}
 
 // connContext makes the context of all requests on a connection.
 func (q *quicServer) connContext(ctx context.Context, conn *quic.Conn) context.Context {
-	c := &quicConn{}
-	c.idle = time.AfterFunc(idleTimeout, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.active == 0 {
-			go conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "idle")
-		}
-	})
+	c := newQUICConn(func() { conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "idle") })
 	context.AfterFunc(conn.Context(), func() { c.idle.Stop() })
 	ctx = context.WithValue(ctx, quicConnKey{}, c)
 	// The access log looks there for the timeout that cuts responses off.
@@ -176,7 +183,7 @@ func (q *quicServer) answer(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength < 0 && r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch {
 		measure(r)
 	}
-	q.offered(q.server.handler).ServeHTTP(quicWriter{w}, r)
+	q.handler.ServeHTTP(quicWriter{w}, r)
 }
 
 // measure finds out whether a request has a body, which most requests of these methods have not. net/http sees that in

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // QUIC connections take no file descriptor, so nothing else bounds their number.
@@ -24,4 +26,34 @@ func TestQUICConnectionsAreBounded(t *testing.T) {
 	if _, err := q.admit(t.Context(), nil); err != nil {
 		t.Error("one is refused after the others have ended")
 	}
+}
+
+// A request counts once its header has arrived: streams without one keep no connection open.
+func TestAQUICConnectionWithoutARequestIsClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		closed := make(chan struct{})
+		c := newQUICConn(func() { close(closed) })
+		open := func(when string, after time.Duration) {
+			t.Helper()
+			select {
+			case <-closed:
+				t.Errorf("it is closed %s", when)
+			case <-time.After(after):
+			}
+		}
+		open("early", idleTimeout-time.Second)
+		c.add(1)
+		c.add(1)
+		open("during a request", 2*idleTimeout)
+		c.add(-1)
+		open("during the second one", 2*idleTimeout)
+		c.add(-1)
+		open("right after it", idleTimeout-time.Second)
+		select {
+		case <-closed:
+		case <-time.After(2 * time.Second):
+			t.Error("it stays open")
+		}
+	})
 }

@@ -249,8 +249,8 @@ func TestEnvExampleListsEverySettingInOrder(t *testing.T) {
 	t.Parallel()
 	names := settings.Variables()
 	for file, pattern := range map[string]string{
-		root + "/.env.example":           `(?m)^#([A-Z_]+)=`,
-		root + "/app/settings/README.md": "(?m)^\\| `([A-Z_]+)`",
+		root + "/.env.example":           `(?m)^#([A-Z0-9_]+)=`,
+		root + "/app/settings/README.md": "(?m)^\\| `([A-Z0-9_]+)`",
 	} {
 		data, err := os.ReadFile(file)
 		if err != nil {
