@@ -42,7 +42,8 @@ func startQUIC(t *testing.T, host string) quicSite {
 // over returns how many requests for a path the site has answered over a protocol.
 func (s quicSite) over(proto, path string) int {
 	return len(s.Logged(func(line map[string]any) bool {
-		return line["msg"] == "request" && line["proto"] == proto && line["path"] == path
+		return line["msg"] == "request" && line["proto"] == proto && line["path"] == path &&
+			(line["client"] == "127.0.0.1" || line["client"] == "::1")
 	}))
 }
 
@@ -57,7 +58,7 @@ func TestChromiumShowsThePageOverHTTP3(t *testing.T) {
 	var text, protocol string
 	page.Evaluate(t, "document.body.innerText", &text)
 	page.Evaluate(t, "performance.getEntriesByType('navigation')[0].nextHopProtocol", &protocol)
-	if !strings.Contains(text, "HTTP/3.0") || protocol != "h3" {
+	if !strings.Contains(text, "HTTP/3.0") || !strings.Contains(text, "QUIC wraps them") || protocol != "h3" {
 		t.Errorf("the page came over %q, and says:\n%s", protocol, text)
 	}
 	page.Picture(t, artifact(t, "connection-http3.png"))

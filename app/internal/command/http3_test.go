@@ -51,6 +51,10 @@ func echo(r *gin.Engine) {
 		c.String(200, "%d", in.ID)
 		return nil
 	}))
+	r.GET("/stream", func(c *gin.Context) {
+		for i := 0; c.Stream(func(w io.Writer) bool { fmt.Fprintln(w, i); i++; return i < 3 }); {
+		}
+	})
 	r.GET("/events", kit.E(func(c *gin.Context) error {
 		c.Header("Connection", "keep-alive") // as many examples of event streams do
 		if err := kit.Stream(c); err != nil {
@@ -77,6 +81,7 @@ func TestARequestOverQUICIsAnsweredAsOverTCP(t *testing.T) {
 	}{
 		{"GET", "/", "", nil, 200},
 		{"HEAD", "/", "", nil, 200},
+		{"GET", "/stream", "", nil, 200},
 		{"GET", "/none", "", nil, 404},
 		{"GET", "/seen", "", []string{"Content-Type", "application/yaml"}, 200},
 		{"PUT", "/", "", nil, 405},

@@ -167,9 +167,11 @@ func (q *quicServer) connContext(ctx context.Context, conn *quic.Conn) context.C
 	c := newQUICConn(func() { conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "idle") })
 	context.AfterFunc(conn.Context(), func() { c.idle.Stop() })
 	ctx = context.WithValue(ctx, quicConnKey{}, c)
-	// The access log looks there for the timeout that cuts responses off.
-	return context.WithValue(ctx, http.ServerContextKey, &http.Server{WriteTimeout: answerTimeout})
+	return context.WithValue(ctx, http.ServerContextKey, quicTimeouts)
 }
+
+// quicTimeouts tells the access log which timeout cuts responses off.
+var quicTimeouts = &http.Server{WriteTimeout: answerTimeout}
 
 // answer is the handler of all requests: it makes one as net/http would, and hands it on.
 func (q *quicServer) answer(w http.ResponseWriter, r *http.Request) {
@@ -183,7 +185,7 @@ func (q *quicServer) answer(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength < 0 && r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch {
 		measure(r)
 	}
-	q.handler.ServeHTTP(quicWriter{w}, r)
+	q.handler.ServeHTTP(quicWriter{w, r.Context()}, r)
 }
 
 // measure finds out whether a request has a body, which most requests of these methods have not. net/http sees that in
@@ -202,14 +204,24 @@ func measure(r *http.Request) {
 	}
 }
 
-// quicWriter leaves out what only HTTP/1.1 has. With it a client would refuse the response (RFC 9114 §4.2).
-type quicWriter struct{ http.ResponseWriter }
+// quicWriter leaves out what only HTTP/1.1 has. With it a client would refuse the response (RFC 9114 §4.2). CloseNotify
+// is what c.Stream of gin calls.
+type quicWriter struct {
+	http.ResponseWriter
+	ctx context.Context // of the request
+}
 
 func (w quicWriter) WriteHeader(status int) {
 	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"} {
 		delete(w.Header(), name)
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w quicWriter) CloseNotify() <-chan bool {
+	gone := make(chan bool, 1)
+	context.AfterFunc(w.ctx, func() { gone <- true })
+	return gone
 }
 
 func (w quicWriter) Flush()                      { w.ResponseWriter.(http.Flusher).Flush() }
