@@ -13,14 +13,16 @@ import (
 // Dotenv is what was found in the .env file.
 type Dotenv struct {
 	file   string
-	names  []string // variables in it
-	broken []Fault  // its faults; if there is one, none of its variables is used
+	names  []string          // variables in it
+	broken []Fault           // its faults; if there is one, none of its variables is used
+	clear  map[string]string // if there is one: the variables that can be read, to find what else is wrong
 
 	real map[string]bool // variables of the real environment, which win over the file
 }
 
 // LoadDotenv sets the file's variables in this process's environment. A variable that is already set there keeps its
-// value. A missing file is no fault. Of a malformed file none is used, and Load returns its faults.
+// value. A missing file is no fault. Of a malformed file none is set, and Load returns its faults, and those of the
+// variables in it that can be read.
 func LoadDotenv(file string) Dotenv {
 	d := Dotenv{file: file, real: map[string]bool{}}
 	for _, pair := range os.Environ() {
@@ -31,12 +33,38 @@ func LoadDotenv(file string) Dotenv {
 	values, d.broken = readDotenv(file)
 	for name, value := range values {
 		d.names = append(d.names, name)
-		if !d.real[name] {
+		if !d.real[name] && len(d.broken) == 0 {
 			os.Setenv(name, value)
 		}
 	}
 	slices.Sort(d.names)
+	if len(d.broken) > 0 {
+		d.clear = values
+	}
 	return d
+}
+
+// over returns lookup with what a malformed file has.
+func (d Dotenv) over(lookup func(string) (string, bool)) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if value, ok := d.clear[name]; ok && !d.real[name] {
+			return value, true
+		}
+		return lookup(name)
+	}
+}
+
+// sure returns those faults of r that no variable can mend which a malformed file may have and which cannot be read.
+func (d Dotenv) sure(r *reader) []Fault {
+	if len(d.broken) == 0 {
+		return r.faults
+	}
+	return slices.DeleteFunc(r.faults, func(f Fault) bool {
+		return slices.ContainsFunc(r.names, func(name string) bool {
+			needed := name == f.Setting && f.Value == "" || name != f.Setting && strings.Contains(f.Problem, name)
+			return needed && r.unset(name)
+		})
+	})
 }
 
 // Names returns a function for the host names that a development site answers for: its domains, and this machine's
@@ -74,13 +102,10 @@ func readDotenv(file string) (values map[string]string, broken []Fault) {
 	return values, broken
 }
 
-// faults returns the faults of the file, or one for each variable in it that is nearly a setting, or begins like one. A
+// faults returns the faults of the file, and one for each variable in it that is nearly a setting, or begins like one. A
 // misspelt setting would silently do nothing. All other variables are the owner's, and no fault.
 func (d Dotenv) faults(known []string) []Fault {
-	if len(d.broken) > 0 {
-		return d.broken
-	}
-	var out []Fault
+	out := slices.Clone(d.broken)
 	for _, name := range d.names {
 		if slices.Contains(known, name) {
 			continue

@@ -3,6 +3,7 @@ package settings
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -81,5 +82,34 @@ func TestEditedFileWinsWhileItIsReadable(t *testing.T) {
 	write("A=1\n" + name + "=\"hush\"y\n")
 	if _, ok := d.edited(name); ok {
 		t.Error("a file that cannot be understood decides")
+	}
+}
+
+// One faulty line hides no other fault. What the faulty lines may have is not called missing.
+func TestAFaultyLineHidesNoOtherFault(t *testing.T) {
+	for text, want := range map[string]string{
+		"ENV=prod\nTLS_MODE=local\nHTTPS_ADDR=8443\nDOMIANS=x\nSECRET=\"hush\"y\n":   ".env DOMIANS HTTPS_ADDR TLS_MODE",
+		"ENV=production\nPROXY_PROTOCOL=on\nTRUSTED_PROXIES=\"10.0.0.7\"x\n":         ".env ENV",
+		"ENV=prod\nPORT=3000\nTLS_MODE=\"proxy\"x\n":                                 ".env",
+		"CLIENT_IP_HEADER=X-Real-IP\nB=1\nthis is no setting\nTRUSTED_PROXIES=x.y\n": ".env",
+		"HTTP_ADDR=80\nACME_EAB_KID=x\nACME_EAB_HMAC_KEY='hush\n":                    ".env HTTP_ADDR",
+	} {
+		file := filepath.Join(t.TempDir(), ".env")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d := LoadDotenv(file)
+		_, faults := Load(os.LookupEnv, d, "shop")
+		var settings []string
+		for _, f := range faults {
+			settings = append(settings, strings.TrimPrefix(f.Setting, filepath.Dir(file)+"/"))
+		}
+		slices.Sort(settings)
+		if got := strings.Join(settings, " "); got != want || strings.Contains(faults.Error(), "hush") {
+			t.Errorf("%q has the faults %q, want %q:\n%v", text, got, want, faults)
+		}
+		if v, set := os.LookupEnv("ENV"); set {
+			t.Errorf("ENV=%q of a malformed file is set", v)
+		}
 	}
 }

@@ -41,11 +41,13 @@ func (l Faults) Print(w io.Writer, project string) {
 }
 
 // AndThen returns l and the faults that later checks found. Of those it drops the ones that call a setting missing if l
-// has a fault of that setting: its value was refused, and so later checks did not see it.
+// has a fault of that setting, or of the file .env: its value was refused, or not read, and so later checks did not see
+// it.
 func (l Faults) AndThen(later []Fault) Faults {
 	out := slices.Clone(l)
 	for _, f := range later {
-		if f.Value != "" || !slices.ContainsFunc(l, func(g Fault) bool { return g.Setting == f.Setting }) {
+		hides := func(g Fault) bool { return g.Setting == f.Setting || g.Setting == ".env" }
+		if f.Value != "" || !slices.ContainsFunc(l, hides) {
 			out = append(out, f)
 		}
 	}

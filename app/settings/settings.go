@@ -73,10 +73,10 @@ type Settings struct {
 // could be read, so that later checks can still run. file is what LoadDotenv returned: its faults and misspelt names
 // are faults, too. project is the last element of the module's path. own are the settings that the site declares.
 func Load(lookup func(string) (string, bool), file Dotenv, project string, own ...Own) (Settings, Faults) {
-	r := &reader{lookup: lookup}
+	r := &reader{lookup: file.over(lookup)}
 	s := read(r, project)
 	s.readOwn(r, own)
-	return s, append(file.faults(r.names), r.faults...)
+	return s, append(file.faults(r.names), file.sure(r)...)
 }
 
 // Variables returns the name of every variable that is a setting, in the order of .env.example.

@@ -37,8 +37,8 @@ func (f Fault) Error() string {
 	return fmt.Sprintf("line %d (%s) %s", f.Line, f.Name, f.Problem)
 }
 
-// Read returns the variables of a file. If the file has faults, it returns all of them and no variable. A missing file
-// has neither.
+// Read returns the variables of a file and all of its faults. If it has any, the file must not be used: the variables
+// are those outside of faulty lines, for a look at what else is wrong. A missing file has neither.
 func Read(file string) (map[string]string, []Fault) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
@@ -74,15 +74,16 @@ func Parse(data []byte) (map[string]string, []Fault) {
 		}
 		if problem, fix := a.unclear(last); problem != "" {
 			faults = append(faults, Fault{Line: a.line, Name: a.name, Problem: problem, Fix: fix})
+			delete(values, a.name)
 		}
 	}
 	if broken != nil {
+		if len(found) > 0 { // the line may be a part of the value before it
+			delete(values, found[len(found)-1].name)
+		}
 		faults = append(faults, *broken)
 	}
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	return values, nil
+	return values, faults
 }
 
 // sameForGodotenv reports whether godotenv reads the statement as Node's dotenv does.

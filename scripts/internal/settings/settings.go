@@ -25,7 +25,10 @@ type Settings struct {
 
 // Over returns getenv with the variables of a file as defaults. A missing or broken file counts as empty.
 func Over(getenv func(string) string, dotenv string) func(string) string {
-	file, _ := envfile.Read(dotenv)
+	file, broken := envfile.Read(dotenv)
+	if len(broken) > 0 {
+		file = nil
+	}
 	return func(name string) string { return cmp.Or(getenv(name), file[name]) }
 }
 
