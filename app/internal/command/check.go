@@ -87,7 +87,7 @@ func (l loaded) print(w io.Writer) {
 // hsts returns the value of the header, and says where it is left out: browsers keep no such rule for an address
 // (RFC 6797 §8.1.1).
 func (l loaded) hsts() string {
-	if l.settings.Mode == tlsconfig.ACME && l.settings.HSTS != "" && slices.ContainsFunc(l.hosts, host.IsAddress) {
+	if l.settings.Prod && l.settings.HSTS != "" && slices.ContainsFunc(l.hosts, host.IsAddress) {
 		return l.settings.HSTS + "   (not for addresses: browsers would ignore it)"
 	}
 	return cmp.Or(l.settings.HSTS, "none")

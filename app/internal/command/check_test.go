@@ -211,3 +211,15 @@ func expiredPair(t *testing.T) (cert, key string) {
 	}
 	return cert, key
 }
+
+// Browsers keep no HSTS for an address (RFC 6797 §8.1.1), whoever ends TLS.
+func TestCheckSaysWhereHSTSIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for domains, want := range map[string]bool{"shop.test,203.0.113.7": true, "shop.test": false} {
+		code, out := checkWith(t, with(nil, "ENV", "prod", "TLS_MODE", "proxy", "HTTP_ADDR", "127.0.0.1:0", "DOMAINS", domains),
+			settings.Dotenv{})
+		if code != 0 || strings.Contains(out, "max-age=31536000   (not for addresses") != want {
+			t.Errorf("%s: exit status %d, want 0, and the note %v:\n%s", domains, code, want, out)
+		}
+	}
+}
