@@ -102,7 +102,7 @@ func TestClientsWithoutAServerNameGetTheirAddress(t *testing.T) {
 		}
 		return s
 	}
-	with, without := site(addresses...), site()
+	with, without, ipv4 := site(addresses...), site(), site("127.0.0.1")
 	for _, test := range []struct {
 		name, listen, server, want string
 		site                       *Source
@@ -111,6 +111,7 @@ func TestClientsWithoutAServerNameGetTheirAddress(t *testing.T) {
 		{"the first of its family", "[::1]:0", "", "2001:db8::1", with},
 		{"a socket for both families", ":0", "", "127.0.0.1", with},
 		{"a name", "127.0.0.1:0", "shop.test", "shop.test", with},
+		{"a family of which there is none", "[::1]:0", "", "shop.test", ipv4},
 		{"a site without addresses", "127.0.0.1:0", "", "shop.test", without},
 	} {
 		t.Run(test.name, func(t *testing.T) {
