@@ -41,7 +41,8 @@ func trust(t *testing.T, w *wine, site string) {
 		if err := os.Remove(issuer); err != nil {
 			t.Fatal(err)
 		}
-		says(refused, "trust") // makes another CA
+		says(refused, "trust")           // makes another CA
+		w.interrupt(t, w.serve(t, site)) // and this a certificate of it
 	}
 	if added := w.run(t, site, nil, "rootstore", z(found[0])); added.ExitCode != 0 {
 		t.Fatalf("adding the root: %+v", added)
