@@ -8,12 +8,14 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
+	"example.com/turnkey/middleware"
 )
 
 // shop is a site that has settings and commands of its own.
@@ -126,13 +128,20 @@ func TestWrongCommandsAreFaultsOfTheStart(t *testing.T) {
 	}
 }
 
-func TestUndeclaredSettingStopsTheStart(t *testing.T) {
+// What a function of the server or of the middleware panics with is told with the line of Routes that called it.
+func TestAWrongCallInRoutesStopsTheStart(t *testing.T) {
 	t.Parallel()
-	site := shop()
-	site.Routes = func(_ *gin.Engine, server kit.Server) error { server.Setting("STRIPE_KEYS"); return nil }
-	status, _, errs := runs(t, site, with(prod, "STRIPE_KEY", "sk_1", "TLS_MODE", "proxy", "HTTP_ADDR", "localhost:0"), nil)
-	if status != 1 || !strings.Contains(errs, `the setting "STRIPE_KEYS" is not declared: add {Name: "STRIPE_KEYS"} to Settings`) {
-		t.Errorf("exit status %d\n%s", status, errs)
+	for name, wrong := range map[string]func(kit.Server){
+		`the setting "STRIPE_KEYS" is not declared: add {Name: "STRIPE_KEYS"} to Settings`: func(s kit.Server) { s.Setting("STRIPE_KEYS") },
+		"a repeated job needs a name": func(s kit.Server) { s.Once("", time.Minute, nil) },
+		"needs quotes":                func(kit.Server) { middleware.CSP("script-src self") },
+	} {
+		site := shop()
+		site.Routes = func(_ *gin.Engine, server kit.Server) error { wrong(server); return nil }
+		status, _, errs := runs(t, site, with(prod, "STRIPE_KEY", "sk_1", "TLS_MODE", "proxy", "HTTP_ADDR", "localhost:0"), nil)
+		if status != 1 || !strings.Contains(errs, name) || !strings.Contains(errs, ": own_test.go:") {
+			t.Errorf("exit status %d\n%s", status, errs)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -51,8 +52,12 @@ func clashingPath(text string) (c clash, ok bool) {
 	return clash{}, false
 }
 
-// panicPlace returns the line outside gin and Go that led to the panic, and the method of the gin.RouterGroup that it
-// called, if that is one of HTTP.
+// ownRooms matches the functions of this project that Routes calls, and that panic for a wrong argument.
+var ownRooms = regexp.MustCompile(`^` + regexp.QuoteMeta(strings.TrimSuffix(reflect.TypeFor[Server]().PkgPath(),
+	"/app/internal/server")) + `/(app/settings|app/kit|app/internal/server\.\(\*Server\)|middleware)\.`)
+
+// panicPlace returns the line outside gin, Go and these rooms that led to the panic, and the method of the
+// gin.RouterGroup that it called, if that is one of HTTP.
 func panicPlace() (place, verb string) {
 	calls := make([]uintptr, 64)
 	frames := runtime.CallersFrames(calls[:runtime.Callers(1, calls)])
@@ -63,7 +68,7 @@ func panicPlace() (place, verb string) {
 		switch {
 		case name == "runtime.gopanic":
 			panicked = true
-		case !panicked, strings.HasPrefix(name, "runtime."):
+		case !panicked, strings.HasPrefix(name, "runtime."), ownRooms.MatchString(name):
 		case strings.HasPrefix(name, "github.com/gin-gonic/gin."):
 			verb = name[strings.LastIndexByte(name, '.')+1:]
 			if verb != strings.ToUpper(verb) {
