@@ -16,7 +16,7 @@ const bodyLimit = 1 << 20 // bytes, except on the routes in Options.BodyLimits
 func limitBody(routes map[string]int64) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
-		if r.Body == nil || r.Body == http.NoBody {
+		if r.ContentLength == 0 { // it has no body; over HTTP/2 it has a reader still
 			return
 		}
 		limit, ok := routes[c.FullPath()]
