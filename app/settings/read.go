@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -88,6 +89,9 @@ func (s *Settings) readOperation(r *reader) {
 			"use a loopback address such as localhost:6060")
 	}
 	s.ShutdownGrace = r.duration("SHUTDOWN_GRACE", pick(s.Prod, 20*time.Second, 5*time.Second))
+	if r.unset("GOMEMLIMIT") { // Go itself reads it
+		s.MemoryLimit = memoryLimit(os.DirFS("/"))
+	}
 	s.DataFolder = r.text("DATA_DIR", filepath.Join(r.stateDirectory(), "data"))
 	if strings.Contains(s.DataFolder, "://") {
 		r.fault("DATA_DIR", s.DataFolder, "is not a folder",

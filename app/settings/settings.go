@@ -61,12 +61,13 @@ type Settings struct {
 	port   string            // PORT, as ":3000"; empty: none, or not understood
 
 	// What follows from these settings and from this machine.
-	Project    string         // last element of the module's path
-	LocalCADir string         // folder of the development CA; empty in other modes
-	LocalOwner *localca.Owner // whom the CA's files belong to after sudo; nil: the user of this process
-	HTTPSMoves bool           // to the next free port if its own is in use, because the user did not set one
-	HTTPMoves  bool           // the same for HTTPAddr
-	Warnings   []string       // for the operator: values that are valid and probably not meant
+	Project     string         // last element of the module's path
+	LocalCADir  string         // folder of the development CA; empty in other modes
+	LocalOwner  *localca.Owner // whom the CA's files belong to after sudo; nil: the user of this process
+	MemoryLimit int64          // bytes, for Go's memory; 0: GOMEMLIMIT is set, or there is no limit to derive one from
+	HTTPSMoves  bool           // to the next free port if its own is in use, because the user did not set one
+	HTTPMoves   bool           // the same for HTTPAddr
+	Warnings    []string       // for the operator: values that are valid and probably not meant
 }
 
 // Load reads every setting through lookup. It returns every fault, not only the first, and with them the settings that

@@ -79,6 +79,9 @@ func (l loaded) print(w io.Writer) {
 	row("admin", cmp.Or(l.ports.Admin.Addr, "off"))
 	row("grace", cfg.ShutdownGrace.Round(time.Millisecond))
 	row("data", cfg.DataFolder)
+	if cfg.MemoryLimit > 0 {
+		row("memory", l.memory())
+	}
 	for _, o := range cfg.Own {
 		row(o.Name, cfg.Shown(o))
 	}
@@ -91,6 +94,11 @@ func (l loaded) hsts() string {
 		return l.settings.HSTS + "   (not for addresses: browsers would ignore it)"
 	}
 	return cmp.Or(l.settings.HSTS, "none")
+}
+
+// memory tells the limit that serve sets.
+func (l loaded) memory() string {
+	return fmt.Sprintf("at most %d MiB, 90 %% of the container's limit", l.settings.MemoryLimit>>20)
 }
 
 // proxyHeader tells from where a header of the PROXY protocol is read.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -31,6 +32,10 @@ func serve(ctx context.Context, l loaded, site kit.Site, w World) (err error) {
 	slog.SetDefault(logger)
 	slog.SetLogLoggerLevel(max(slog.LevelInfo, l.settings.LogLevel)) // so that log.Fatal is seen with any LOG_LEVEL
 	banner := &banner{loaded: l, w: w.Stdout, log: logger}
+	if l.settings.MemoryLimit > 0 {
+		debug.SetMemoryLimit(l.settings.MemoryLimit)
+		banner.say("memory: " + l.memory())
+	}
 	s, err := open(l, site, w.Stderr, banner)
 	if err != nil {
 		return err
