@@ -2,9 +2,15 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/turnkey/app/internal/ports"
+	"example.com/turnkey/app/settings"
+	"example.com/turnkey/tlsconfig/chain/chaintest"
 )
 
 // QUIC connections take no file descriptor, so nothing else bounds their number.
@@ -56,4 +62,62 @@ func TestAQUICConnectionWithoutARequestIsClosed(t *testing.T) {
 			t.Error("it stays open")
 		}
 	})
+}
+
+// crypto/tls renews the keys of session tickets each day. Copies of a configuration would each make their own.
+func TestTicketKeysAreSharedWithTCPForEver(t *testing.T) {
+	t.Parallel()
+	pair, err := tls.X509KeyPair(chaintest.New(t, "a.test").Good())
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := ports.New(settings.Settings{HTTPSAddr: "127.0.0.1:0", HTTP3: true})
+	if notes, faults := set.Open(); len(notes)+len(faults) > 0 {
+		t.Fatal(notes, faults)
+	}
+	defer set.Close()
+	now := time.Now()
+	config := &tls.Config{Time: func() time.Time { return now },
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }}
+	q := (&Server{Options: Options{Ports: set}}).newQUIC(config)
+	defer q.close()
+	if q.transports[0].StatelessResetKey == nil {
+		t.Error("there is no key for resets")
+	}
+	for day := range 3 {
+		now = now.Add(25 * time.Hour)
+		unwrap := q.tls.UnwrapSession
+		if unwrap == nil {
+			unwrap = q.tls.DecryptTicket // as crypto/tls does
+		}
+		state, err := unwrap(ticketFrom(t, config), tls.ConnectionState{})
+		if err != nil || state == nil {
+			t.Errorf("day %d: a session that began over TCP is not known over QUIC: %v", day, err)
+		}
+	}
+}
+
+// ticketFrom returns the ticket that a client gets from a server with that configuration.
+func ticketFrom(t *testing.T, config *tls.Config) []byte {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	go func() {
+		defer theirs.Close()
+		tls.Server(theirs, config).Write([]byte("!")) // the ticket comes before
+	}()
+	cache := tls.NewLRUClientSessionCache(1)
+	client := tls.Client(ours, &tls.Config{ServerName: "a.test", InsecureSkipVerify: true, ClientSessionCache: cache, Time: config.Time})
+	if _, err := client.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	session, ok := cache.Get("a.test")
+	if !ok {
+		t.Fatal("no ticket came")
+	}
+	ticket, _, err := session.ResumptionState()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ticket
 }
