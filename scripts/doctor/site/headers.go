@@ -74,9 +74,6 @@ func (l *look) page(s *report.Section, hops []hop, loop bool, err error) {
 		{last.cut != nil, wrong, what + ", but the page does not come to its end: " + requestFailure(last.cut), seeLog},
 		{true, good, what, ""},
 	})
-	if v := last.Header.Get("Alt-Svc"); strings.Contains(v, "h3=") {
-		s.OK("http3", "advertised: "+part(v))
-	}
 }
 
 // hsts checks the policy that keeps browsers on https.

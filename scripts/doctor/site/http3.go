@@ -25,8 +25,8 @@ const quicTime = 4 * time.Second // for a handshake
 // altSvcH3 finds the port at which a value of Alt-Svc offers HTTP/3 on the same host (RFC 7838 §3).
 var altSvcH3 = regexp.MustCompile(`(?:^|[,\s])h3=":(\d{1,5})"`)
 
-// http3 checks whether QUIC is answered where a response or the DNS offers it. The header is a response's; nil: there is
-// none.
+// http3 checks whether QUIC is answered where a response or the DNS offers it. The header is that of a response. It may
+// be nil.
 func (l *look) http3(ctx context.Context, s *report.Section, header http.Header) {
 	port, offered := l.httpsPort, false
 	if m := altSvcH3.FindStringSubmatch(strings.Join(header.Values("Alt-Svc"), ",")); m != nil {
@@ -41,8 +41,8 @@ func (l *look) http3(ctx context.Context, s *report.Section, header http.Header)
 	silent := l.withoutQUIC(ctx, port)
 	where := fmt.Sprintf("UDP port %d", port)
 	deaf := "nothing answers QUIC on " + where + " of " + strings.Join(silent, ", ")
-	openIt := fmt.Sprintf("let %s in: in the machine's firewall (ufw allow %d/udp), in the provider's, and in Docker's ports "+
-		"(%d:%d/udp); ", where, port, port, port)
+	openIt := fmt.Sprintf("if this network lets UDP out, let %s in there: in the machine's firewall (ufw allow %d/udp), in "+
+		"the provider's, in Docker's ports (with /udp); ", where, port)
 	s.First("http3", report.Cases{
 		{len(silent) > 0 && offered, warn, "offered, but " + deaf + "; browsers go on over HTTP/2",
 			openIt + "or stop offering it: for a site of this project, take HTTP3 out"},
@@ -52,22 +52,17 @@ func (l *look) http3(ctx context.Context, s *report.Section, header http.Header)
 	s.First("https-record", report.Cases{
 		{err != nil, skip, "cannot be told: " + part(fmt.Sprint(err)), ""},
 		{record, good, "the DNS tells browsers of HTTP/3 before their first visit", ""},
-		{l.local() || l.addr.IsValid(), good, "none, as there is no public name", ""},
-		{true, report.Note, "the DNS does not tell of HTTP/3, so a first visit is over HTTP/2",
-			"add an HTTPS record (RFC 9460), if your DNS has this type: " + l.host + `. HTTPS 1 . alpn="h3,h2"`},
+		{l.named(), report.Note, "the DNS does not tell of HTTP/3, so a first visit is over HTTP/2",
+			"add an HTTPS record (RFC 9460), if your DNS has this type: " + l.recordName() + `. HTTPS 1 . alpn="h3,h2"`},
 	})
 }
 
 // httpsRecord reports whether the site's HTTPS record offers HTTP/3.
 func (l *look) httpsRecord(ctx context.Context) (h3 bool, err error) {
-	if l.local() || l.addr.IsValid() {
+	if !l.named() {
 		return false, nil
 	}
-	name := l.host
-	if l.httpsPort != 443 {
-		name = fmt.Sprintf("_%d._https.%s", l.httpsPort, name) // RFC 9460 §9.1
-	}
-	records, err := l.ask(ctx, name, dns.TypeHTTPS)
+	records, err := l.ask(ctx, l.recordName(), dns.TypeHTTPS)
 	for _, r := range records {
 		if https, ok := r.(*dns.HTTPS); ok {
 			for _, value := range https.Value {
@@ -77,6 +72,17 @@ func (l *look) httpsRecord(ctx context.Context) (h3 bool, err error) {
 		}
 	}
 	return h3, err
+}
+
+// named reports whether the site has a name in the public DNS.
+func (l *look) named() bool { return !l.local() && !l.addr.IsValid() }
+
+// recordName returns the name that the HTTPS record has (RFC 9460 §9.1).
+func (l *look) recordName() string {
+	if l.httpsPort != 443 {
+		return fmt.Sprintf("_%d._https.%s", l.httpsPort, l.host)
+	}
+	return l.host
 }
 
 // withoutQUIC returns the addresses at which no QUIC handshake succeeds.
