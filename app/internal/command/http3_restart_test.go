@@ -99,18 +99,21 @@ func (v *quicVisitor) roots() *tls.Config {
 	return v.p.visitor().Transport.(*http.Transport).TLSClientConfig
 }
 
-// overQUIC keeps its connection while that is answered. http3 dials anew once it is broken.
+// overQUIC keeps its connection while that is answered. http3 dials anew once it is broken. It gives up a request after
+// 300 ms: one that a killed process has acknowledged and not answered is not sent again, so nothing would tell the client.
 func (v *quicVisitor) overQUIC(ctx context.Context) {
 	transport := &http3.Transport{TLSClientConfig: v.roots(), QUICConfig: &quic.Config{HandshakeIdleTimeout: time.Second}}
 	defer transport.Close()
 	for ctx.Err() == nil {
-		req, _ := http.NewRequestWithContext(ctx, "GET", v.url, nil)
+		inTime, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+		req, _ := http.NewRequestWithContext(inTime, "GET", v.url, nil)
 		req.Host = "shop.test"
 		resp, err := transport.RoundTrip(req)
 		if err == nil {
 			_, err = io.Copy(io.Discard, resp.Body)
 			resp.Body.Close()
 		}
+		cancel()
 		if err != nil || resp.StatusCode != 200 {
 			v.broken.Add(1)
 			time.Sleep(20 * time.Millisecond)

@@ -51,6 +51,7 @@ type quicServer struct {
 	listeners  []*quic.Listener
 	fresh      *rate.Limiter
 	conns      atomic.Int64
+	down       atomic.Bool // a socket has failed
 	accepting  sync.WaitGroup
 	offer      []string // the value of Alt-Svc for clients that used the port of HTTPS_ADDR
 	port       string
@@ -234,7 +235,7 @@ func (q *quicServer) offered(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.TLS != nil && !q.server.draining.Load() {
+		if r.TLS != nil && !q.server.draining.Load() && !q.down.Load() {
 			offer := q.offer
 			if _, port := host.Split(r.Host); cmp.Or(port, "443") != q.port {
 				offer = []string{offerOf(cmp.Or(port, "443"))}
@@ -247,24 +248,29 @@ func (q *quicServer) offered(next http.Handler) http.Handler {
 
 func offerOf(port string) string { return `h3=":` + port + `"; ma=3600` }
 
-// serve begins to accept connections. It calls fail if a socket fails before the drain.
-func (q *quicServer) serve(fail func(error)) {
+// serve begins to accept connections. If a socket fails, HTTP/3 is no longer offered, and the site goes on over TCP.
+func (q *quicServer) serve() {
 	if q == nil {
 		return
 	}
 	for _, t := range q.transports {
 		ln, err := t.Listen(q.tls, quicConfig())
 		if err != nil {
-			fail(err)
+			q.failed(err)
 			continue
 		}
 		q.listeners = append(q.listeners, ln)
 		q.accepting.Go(func() {
 			if err := q.http3.ServeListener(ln); !q.server.draining.Load() {
-				fail(err)
+				q.failed(err)
 			}
 		})
 	}
+}
+
+func (q *quicServer) failed(err error) {
+	q.down.Store(true)
+	q.server.Log.Error("HTTP/3 is no longer offered: a UDP socket failed; the site is served over TCP alone", "error", err)
 }
 
 // drain refuses new connections, so that their clients go to TCP at once, tells clients to send no further request on

@@ -3,7 +3,10 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,16 +74,10 @@ func TestTicketKeysAreSharedWithTCPForEver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := ports.New(settings.Settings{HTTPSAddr: "127.0.0.1:0", HTTP3: true})
-	if notes, faults := set.Open(); len(notes)+len(faults) > 0 {
-		t.Fatal(notes, faults)
-	}
-	defer set.Close()
 	now := time.Now()
 	config := &tls.Config{Time: func() time.Time { return now },
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }}
-	q := (&Server{Options: Options{Ports: set}}).newQUIC(config)
-	defer q.close()
+	q := openQUIC(t, config)
 	if q.transports[0].StatelessResetKey == nil {
 		t.Error("there is no key for resets")
 	}
@@ -95,6 +92,41 @@ func TestTicketKeysAreSharedWithTCPForEver(t *testing.T) {
 			t.Errorf("day %d: a session that began over TCP is not known over QUIC: %v", day, err)
 		}
 	}
+}
+
+// A site does not end with HTTP/3.
+func TestHTTP3IsNotOfferedOnceItsSocketHasFailed(t *testing.T) {
+	t.Parallel()
+	q := openQUIC(t, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }})
+	q.serve()
+	offered := func() bool {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "https://a.test/", nil)
+		q.offered(http.NotFoundHandler()).ServeHTTP(w, r)
+		return w.Header().Get("Alt-Svc") != ""
+	}
+	if !offered() {
+		t.Fatal("it is not offered")
+	}
+	q.transports[0].Conn.Close()
+	for end := time.Now().Add(10 * time.Second); offered(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it is still offered")
+		}
+	}
+}
+
+// Helpers
+
+// openQUIC returns a quicServer with a socket.
+func openQUIC(t *testing.T, config *tls.Config) *quicServer {
+	t.Helper()
+	set := ports.New(settings.Settings{HTTPSAddr: "127.0.0.1:0", HTTP3: true})
+	if notes, faults := set.Open(); len(notes)+len(faults) > 0 {
+		t.Fatal(notes, faults)
+	}
+	q := (&Server{Options: Options{Ports: set, Log: slog.New(slog.DiscardHandler)}}).newQUIC(config)
+	t.Cleanup(func() { q.close(); set.Close() })
+	return q
 }
 
 // ticketFrom returns the ticket that a client gets from a server with that configuration.

@@ -25,7 +25,7 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 		}
 	}
 	s.accept(fail)
-	s.quic.serve(fail)
+	s.quic.serve()
 	background, endTasks := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.pages.Compress(background) })

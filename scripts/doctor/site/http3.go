@@ -41,8 +41,8 @@ func (l *look) http3(ctx context.Context, s *report.Section, header http.Header)
 	silent := l.withoutQUIC(ctx, port)
 	where := fmt.Sprintf("UDP port %d", port)
 	deaf := "nothing answers QUIC on " + where + " of " + strings.Join(silent, ", ")
-	openIt := fmt.Sprintf("if this network lets UDP out, let %s in there: in the machine's firewall (ufw allow %d/udp), in "+
-		"the provider's, in Docker's ports (with /udp); ", where, port)
+	openIt := fmt.Sprintf("if this network lets UDP out, let %s in there: in the machine's firewall (ufw allow %d/udp), "+
+		"in the provider's, in Docker's ports (with /udp); ", where, port)
 	s.First("http3", report.Cases{
 		{len(silent) > 0 && offered, warn, "offered, but " + deaf + "; browsers go on over HTTP/2",
 			openIt + "or stop offering it: for a site of this project, take HTTP3 out"},
