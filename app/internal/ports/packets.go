@@ -7,10 +7,18 @@ import (
 	"net"
 )
 
-// openPackets opens a UDP socket on the address of each listener, or none.
+// openPackets opens a UDP socket on the address of each listener, or none. One of all IPv6 addresses takes those of IPv4
+// too, unless another listener has these.
 func (p *Port) openPackets() error {
 	for _, ln := range p.Listeners {
-		conn, err := net.ListenPacket("udp", ln.Addr().String())
+		network := "udp"
+		if at, ok := ln.Addr().(*net.TCPAddr); ok && len(p.Listeners) > 1 {
+			network = "udp6"
+			if at.IP.To4() != nil {
+				network = "udp4"
+			}
+		}
+		conn, err := net.ListenPacket(network, ln.Addr().String())
 		if err != nil {
 			p.closePackets()
 			return err
