@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,8 @@ import (
 
 const (
 	// maxQUIC is how many QUIC connections there may be. They take no file descriptor, so descriptors.go does not bound
-	// their memory, about 75 KiB each. Clients beyond it are refused, and go on over TCP.
+	// their memory: about 75 KiB each, and up to quicWindow of a body that is not read yet. Clients beyond it are refused,
+	// and go on over TCP.
 	maxQUIC = 2000
 
 	// freshQUIC is how many clients a second may begin a handshake before they have proved that they receive packets at
@@ -48,18 +50,19 @@ type quicServer struct {
 	http3      http3.Server
 	tls        *tls.Config
 	transports []*quic.Transport
-	listeners  []*quic.Listener
 	fresh      *rate.Limiter
 	conns      atomic.Int64
 	down       atomic.Bool // a socket has failed
 	accepting  sync.WaitGroup
+	accepts    context.Context // done when the drain begins
+	endAccepts func()
 	offer      []string // the value of Alt-Svc for clients that used the port of HTTPS_ADDR
 	port       string
 }
 
 // newQUIC returns nil if HTTP3 is off and if no UDP socket is open. config is that of TCP: both have the same
-// certificates and session ticket keys.
-func (s *Server) newQUIC(config *tls.Config) *quicServer {
+// certificates and session ticket keys. next answers the requests.
+func (s *Server) newQUIC(config *tls.Config, next http.Handler) *quicServer {
 	port := &s.Ports.HTTPS
 	if len(port.Packets) == 0 {
 		return nil
@@ -69,12 +72,13 @@ func (s *Server) newQUIC(config *tls.Config) *quicServer {
 	}
 	q := &quicServer{server: s, fresh: rate.NewLimiter(freshQUIC, freshQUIC), port: strconv.Itoa(port.Number())}
 	q.tls = http3.ConfigureTLSConfig(config)
+	q.accepts, q.endAccepts = context.WithCancel(context.Background())
 	q.offer = []string{offerOf(q.port)}
-	q.handler = q.offered(s.handler)
+	q.handler = q.offered(s.countActive(measured(next)))
 	q.http3 = http3.Server{Handler: http.HandlerFunc(q.answer), MaxHeaderBytes: maxHeaderBytes, Logger: s.Log,
 		ConnContext: q.connContext}
 	for _, conn := range port.Packets {
-		q.transports = append(q.transports, &quic.Transport{Conn: conn, StatelessResetKey: s.resetKey(config),
+		q.transports = append(q.transports, &quic.Transport{Conn: conn,
 			VerifySourceAddress: func(net.Addr) bool { return q.conns.Load() > maxQUIC/2 || !q.fresh.Allow() },
 			ConnContext:         q.admit})
 	}
@@ -97,16 +101,20 @@ func quicConfig() *quic.Config {
 
 // resetKey derives the key with which a process tells clients of the one before it that their connections are gone (RFC
 // 9000 §10.3), after a crash too. Otherwise they would wait 30 s for an answer. It comes from the certificate's key,
-// which both processes have, and is nil before there is a certificate.
-func (s *Server) resetKey(config *tls.Config) *quic.StatelessResetKey {
-	cert, err := config.GetCertificate(&tls.ClientHelloInfo{ServerName: append(s.Hosts, "")[0],
+// which both processes have, unless the certificate was renewed in between. It is nil if the key is in hardware.
+func (q *quicServer) resetKey() *quic.StatelessResetKey {
+	name := ""
+	if hosts := q.server.Hosts; len(hosts) > 0 {
+		name = strings.Replace(hosts[0], "*", "www", 1)
+	}
+	cert, err := q.tls.GetCertificate(&tls.ClientHelloInfo{ServerName: name,
 		SupportedVersions: []uint16{tls.VersionTLS13}, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256,
 			tls.ECDSAWithP384AndSHA384, tls.ECDSAWithP521AndSHA512, tls.PSSWithSHA256, tls.Ed25519}})
 	if err != nil || cert == nil {
 		return nil
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
-	if err != nil { // it is in hardware
+	if err != nil {
 		return nil
 	}
 	key, err := hkdf.Key(sha256.New, der, nil, "QUIC stateless reset", len(quic.StatelessResetKey{}))
@@ -135,7 +143,8 @@ func (q *quicServer) admit(ctx context.Context, _ *quic.ClientInfo) (context.Con
 // quicConn closes a connection that has been without a request for idleTimeout.
 type quicConn struct {
 	mu     sync.Mutex
-	active int // requests
+	active int  // requests
+	ended  bool // a handler can return after that, and must not start the timer, which keeps the connection in memory
 	idle   *time.Timer
 }
 
@@ -154,11 +163,19 @@ func newQUICConn(close func()) *quicConn {
 func (c *quicConn) add(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.active += n; c.active > 0 {
+	if c.active += n; c.active > 0 || c.ended {
 		c.idle.Stop()
 		return
 	}
 	c.idle.Reset(idleTimeout)
+}
+
+// end is called when the connection has ended.
+func (c *quicConn) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	c.idle.Stop()
 }
 
 type quicConnKey struct{}
@@ -166,7 +183,7 @@ type quicConnKey struct{}
 // connContext makes the context of all requests on a connection.
 func (q *quicServer) connContext(ctx context.Context, conn *quic.Conn) context.Context {
 	c := newQUICConn(func() { conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "idle") })
-	context.AfterFunc(conn.Context(), func() { c.idle.Stop() })
+	context.AfterFunc(conn.Context(), c.end)
 	ctx = context.WithValue(ctx, quicConnKey{}, c)
 	return context.WithValue(ctx, http.ServerContextKey, quicTimeouts)
 }
@@ -183,14 +200,21 @@ func (q *quicServer) answer(w http.ResponseWriter, r *http.Request) {
 	now, rc := time.Now(), http.NewResponseController(w)
 	rc.SetReadDeadline(now.Add(bodyTimeout))
 	rc.SetWriteDeadline(now.Add(answerTimeout))
-	if r.ContentLength < 0 && r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch {
-		measure(r)
-	}
 	q.handler.ServeHTTP(quicWriter{w, r.Context()}, r)
 }
 
-// measure finds out whether a request has a body, which most requests of these methods have not. net/http sees that in
-// the header's frame over HTTP/2. http3 leaves the length open, and a bodyless DELETE would be taken for an empty body.
+// measured finds out whether a request has a body, which most requests of other methods than these have not. net/http
+// sees that in the header's frame over HTTP/2. http3 leaves the length open, and a bodyless DELETE would be taken for an
+// empty body.
+func measured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength < 0 && r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch {
+			measure(r)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 func measure(r *http.Request) {
 	first := make([]byte, 1)
 	n, err := io.ReadFull(r.Body, first)
@@ -248,23 +272,37 @@ func (q *quicServer) offered(next http.Handler) http.Handler {
 
 func offerOf(port string) string { return `h3=":` + port + `"; ma=3600` }
 
-// serve begins to accept connections. If a socket fails, HTTP/3 is no longer offered, and the site goes on over TCP.
+// serve begins to accept connections, once there is a certificate. If a socket fails, HTTP/3 is no longer offered, and
+// the site goes on over TCP.
 func (q *quicServer) serve() {
 	if q == nil {
 		return
 	}
-	for _, t := range q.transports {
-		ln, err := t.Listen(q.tls, quicConfig())
-		if err != nil {
-			q.failed(err)
-			continue
-		}
-		q.listeners = append(q.listeners, ln)
-		q.accepting.Go(func() {
-			if err := q.http3.ServeListener(ln); !q.server.draining.Load() {
-				q.failed(err)
+	q.accepting.Go(func() {
+		for !q.server.hasCertificate() { // before that no handshake could end well, and there is no key for resets
+			select {
+			case <-q.server.stopping:
+				return
+			case <-time.After(20 * time.Millisecond):
 			}
-		})
+		}
+		key := q.resetKey()
+		for _, t := range q.transports {
+			t.StatelessResetKey = key
+			q.accepting.Go(func() { q.accept(t) })
+		}
+	})
+}
+
+// accept accepts connections on one socket until the drain.
+func (q *quicServer) accept(t *quic.Transport) {
+	ln, err := t.Listen(q.tls, quicConfig())
+	if err == nil {
+		context.AfterFunc(q.accepts, func() { ln.Close() })
+		err = q.http3.ServeListener(ln)
+	}
+	if !q.server.draining.Load() {
+		q.failed(err)
 	}
 }
 
@@ -279,9 +317,7 @@ func (q *quicServer) drain(ctx context.Context) {
 	if q == nil {
 		return
 	}
-	for _, ln := range q.listeners {
-		ln.Close()
-	}
+	q.endAccepts()
 	q.accepting.Wait() // http3.Server counts on it that no connection is added once Shutdown is called
 	refuse := &quic.Config{GetConfigForClient: func(*quic.ClientInfo) (*quic.Config, error) {
 		return nil, http.ErrServerClosed

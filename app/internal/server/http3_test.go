@@ -7,12 +7,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/quic-go/quic-go"
+
 	"example.com/turnkey/app/internal/ports"
 	"example.com/turnkey/app/settings"
+	"example.com/turnkey/tlsconfig"
 	"example.com/turnkey/tlsconfig/chain/chaintest"
 )
 
@@ -67,6 +71,54 @@ func TestAQUICConnectionWithoutARequestIsClosed(t *testing.T) {
 	})
 }
 
+// A client can leave while its request is being answered. The timer would keep the connection in memory.
+func TestAQUICConnectionThatHasEndedIsForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newQUICConn(func() { t.Error("it is closed again") })
+		c.add(1)
+		c.end()
+		c.add(-1)
+		time.Sleep(2 * idleTimeout)
+	})
+}
+
+// A site that gets its certificate itself has none when it starts. Without the certificate there is no key for resets.
+func TestQUICBeginsWithTheCertificate(t *testing.T) {
+	t.Parallel()
+	pair, err := tls.X509KeyPair(chaintest.New(t, "a.test").Good())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := openQUIC(t, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }})
+	source := &certificates{}
+	source.missing.Store(true)
+	q.server.Source = source
+	q.serve()
+	dial := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		conn, err := quic.DialAddr(ctx, q.transports[0].Conn.LocalAddr().String(), &tls.Config{ServerName: "a.test",
+			InsecureSkipVerify: true, NextProtos: []string{"h3"}}, nil)
+		if err == nil {
+			conn.CloseWithError(0, "")
+		}
+		return err
+	}
+	if dial() == nil {
+		t.Error("there is an answer without a certificate")
+	}
+	source.missing.Store(false)
+	for end := time.Now().Add(20 * time.Second); dial() != nil; {
+		if time.Now().After(end) {
+			t.Fatal("there is no answer with it")
+		}
+	}
+	if q.transports[0].StatelessResetKey == nil {
+		t.Error("there is no key for resets")
+	}
+}
+
 // crypto/tls renews the keys of session tickets each day. Copies of a configuration would each make their own.
 func TestTicketKeysAreSharedWithTCPForEver(t *testing.T) {
 	t.Parallel()
@@ -78,9 +130,6 @@ func TestTicketKeysAreSharedWithTCPForEver(t *testing.T) {
 	config := &tls.Config{Time: func() time.Time { return now },
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }}
 	q := openQUIC(t, config)
-	if q.transports[0].StatelessResetKey == nil {
-		t.Error("there is no key for resets")
-	}
 	for day := range 3 {
 		now = now.Add(25 * time.Hour)
 		unwrap := q.tls.UnwrapSession
@@ -117,6 +166,16 @@ func TestHTTP3IsNotOfferedOnceItsSocketHasFailed(t *testing.T) {
 
 // Helpers
 
+// certificates is a source of which only the status is asked.
+type certificates struct {
+	tlsconfig.Source
+	missing atomic.Bool
+}
+
+func (c *certificates) Status() []tlsconfig.Status {
+	return []tlsconfig.Status{{Ready: !c.missing.Load()}}
+}
+
 // openQUIC returns a quicServer with a socket.
 func openQUIC(t *testing.T, config *tls.Config) *quicServer {
 	t.Helper()
@@ -124,7 +183,8 @@ func openQUIC(t *testing.T, config *tls.Config) *quicServer {
 	if notes, faults := set.Open(); len(notes)+len(faults) > 0 {
 		t.Fatal(notes, faults)
 	}
-	q := (&Server{Options: Options{Ports: set, Log: slog.New(slog.DiscardHandler)}}).newQUIC(config)
+	q := (&Server{Options: Options{Ports: set, Source: &certificates{}, Log: slog.New(slog.DiscardHandler)}}).
+		newQUIC(config, http.NotFoundHandler())
 	t.Cleanup(func() { q.close(); set.Close() })
 	return q
 }

@@ -115,7 +115,8 @@ func New(o Options) (*Server, error) {
 	}
 	s.keepsHandshakes = s.wantsHandshakes.Load()
 	// ACME challenges are answered on both ports: a CDN in front may turn the CA's plain request into HTTPS.
-	s.handler = s.countActive(o.Source.HTTPHandler(engine))
+	answers := o.Source.HTTPHandler(engine)
+	s.handler = s.countActive(answers)
 	for _, port := range o.Ports.All() {
 		if len(port.Listeners) == 0 {
 			continue
@@ -132,7 +133,7 @@ func New(o Options) (*Server, error) {
 				config = keepHandshakes(config)
 			}
 			config = boundHandshakes(config)
-			s.quic = s.newQUIC(config)
+			s.quic = s.newQUIC(config, answers)
 			s.served = append(s.served, served{port, s.newServer(s.quic.offered(s.handler)), config})
 		case &o.Ports.HTTP:
 			s.served = append(s.served, served{port, s.newServer(s.handler), nil})
@@ -204,10 +205,16 @@ func (s *Server) Ready() error {
 	case len(status) == 0:
 	case status[0].Blocked:
 		return errors.New(status[0].Error)
-	case !status[0].Ready && !status[0].Usable(time.Now()):
+	case !s.hasCertificate():
 		return fmt.Errorf("no valid certificate for %s: %s", status[0].Names[0], cmp.Or(status[0].Error, status[0].Next))
 	}
 	return nil
+}
+
+// hasCertificate reports whether the main host's certificate is there, or none is needed.
+func (s *Server) hasCertificate() bool {
+	status := s.Source.Status()
+	return len(status) == 0 || status[0].Ready || status[0].Usable(time.Now())
 }
 
 // Stopping implements kit.Server.
