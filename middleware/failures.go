@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"runtime"
 	rundebug "runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -143,7 +145,8 @@ func isHalf(c *gin.Context, w *writer, err *gin.Error) bool {
 	if !c.IsAborted() || err.Meta == (Remark{}) || w.Header().Get("Content-Length") != "" {
 		return false
 	}
-	return w.writes != 1 || w.ownRender || !inOnePiece(w.Header()["Content-Type"])
+	media, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";")
+	return w.writes != 1 || !slices.Contains([]string{"application/json", "text/plain", "text/html"}, media)
 }
 
 // log writes a line for a fault of the server, for a response that is cut, and for an error beside a response that

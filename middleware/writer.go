@@ -20,7 +20,6 @@ type writer struct {
 	writes      int
 	held        []byte // the beginning of a page in netHTTPNotFound
 	notFound    bool   // held is the whole of it
-	ownRender   bool   // a Render of the site's own wrote first, in a type that gin writes in one piece
 	hijacked    bool
 	ownDeadline bool // the handler has changed the write deadline
 	secure      bool // the header is still to be completed: mendDisposition, addDocumentHeaders
@@ -80,7 +79,6 @@ func (w *writer) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	w.release()
-	w.begin()
 	n, err := w.ResponseWriter.Write(p)
 	w.wrote(err)
 	return n, err
@@ -91,7 +89,6 @@ func (w *writer) WriteString(s string) (int, error) {
 		return len(s), nil
 	}
 	w.release()
-	w.begin()
 	n, err := w.ResponseWriter.WriteString(s)
 	w.wrote(err)
 	return n, err

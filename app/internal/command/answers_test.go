@@ -98,12 +98,11 @@ type badXML struct{}
 func (badXML) MarshalXML(*xml.Encoder, xml.StartElement) error { return errors.New("the row is gone") }
 
 // pieces is a Render of the owner's that fails between two writes.
-type pieces struct{ media string }
+type pieces struct{}
 
-func (p pieces) WriteContentType(w http.ResponseWriter) { w.Header().Set("Content-Type", p.media) }
+func (pieces) WriteContentType(w http.ResponseWriter) { w.Header().Set("Content-Type", "text/csv") }
 
-func (p pieces) Render(w http.ResponseWriter) error {
-	p.WriteContentType(w)
+func (pieces) Render(w http.ResponseWriter) error {
 	io.WriteString(w, "a,b\n")
 	return errors.New("the row is gone")
 }
@@ -123,14 +122,13 @@ func TestABrokenResponseLooksBroken(t *testing.T) {
 			}
 		})
 		r.GET("/half/xml", func(c *gin.Context) { c.XML(200, failing{Long: strings.Repeat("x", 9000)}) })
-		r.GET("/half/own", func(c *gin.Context) { c.Render(200, pieces{"text/csv"}) })
-		r.GET("/half/page", func(c *gin.Context) { c.Render(200, pieces{"text/html; charset=utf-8"}) })
+		r.GET("/half/own", func(c *gin.Context) { c.Render(200, pieces{}) })
 		r.GET("/half/event", func(c *gin.Context) { c.SSEvent("a", "b"); c.SSEvent("a", gin.H{"f": func() {}}) })
 		r.GET("/half/returned", kit.E(func(c *gin.Context) error { c.JSON(200, gin.H{}); return errors.New("the rest is lost") }))
 		r.GET("/half/panic", func(c *gin.Context) { c.AbortWithStatusJSON(422, gin.H{}); panic("after all") })
 		r.GET("/half/none", func(c *gin.Context) { c.XML(201, failing{}) }) // before the first byte
 	})
-	for _, path := range []string{"reader", "copy", "xml", "own", "page", "event", "returned", "panic"} {
+	for _, path := range []string{"reader", "copy", "xml", "own", "event", "returned", "panic"} {
 		for _, http1 := range []bool{false, true} {
 			client := *s.client
 			if http1 {
