@@ -34,7 +34,9 @@ func serve(ctx context.Context, l loaded, site kit.Site, w World) (err error) {
 	banner := &banner{loaded: l, w: w.Stdout, log: logger}
 	if l.settings.MemoryLimit > 0 {
 		debug.SetMemoryLimit(l.settings.MemoryLimit)
-		banner.say("memory: " + l.memory())
+		if l.settings.Prod {
+			banner.say("memory: " + l.memory())
+		}
 	}
 	s, err := open(l, site, w.Stderr, banner)
 	if err != nil {
