@@ -29,8 +29,8 @@ fuzz: ## fuzz every parser of clients' and operators' input, a minute each; FUZZ
 		echo "$${name#func }"; fuzz || fuzz || exit 1; \
 	done
 
-bench: ## measure processor time and starts beside gin alone and gin with the usual packages, then each part of the chain; on Linux
-	go -C .ci/e2e test -count=1 -timeout 30m ./bench
+bench: ## measure requests, handshakes, idle connections and starts beside gin, nginx and Caddy, then each part of the chain; on Linux, needs valgrind, and takes nginx if it is there
+	go -C .ci/e2e test -count=1 -timeout 40m -run TestAllRatios ./bench -all
 	@cat .ci/e2e/artifacts/bench.txt
 	go test $(TAGS) -run '^$$' -bench 'Router|Middleware|GetCertificate|Ensure' -benchmem ./...
 

@@ -1,10 +1,11 @@
 //go:build linux
 
-// Package bench compares the processor time that a request costs here, with gin alone, and with what people usually add
-// to gin.
+// Package bench compares what a request, a handshake, an idle connection and a start cost here, with gin alone, with what
+// people usually add to gin, and with nginx and Caddy in front of gin.
 package bench
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -22,90 +23,135 @@ import (
 func TestMain(m *testing.M) { rig.Main(m) }
 
 var (
+	all    = flag.Bool("all", false, "measure all rows with all servers, and keep them in testdata/ratios.json, the README and the picture")
 	rounds = flag.Int("rounds", 15, "how often each server is measured with each kind of request")
-	length = flag.Duration("length", 500*time.Millisecond, "how long each time")
+	length = flag.Duration("length", 400*time.Millisecond, "how long each time")
 )
 
-// kinds are the servers. The first is what the others are compared with, and the second is the first again: how far
-// apart the two are is how far a figure can be trusted.
-var kinds = []string{"bare", "again", "default", "usual", "ours"}
-
-// Each server is a process of its own with one processor. In each round they are measured in turn, so that a machine
-// that becomes slower does so for all. A ratio is that of one round, and the table has the medians with the quartiles.
-func TestProcessorTimeOfARequest(t *testing.T) {
-	dir := site(t)
-	var servers []*server
-	for _, kind := range kinds {
-		servers = append(servers, start(t, dir, kind))
-	}
-	var out strings.Builder
-	out.WriteString("| processor time, bare gin = 1 | bare gin again | gin.Default() | gin, usual packages | ours |\n" +
-		"|---|--:|--:|--:|--:|\n")
-	for _, row := range []struct{ name, path, encoding string }{
-		{"small JSON", "/json", "identity"}, {"page", "/page", "identity"}, {"page, gzip accepted", "/page", "gzip"},
-		{"stylesheet of 16 KiB", "/static/style.css", "identity"},
-	} {
-		for _, protocol := range []string{"http/1.1", "h2"} {
-			r := request{protocol, row.path, row.encoding}
-			fmt.Fprintf(&out, "| %s, %s |%s\n", row.name, protocol, compare(t, servers, r))
-		}
-	}
-	fmt.Fprintf(&out, "| first answer after a start |%s\n", compareStarts(t, dir))
-	for _, s := range servers {
-		if lines := strings.Count(string(rig.Read(t, s.log)), s.line); s.line != "" && lines < s.requests {
-			t.Errorf("%s has %d lines in its log for %d requests", s.kind, lines, s.requests)
-		}
-	}
-	t.Log("\n" + out.String())
-	rig.Write(t, filepath.Join("..", "artifacts", "bench.txt"), []byte(out.String()), 0o644)
+// requests are the rows of processor time.
+var requests = []struct {
+	name string
+	request
+}{
+	{"small JSON, HTTP/1.1", request{"http/1.1", "/json", "identity"}},
+	{"small JSON, HTTP/2", request{"h2", "/json", "identity"}},
+	{"page, HTTP/1.1", request{"http/1.1", "/page", "identity"}},
+	{"page, HTTP/2", request{"h2", "/page", "identity"}},
+	{"page, gzip accepted, HTTP/1.1", request{"http/1.1", "/page", "gzip"}},
+	{"page, gzip accepted, HTTP/2", request{"h2", "/page", "gzip"}},
+	{"stylesheet of 16 KiB, HTTP/1.1", request{"http/1.1", "/static/style.css", "identity"}},
+	{"stylesheet of 16 KiB, HTTP/2", request{"h2", "/static/style.css", "identity"}},
+	{"full handshake", request{"http/1.1", "", ""}},
 }
 
-// compare returns the cells of a row.
-func compare(t *testing.T, servers []*server, r request) string {
-	t.Helper()
+// Each server has one processor, which all share, and the clients have the others. In each round the servers are measured
+// in turn, so that a machine that becomes slower does so for all.
+func TestAllRatios(t *testing.T) {
+	if !*all {
+		t.Skip("make bench measures all")
+	}
+	dir := site(t)
+	proxied, left := proxies(t, dir)
+	kinds := append(append(gins[:len(gins):len(gins)], proxied...), starter)
+	clientsElsewhere(t)
+
+	result := ratios{Servers: names(kinds), Left: left}
+	servers := startAll(t, dir, kinds, false)
+	for _, r := range requests {
+		result.Rows = append(result.Rows, processorTime(t, servers, r.name, r.request, *rounds))
+	}
 	for _, s := range servers {
+		s.checkLog(t)
+		s.stop()
+	}
+	result.Rows = append(result.Rows, idle(t, dir, kinds)...)
+	result.Rows = append(result.Rows, firstAnswer(t, dir, kinds))
+	for _, r := range requests {
+		if slices.Contains(counted, r.name) {
+			result.Rows = append(result.Rows, instructions(t, dir, r.name, r.request))
+		}
+	}
+	result.Rows = append(result.Rows, allocations(t))
+	if t.Failed() {
+		return
+	}
+	result.write(t)
+	result.publish(t)
+	t.Log("\n" + result.table() + "\n" + result.goals())
+	rig.Write(t, filepath.Join("..", "artifacts", "bench.txt"), []byte(result.table()+"\n"+result.goals()), 0o644)
+}
+
+func names(kinds []kind) (all []string) {
+	for _, k := range kinds {
+		all = append(all, k.name)
+	}
+	return all
+}
+
+// clientsElsewhere leaves the first processor to the servers: the test's threads run on the others, and so do those that
+// they start.
+func clientsElsewhere(t *testing.T) {
+	t.Helper()
+	out, err := exec.Command("taskset", "--all-tasks", "--cpu-list", "--pid", "1-1023", fmt.Sprint(os.Getpid())).CombinedOutput()
+	if err != nil {
+		t.Logf("the clients share the servers' processor: %v: %s", err, out)
+	}
+}
+
+// startAll starts the servers and checks that all send the same bytes, except where the usual packages compress a page.
+func startAll(t *testing.T, dir string, kinds []kind, profiles bool) (servers []*server) {
+	t.Helper()
+	for _, k := range kinds {
+		servers = append(servers, start(t, dir, k, profiles))
+	}
+	for _, r := range requests {
+		if r.path == "" {
+			continue
+		}
+		want, _ := servers[0].get(t, r.request)
+		for _, s := range servers {
+			body, header := s.get(t, r.request)
+			if coded := header.Get("Content-Encoding"); !bytes.Equal(body, want) && (r.encoding != "gzip" || coded != "gzip") || coded != "" && r.encoding != "gzip" {
+				t.Fatalf("%s: %s sends %d bytes, encoded as %q, and bare gin sends others: %d", r.name, s.name, len(body), coded, len(want))
+			}
+		}
+	}
+	return servers
+}
+
+// processorTime returns the row of a kind of request.
+func processorTime(t *testing.T, servers []*server, name string, r request, rounds int) row {
+	t.Helper()
+	var names []string
+	for _, s := range servers {
+		names = append(names, s.name)
 		s.load(t, r, 200*time.Millisecond) // warm up
 	}
-	ratios := make([][]float64, len(servers))
-	for round := range *rounds {
-		cost := make([]float64, len(servers))
-		for i := range servers { // the order changes, because the position in a round affects the result
-			i = (i + round) % len(servers)
-			cost[i] = servers[i].load(t, r, *length)
-		}
-		for i := range cost {
-			ratios[i] = append(ratios[i], cost[i]/cost[0])
-		}
-	}
-	return cells(ratios[1:])
+	return newRow(name, "", names, interleave(len(servers), rounds, func(i int) float64 { return servers[i].load(t, r, *length) }))
 }
 
-// compareStarts compares the time from the start of a process to its first answer over https.
-func compareStarts(t *testing.T, dir string) string {
+// firstAnswer returns the row of the time from the start of a process to the page over https.
+func firstAnswer(t *testing.T, dir string, kinds []kind) row {
 	t.Helper()
-	ratios := make([][]float64, len(kinds))
-	for round := range *rounds {
-		took := make([]float64, len(kinds))
-		for i := range kinds {
-			i = (i + round) % len(kinds)
-			began := time.Now()
-			s := start(t, dir, kinds[i])
-			took[i] = float64(time.Since(began))
-			s.stop()
-		}
-		for i := range took {
-			ratios[i] = append(ratios[i], took[i]/took[0])
-		}
-	}
-	return cells(ratios[1:])
+	return newRow("start to the first page", "ms", names(kinds), interleave(len(kinds), *rounds, func(i int) float64 {
+		began := time.Now()
+		s := start(t, dir, kinds[i], false)
+		took := time.Since(began)
+		s.stop()
+		return took.Seconds() * 1000
+	}))
 }
 
-func cells(ratios [][]float64) (row string) {
-	for _, r := range ratios {
-		slices.Sort(r)
-		row += fmt.Sprintf(" %.2f (%.2f to %.2f) |", r[len(r)/2], r[len(r)/4], r[len(r)*3/4])
+// interleave measures n servers in each round. The order changes, because the position in a round affects the result.
+func interleave(n, rounds int, measure func(i int) float64) [][]float64 {
+	costs := make([][]float64, n)
+	for round := range rounds {
+		for i := range n {
+			i = (i + round) % n
+			costs[i] = append(costs[i], measure(i))
+		}
 	}
-	return row
+	return costs
 }
 
 // site builds the servers into a folder with what they serve, and returns the folder.
@@ -132,14 +178,12 @@ func site(t *testing.T) string {
 	return dir
 }
 
+// build builds a program as make build does.
 func build(t *testing.T, dir, bin string, args ...string) {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"build", "-tags", "nomsgpack", "-trimpath", "-ldflags", "-s -w", "-o", bin}, args...)...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
 	}
 }
-
-var env = []string{"PATH=" + os.Getenv("PATH"), "GOMAXPROCS=1", "ENV=prod", "TLS_MODE=files", "DOMAINS=shop.test",
-	"TLS_CERT_FILE=cert.pem", "TLS_KEY_FILE=key.pem", "HTTP_ADDR=off"}

@@ -3,14 +3,17 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,100 +21,125 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
-
 	"example.com/turnkey/e2e/rig"
 )
 
-// server is a process that serves.
+// server is what serves a site: one process, or a proxy and the gin behind it, whose figures are added up.
 type server struct {
-	kind, addr, log string
-	line            string // what a line of the access log has; empty: there is none
-	cmd             *exec.Cmd
-	requests        int
+	kind
+	addr, log string
+	admins    []string // addresses at which a process collects its garbage
+	cmds      []*exec.Cmd
+	conns     []*tls.Conn // of the clients
+	requests  int
 }
 
-// start starts a server of a kind and returns when it has answered a request.
-func start(t *testing.T, dir, kind string) *server {
+var env = []string{"PATH=" + os.Getenv("PATH"), "GOMAXPROCS=1", "ENV=prod", "TLS_MODE=files", "DOMAINS=shop.test",
+	"TLS_CERT_FILE=cert.pem", "TLS_KEY_FILE=key.pem", "HTTP_ADDR=off"}
+
+// start starts a server and returns when it has answered with the page. With profiles, its Go processes collect their
+// garbage when they are asked.
+func start(t *testing.T, dir string, k kind, profiles bool) *server {
 	t.Helper()
-	s := &server{kind: kind, addr: rig.Loopback(rig.Port(t)), log: filepath.Join(t.TempDir(), "log")}
-	s.cmd = exec.Command(filepath.Join(dir, "peer"), kind)
-	switch kind {
-	case "ours":
-		s.cmd, s.line = exec.Command(filepath.Join(dir, "ours")), `"msg":"request"`
-	case "default":
-		s.line = "[GIN]"
-	case "usual":
-		s.line = `"msg":"Incoming request"`
-	}
-	out, err := os.Create(s.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = dir, out, out
-	s.cmd.Env = append(env[:len(env):len(env)], "HTTPS_ADDR="+s.addr, "HOME="+dir)
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	s := &server{kind: k, addr: rig.Loopback(rig.Port(t)), log: filepath.Join(t.TempDir(), "log")}
 	t.Cleanup(s.stop)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Microsecond) {
-		if c, err := s.dial("http/1.1"); err == nil {
-			defer c.Close()
-			if _, err := newH1(c, request{path: "/page", encoding: "identity"}).exchange(); err != nil {
-				t.Fatalf("%s: %v\n%s", kind, err, rig.Read(t, s.log))
-			}
+	k.run(t, s, dir, profiles)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Microsecond) {
+		page, err := s.page()
+		if err == nil && bytes.HasPrefix(page, []byte("<!doctype html>")) {
+			s.requests++
 			return s
 		} else if time.Now().After(deadline) {
-			t.Fatalf("%s does not serve: %v\n%s", kind, err, rig.Read(t, s.log))
+			t.Fatalf("%s does not serve: %v %q\n%s", k.name, err, page, rig.Read(t, s.log))
 		}
 	}
 }
 
+// page returns the page. A proxy whose gin does not listen yet answers 502, which is an error here.
+func (s *server) page() ([]byte, error) {
+	c, err := s.dial("http/1.1")
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	h := newH1(c, request{path: "/page", encoding: "identity"})
+	_, err = h.exchange()
+	return h.body, err
+}
+
+// get returns an answer's body and header, over a connection of its own.
+func (s *server) get(t *testing.T, r request) ([]byte, http.Header) {
+	t.Helper()
+	req, err := http.NewRequest("GET", "https://shop.test"+r.path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept-Encoding", r.encoding)
+	resp, err := (&http.Transport{DisableKeepAlives: true, ForceAttemptHTTP2: r.protocol == "h2",
+		DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return s.dial(r.protocol) }}).RoundTrip(req)
+	if err != nil {
+		t.Fatalf("%s %v: %v", s.name, r, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%s %v: %v", s.name, r, err)
+	}
+	s.requests++
+	return body, resp.Header
+}
+
+// spawn starts a process of the server, on the servers' processor unless it runs under another program.
+func (s *server) spawn(t *testing.T, dir string, vars []string, args ...string) {
+	t.Helper()
+	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	under := s.under
+	if under == nil {
+		under = []string{"taskset", "--cpu-list", "0"}
+	}
+	cmd := exec.Command(under[0], slices.Concat(under[1:], args)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
+	cmd.Env = append(append(env[:len(env):len(env)], "HOME="+dir), vars...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.cmds = append(s.cmds, cmd)
+}
+
 func (s *server) stop() {
-	s.cmd.Process.Kill()
-	s.cmd.Wait()
+	s.leave()
+	for _, cmd := range s.cmds {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+	s.cmds = nil
 }
 
 func (s *server) dial(protocol string) (*tls.Conn, error) {
 	return tls.Dial("tcp", s.addr, &tls.Config{ServerName: "shop.test", NextProtos: []string{protocol}, InsecureSkipVerify: true})
 }
 
-// request is what a client asks for. All servers send the same bytes unless its encoding is gzip: then the usual packages
-// compress pages.
-type request struct{ protocol, path, encoding string }
-
 // load keeps connections busy and returns the server's processor time a request, in nanoseconds.
 func (s *server) load(t *testing.T, r request, d time.Duration) float64 {
 	t.Helper()
 	var done atomic.Int64
 	var wg sync.WaitGroup
-	clients := make([]client, 32)
+	n, streams := 32, 1
 	if r.protocol == "h2" {
-		clients = make([]client, 8) // with four open requests each
+		n, streams = 8, 4
 	}
-	for i := range clients {
-		c, err := s.dial(r.protocol)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if clients[i] = newH1(c, r); r.protocol == "h2" {
-			clients[i] = newH2(c, r)
-		}
-		if _, err := clients[i].exchange(); err != nil { // so that the handshake is over
-			t.Fatalf("%s %v: %v", s.kind, r, err)
-		}
-		s.requests++
-	}
+	exchanges := s.open(t, r, n, streams)
 	before, end := s.cpu(t), time.Now().Add(d)
-	for _, c := range clients {
+	for _, exchange := range exchanges {
 		wg.Go(func() {
 			for time.Now().Before(end) {
-				n, err := c.exchange()
+				n, err := exchange()
 				if err != nil {
-					t.Errorf("%s %v: %v", s.kind, r, err)
+					t.Errorf("%s %v: %v", s.name, r, err)
 					return
 				}
 				done.Add(int64(n))
@@ -119,135 +147,108 @@ func (s *server) load(t *testing.T, r request, d time.Duration) float64 {
 		})
 	}
 	wg.Wait()
-	n := done.Load()
-	s.requests += int(n)
-	return (s.cpu(t) - before) / float64(n)
+	cost := s.cpu(t) - before
+	s.leave()
+	if r.path != "" {
+		s.requests += int(done.Load())
+	}
+	return cost / float64(done.Load())
+}
+
+// leave ends the connections of the clients.
+func (s *server) leave() {
+	for _, c := range s.conns {
+		c.Close()
+	}
+	s.conns = nil
+}
+
+// open returns what n clients do again and again: they wait for an answer, or make a handshake and leave. A client of
+// HTTP/2 has as many open requests as streams says.
+func (s *server) open(t *testing.T, r request, n, streams int) (exchanges []func() (int, error)) {
+	t.Helper()
+	for range n {
+		if r.path == "" {
+			exchanges = append(exchanges, func() (int, error) { return s.handshake(r.protocol) })
+			continue
+		}
+		c, err := s.dial(r.protocol)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.conns = append(s.conns, c)
+		client := newClient(c, r, streams)
+		if _, err := client.exchange(); err != nil { // so that the handshake is over
+			t.Fatalf("%s %v: %v", s.name, r, err)
+		}
+		s.requests++
+		exchanges = append(exchanges, client.exchange)
+	}
+	return exchanges
+}
+
+// handshake makes a full handshake, as a client without a ticket does, and leaves.
+func (s *server) handshake(protocol string) (int, error) {
+	c, err := s.dial(protocol)
+	if err != nil {
+		return 0, err
+	}
+	return 1, c.Close()
 }
 
 // cpu is the processor time that all threads of the server have used, in nanoseconds.
 func (s *server) cpu(t *testing.T) (sum float64) {
 	t.Helper()
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.cmd.Process.Pid))
-	if len(files) == 0 {
-		t.Fatalf("%s has ended:\n%s", s.kind, rig.Read(t, s.log))
-	}
-	for _, f := range files {
-		first, _, _ := strings.Cut(string(rig.Read(t, f)), " ")
-		ns, err := strconv.ParseFloat(first, 64)
-		if err != nil {
-			t.Fatal(err)
+	for _, cmd := range s.cmds {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", cmd.Process.Pid))
+		if len(files) == 0 {
+			t.Fatalf("%s has ended:\n%s", s.name, rig.Read(t, s.log))
 		}
-		sum += ns
+		for _, f := range files {
+			first, _, _ := strings.Cut(string(rig.Read(t, f)), " ")
+			sum += number(t, first)
+		}
 	}
 	return sum
 }
 
-// client sends requests over one connection, with little work of its own.
-type client interface {
-	exchange() (n int, err error) // sends, and returns when n requests are answered
-}
-
-type h1 struct {
-	conn    *tls.Conn
-	request []byte
-	r       *bufio.Reader
-}
-
-func newH1(c *tls.Conn, r request) *h1 {
-	header := "GET " + r.path + " HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: bench\r\nAccept-Encoding: " + r.encoding + "\r\n\r\n"
-	return &h1{c, []byte(header), bufio.NewReaderSize(c, 32<<10)}
-}
-
-func (h *h1) exchange() (int, error) {
-	if _, err := h.conn.Write(h.request); err != nil {
-		return 0, err
+// memory is the server's share of this machine's memory (PSS), in KiB.
+func (s *server) memory(t *testing.T) (sum float64) {
+	t.Helper()
+	for _, cmd := range s.cmds {
+		_, rest, _ := strings.Cut(string(rig.Read(t, fmt.Sprintf("/proc/%d/smaps_rollup", cmd.Process.Pid))), "\nPss:")
+		sum += number(t, strings.Fields(rest)[0])
 	}
-	length := -1
-	for first := true; ; first = false {
-		line, err := h.r.ReadSlice('\n')
-		switch {
-		case err != nil:
-			return 0, err
-		case first && !bytes.HasPrefix(line, []byte("HTTP/1.1 200")):
-			return 0, fmt.Errorf("got %q", line)
-		case len(line) == 2:
-			if length < 0 {
-				return 0, fmt.Errorf("no length")
-			}
-			_, err := h.r.Discard(length)
-			return 1, err
-		}
-		if rest, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			length, _ = strconv.Atoi(string(bytes.TrimSpace(rest)))
-		}
-	}
+	return sum
 }
 
-type h2 struct {
-	w      *bufio.Writer
-	framer *http2.Framer
-	block  []byte // of every request; it changes no table of the server
-	next   uint32
-	open   int
+func number(t *testing.T, s string) float64 {
+	t.Helper()
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
-const window = 1 << 30 // bytes; no run receives more
-
-func newH2(c *tls.Conn, r request) *h2 {
-	h := &h2{w: bufio.NewWriter(c), next: 1}
-	h.w.WriteString(http2.ClientPreface)
-	h.framer = http2.NewFramer(h.w, bufio.NewReaderSize(c, 64<<10))
-	h.framer.SetReuseFrames()
-	h.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: window})
-	h.framer.WriteWindowUpdate(0, window)
-	var block bytes.Buffer
-	enc := hpack.NewEncoder(&block)
-	enc.SetMaxDynamicTableSize(0)
-	for _, field := range [][2]string{{":method", http.MethodGet}, {":scheme", "https"}, {":authority", "shop.test"}, {":path", r.path},
-		{"user-agent", "bench"}, {"accept-encoding", r.encoding}} {
-		enc.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
-	}
-	h.block = block.Bytes()
-	return h
-}
-
-func (h *h2) exchange() (int, error) {
-	for ; h.open < 4; h.open++ {
-		h.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: h.next, BlockFragment: h.block, EndStream: true, EndHeaders: true})
-		h.next += 2
-	}
-	if err := h.w.Flush(); err != nil {
-		return 0, err
-	}
-	for {
-		frame, err := h.framer.ReadFrame()
+// collect makes all Go processes of the server collect their garbage.
+func (s *server) collect(t *testing.T) {
+	t.Helper()
+	for _, addr := range s.admins {
+		resp, err := http.Get("http://" + addr + "/debug/pprof/heap?gc=1")
 		if err != nil {
-			return 0, err
+			t.Fatal(err)
 		}
-		over := false
-		switch f := frame.(type) {
-		case *http2.SettingsFrame:
-			if !f.IsAck() {
-				h.framer.WriteSettingsAck()
-			}
-		case *http2.PingFrame:
-			if !f.IsAck() {
-				h.framer.WritePing(true, f.Data)
-			}
-		case *http2.HeadersFrame:
-			// A block may begin with new sizes of the table (RFC 7541 §6.3). 0x88 is :status 200.
-			if status := bytes.TrimLeft(f.HeaderBlockFragment(), "\x20"); len(status) == 0 || status[0] != 0x88 {
-				return 0, fmt.Errorf("the header block %x does not begin with :status 200", f.HeaderBlockFragment())
-			}
-			over = f.StreamEnded()
-		case *http2.DataFrame:
-			over = f.StreamEnded()
-		case *http2.RSTStreamFrame, *http2.GoAwayFrame:
-			return 0, fmt.Errorf("got %v", f)
+		if resp.Body.Close(); resp.StatusCode != 200 {
+			t.Fatalf("%s does not collect: %s", s.name, resp.Status)
 		}
-		if over {
-			h.open--
-			return 1, nil
-		}
+	}
+}
+
+// checkLog checks that the log's file has a line for each request.
+func (s *server) checkLog(t *testing.T) {
+	t.Helper()
+	if lines := strings.Count(string(rig.Read(t, s.log)), s.line); s.line != "" && lines < s.requests {
+		t.Errorf("%s has %d lines in its log for %d requests", s.name, lines, s.requests)
 	}
 }

@@ -1,5 +1,6 @@
-// Command peer serves what testdata/site serves, with gin alone: as the argument says bare, as gin.Default(), or with
-// the packages that people usually add.
+// Command peer serves what testdata/site serves, with gin alone: as the argument says bare, as gin.Default(), with the
+// packages that people usually add, or bare behind a proxy at HTTP_ADDR. With ADMIN_ADDR it serves profiles as the starter
+// does, one of which makes it collect its garbage.
 package main
 
 import (
@@ -7,6 +8,7 @@ import (
 	"log"
 	"log/slog"
 	"net/http"
+	_ "net/http/pprof"
 	"os"
 	"time"
 
@@ -38,7 +40,14 @@ func main() {
 	})
 	r.GET("/page", func(c *gin.Context) { c.HTML(http.StatusOK, "page", []string{"chair", "table", "lamp"}) })
 	r.StaticFS("/static", http.Dir("web/static"))
+	if addr := os.Getenv("ADMIN_ADDR"); addr != "" {
+		go http.ListenAndServe(addr, nil)
+	}
 	srv := &http.Server{Addr: os.Getenv("HTTPS_ADDR"), Handler: r, ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout: 25 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	if os.Args[1] == "behind" {
+		srv.Addr = os.Getenv("HTTP_ADDR")
+		log.Fatal(srv.ListenAndServe())
+	}
 	log.Fatal(srv.ListenAndServeTLS("cert.pem", "key.pem"))
 }
