@@ -6,10 +6,11 @@ FUZZTIME ?= 60s
 test::
 	go -C .ci/e2e test $(RACE) -shuffle=on ./rig/... ./acme/...
 
-e2e: ## run the tests with real browsers, proxies and deployments: needs chromium, firefox-esr, nginx, apache2, redis-server, postgresql, libnss3-tools, npm, testssl.sh, wine64, binutils-mingw-w64-x86-64; as root also systemd, buildah, strace
+e2e: ## run the tests with real browsers, proxies and deployments: needs chromium, firefox-esr, nginx, apache2, redis-server, postgresql, valgrind, libnss3-tools, npm, testssl.sh, wine64, binutils-mingw-w64-x86-64; as root also systemd, buildah, strace
 	go -C .ci/e2e test -count=1 $(RACE) ./storm/...
 	go -C .ci/e2e test -count=1 ./rehearse/... ./fleet/...
 	go -C .ci/e2e test -count=1 -timeout 40m ./peers/... ./readme/... ./rename/... ./upgrade/... ./deploy/... ./dev/... ./frontend ./shop ./vulnerabilities ./windows
+	go -C .ci/e2e test -count=1 ./bench
 	@rm -f .ci/e2e/artifacts/site.txt
 	go -C .ci/e2e test -count=1 -timeout 30m ./site/...; status=$$?; cat .ci/e2e/artifacts/site.txt; exit $$status
 
