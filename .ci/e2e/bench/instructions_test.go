@@ -14,10 +14,10 @@ import (
 )
 
 // counted are the requests whose instructions are counted.
-var counted = []string{"small JSON, HTTP/1.1", "small JSON, HTTP/2", "page, HTTP/2", "stylesheet of 16 KiB, HTTP/2"}
+var counted = []string{"small JSON, HTTP/1.1", "small JSON, HTTP/2", "stylesheet of 16 KiB, HTTP/2"}
 
 const (
-	instructionRounds = 2
+	instructionRounds = 3
 	fewRequests       = 100 // with these a process has started, and all that it does once is done
 	manyRequests      = 2100
 )
