@@ -40,8 +40,13 @@ func (r ratios) bars() string {
 				text += " →"
 			}
 			width := int(min(f.Median, longest) * barUnit)
-			fmt.Fprintf(&body, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text><rect%s x=\"%[1]d\" y=\"%[5]d\" width=\"%[6]d\" height=\"%[7]d\"/><text x=\"%[8]d\" y=\"%[2]d\">%[9]s</text>\n",
-				barStart, y+11, server, class, y+2, width, barHeight-3, barStart+width+5, text)
+			after := barStart + width
+			if width > barUnit-40 && width < barUnit { // the line would go through the figure
+				after = barStart + barUnit
+			}
+			fmt.Fprintf(&body, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>", barStart-6, y+11, server)
+			fmt.Fprintf(&body, "<rect%s x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>", class, barStart, y+2, width, barHeight-3)
+			fmt.Fprintf(&body, "<text x=\"%d\" y=\"%d\">%s</text>\n", after+5, y+11, text)
 			y += barHeight
 		}
 		y += 20
