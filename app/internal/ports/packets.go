@@ -21,6 +21,7 @@ func (p *Port) openPackets() error {
 		conn, err := net.ListenPacket(network, ln.Addr().String())
 		if err != nil {
 			p.closePackets()
+			p.Packets = nil
 			return err
 		}
 		p.Packets = append(p.Packets, conn)
@@ -32,7 +33,6 @@ func (p *Port) closePackets() {
 	for _, conn := range p.Packets {
 		conn.Close()
 	}
-	p.Packets = nil
 }
 
 // noPackets says why a port is not open over UDP. This is no fault: browsers use HTTP/3 only where a response over TCP

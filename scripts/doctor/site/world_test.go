@@ -175,7 +175,7 @@ func (w *world) serve(secure, plain net.Listener) {
 	if w.raw != nil {
 		go serveRaw(secure, w.raw)
 	} else {
-		s := &http.Server{Handler: w.secure, TLSConfig: w.tls, ErrorLog: quiet}
+		s := &http.Server{Handler: w.secure, TLSConfig: w.tls.Clone(), ErrorLog: quiet} // net/http changes it
 		go s.ServeTLS(secure, "", "")
 		w.t.Cleanup(func() { s.Close() })
 	}
