@@ -211,6 +211,10 @@ func TestAnyServerAnswersTheChallengesOfAnother(t *testing.T) {
 				<-asked
 			}
 			answers := f.start(https, plain)
+			// A balancer would send it nothing before it is ready: it has read the account's key, and that others order.
+			rig.Eventually(t, patience, "another server that has read the store", func() bool {
+				return strings.Count(answers.Stdout(), "has begun, here or in another process") == len(test.hosts)
+			})
 			close(resume)
 			for _, host := range test.hosts {
 				orders.host, answers.host = host, host
