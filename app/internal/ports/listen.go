@@ -43,9 +43,12 @@ func (s *Set) Open() (notes []string, faults []Fault) {
 		}
 		p.Listeners = opened
 	}
-	if s.http3 && len(faults) == 0 && len(s.HTTPS.Packets) == 0 {
-		if err := s.HTTPS.openPackets(); err != nil {
-			notes = append(notes, noPackets(s.HTTPS, err))
+	if s.http3 && len(faults) == 0 {
+		notes = append(notes, s.HTTPS.astray()...)
+		if len(s.HTTPS.Packets) == 0 {
+			if err := s.HTTPS.openPackets(); err != nil {
+				notes = append(notes, noPackets(s.HTTPS, err))
+			}
 		}
 	}
 	return notes, faults

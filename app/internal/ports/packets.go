@@ -7,8 +7,8 @@ import (
 	"net"
 )
 
-// openPackets opens a UDP socket on the address of each listener, or none. One of all IPv6 addresses takes those of IPv4
-// too, unless another listener has these.
+// openPackets opens a UDP socket on the address of each listener, or none. One of all IPv6 addresses takes those of
+// IPv4 too, unless another listener has these.
 func (p *Port) openPackets() error {
 	for _, ln := range p.Listeners {
 		network := "udp"
@@ -33,6 +33,17 @@ func (p *Port) closePackets() {
 	for _, conn := range p.Packets {
 		conn.Close()
 	}
+}
+
+// astray returns a note for each UDP socket that was passed on another port than that of https, where browsers look.
+func (p *Port) astray() (notes []string) {
+	for _, conn := range p.Packets {
+		if at, ok := conn.LocalAddr().(*net.UDPAddr); ok && at.Port != p.Number() {
+			notes = append(notes, fmt.Sprintf("browsers look for HTTP/3 on the port of https, %d, and the UDP socket that was "+
+				"passed is on port %d: in the .socket unit, give ListenDatagram= the port of ListenStream=", p.Number(), at.Port))
+		}
+	}
+	return notes
 }
 
 // noPackets says why a port is not open over UDP. This is no fault: browsers use HTTP/3 only where a response over TCP
