@@ -20,8 +20,9 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// Restarts lose no request over TCP, and visitors over QUIC are answered within a second of the new process's start. A
-// process that is killed says goodbye to nobody: the next one does, with the same key.
+// Restarts on passed sockets lose no request over TCP, and on ports of its own a process loses at most a connection that
+// is made at the very moment of its end. Visitors over QUIC are answered within a second of the new process's start. A
+// process that is killed closes no connection: the next one resets them for it, with the same key.
 func TestVisitorsOverQUICAreBackAfterARestart(t *testing.T) {
 	t.Parallel()
 	for _, way := range []string{"passed sockets", "ports of its own", "killed"} {
@@ -51,7 +52,6 @@ func TestVisitorsOverQUICAreBackAfterARestart(t *testing.T) {
 			for range 2 {
 				visitors.Go(func() { v.overTCP(ctx, t, way) })
 			}
-			slow := 0 // other tests may keep the processors
 			for i := range 20 {
 				eventually(t, "an answer over QUIC", func() bool { return v.connected.Load() })
 				time.Sleep(100 * time.Millisecond) // under load
@@ -66,14 +66,16 @@ func TestVisitorsOverQUICAreBackAfterARestart(t *testing.T) {
 				v.connected.Store(false)
 				eventually(t, "an answer over QUIC", func() bool { return v.connected.Load() })
 				if took := time.Since(begin); took > time.Second {
-					if slow++; slow > 2 || took > 5*time.Second {
-						t.Errorf("after restart %d a visitor over QUIC is answered after %s", i+1, took)
-					}
+					t.Errorf("after restart %d a visitor over QUIC is answered after %s", i+1, took)
 				}
 			}
 			cancel()
 			visitors.Wait()
-			t.Logf("%d answers over QUIC, %d over TCP; %d errors over QUIC", v.h3.Load(), v.tcp.Load(), v.broken.Load())
+			t.Logf("%d answers over QUIC, %d over TCP; %d errors over QUIC, %d connections reset", v.h3.Load(), v.tcp.Load(),
+				v.broken.Load(), v.reset.Load())
+			if v.reset.Load() > 3 {
+				t.Errorf("%d connections over TCP are reset in 20 restarts", v.reset.Load())
+			}
 			if v.tcp.Load() < 20 || v.h3.Load() < 20 {
 				t.Error("these are too few to tell")
 			}
@@ -96,6 +98,7 @@ type quicVisitor struct {
 	addr, url       string
 	connected       atomic.Bool // an answer came over QUIC
 	h3, tcp, broken atomic.Int64
+	reset           atomic.Int64 // connections over TCP that the system had made for a process, which ended before it had them
 }
 
 func (v *quicVisitor) roots() *tls.Config {
@@ -129,7 +132,8 @@ func (v *quicVisitor) overQUIC(ctx context.Context) {
 }
 
 // overTCP takes any error for a lost request, but a refused connection while no process listens, and an answer that a
-// killed process did not finish.
+// killed process did not finish. Where the port is the process's own, the system resets a connection that it makes
+// between the last accept and the end of the listener: see ports.Emptying.
 func (v *quicVisitor) overTCP(ctx context.Context, t *testing.T, way string) {
 	visitor := v.p.visitor()
 	for ctx.Err() == nil {
@@ -144,6 +148,8 @@ func (v *quicVisitor) overTCP(ctx context.Context, t *testing.T, way string) {
 		case err == nil && resp.StatusCode == 200:
 			v.tcp.Add(1)
 		case way == "ports of its own" && errors.Is(err, syscall.ECONNREFUSED), way == "killed":
+		case way == "ports of its own" && errors.Is(err, syscall.ECONNRESET):
+			v.reset.Add(1)
 		default:
 			t.Error(fmt.Errorf("over TCP: %w", err))
 		}
