@@ -88,6 +88,23 @@ func (u user) signedIn(at string) bool {
 	return page.StatusCode == 200 && strings.Contains(page.Body, "ada@site.test")
 }
 
+// The layout of an owner need not, so the starter's own tests do not ask for it.
+func TestTheLayoutNamesWhoIsSignedIn(t *testing.T) {
+	t.Parallel()
+	https := rig.Port(t)
+	rig.Start(t, t.TempDir(), rig.Env{"HTTPS_ADDR": rig.Loopback(https), "HTTP_ADDR": "off"})
+	at, ada := fmt.Sprintf("https://localhost:%d", https), newUser(t)
+	names := func(who string) {
+		t.Helper()
+		if page := rig.Get(t, ada.Client, at+"/"); !strings.Contains(page.Body, `<a href="/account">`+who+`</a>`) {
+			t.Errorf("the first page does not name %q:\n%s", who, page.Body)
+		}
+	}
+	names("Sign in")
+	ada.send(at+"/register", 303)
+	names("ada@site.test")
+}
+
 // A replica that is killed takes neither users nor sessions with it.
 func TestAccountsAreSharedByReplicas(t *testing.T) {
 	t.Parallel()
