@@ -218,7 +218,7 @@ func setPassword(t *testing.T, visitor *apptest.Site, link *url.URL) *apptest.An
 	return visitor.PostForm("/new-password", form)
 }
 
-// The form is for the account that the link names, also in a browser where somebody is signed in.
+// A visitor who opens a link changes the password of the account that the link names, also while signed in to another.
 func TestALinkIsForItsOwnAccount(t *testing.T) {
 	t.Parallel()
 	settings := []string{"DATA_DIR=" + t.TempDir()}

@@ -212,7 +212,7 @@ func expiredPair(t *testing.T) (cert, key string) {
 	return cert, key
 }
 
-// Browsers keep no HSTS for an address (RFC 6797 §8.1.1), whoever ends TLS.
+// Browsers keep no HSTS for an address (RFC 6797 §8.1.1), whether this server has the certificate or a proxy.
 func TestCheckSaysWhereHSTSIsLeftOut(t *testing.T) {
 	t.Parallel()
 	for domains, want := range map[string]bool{"shop.test,203.0.113.7": true, "shop.test": false} {
