@@ -148,7 +148,7 @@ func TestAMissingFileIsFineAndAFolderIsNot(t *testing.T) {
 func FuzzDotenv(f *testing.F) {
 	for _, seed := range []string{"A=1\nB=2", "A=\"x\ny\"\nB=1", "A='", "export A=b # c", "=x", "A", "A=\\\"", "\x00=\x00",
 		"A=$B\nB=${A}",
-		"A=`x`", "A: b", "A:\nB=1", "A=\n'x'", "export\nA=1", "A='x\\'\nB='y'", "A=\"\"x\"\"", "A=a#b # c", "B:0\nB="} {
+		"A=`x`", "A: b", "A:\nB=1", "A=\n'x'", "export\nA=1", "A='x\\'\nB='y'", "A=\"\"x\"\"", "A=a#b # c", "B:0\nB=", "A=1\n\u0085"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -78,7 +78,7 @@ var yamlLine = regexp.MustCompile(`^(?:export )?([A-Z][A-Z0-9_]*) ?:`)
 func firstUnparsed(text string, from, to int) *Fault {
 	for offset := from; offset < to; {
 		line, _, _ := strings.Cut(text[offset:to], "\n")
-		if s := trim(line); s != "" && s[0] != '#' {
+		if s := strings.TrimSpace(trim(line)); s != "" && s[0] != '#' { // Unicode's white space has U+0085 too
 			f := &Fault{Line: lineAt(text, offset), Problem: "is not NAME=value",
 				Fix: "write NAME=value, with quotes around a value of several lines"}
 			if m := yamlLine.FindStringSubmatch(s); m != nil {
