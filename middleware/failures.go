@@ -8,8 +8,6 @@ import (
 	"reflect"
 	"runtime"
 	rundebug "runtime/debug"
-	"slices"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -139,14 +137,9 @@ func keepsStatus(c *gin.Context, w *writer, err *gin.Error) bool {
 }
 
 // isHalf reports whether err is of a Render of gin that failed after its first byte. gin records it as a handler does,
-// by c.Error and c.Abort. What gin renders in a single Write is whole, and such an error is the handler's own. Of a
-// response with a Content-Length net/http itself cuts the half.
+// by c.Error and c.Abort. Of a response with a Content-Length net/http itself cuts the half.
 func isHalf(c *gin.Context, w *writer, err *gin.Error) bool {
-	if !c.IsAborted() || err.Meta == (Remark{}) || w.Header().Get("Content-Length") != "" {
-		return false
-	}
-	media, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";")
-	return w.writes != 1 || !slices.Contains([]string{"application/json", "text/plain", "text/html"}, media)
+	return c.IsAborted() && err.Meta != (Remark{}) && w.Header().Get("Content-Length") == "" && w.endsInRender()
 }
 
 // log writes a line for a fault of the server, for a response that is cut, and for an error beside a response that

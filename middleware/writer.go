@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,11 +17,12 @@ import (
 // and it holds back the two pages of net/http that stand for "not found", so that failures sends the site's own.
 type writer struct {
 	gin.ResponseWriter
-	initial     int  // the status before any handler: 200, or 404 and 405 where no route matches
-	failed      bool // a Write failed, or the source of a ReadFrom
-	writes      int
-	held        []byte // the beginning of a page in netHTTPNotFound
-	notFound    bool   // held is the whole of it
+	initial     int       // the status before any handler: 200, or 404 and 405 where no route matches
+	failed      bool      // a Write failed, or the source of a ReadFrom
+	writes      int       // since the handler last called a Render, or since the beginning
+	calls       []uintptr // the stack of the last of these, which shows whether a Render writes
+	held        []byte    // the beginning of a page in netHTTPNotFound
+	notFound    bool      // held is the whole of it
 	hijacked    bool
 	ownDeadline bool // the handler has changed the write deadline
 	secure      bool // the header is still to be completed: mendDisposition, addDocumentHeaders
@@ -101,9 +104,53 @@ func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 	return n, err
 }
 
+// WriteHeader is called by each Render of gin, and so by a second one for a response that has begun.
+func (w *writer) WriteHeader(status int) {
+	if w.Written() && status == w.Status() {
+		w.writes, w.calls = 0, nil
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// inOneWrite are the types of most responses. gin renders them in a single Write.
+var inOneWrite = []string{"application/json", "text/plain", "text/html"}
+
 func (w *writer) wrote(err error) {
 	w.writes++
 	w.failed = w.failed || err != nil
+	media, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";")
+	if w.writes == 1 && slices.Contains(inOneWrite, media) || w.Header()["Content-Length"] != nil {
+		return
+	}
+	if w.calls == nil {
+		w.calls = make([]uintptr, 64)
+	}
+	w.calls = w.calls[:runtime.Callers(3, w.calls[:cap(w.calls)])]
+}
+
+// endsInRender reports whether a Render wrote last, or was called last and wrote nothing, of those that can fail after
+// their first byte: that of c.XML, and those of other packages than gin's. gin's others render into memory, and a
+// source that fails in c.DataFromReader is seen by ReadFrom.
+func (w *writer) endsInRender() bool {
+	if w.writes == 0 {
+		return true
+	}
+	if len(w.calls) == 0 {
+		return false
+	}
+	frames, callee := runtime.CallersFrames(w.calls), ""
+	for {
+		frame, more := frames.Next()
+		switch {
+		case frame.Function == "encoding/xml.(*Encoder).Encode" && callee == "bufio.(*Writer).Flush":
+			return false // all of the XML
+		case strings.HasSuffix(frame.Function, "/gin.(*Context).Render"):
+			return !strings.Contains(callee, "/gin/render.") || strings.Contains(callee, "/gin/render.XML.")
+		}
+		if callee = frame.Function; !more {
+			return false
+		}
+	}
 }
 
 func (w *writer) Written() bool { return w.held != nil || w.ResponseWriter.Written() }
