@@ -22,7 +22,7 @@ import (
 // which you set your password. account_sqlite.go and account_postgres.go are recipes.
 
 var accountSettings = append([]kit.Setting{
-	{Name: "ACCOUNT_ADMINS", About: "E-mail addresses of the admins, separated by commas.", Check: checkAdmins},
+	{Name: "ACCOUNT_ADMINS", About: "Email addresses of the admins, separated by commas.", Check: checkAdmins},
 }, storeSettings...)
 
 // accounts is what the handlers of the example share.

@@ -53,7 +53,7 @@ func (a *accounts) signIn(c *gin.Context) error {
 	if right, err := a.isPassword(c, normalAddress(in.Email), u, in.Password); err != nil {
 		return err
 	} else if !right {
-		err := kit.Invalid("password", "is wrong, or the e-mail address is")
+		err := kit.Invalid("password", "is wrong, or the email address is")
 		return a.showInvalid(c, "account/sign-in", err)
 	}
 	return a.startSession(c, u, "You are signed in.")

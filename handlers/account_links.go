@@ -123,7 +123,7 @@ var accountCommands = []kit.Command{{
 	Name: "account", About: "EMAIL: print a link for a new password; make the account if there is none",
 	Run: func(_ context.Context, call kit.Call) error {
 		if len(call.Args) != 1 || !strings.Contains(call.Args[0], "@") {
-			return errors.New("account needs one e-mail address")
+			return errors.New("account needs one email address")
 		}
 		a, err := newAccounts(call)
 		if err != nil {

@@ -81,11 +81,11 @@ func TestTheFormsSayWhatIsWrong(t *testing.T) {
 	site, ada := apptest.Start(t, Site), address("ada")
 	register(t, site.Visitor(), ada)
 	for _, test := range []struct{ path, email, password, want string }{
-		{"/register", "ada", goodPassword, "The address must be an e-mail address"},
+		{"/register", "ada", goodPassword, "The address must be an email address"},
 		{"/register", address("eve"), "short", "The password must be at least 12 characters long"},
 		{"/register", strings.ToUpper(ada), goodPassword, "The address has an account already"},
-		{"/sign-in", ada, "another password", "The password is wrong, or the e-mail address is"},
-		{"/sign-in", address("nobody"), "another password", "The password is wrong, or the e-mail address is"},
+		{"/sign-in", ada, "another password", "The password is wrong, or the email address is"},
+		{"/sign-in", address("nobody"), "another password", "The password is wrong, or the email address is"},
 		{"/sign-in", "", "another password", "The address is required"},
 	} {
 		answer := site.PostForm(test.path, url.Values{"email": {test.email}, "password": {test.password}})

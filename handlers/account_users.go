@@ -120,7 +120,7 @@ func admins(value string) (map[string]bool, error) {
 		if address = normalAddress(address); address == "" {
 			continue
 		} else if !strings.Contains(address, "@") {
-			return nil, fmt.Errorf("%q is no e-mail address", address)
+			return nil, fmt.Errorf("%q is no email address", address)
 		}
 		out[address] = true
 	}

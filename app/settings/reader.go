@@ -160,7 +160,7 @@ func (r *reader) email(name string) string {
 		return ""
 	}
 	if a, err := mail.ParseAddress(v); err != nil || a.Address != v {
-		r.fault(name, v, "is not an e-mail address", "write it bare, such as you@example.com, or leave it out")
+		r.fault(name, v, "is not an email address", "write it bare, such as you@example.com, or leave it out")
 		return ""
 	}
 	return v

@@ -22,7 +22,7 @@ var details = map[string]string{
 	"min": "must be at least %", "gte": "must be at least %", "max": "must be at most %", "lte": "must be at most %",
 	"gt": "must be more than %", "lt": "must be less than %", "len": "must be exactly %",
 	"eq": "must be %", "ne": "must not be %", "oneof": "must be one of: %",
-	"email": "must be an e-mail address", "url": "must be a URL", "http_url": "must be a URL", "uri": "must be a URL",
+	"email": "must be an email address", "url": "must be a URL", "http_url": "must be a URL", "uri": "must be a URL",
 	"uuid": "must be a UUID", "uuid4": "must be a UUID", "ip": "must be an IP address", "hostname": "must be a host name",
 	"e164": "must be a phone number such as +4930123456", "datetime": "is not a valid date or time",
 	"alpha": "must have letters only", "alphanum": "must have letters and digits only",

@@ -92,7 +92,7 @@ func TestTheClientDoesNotChooseTheParser(t *testing.T) {
 			t.Errorf("GET %s without a body got %d, want 200", media, resp.StatusCode)
 		}
 		if resp, _ := s.do("POST", "https://shop.test/form", "", "Content-Type", media); resp.StatusCode != 422 {
-			t.Errorf("POST %s without a body got %d, want 422: an e-mail address is required", media, resp.StatusCode)
+			t.Errorf("POST %s without a body got %d, want 422: an email address is required", media, resp.StatusCode)
 		}
 	}
 	for _, bad := range []string{";;;", "/", "json", "a/b; c", "a/b/c", "application/json junk", "multipart/form-data; boundary"} {

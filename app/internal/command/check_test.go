@@ -89,7 +89,7 @@ func TestEveryFaultNamesItsVariableValueAndFix(t *testing.T) {
 		{"a plain origin in prod", acme("CORS_ORIGINS", "http://app.example.com"), []string{`CORS_ORIGINS="http://app.example.com"`, "https origin"}},
 		{"log level", acme("LOG_LEVEL", "loud"), []string{`LOG_LEVEL="loud"`, "debug, info, warn, error"}},
 		{"log format", acme("LOG_FORMAT", "xml"), []string{`LOG_FORMAT="xml"`}},
-		{"an e-mail", acme("ACME_EMAIL", "me"), []string{`ACME_EMAIL="me"`}},
+		{"an email address", acme("ACME_EMAIL", "me"), []string{`ACME_EMAIL="me"`}},
 		{"a directory", acme("ACME_DIRECTORY", "letsencrypt"), []string{`ACME_DIRECTORY="letsencrypt"`, "staging"}},
 		{"a CA file that is none", acme("ACME_CA_FILE", key), []string{"ACME_CA_FILE", "no PEM certificate"}},
 		{"half an EAB", acme("ACME_EAB_KID", "kid"), []string{"ACME_EAB_HMAC_KEY: is missing"}},

@@ -81,7 +81,7 @@ func TestInvalidInputIsAClientErrorThatNamesTheFields(t *testing.T) {
 	}{
 		{"/test-orders", jsonType, `{"email":"a@b.test","count":1}`, 201, ""},
 		{"/test-orders", jsonType, `{"email":"nobody","count":12,"guests":[{"name":"Ada"},{"name":""}]}`, 422,
-			`"errors":[{"pointer":"#/email","detail":"must be an e-mail address"},{"pointer":"#/count","detail":"must be at most 9"},{"pointer":"#/guests/1/name","detail":"is required"}]`},
+			`"errors":[{"pointer":"#/email","detail":"must be an email address"},{"pointer":"#/count","detail":"must be at most 9"},{"pointer":"#/guests/1/name","detail":"is required"}]`},
 		{"/test-orders", jsonType, `{"email":"a@b.test","count":1,"guests":[{"name":"Bartholomew"}]}`, 422, `{"pointer":"#/guests/0/name","detail":"must be at most 5 characters long"}`},
 		{"/test-orders", jsonType, `{"email":"a@b.test","count":"one"}`, 400, `"errors":[{"pointer":"#/count","detail":"must be a whole number"}]`},
 		{"/test-orders", jsonType, `{"email":`, 400, "ends in the middle"},

@@ -32,7 +32,7 @@ func functions(static *assets, own template.FuncMap) template.FuncMap {
 	all := template.FuncMap{
 		// {{asset "style.css"}} is the URL path of web/static/style.css.
 		"asset": static.url,
-		// {{with invalid .Err "email"}}<p>E-mail {{.}}</p>{{end}} is what kit.Bind found wrong with a field.
+		// {{with invalid .Err "email"}}<p>Email {{.}}</p>{{end}} is what kit.Bind found wrong with a field.
 		"invalid": func(err error, field string) string {
 			for _, e := range input.FieldErrors(err) {
 				if e.Pointer == "#/"+field {
