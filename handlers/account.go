@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func (a *accounts) routes(r *gin.Engine, server kit.Server) {
 	limit := middleware.RateLimit(20, time.Minute) // by the visitor's address, whatever the account
 	mails := middleware.RateLimit(10, time.Hour)   // the same
 
-	r.Use(kit.E(a.findSignedIn))
+	r.Use(a.findSignedIn)
 	r.GET("/register", a.show("account/register"))
 	r.POST("/register", limit, kit.E(a.register))
 	r.GET("/sign-in", a.show("account/sign-in"))
@@ -82,17 +83,19 @@ func newAccounts(p kit.Program) (*accounts, error) {
 	return a, err
 }
 
-// findSignedIn finds out who is signed in, for the handlers and for the layout.
-func (a *accounts) findSignedIn(c *gin.Context) error {
+// findSignedIn finds out who is signed in, for the handlers and for the layout. While the store is away, pages that
+// need no account are served as if the visitor were not signed in.
+func (a *accounts) findSignedIn(c *gin.Context) {
 	u, err := a.sessions.user(c, a.users)
-	if u == nil {
-		return err
+	if err != nil {
+		slog.WarnContext(c.Request.Context(), "a visitor with a session counts as not signed in", "error", err)
+		c.Set(signedInKey, err)
+	} else if u != nil {
+		u.Admin = u.Proved && a.admins[u.Email] // or an admin could be a stranger who registered the address first
+		c.Set(signedInKey, u)
+		c.Set("user", u.Email)
+		c.Header("Cache-Control", "no-store") // the layout names the user
 	}
-	u.Admin = u.Proved && a.admins[u.Email] // or an admin could be a stranger who registered the address first
-	c.Set(signedInKey, u)
-	c.Set("user", u.Email)
-	c.Header("Cache-Control", "no-store") // the layout names the user
-	return nil
 }
 
 const signedInKey = "account"
@@ -104,9 +107,11 @@ func signedIn(c *gin.Context) *user {
 }
 
 // onlyUsers guards routes and groups: r.Group("/orders", kit.E(onlyUsers)). Visitors who are not signed in are sent to
-// the form and back, and clients of an API get 401.
+// the form and back, and clients of an API get 401. It asks once, so a stream goes on for a user who signs out.
 func onlyUsers(c *gin.Context) error {
-	switch {
+	switch err, failed := c.Value(signedInKey).(error); {
+	case failed:
+		return err
 	case signedIn(c) != nil:
 		return nil
 	case strings.Contains(c.GetHeader("Accept"), "text/html"):

@@ -21,16 +21,13 @@ type accountsRedis struct {
 	key  string // begins all keys: two sites may use one server
 }
 
-const redisWait = 5 * time.Second
+const redisWait = 2 * time.Second
 
 // openRedis returns the store of the site with a name, at the address in a setting. roots are for TLS, nil for the
 // system's. The braces keep its keys on one node of a cluster.
 func openRedis(setting, address, site string, roots *x509.CertPool) (*accountsRedis, error) {
-	alive := func(c redis.Conn, idleSince time.Time) error {
-		if time.Since(idleSince) < redisWait {
-			return nil
-		}
-		_, err := c.Do("PING") // the server may have been restarted
+	alive := func(c redis.Conn, _ time.Time) error {
+		_, err := redis.DoWithTimeout(c, redisWait/8, "PING") // the server may have been restarted
 		return err
 	}
 	pool := &redis.Pool{MaxIdle: 8, IdleTimeout: time.Minute, TestOnBorrow: alive, Dial: func() (redis.Conn, error) {

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"errors"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -33,7 +32,7 @@ func (s *sessions) user(c *gin.Context, users users) (*user, error) {
 	}
 	ctx, err := s.Load(c.Request.Context(), token)
 	if err != nil {
-		return nil, err
+		return nil, away(err)
 	}
 	email := s.GetString(ctx, "email")
 	if email == "" {
@@ -50,16 +49,16 @@ func (s *sessions) user(c *gin.Context, users users) (*user, error) {
 func (s *sessions) start(c *gin.Context, u *user) error {
 	ctx, err := s.Load(c.Request.Context(), kit.Cookie(c, sessionCookie))
 	if err != nil {
-		return err
+		return away(err)
 	}
 	if err := s.RenewToken(ctx); err != nil {
-		return err
+		return away(err)
 	}
 	s.Put(ctx, "email", u.Email)
 	s.Put(ctx, "generation", u.Generation)
 	token, expires, err := s.Commit(ctx)
 	if err != nil {
-		return err
+		return away(err)
 	}
 	return kit.SetCookie(c, sessionCookie, token, time.Until(expires))
 }
@@ -67,7 +66,10 @@ func (s *sessions) start(c *gin.Context, u *user) error {
 func (s *sessions) end(c *gin.Context) error {
 	ctx, err := s.Load(c.Request.Context(), kit.Cookie(c, sessionCookie))
 	if err != nil {
-		return err
+		return away(err)
 	}
-	return errors.Join(s.Destroy(ctx), kit.SetCookie(c, sessionCookie, "", -1))
+	if err := s.Destroy(ctx); err != nil {
+		return away(err) // and the cookie stays: the visitor is still signed in
+	}
+	return kit.SetCookie(c, sessionCookie, "", -1)
 }

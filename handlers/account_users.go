@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"example.com/turnkey/app/kit"
 )
 
 // user is an account.
@@ -42,7 +45,16 @@ type users struct{ store userStore }
 var (
 	errTaken  = errors.New("the address has an account")
 	errNoUser = errors.New("the address has no account")
+	errAway   = kit.Status(http.StatusServiceUnavailable, "the store of accounts fails")
 )
+
+// away makes 503 of an error of the store, which may be back soon. An error that is nil stays nil.
+func away(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errAway, err)
+}
 
 // find returns nil for an address without an account.
 func (s users) find(email string) (*user, error) {
@@ -58,7 +70,7 @@ func (s users) read(email string) (u *user, data string, err error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, "", errNoUser
 	} else if err != nil {
-		return nil, "", err
+		return nil, "", away(err)
 	}
 	u = new(user)
 	return u, data, json.Unmarshal([]byte(data), u)
@@ -73,7 +85,7 @@ func (s users) create(u user) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return errTaken
 	}
-	return err
+	return away(err)
 }
 
 // update changes an account, unless change returns an error. It calls change again if another request was faster.
@@ -91,7 +103,7 @@ func (s users) update(email string, change func(*user) error) (*user, error) {
 			return nil, err
 		}
 		if err := s.store.replace(email, old, string(data)); !errors.Is(err, sql.ErrNoRows) {
-			return u, err
+			return u, away(err)
 		}
 	}
 }
@@ -100,7 +112,7 @@ func (s users) update(email string, change func(*user) error) (*user, error) {
 func (s users) all() ([]user, error) {
 	list, err := s.store.list()
 	if err != nil {
-		return nil, err
+		return nil, away(err)
 	}
 	var all []user
 	err = json.Unmarshal([]byte(list), &all)

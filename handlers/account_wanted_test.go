@@ -12,11 +12,12 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// ordersSite is the site with a page for users.
+// ordersSite is the site with a page for users, and one for all.
 func ordersSite() kit.Site {
 	site := Site
 	site.Routes = func(r *gin.Engine, server kit.Server) error {
 		err := Site.Routes(r, server)
+		r.GET("/test-open", func(c *gin.Context) { c.Status(204) })
 		orders := r.Group("/test-orders", kit.E(onlyUsers))
 		orders.GET("/:id", func(c *gin.Context) { c.String(200, c.Param("id")) })
 		orders.POST("/:id", func(c *gin.Context) { c.Status(204) })

@@ -197,6 +197,9 @@ func (f failure) write(c *gin.Context, render *pageRenderer) {
 		header.Del(name)
 	}
 	header.Set("Cache-Control", "no-store")
+	if f.status == http.StatusServiceUnavailable && header.Get("Retry-After") == "" {
+		header.Set("Retry-After", "10") // seconds, for clients that would try again at once (RFC 9110 §10.2.3)
+	}
 	p := f.problem(c)
 	if prefersHTML(c.Request.Header.Get("Accept")) {
 		render.write(c, p, f.err)

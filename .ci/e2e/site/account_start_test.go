@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -96,7 +97,7 @@ func TestASiteStartsWhileItsRedisIsAway(t *testing.T) {
 	port, https := rig.Port(t), rig.Port(t)
 	site := rig.Start(t, t.TempDir(), rig.Env{"SESSION_STORE": fmt.Sprintf("redis://:hush@%s/0", rig.Loopback(port)),
 		"HTTPS_ADDR": rig.Loopback(https), "HTTP_ADDR": "off", "LOG_FORMAT": "json"})
-	if got := registers(t, https); got != 500 {
+	if got := registers(t, https); got != 503 {
 		t.Errorf("registering got %d without the store", got)
 	}
 	warned := site.Logged(func(line map[string]any) bool {
@@ -107,6 +108,51 @@ func TestASiteStartsWhileItsRedisIsAway(t *testing.T) {
 	}
 	startRedis(t, port, "--requirepass", "hush")
 	rig.Eventually(t, 20*time.Second, "a registration", func() bool { return registers(t, https) == 303 })
+}
+
+// While Redis is away, visitors with a session see the pages that need no account, and are signed in again after it.
+func TestASessionOutlivesATimeWithoutItsRedis(t *testing.T) {
+	t.Parallel()
+	port, https, kept := rig.Port(t), rig.Port(t), t.TempDir()
+	start := func() *rig.Process {
+		p := rig.Spawn(t, rig.Command{Path: must(t, "redis-server", "redis-server"), Dir: kept,
+			Args: []string{"--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--appendonly", "yes"}})
+		p.WaitForPort(t, rig.Loopback(port))
+		return p
+	}
+	redis := start()
+	site := rig.Start(t, t.TempDir(), rig.Env{"SESSION_STORE": "redis://" + rig.Loopback(port), "LOG_FORMAT": "json",
+		"HTTPS_ADDR": rig.Loopback(https), "HTTP_ADDR": "off"})
+	at, ada := fmt.Sprintf("https://localhost:%d", https), newUser(t)
+	ada.send(at+"/register", 303)
+	without := func(how string) {
+		t.Helper()
+		if got := rig.Get(t, ada.Client, at+"/"); got.StatusCode != 200 || strings.Contains(got.Body, "ada@site.test") {
+			t.Errorf("%s: the first page got %d", how, got.StatusCode)
+		}
+		if log := site.Stdout(); !strings.Contains(log, "counts as not signed in") {
+			t.Errorf("%s: the log does not tell:\n%s", how, log)
+		}
+		if got := rig.Get(t, ada.Client, at+"/account"); got.StatusCode != 503 || got.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: a page that needs an account got %d %v", how, got.StatusCode, got.Header)
+		}
+		ada.send(at+"/sign-in", 503)
+		ada.send(at+"/sign-out", 503)
+	}
+
+	redis.Signal(t, syscall.SIGSTOP)
+	without("frozen")
+	redis.Signal(t, syscall.SIGCONT)
+	rig.Eventually(t, 10*time.Second, "the session", func() bool { return ada.signedIn(at) })
+
+	redis.Signal(t, syscall.SIGTERM)
+	redis.ExitCode(t, 10*time.Second)
+	without("stopped")
+	start()
+	rig.Eventually(t, 10*time.Second, "its data", func() bool { return redisSays(t, port, "PING") == "PONG" })
+	if !ada.signedIn(at) { // at once: no connection of before is used
+		t.Errorf("signed out by a time without Redis:\n%s", site.Stdout())
+	}
 }
 
 // A server that is full may have room for the first visitor.

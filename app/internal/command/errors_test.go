@@ -182,8 +182,9 @@ func TestTimeoutsAreAnsweredAsErrors(t *testing.T) {
 			return err
 		}))
 	})
-	if resp, body := s.do("GET", "https://shop.test/test-database", ""); resp.StatusCode != 503 || strings.Contains(body, "database") {
-		t.Errorf("a deadline got %d %s, want 503 without its cause", resp.StatusCode, body)
+	if resp, body := s.do("GET", "https://shop.test/test-database", ""); resp.StatusCode != 503 || strings.Contains(body, "database") ||
+		resp.Header.Get("Retry-After") != "10" {
+		t.Errorf("a deadline got %d %s, want 503 without its cause, and Retry-After: %v", resp.StatusCode, body, resp.Header)
 	}
 	if resp, _ := s.do("GET", "https://shop.test/test-elsewhere", ""); resp.StatusCode != 500 {
 		t.Errorf("another server that does not answer got %d, want 500: the visitor sent everything in time", resp.StatusCode)
