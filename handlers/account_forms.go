@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -56,7 +57,27 @@ func (a *accounts) signIn(c *gin.Context) error {
 		err := kit.Invalid("password", "is wrong, or the email address is")
 		return a.showInvalid(c, "account/sign-in", err)
 	}
+	if err := a.renewHash(u, in.Password); err != nil {
+		return err
+	}
 	return a.startSession(c, u, "You are signed in.")
+}
+
+// renewHash hashes a password again if its hash was made with other parameters than hashes are made with now.
+func (a *accounts) renewHash(u *user, password string) error {
+	if strings.HasPrefix(u.Hash, hashBegin) {
+		return nil
+	}
+	hash, err := a.hashes.of(password)
+	if err == nil {
+		_, err = a.users.update(u.Email, func(now *user) error {
+			if now.Hash == u.Hash { // or the password was changed in the meantime
+				now.Hash = hash
+			}
+			return nil
+		})
+	}
+	return err
 }
 
 // isPassword compares a password with that of u, which is nil for an address without an account. Both take as long.

@@ -30,6 +30,9 @@ const (
 	hashFormat = "m=%d,t=%d,p=1"
 )
 
+// hashBegin begins each hash that is made with the parameters above.
+var hashBegin = fmt.Sprintf("$argon2id$v=%d$"+hashFormat+"$", argon2.Version, hashMemory, hashTime)
+
 func newHashes() hashes { return hashes{make(chan struct{}, runtime.GOMAXPROCS(0))} }
 
 // of returns the hash of a password, with its salt and parameters: $argon2id$v=19$m=19456,t=2,p=1$SALT$HASH.
@@ -40,8 +43,7 @@ func (h hashes) of(password string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("$argon2id$v=%d$"+hashFormat+"$%s$%s", argon2.Version, hashMemory, hashTime,
-		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(sum)), nil
+	return hashBegin + base64.RawStdEncoding.EncodeToString(salt) + "$" + base64.RawStdEncoding.EncodeToString(sum), nil
 }
 
 // match reports whether password is that of u. It takes as long, and answers false, for a user who does not exist (nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,12 +21,7 @@ func TestAPasswordIsKnownByItsHash(t *testing.T) {
 	if hash == again {
 		t.Error("two hashes of one password are the same: there is no salt")
 	}
-	sum, err := h.sum(goodPassword, []byte("some salt"), 1, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	older := "$argon2id$v=19$m=64,t=1,p=1$" + base64.RawStdEncoding.EncodeToString([]byte("some salt")) + "$" +
-		base64.RawStdEncoding.EncodeToString(sum) // made when the parameters were others
+	older := olderHash(t, h)
 	for _, test := range []struct {
 		u        *user
 		password string
@@ -43,6 +39,46 @@ func TestAPasswordIsKnownByItsHash(t *testing.T) {
 	}
 	if _, err := h.match(&user{Hash: "$2y$10$abcdefgHIJ"}, goodPassword); err == nil {
 		t.Error("a hash of another kind is no error")
+	}
+}
+
+// olderHash returns a hash of goodPassword that was made when the parameters were others.
+func olderHash(t *testing.T, h hashes) string {
+	t.Helper()
+	sum, err := h.sum(goodPassword, []byte("some salt"), 1, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "$argon2id$v=19$m=64,t=1,p=1$" + base64.RawStdEncoding.EncodeToString([]byte("some salt")) + "$" +
+		base64.RawStdEncoding.EncodeToString(sum)
+}
+
+// When an owner raises the parameters, hashes follow as their users sign in. Their other sessions go on.
+func TestAnOlderHashIsRenewedAtTheNextSignIn(t *testing.T) {
+	t.Parallel()
+	site, a, _ := startWithMail(t)
+	ada := address("ada")
+	register(t, site, ada)
+	hash := func() string {
+		u, err := a.users.find(ada)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.Hash
+	}
+	older := olderHash(t, a.hashes)
+	if _, err := a.users.update(ada, func(u *user) error { u.Hash = older; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := signIn(site.Visitor(), ada, "a wrong password"); got != 422 || hash() != older {
+		t.Errorf("a wrong password got %d, and the hash is %q", got, hash())
+	}
+	got, newer := signIn(site.Visitor(), ada, goodPassword), hash()
+	if got != 303 || !strings.HasPrefix(newer, hashBegin) || !isSignedIn(t, site) {
+		t.Errorf("signing in got %d, and the hash is %q", got, newer)
+	}
+	if got := signIn(site.Visitor(), ada, goodPassword); got != 303 || hash() != newer {
+		t.Errorf("signing in again got %d, and the hash is %q, want the same", got, hash())
 	}
 }
 
