@@ -49,7 +49,7 @@ func (s *Settings) readCache(r *reader) {
 	hasScheme := strings.Contains(s.ACMECache, "://")
 	if hasScheme && !storeURL.MatchString(s.ACMECache) || !hasScheme && nearlyURL.MatchString(s.ACMECache) {
 		r.fault("ACME_CACHE", s.ACMECache, "is neither a directory nor the URL of a Redis server",
-			"give a directory, or redis://host:6379/0, or rediss:// for TLS; valkey:// and valkeys:// are the same")
+			"write a directory, or a URL such as redis://host:6379/0 (rediss:// for TLS; valkey:// and valkeys:// work too)")
 		s.ACMECache = ""
 	}
 }
@@ -57,7 +57,7 @@ func (s *Settings) readCache(r *reader) {
 // readCacheKeys reads the file with the roots of the store, and the keys that seal what is in it.
 func (s *Settings) readCacheKeys(r *reader) {
 	s.ACMECacheCAFile = r.text("ACME_CACHE_CA_FILE", "")
-	const fix = "make a key with: openssl rand -base64 32; several are separated by commas, the newest first"
+	const fix = "make a key with: openssl rand -base64 32 (separate several by commas, the newest first)"
 	list := r.text("ACME_CACHE_KEY", "")
 	written := strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' })
 	if list != "" && len(written) == 0 { // or else private keys would be kept without a seal
@@ -82,7 +82,7 @@ func (s *Settings) readRehearsal(r *reader) {
 		s.ACMERehearsal = ""
 	case !isDirectoryURL(s.ACMERehearsal) || s.ACMERehearsal == s.ACMEDirectory:
 		r.fault("ACME_REHEARSAL", s.ACMERehearsal, "is not the URL of another directory",
-			"set auto (Let's Encrypt's staging before its production), off, or the https URL of a directory to rehearse at")
+			"set auto (Let's Encrypt's staging before its production), off, or the https URL of another CA's ACME directory")
 		s.ACMERehearsal = ""
 	}
 }
@@ -93,14 +93,14 @@ func (s *Settings) readEAB(r *reader) {
 	written := r.text("ACME_EAB_HMAC_KEY", "")
 	if (s.EABKeyID == "") != (written == "") {
 		missing := pick(s.EABKeyID == "", "ACME_EAB_KID", "ACME_EAB_HMAC_KEY")
-		r.fault(missing, "", "is missing, while the other half of the pair is set",
+		r.fault(missing, "", "is missing, but the other of the two is set",
 			"set both ACME_EAB_KID and ACME_EAB_HMAC_KEY as your CA gave them, or neither")
 	}
 	urlSafe := strings.NewReplacer("+", "-", "/", "_").Replace(written)
 	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(urlSafe, "="))
 	if err != nil {
 		r.fault("ACME_EAB_HMAC_KEY", "", "is not base64",
-			"copy it again from your CA; it is written with letters, digits, - and _")
+			"copy it again from your CA: it has letters, digits, - and _ only")
 	}
 	s.EABKey = key
 }

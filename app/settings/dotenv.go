@@ -20,9 +20,8 @@ type Dotenv struct {
 	real map[string]bool // variables of the real environment, which win over the file
 }
 
-// LoadDotenv sets the file's variables in this process's environment. A variable that is already set there keeps its
-// value. A missing file is no fault. Of a malformed file none is set, and Load returns its faults, and those of the
-// variables in it that can be read.
+// LoadDotenv sets the file's variables in this process's environment. A variable that is already set there keeps
+// its value. A missing file is no fault. If the file is malformed, none is set, and Load returns its faults.
 func LoadDotenv(file string) Dotenv {
 	d := Dotenv{file: file, real: map[string]bool{}}
 	for _, pair := range os.Environ() {
@@ -44,7 +43,7 @@ func LoadDotenv(file string) Dotenv {
 	return d
 }
 
-// over returns lookup with what a malformed file has.
+// over returns lookup with the readable variables of a malformed file, so that Load can report their faults too.
 func (d Dotenv) over(lookup func(string) (string, bool)) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		if value, ok := d.clear[name]; ok && !d.real[name] {
@@ -54,7 +53,8 @@ func (d Dotenv) over(lookup func(string) (string, bool)) func(string) (string, b
 	}
 }
 
-// sure returns those faults of r that no variable can mend which a malformed file may have and which cannot be read.
+// sure returns the faults of r that are certain. If the file is malformed, an unreadable line may hold a variable
+// that seems missing, so it drops the faults of missing variables.
 func (d Dotenv) sure(r *reader) []Fault {
 	if len(d.broken) == 0 {
 		return r.faults
@@ -67,9 +67,9 @@ func (d Dotenv) sure(r *reader) []Fault {
 	})
 }
 
-// Names returns a function for the host names that a development site answers for: its domains, and this machine's
-// names and addresses, which change on a laptop. The function reads DOMAINS in the file each time, so that an edit
-// counts while the server runs. If the file or DOMAINS in it cannot be understood, the domains of s stay in force.
+// Names returns a function for the host names of a development site: its domains, and this machine's names and
+// addresses, which change on a laptop. The function reads DOMAINS from the file each time, so that an edit takes
+// effect while the server runs. If the file or its DOMAINS is invalid, the function uses the domains of s.
 func (d Dotenv) Names(s Settings) func() []string {
 	return func() []string {
 		now := s.Domains
@@ -83,8 +83,8 @@ func (d Dotenv) Names(s Settings) func() []string {
 	}
 }
 
-// edited returns a variable as the file has it now. ok is false if the file does not decide: the real environment has
-// the variable, or the file cannot be understood at this moment.
+// edited returns a variable as the file has it now. ok is false if the real environment has the variable, or the
+// file is malformed.
 func (d Dotenv) edited(name string) (value string, ok bool) {
 	if d.file == "" || d.real[name] {
 		return "", false
@@ -102,8 +102,8 @@ func readDotenv(file string) (values map[string]string, broken []Fault) {
 	return values, broken
 }
 
-// faults returns the faults of the file, and one for each variable in it that is nearly a setting, or begins like one. A
-// misspelt setting would silently do nothing. All other variables are the owner's, and no fault.
+// faults returns the faults of the file, and one for each variable that looks like a misspelt setting, which would
+// silently do nothing. All other variables are the owner's.
 func (d Dotenv) faults(known []string) []Fault {
 	out := slices.Clone(d.broken)
 	for _, name := range d.names {
@@ -112,11 +112,11 @@ func (d Dotenv) faults(known []string) []Fault {
 		}
 		if near := spelling.Nearest(name, known, 1); near != "" {
 			out = append(out, Fault{Setting: name, Problem: "in " + d.file + " is not a setting; is " + near + " meant?",
-				Fix: "write " + near + ", or, if the variable is your own, give it a name that differs more"})
+				Fix: "write " + near + ". If the variable is your own, declare it in handlers/site.go or choose another name"})
 		} else if strings.HasPrefix(name, "TLS_") || strings.HasPrefix(name, "ACME_") {
 			out = append(out, Fault{Setting: name, Problem: "in " + d.file + " is not a setting",
-				Fix: "see .env.example for the settings that begin with TLS_ and ACME_, " +
-					"and let the name of a variable of your own begin otherwise"})
+				Fix: ".env.example lists the settings that begin with TLS_ and ACME_. " +
+					"If the variable is your own, declare it in handlers/site.go or choose another name"})
 		}
 	}
 	return out

@@ -40,9 +40,8 @@ func (l Faults) Print(w io.Writer, project string) {
 	fmt.Fprintln(w)
 }
 
-// AndThen returns l and the faults that later checks found. Of those it drops the ones that call a setting missing if l
-// has a fault of that setting, or of the file .env: its value was refused, or not read, and so later checks did not see
-// it.
+// AndThen returns l and the faults that later checks found. If a later check calls a setting missing, and l has a
+// fault of that setting or of .env, AndThen drops it: the setting is there, but was refused or not read.
 func (l Faults) AndThen(later []Fault) Faults {
 	out := slices.Clone(l)
 	for _, f := range later {

@@ -25,9 +25,8 @@ func (r *reader) domains(name string) []string {
 	return out
 }
 
-// Host returns a host name as it is on the wire: lower case, ASCII (RFC 5890), without a final dot. A leading "*."
-// stays. An IP address is returned in its canonical form. If v is neither, host is empty and fix tells how to correct
-// it.
+// Host returns a host name as clients send it: lower case, ASCII (RFC 5890), without a final dot. A leading "*."
+// stays. It returns an IP address in canonical form. If v is neither, host is empty and fix tells how to correct it.
 func Host(v string) (host, fix string) {
 	if strings.Contains(v, "://") {
 		return "", "leave the scheme out: names only, such as example.com"
@@ -49,7 +48,7 @@ func Host(v string) (host, fix string) {
 		return "", "a host name has no colon"
 	}
 	if r := forbidden(v); r != 0 {
-		return "", fmt.Sprintf("take %s out: host names do not have it", describeRune(r))
+		return "", fmt.Sprintf("remove %s: host names do not have it", describeRune(r))
 	}
 	star, rest := "", v
 	if after, ok := strings.CutPrefix(rest, "*."); ok {
@@ -66,7 +65,7 @@ func Host(v string) (host, fix string) {
 	return star + ascii, ""
 }
 
-// endsInNumber reports whether browsers take a host for an IPv4 address, or for nothing if it is none
+// endsInNumber reports whether browsers read a host as an IPv4 address, valid or not
 // (https://url.spec.whatwg.org/#ends-in-a-number-checker).
 func endsInNumber(host string) bool {
 	last := host[strings.LastIndexByte(host, '.')+1:]

@@ -20,7 +20,7 @@ type Own struct {
 	Check                func(value string) error
 }
 
-// Shown returns a setting's value for the operator to read, and of a secret only whether there is one.
+// Shown returns a setting's value for the operator. For a secret it returns only whether it is set.
 func (s Settings) Shown(o Own) string {
 	v := s.values[o.Name]
 	switch {
@@ -60,7 +60,7 @@ func (s Settings) DataDir() (string, error) {
 
 var variableName = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
 
-// readOwn reads the settings that the site declares, after all others: a wrong declaration is a fault, too.
+// readOwn reads the settings that the site declares, after all others. A wrong declaration is a fault too.
 func (s *Settings) readOwn(r *reader, own []Own) {
 	s.values = map[string]string{}
 	for _, name := range r.names {
@@ -76,14 +76,14 @@ func (s *Settings) readOwn(r *reader, own []Own) {
 	}
 }
 
-// misdeclared returns what is wrong with the declaration itself. taken are all names so far, and before the settings of
-// the site among them.
+// misdeclared returns what is wrong with the declaration. taken are all names so far, before the site's own
+// settings so far.
 func (o Own) misdeclared(taken []string, before []Own) (problem, fix string) {
 	switch {
 	case !variableName.MatchString(o.Name):
 		return "is not the name of a variable", "write capital letters, digits and _, such as STRIPE_KEY, in handlers/site.go"
 	case slices.ContainsFunc(before, func(b Own) bool { return b.Name == o.Name }):
-		return "is declared twice", "take one of the two out of Settings in handlers/site.go"
+		return "is declared twice", "remove one of the two from Settings in handlers/site.go"
 	case slices.Contains(taken, o.Name):
 		return "is a setting of the program itself",
 			"give your own another name in handlers/site.go; Setting(" + strconv.Quote(o.Name) + ") returns the program's"

@@ -21,7 +21,7 @@ func (s *Settings) readSite(r *reader) {
 	s.Prod = r.oneOf("ENV", "dev", "dev", "prod") == "prod"
 	s.Domains = r.domains("DOMAINS")
 	s.Mode = setting.Mode(r.oneOf("TLS_MODE", pick(s.Prod, "acme", "local"), "local", "acme", "files", "proxy"))
-	if s.Mode == setting.ACME { // a site with a name is known by it, wherever its address stands
+	if s.Mode == setting.ACME { // names first: the first entry is the canonical one
 		slices.SortStableFunc(s.Domains, func(a, b string) int {
 			return cmp.Compare(pick(hostname.IsAddress(a), 1, 0), pick(hostname.IsAddress(b), 1, 0))
 		})
@@ -51,18 +51,19 @@ func (s *Settings) readProxies(r *reader) {
 		"X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "Fly-Client-IP")
 	if v, _ := r.lookup("CLIENT_IP_HEADER"); v != "" && r.unset("TRUSTED_PROXIES") && !s.InProxyMode() {
 		r.fault("CLIENT_IP_HEADER", v, "is read from trusted proxies only, and TRUSTED_PROXIES names none",
-			"set TRUSTED_PROXIES to your proxy's addresses, or take CLIENT_IP_HEADER out")
+			"set TRUSTED_PROXIES to your proxy's addresses, or remove CLIENT_IP_HEADER")
 	}
 	s.ProxyProtocol = r.oneOf("PROXY_PROTOCOL", "off", "off", "on") == "on"
 	switch {
 	case s.ProxyProtocol && s.InProxyMode():
-		// From an address in a PROXY header, X-Forwarded-Proto would be a visitor's claim: nothing would be https.
-		r.fault("PROXY_PROTOCOL", "on", "is for a balancer that passes TLS through, and with TLS_MODE=proxy TLS ends at the "+
-			"proxy, which names the visitor in X-Forwarded-For", "take PROXY_PROTOCOL out, and let the proxy send no PROXY "+
-			"header; or let it pass TLS through, and set TLS_MODE=acme or files")
+		// The peer would be the visitor in the PROXY header, who is not trusted: X-Forwarded-Proto would be
+		// ignored.
+		r.fault("PROXY_PROTOCOL", "on", "is for a balancer that passes TLS through: with TLS_MODE=proxy the proxy decrypts, "+
+			"and sends the visitor's address in X-Forwarded-For", "remove PROXY_PROTOCOL and let the proxy send no PROXY "+
+			"header, or let it pass TLS through and set TLS_MODE=acme or files")
 	case s.ProxyProtocol && r.unset("TRUSTED_PROXIES"):
-		r.fault("TRUSTED_PROXIES", "", "required, since PROXY_PROTOCOL=on: from any other address a client could write "+
-			"whose connection it is", "set it to your balancer's own addresses, such as 10.0.0.7")
+		r.fault("TRUSTED_PROXIES", "", "required, since PROXY_PROTOCOL=on: the server believes PROXY headers from "+
+			"these addresses only", "set it to your balancer's own addresses, such as 10.0.0.7")
 	}
 	if s.InProxyMode() {
 		s.TrustedProxies = append(s.TrustedProxies, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
@@ -111,7 +112,7 @@ func (s *Settings) checkAddresses(r *reader) {
 			continue // closed, or chosen by the system
 		}
 		if other, ok := taken[port]; ok && (host == hosts[port] || host == "" || hosts[port] == "") {
-			r.fault(a.name, a.value, "is the address of "+other+" too", "give each a port of its own")
+			r.fault(a.name, a.value, "is the address of "+other+" too", "give each another port")
 			continue
 		}
 		taken[port], hosts[port] = a.name, host
@@ -125,14 +126,13 @@ func (r *reader) stateDirectory() string {
 	return first
 }
 
-// checkProxyMode closes the port for https, which the proxy has, and refuses TLS_CLIENT_CA_FILE, which only the end of
-// TLS can enforce.
+// checkProxyMode closes the port for https, and refuses TLS_CLIENT_CA_FILE, which only the proxy can enforce.
 func (s *Settings) checkProxyMode(r *reader) {
 	if !s.InProxyMode() {
 		return
 	}
 	if v, _ := r.lookup("HTTPS_ADDR"); v != "" && v != "off" {
-		s.warn("HTTPS_ADDR is ignored: TLS_MODE=proxy opens HTTP_ADDR alone")
+		s.warn("HTTPS_ADDR is ignored: with TLS_MODE=proxy the server listens on HTTP_ADDR only")
 	}
 	s.HTTPSAddr = ""
 	if s.ClientCAFile != "" {
@@ -140,14 +140,14 @@ func (s *Settings) checkProxyMode(r *reader) {
 			"cannot be enforced with TLS_MODE=proxy: TLS ends at the proxy, and this server sees no client certificate",
 			"let the proxy ask for certificates (nginx: ssl_client_certificate and ssl_verify_client on; "+
 				"Apache: SSLCACertificateFile and SSLVerifyClient require; HAProxy: ca-file and verify required) "+
-				"and remove TLS_CLIENT_CA_FILE; or end TLS here, with TLS_MODE=files")
+				"and remove TLS_CLIENT_CA_FILE, or let this server decrypt, with TLS_MODE=files")
 	}
 	if s.Prod && len(s.Domains) == 0 {
 		s.warn("DOMAINS is empty: the server answers for every host that the proxy passes on")
 	}
 }
 
-// checkHTTP3 refuses HTTP3 where no visitor's QUIC reaches this server.
+// checkHTTP3 refuses HTTP3 in modes where QUIC does not reach this server.
 func (s *Settings) checkHTTP3(r *reader) {
 	if !s.HTTP3 {
 		return
@@ -155,44 +155,44 @@ func (s *Settings) checkHTTP3(r *reader) {
 	switch {
 	case !s.Prod:
 		r.fault("HTTP3", "on", "is for production only: browsers refuse QUIC with the certificate of a development CA",
-			"take HTTP3 out, or set ENV=prod")
+			"remove HTTP3, or set ENV=prod")
 	case s.InProxyMode():
-		r.fault("HTTP3", "on", "is of no use with TLS_MODE=proxy: visitors speak QUIC with the proxy, "+
-			"which has the certificate", "take HTTP3 out, and turn HTTP/3 on at the proxy; every CDN has it")
+		r.fault("HTTP3", "on", "has no effect with TLS_MODE=proxy: visitors connect to the proxy, which has the certificate",
+			"remove HTTP3, and turn on HTTP/3 at the proxy")
 	case s.ProxyProtocol:
-		r.fault("HTTP3", "on", "is of no use with PROXY_PROTOCOL=on: over UDP no PROXY header names the visitor",
-			"take HTTP3 out, or let visitors connect to this server itself")
+		r.fault("HTTP3", "on", "has no effect with PROXY_PROTOCOL=on: over UDP no PROXY header has the visitor's address",
+			"remove HTTP3, or remove PROXY_PROTOCOL and let visitors connect to this server directly")
 	}
 }
 
-// platforms are the ranges from which the proxies of platforms that set PORT connect. No platform promises its range:
-// these are the ones in use in November 2026. Behind some of them the visitor's address is in another header than
-// X-Forwarded-For, or left of a further proxy's.
+// platforms are the ranges from which the proxies of platforms connect, in use in November 2026. No platform
+// promises its range. Some need another header than X-Forwarded-For, because its last address there is not the
+// visitor's.
 const platforms = "Heroku 10.0.0.0/8, Render 10.0.0.0/8,cloudflare, Cloud Run 169.254.0.0/16, " +
 	"Fly 172.16.0.0/12 with CLIENT_IP_HEADER=Fly-Client-IP, Railway 100.64.0.0/10 with CLIENT_IP_HEADER=X-Real-IP"
 
-// checkPort refuses PORT, which platforms set, where the site would be served otherwise than the platform expects.
+// checkPort refuses PORT, which platforms set, if the settings serve the site in another way than a platform
+// expects.
 func (s *Settings) checkPort(r *reader) {
 	written := strings.TrimPrefix(s.port, ":")
 	switch {
 	case s.port == "":
 	case s.InProxyMode():
 		if s.HTTPAddr != "" && !strings.HasSuffix(s.HTTPAddr, s.port) {
-			s.warn("PORT=" + written + " is ignored: HTTP_ADDR=" + s.HTTPAddr + " is set; if a platform sets PORT, " +
-				"it looks for the site there: take HTTP_ADDR out, or set it to nothing")
+			s.warn("PORT=" + written + " is ignored: HTTP_ADDR=" + s.HTTPAddr + " is set. If a platform set PORT, it " +
+				"expects the site on that port: remove HTTP_ADDR, or set it to an empty value")
 		}
 		if r.unset("TRUSTED_PROXIES") && !IsLoopback(s.HTTPAddr) {
-			r.fault("TRUSTED_PROXIES", "", "required, since PORT is set: without it the server believes nothing that the "+
-				"platform's proxy says of a visitor, so all visitors have one address, and there is neither redirect nor HSTS",
+			r.fault("TRUSTED_PROXIES", "", "required, since PORT is set: without it the server ignores what the "+
+				"platform's proxy says about visitors, so all have one address, and there is no redirect to https and no HSTS",
 				"set the range of your platform's proxy: "+platforms)
 		}
 	case s.Prod && r.unset("HTTPS_ADDR") && r.unset("HTTP_ADDR"):
 		r.fault("PORT", written, "is set by a platform that decrypts https itself and passes plain requests to this port, "+
-			"while TLS_MODE="+string(s.Mode)+" expects https here, on port 443",
-			"behind such a platform set TLS_MODE=proxy; otherwise set HTTPS_ADDR and HTTP_ADDR, or take PORT out")
+			"but TLS_MODE="+string(s.Mode)+" serves https, on port 443",
+			"on such a platform set TLS_MODE=proxy, elsewhere set HTTPS_ADDR and HTTP_ADDR or remove PORT")
 	default:
-		s.warn("PORT=" + written + " is ignored: it counts with TLS_MODE=proxy alone; " +
-			"the ports are set by HTTPS_ADDR and HTTP_ADDR")
+		s.warn("PORT=" + written + " is ignored: it is used with TLS_MODE=proxy only. Set the ports with HTTPS_ADDR and HTTP_ADDR")
 	}
 }
 
@@ -200,19 +200,19 @@ func (s *Settings) checkPort(r *reader) {
 // development.
 func (s *Settings) checkMode(r *reader) {
 	if s.Prod && s.local() {
-		r.fault("TLS_MODE", "local", "a development certificate cannot serve in production",
+		r.fault("TLS_MODE", "local", "is for development only: no visitor's browser trusts its certificate",
 			"set acme, files or proxy, or set ENV=dev")
 	}
 	if !s.Prod && s.HSTS != "" && !strings.HasPrefix(strings.ReplaceAll(s.HSTS, `"`, ""), "max-age=0") {
-		s.warn("HSTS=" + s.HSTS + ": browsers remember it, and will refuse plain http and untrusted certificates " +
-			"on these hosts, on every port, until it runs out; set HSTS=max-age=0 to take it back")
+		s.warn("HSTS=" + s.HSTS + ": browsers remember it for that time, and refuse plain http and untrusted certificates " +
+			"on every port of these hosts. To undo it, set HSTS=max-age=0 and visit the site again")
 	}
 	if len(s.Domains) > 0 && strings.HasPrefix(s.Domains[0], "*.") && s.Mode != setting.ACME { // which has none at all
 		r.fault("DOMAINS", s.Domains[0], "the first name is the main one and cannot be a wildcard",
 			"put a full host name first")
 	}
 	if s.Prod && !s.DevCAConstraints {
-		r.fault("DEV_CA_CONSTRAINTS", "off", "is for development only", "take DEV_CA_CONSTRAINTS out, or set ENV=dev")
+		r.fault("DEV_CA_CONSTRAINTS", "off", "is for development only", "remove DEV_CA_CONSTRAINTS, or set ENV=dev")
 	}
 }
 
@@ -232,7 +232,7 @@ func (s *Settings) findLocalCA(r *reader) {
 	s.LocalOwner = localca.Invoker(getenv)
 	if !s.DevCAConstraints {
 		s.warn("DEV_CA_CONSTRAINTS=off: a program that reads the key in " + s.LocalCADir + " can pose as any site " +
-			"to browsers that trust this CA; when done, take the setting out and run: DEV_CA_CONSTRAINTS=off make untrust")
+			"to browsers that trust this CA. When you are done, remove the setting and run: DEV_CA_CONSTRAINTS=off make untrust")
 	}
 }
 

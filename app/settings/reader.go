@@ -50,8 +50,8 @@ func (r *reader) guarded(name string, secret bool, guard func(name, value string
 	return value, set
 }
 
-// unset reports whether the user gave a variable no value. A value that was refused is one. The commas of a list are
-// none: they are what is left of A=$B,$C if neither of these is set.
+// unset reports whether the user gave a variable no value. A refused value counts as a value. Commas alone do not:
+// they are what is left of A=$B,$C if neither of these is set.
 func (r *reader) unset(name string) bool {
 	v, _ := r.lookup(name)
 	return strings.Trim(v, ", \t\r\n") == ""
@@ -102,8 +102,8 @@ func (r *reader) duration(name string, def time.Duration) time.Duration {
 	return d
 }
 
-// addr reads an address for net.Listen ("host:port", ":port"). It returns "" for "off" where that is allowed, and for
-// an invalid value: with the default, a port would open that was not configured.
+// addr reads an address for net.Listen ("host:port", ":port"). It returns "" for "off" where that is allowed. It
+// also returns "" for an invalid value, because the default would open a port that was not configured.
 func (r *reader) addr(name, def string, mayBeOff bool) string {
 	v := r.text(name, def)
 	if slices.Contains(r.refused, name) {
@@ -135,7 +135,7 @@ func (r *reader) port(name string) string {
 	}
 	n, err := strconv.ParseUint(v, 10, 16)
 	if err != nil {
-		r.fault(name, v, "is not the number of a port", "write a number up to 65535, such as 3000, or take "+name+" out")
+		r.fault(name, v, "is not the number of a port", "write a number up to 65535, such as 3000, or remove "+name)
 		return ""
 	}
 	return ":" + strconv.FormatUint(n, 10)
@@ -160,7 +160,7 @@ func (r *reader) email(name string) string {
 		return ""
 	}
 	if a, err := mail.ParseAddress(v); err != nil || a.Address != v {
-		r.fault(name, v, "is not an email address", "write it bare, such as you@example.com, or leave it out")
+		r.fault(name, v, "is not an email address", "write the address alone, such as you@example.com, or remove the setting")
 		return ""
 	}
 	return v

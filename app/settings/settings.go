@@ -67,7 +67,7 @@ type Settings struct {
 	MemoryLimit int64          // bytes, for Go's memory; 0: GOMEMLIMIT is set, or there is no limit to derive one from
 	HTTPSMoves  bool           // to the next free port if its own is in use, because the user did not set one
 	HTTPMoves   bool           // the same for HTTPAddr
-	Warnings    []string       // for the operator: values that are valid and probably not meant
+	Warnings    []string       // for the operator: values that are valid but probably a mistake
 }
 
 // Load reads every setting through lookup. It returns every fault, not only the first, and with them the settings that

@@ -42,7 +42,7 @@ func (v *Verdict) path(certs []*x509.Certificate, at int, now time.Time, damaged
 		v.signer(leaf, signers, now)
 	case damaged: // the missing certificate may be the one that cannot be read
 	case v.SelfSigned:
-		v.note(Path, "it is signed by itself: only clients that were given it accept it", "")
+		v.note(Path, "it is self-signed: only clients that were given it accept it", "")
 	case v.Alone:
 		v.note(Path, fmt.Sprintf("no CA certificate came with it: "+
 			"clients accept it only where %q is a root that they know", name(leaf.Issuer)), fullchain)

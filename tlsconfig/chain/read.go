@@ -146,7 +146,7 @@ const (
 	convert    = "openssl x509 -in CERT -out NEW"
 	printCerts = "openssl pkcs7 -print_certs -in CERT -out NEW"
 	sendToCA   = "send it to a CA, and use what the CA sends back"
-	privateOne = "take it out of the file; the private key is the one that starts with BEGIN PRIVATE KEY"
+	privateOne = "remove it from the file; the private key is the one that starts with BEGIN PRIVATE KEY"
 )
 
 // other reports a block that is neither certificate nor key.
@@ -154,7 +154,7 @@ func (f *File) other(b block) {
 	o, known := otherBlocks[b.label]
 	if !known {
 		o.text = fmt.Sprintf("is %q, which is neither a certificate nor a key", b.label)
-		o.fix = "take it out of the file"
+		o.fix = "remove it from the file"
 	}
 	f.holdsCert = f.holdsCert || o.isCert
 	f.both(fmt.Sprintf("block %d %s", b.number, o.text), o.fix)

@@ -46,7 +46,7 @@ func (r Result) Lines(req Request) []string {
 			lines = append(lines, "             "+r.whyCA+"; for browsers to trust the new one: make trust")
 		}
 	}
-	until := "until " + r.Leaf.NotAfter.Format(time.DateOnly) + ", renewed by itself"
+	until := "until " + r.Leaf.NotAfter.Format(time.DateOnly) + ", renewed automatically"
 	if r.Why != "" {
 		lines = append(lines,
 			"certificate  made "+req.CertFile+" and "+req.KeyFile+" ("+r.Why+"), "+until,

@@ -40,7 +40,7 @@ func misdeclared(own []kit.Command) (faults settings.Faults) {
 			fault.Problem = "is a command of the program itself"
 			fault.Fix = "give your own another name in handlers/site.go"
 		case find(own[:i], c.Name) != nil:
-			fault.Problem, fault.Fix = "is declared twice", "take one of the two out of Commands in handlers/site.go"
+			fault.Problem, fault.Fix = "is declared twice", "remove one of the two from Commands in handlers/site.go"
 		case c.Run == nil:
 			fault.Problem, fault.Fix = "has no Run", "set Run in handlers/site.go, the function that does the work"
 		default:

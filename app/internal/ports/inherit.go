@@ -48,7 +48,7 @@ func Inherited(lookup func(string) (string, bool)) (sockets []Socket, faults []s
 		os.Unsetenv(name)
 	}
 	const fix = "a parent that passes sockets sets it, such as systemd; " +
-		"without such a parent, take it out of the environment"
+		"without such a parent, remove it from the environment"
 	if pid != "" {
 		n, err := strconv.Atoi(pid)
 		if err != nil || n <= 0 {
@@ -177,7 +177,7 @@ func (s *Set) give(socket namedSocket) (problem string) {
 		case socket.Name != s.HTTPS.Name:
 			return "is given to a UDP socket, and only https uses one"
 		case !s.http3:
-			return "comes with a UDP socket, and HTTP3 is off: set HTTP3=on, or take ListenDatagram= out of the .socket unit"
+			return "comes with a UDP socket, and HTTP3 is off: set HTTP3=on, or remove ListenDatagram= from the .socket unit"
 		}
 		s.HTTPS.Packets = append(s.HTTPS.Packets, socket.packets)
 		return ""

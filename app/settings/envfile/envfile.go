@@ -37,8 +37,8 @@ func (f Fault) Error() string {
 	return fmt.Sprintf("line %d (%s) %s", f.Line, f.Name, f.Problem)
 }
 
-// Read returns the variables of a file and all of its faults. If it has any, the file must not be used: the variables
-// are those outside of faulty lines, for a look at what else is wrong. A missing file has neither.
+// Read returns the variables of a file and all of its faults. If there are faults, do not use the file: the
+// variables outside of faulty lines are only for finding further faults. For a missing file it returns neither.
 func Read(file string) (map[string]string, []Fault) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {

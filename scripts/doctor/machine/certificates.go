@@ -72,7 +72,7 @@ func (d *doctor) authority() {
 	}
 	if d.ca = ca; ca.Permits("example.com") {
 		d.Note("ca", "DEV_CA_CONSTRAINTS=off: a program that gets its key can pose as any site to browsers that trust it",
-			"when done: make untrust, then take the setting out")
+			"when done: make untrust, then remove the setting")
 	}
 	d.OK("ca", fmt.Sprintf("%s, for %d more days, in %s", root[0].Subject.CommonName, d.days(issuer[1].NotAfter), dir))
 }
@@ -106,7 +106,7 @@ func (d *doctor) certificate() {
 		{early, wrong, "it is not valid yet: valid from " + day(leaf.NotBefore), "see the line on the clock; " + makeAnew},
 		{leaf.NotAfter.Sub(d.now) < chain.Margin(leaf), wrong, "it expires on " + day(leaf.NotAfter), makeAnew + byItself},
 		{d.ca != nil && !d.ca.Issued(leaf), wrong, "it was signed by another development CA than the one here now", makeAnew},
-		{true, good, fmt.Sprintf("%s, for %d more days, renewed by itself", d.site.CertFile, left), ""},
+		{true, good, fmt.Sprintf("%s, for %d more days, renewed automatically", d.site.CertFile, left), ""},
 	})
 	open := exposed(d.site.KeyFile)
 	d.First("key", report.Cases{

@@ -20,7 +20,7 @@ import (
 const (
 	day        = 24 * time.Hour
 	fullchain  = "serve the whole chain: fullchain.pem rather than cert.pem, the authority's bundle after your certificate"
-	stagingFix = "order from production: for a site of this project take ACME_DIRECTORY=staging out; with certbot " +
+	stagingFix = "order from production: for a site of this project remove ACME_DIRECTORY=staging; with certbot " +
 		"leave --staging out and --force-renewal once"
 )
 
@@ -103,7 +103,7 @@ func (l *look) lifetime(s *report.Section, leaf *x509.Certificate) {
 	days := int((leaf.NotAfter.Sub(leaf.NotBefore) + time.Hour) / day)
 	s.First("lifetime", report.Cases{
 		{days > most, warn, fmt.Sprintf("it is valid for %d days; browsers accept %d at most from public CAs", days, most),
-			"get one for 90 days or less, and let it be renewed by itself"},
+			"get one for 90 days or less, and let it be renewed automatically"},
 		{true, good, fmt.Sprint(days, " days"), ""},
 	})
 	asks := slices.ContainsFunc(leaf.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(mustStaple) })
@@ -128,7 +128,7 @@ func (l *look) otherAddresses(s *report.Section, leaf *x509.Certificate) {
 		s.First("address", report.Cases{
 			{other[0].Equal(leaf), good, e.addr.String() + " sends the same certificate", ""},
 			{refused, wrong, e.addr.String() + " sends another certificate, which clients refuse", "give that server the " +
-				"certificate too, or take its address out of DNS; to see more: --address " + e.addr.String()},
+				"certificate too, or remove its address from DNS; to see more: --address " + e.addr.String()},
 			{true, good, e.addr.String() + " sends another certificate, which is good as well", ""},
 		})
 	}

@@ -125,7 +125,7 @@ func (l *look) reach(s *report.Section) {
 		{len(inside) == len(l.addrs), warn, "neither visitors nor public authorities outside its network can reach " + list,
 			"if the site is public, let A and AAAA hold the server's public addresses"},
 		{list != "", wrong, "some visitors are sent to " + list + ", which can be reached from its own network only",
-			"take it out of the public DNS"},
+			"remove it from the public DNS"},
 		{!slices.ContainsFunc(l.addrs, netip.Addr.Is4), warn, "visitors without IPv6 cannot come: there is no A record",
 			"add one with an IPv4 address"},
 	})

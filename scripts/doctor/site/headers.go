@@ -91,7 +91,7 @@ func (l *look) hsts(s *report.Section, values []string) {
 		{len(values) > 1, warn, fmt.Sprintf("it is sent %d times; browsers take the first, %s", len(values), value),
 			"let one alone send it: the app, or the proxy in front"},
 		{p.preload && (!p.subdomains || p.maxAge < 365*day), warn, value + ": preload needs includeSubDomains and a year",
-			"add them, or take preload out"},
+			"add them, or remove preload"},
 		{true, good, value, ""},
 	})
 }

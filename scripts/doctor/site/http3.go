@@ -45,8 +45,8 @@ func (l *look) http3(ctx context.Context, s *report.Section, header http.Header)
 		"in the provider's, in Docker's ports (with /udp); ", where, port)
 	s.First("http3", report.Cases{
 		{len(silent) > 0 && offered, warn, "offered, but " + deaf + "; browsers go on over HTTP/2",
-			openIt + "or stop offering it: for a site of this project, take HTTP3 out"},
-		{len(silent) > 0, warn, "the HTTPS record in DNS promises it, but " + deaf, openIt + "or take h3 out of the record"},
+			openIt + "or stop offering it: for a site of this project, remove HTTP3"},
+		{len(silent) > 0, warn, "the HTTPS record in DNS promises it, but " + deaf, openIt + "or remove h3 from the record"},
 		{true, good, "answers on " + where, ""},
 	})
 	s.First("https-record", report.Cases{

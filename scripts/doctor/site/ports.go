@@ -99,9 +99,9 @@ func (l *look) judge(s *report.Section, name string, port int, ends []end, of fu
 			{isOne(err, noRoute), skip, what + "; this machine has no route to it, so nothing can be said", ""},
 			{l.loopback(), skip, what + ", and programs go on to the other address", ""},
 			{e.addr.Is6(), wrong, what + ", while another address answers; authorities try IPv6 first, and may give up there",
-				"let the server and its firewall answer on IPv6 too, or take the AAAA record out"},
+				"let the server and its firewall answer on IPv6 too, or remove the AAAA record"},
 			{true, wrong, what + ", while another address answers: some visitors end here",
-				"let a server answer there, or take the record out"},
+				"let a server answer there, or remove the record"},
 		})
 	}
 	return open

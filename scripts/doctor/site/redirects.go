@@ -185,7 +185,7 @@ func (l *look) redirectToHTTPS(s *report.Section, hops []hop, loop bool, err err
 		{loop && toItself(hops), warn, "it leads to https, which leads to itself", "see the page among the headers below"},
 		{loop, wrong, fmt.Sprintf("a loop, or more than %d redirects: browsers give up", mostHops), endLoop},
 		{down >= 0, wrong, "https leads back to plain http: " + part(hops[max(0, down)].Header.Get("Location")),
-			"take that redirect out"},
+			"remove that redirect"},
 		{!first.redirect(), wrong, fmt.Sprint("plain http is answered with ", status, ", not a redirect to https"), toHTTPS},
 		{to == "", wrong, fmt.Sprintf("its Location is no URL: %q", part(first.Header.Get("Location"))), toHTTPS},
 		{at == "http" && host == "", wrong, fmt.Sprint("the redirects end on plain http, with ", last.StatusCode), toHTTPS},

@@ -106,7 +106,7 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 			w.dns.add(shop, dnsmessage.TypeA, "192.168.1.20")
 		}, "dns/reach", Warn, "192.168.1.20 (private)", "public addresses"},
 		{"one private address", func(w *world) { w.dns.add(shop, dnsmessage.TypeA, "10.0.0.5") },
-			"dns/reach", Wrong, "10.0.0.5 (private)", "take it out"},
+			"dns/reach", Wrong, "10.0.0.5 (private)", "remove it"},
 		{"loopback address", func(w *world) {
 			w.dns.remove(shop, dnsmessage.TypeA)
 			w.dns.remove(shop, dnsmessage.TypeAAAA)
@@ -143,13 +143,13 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 		{"CAA has a bad tag", func(w *world) { w.dns.add(shop, typeCAA, caa(0, "is sue", "x")) }, "dns/caa", Warn, "no tag of a CAA record", "dig CAA"},
 
 		// Ports
-		{"IPv6 is dead", func(w *world) { w.dead = []string{"[" + v6 + "]:443"} }, "ports/https", Wrong, v6 + " port 443 refuses", "AAAA record out"},
-		{"IPv6 is dead on plain http", func(w *world) { w.dead = []string{"[" + v6 + "]:80"} }, "ports/http", Wrong, v6 + " port 80 refuses", "AAAA record out"},
+		{"IPv6 is dead", func(w *world) { w.dead = []string{"[" + v6 + "]:443"} }, "ports/https", Wrong, v6 + " port 443 refuses", "remove the AAAA record"},
+		{"IPv6 is dead on plain http", func(w *world) { w.dead = []string{"[" + v6 + "]:80"} }, "ports/http", Wrong, v6 + " port 80 refuses", "remove the AAAA record"},
 		{"IPv6 drops packets", func(w *world) { w.silent = []string{"[" + v6 + "]:443"} }, "ports/https", Wrong, "does not answer in time", "AAAA"},
 		{"one IPv4 is dead", func(w *world) {
 			w.dns.add(shop, dnsmessage.TypeA, "203.0.113.8")
 			w.dead = []string{"203.0.113.8:443"}
-		}, "ports/https", Wrong, "203.0.113.8 port 443 refuses", "take the record out"},
+		}, "ports/https", Wrong, "203.0.113.8 port 443 refuses", "remove the record"},
 		{"port 80 is closed", func(w *world) { w.dead = []string{v4 + ":80", "[" + v6 + "]:80"} }, "ports/http", Warn, "http-01 challenges fail", "listening on all"},
 		{"port 80 is filtered", func(w *world) { w.silent = []string{v4 + ":80", "[" + v6 + "]:80"} }, "ports/http", Warn, "in time", "firewall"},
 
@@ -213,7 +213,7 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 				leaf := sign(w.t, w.leaf, nil, key, key)
 				return tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}
 			}
-		}, "certificate/trust", Wrong, "signed by itself", "authority"},
+		}, "certificate/trust", Wrong, "self-signed", "authority"},
 		{"staging", func(w *world) {
 			other := newAuthority(w.t, "(STAGING) Let's Encrypt", "(STAGING) Riddling Rhubarb")
 			w.chain = func(tls.Certificate) tls.Certificate { return other.issue(w.t, w.leaf) }
@@ -259,7 +259,7 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 		{"HSTS of nothing", header("Strict-Transport-Security", "max-age=0"), "headers/hsts", Warn, "forget", "max-age=31536000"},
 		{"HSTS of a week", header("Strict-Transport-Security", "max-age=604800"), "headers/hsts", Warn, "after 7 days", "max-age"},
 		{"HSTS that no browser reads", header("Strict-Transport-Security", "max-age=a year"), "headers/hsts", Wrong, "no number of seconds", "max-age"},
-		{"HSTS for a list it does not fit", header("Strict-Transport-Security", "max-age=31536000; preload"), "headers/hsts", Warn, "includeSubDomains", "take preload out"},
+		{"HSTS for a list it does not fit", header("Strict-Transport-Security", "max-age=31536000; preload"), "headers/hsts", Warn, "includeSubDomains", "remove preload"},
 		{"no CSP", func(w *world) {
 			w.secure = page(func(h http.Header) { h.Del("Content-Security-Policy"); h.Set("X-Frame-Options", "DENY") })
 		}, "headers/csp", Warn, "no Content-Security-Policy", "default-src"},

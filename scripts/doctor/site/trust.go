@@ -30,7 +30,7 @@ func (l *look) trust(s *report.Section, served []*x509.Certificate, verdict chai
 		{cached != "", wrong, "the intermediate " + cached + " is missing: this machine knows it, others do not", fullchain},
 		{err == nil, good, by + ", under " + under, ""},
 		{isTestCA(leaf), wrong, by + ", a test CA: no browser trusts it", stagingFix},
-		{verdict.SelfSigned, wrong, "it is signed by itself, so every browser warns",
+		{verdict.SelfSigned, wrong, "it is self-signed, so every browser warns",
 			"get one from an authority; for a site of this project: ENV=prod and DOMAINS"},
 		{len(verdict.Served) == 1, wrong, "the server does not send the intermediate " + issuer(leaf) + ", so clients " +
 			"cannot get from the certificate to a root", fullchain + "; if that is a private root: --ca FILE"},

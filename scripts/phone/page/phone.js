@@ -12,7 +12,7 @@ async function probe() {
     line.textContent = '✓ This device trusts the certificate.';
     document.documentElement.classList.add('trusted');
   } catch {
-    line.textContent = 'This device does not trust the certificate yet. This line changes by itself.';
+    line.textContent = 'This device does not trust the certificate yet. This line changes when it does.';
   }
 }
 

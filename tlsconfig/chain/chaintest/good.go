@@ -70,7 +70,7 @@ func Alone() Row {
 // SelfSigned is a leaf that its own key signed: right where every client was given it.
 func SelfSigned() Row {
 	var key crypto.Signer
-	return Row{Name: "signed by itself", Says: "it is signed by itself",
+	return Row{Name: "self-signed", Says: "it is self-signed",
 		Key: func() crypto.Signer { key = ec(); return key },
 		Chain: func(a *Authority, p public) certs {
 			leaf := a.leaf(p, nil)

@@ -79,7 +79,7 @@ func (h *host) logSealed(err *store.SealedError) {
 
 func (h *host) unlock(ctx context.Context, lock *store.Lock) {
 	if err := lock.Unlock(ctx); err != nil {
-		h.log.Debug("the lock in ACME_CACHE is not given back; it ends by itself", "error", err)
+		h.log.Debug("the lock in ACME_CACHE is not given back; it expires by itself", "error", err)
 	}
 }
 

@@ -134,6 +134,6 @@ var adviceForAddress = map[string]string{
 	"incorrectResponse": "something else answers at HOST: the address is another machine's, or a proxy in front keeps " +
 		"/.well-known/acme-challenge/ to itself",
 	"rejectedIdentifier": "this authority does not issue for HOST; it must be an address of the internet",
-	"unsupportedIdentifier": "this authority issues for names alone: list names, or take ACME_DIRECTORY out " +
+	"unsupportedIdentifier": "this authority issues for names alone: list names, or remove ACME_DIRECTORY " +
 		"to use Let's Encrypt, which issues for addresses too",
 }

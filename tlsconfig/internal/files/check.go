@@ -44,7 +44,7 @@ func Check(o Options) []setting.Fault {
 		if !all.Covers(domain) {
 			faults = append(faults, setting.Fault{Setting: "TLS_CERT_FILE", Value: strings.Join(o.CertFiles, ","),
 				Problem: "no certificate in it is for " + domain,
-				Fix:     "add the certificate for " + domain + ", or take the name out of DOMAINS"})
+				Fix:     "add the certificate for " + domain + ", or remove the name from DOMAINS"})
 		}
 	}
 	return faults

@@ -156,13 +156,13 @@ func (s *Source) needed(p *pair) []string {
 	return slices.DeleteFunc(slices.Clone(s.options.Domains), func(name string) bool { return !old.Covers(name) })
 }
 
-// lost returns a fault if a leaf came without what made visitors accept the old one. It may be signed by itself, like
+// lost returns a fault if a leaf came without what made visitors accept the old one. It may be self-signed, like
 // the certificates that distributions make for a first start. Or the certificate that signed it is missing, and the old
 // pair has that one: it was left out by mistake. If the old pair does not have it, a root may have signed the leaf
 // directly.
 func (p *pair) lost(v chain.Verdict) []chain.Reason {
 	if v.SelfSigned && !p.judged().SelfSigned {
-		return []chain.Reason{{About: chain.Path, Text: "it is signed by itself, and the one before was signed by a CA",
+		return []chain.Reason{{About: chain.Path, Text: "it is self-signed, and the one before was signed by a CA",
 			Fix: "put the CA's certificate there, or restart to serve this one"}}
 	}
 	for _, signer := range p.path[1:] {

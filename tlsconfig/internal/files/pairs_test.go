@@ -127,7 +127,7 @@ func TestABadPairDoesNotReplaceAGoodOneThatIsServed(t *testing.T) {
 	}
 	alone, selfSigned := chaintest.Alone(), chaintest.SelfSigned()
 	alone.Says, selfSigned.Says = "is missing, and was there before",
-		"it is signed by itself, and the one before was signed by a CA"
+		"it is self-signed, and the one before was signed by a CA"
 	rows := append(chaintest.Bad(), alone, selfSigned)
 	for _, row := range rows {
 		t.Run(row.Name, func(t *testing.T) {

@@ -114,7 +114,7 @@ func redisAdvice(err error) (problem, fix string) {
 	switch {
 	case kind == "ERR" && strings.Contains(rest, "AUTH"):
 		return "the server refuses the password: it has none set",
-			"take the password out of the URL, or set requirepass at the server"
+			"remove the password from the URL, or set requirepass at the server"
 	case kind == "ERR" && strings.Contains(rest, "DB index"):
 		return "the server has no database of this number",
 			"write /0 at the end of the URL, or another number that it has"

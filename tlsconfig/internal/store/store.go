@@ -112,7 +112,7 @@ func (c Config) CAFault() (problem, fix string) {
 	}
 	if c.Where != "" && !c.redis().overTLS() {
 		return "is for a server with TLS, and ACME_CACHE names none",
-			"write rediss:// or valkeys:// in ACME_CACHE, or take ACME_CACHE_CA_FILE out"
+			"write rediss:// or valkeys:// in ACME_CACHE, or remove ACME_CACHE_CA_FILE"
 	}
 	return "", ""
 }
