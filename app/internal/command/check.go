@@ -27,7 +27,7 @@ func check(l loaded, site kit.Site, out io.Writer) error {
 	moved, portFaults := l.ports.Open()
 	l.ports.Close()
 	running, busy := ownPorts(portFaults)
-	// Print the notes even if there are faults. Beside a running server, the operator looks for what concerns that one.
+	// Print the notes even if there are faults: an operator may be looking for what concerns the running server.
 	for _, w := range slices.Concat(l.warnings, moved, running, notes, fileNotes) {
 		fmt.Fprintln(out, "note:", w)
 	}
@@ -39,7 +39,7 @@ func check(l loaded, site kit.Site, out io.Writer) error {
 	return nil
 }
 
-// ownPorts turns the faults of ports on which this same program already listens into notes, and returns all other
+// ownPorts returns a note in place of each fault of a port on which this same program already listens, and all other
 // faults.
 func ownPorts(faults []ports.Fault) (notes []string, others settings.Faults) {
 	for _, f := range faults {
@@ -87,8 +87,8 @@ func (l loaded) print(w io.Writer) {
 	}
 }
 
-// hsts returns the value of the header, and says where it is left out: browsers keep no such rule for an address
-// (RFC 6797 §8.1.1).
+// hsts returns the value of the header, and says for which hosts it is not sent: browsers ignore it for an address (RFC
+// 6797 §8.1.1).
 func (l loaded) hsts() string {
 	if l.settings.Prod && l.settings.HSTS != "" && slices.ContainsFunc(l.hosts, host.IsAddress) {
 		return l.settings.HSTS + "   (not for addresses: browsers would ignore it)"
@@ -96,12 +96,12 @@ func (l loaded) hsts() string {
 	return cmp.Or(l.settings.HSTS, "none")
 }
 
-// memory tells the limit that serve sets.
+// memory describes the limit that serve sets.
 func (l loaded) memory() string {
 	return fmt.Sprintf("at most %d MiB, 90 %% of the container's limit", l.settings.MemoryLimit>>20)
 }
 
-// proxyHeader tells from where a header of the PROXY protocol is read.
+// proxyHeader says from which addresses a PROXY header is read.
 func (l loaded) proxyHeader() string {
 	if !l.settings.ProxyProtocol {
 		return "off"

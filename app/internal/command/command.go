@@ -1,4 +1,4 @@
-// Package command is the program: its commands, and what leads from the environment to a server.
+// Package command has the program's commands. It makes a server from the environment and a site.
 //
 //	bin/NAME              serve
 //	bin/NAME check        check settings and certificates, then exit: 0 or 1
@@ -8,8 +8,8 @@
 //
 // and the commands that the site declares (own.go).
 //
-// Of the folders of app, it alone reads arguments, catches signals and chooses the exit status. It puts the others
-// together, so none of them may import it. The site comes to it as a kit.Site: it must not import handlers or web.
+// Only this package reads arguments, catches signals and chooses the exit status. It uses the other folders of app, so
+// none of them may import it. It gets the site as a kit.Site, and must not import handlers or web.
 package command
 
 import (
@@ -60,7 +60,7 @@ func Run(site kit.Site) int {
 // The other commands only print, so SIGPIPE may end them, as in `bin/NAME check | head`.
 func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// World is everything that Main takes from outside the site.
+// World is what Main needs in addition to the site.
 type World struct {
 	Args           []string                    // without the program's name; none: serve
 	Lookup         func(string) (string, bool) // the environment, with the variables of .env

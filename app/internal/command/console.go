@@ -10,8 +10,8 @@ import (
 	"example.com/turnkey/app/internal/logs"
 )
 
-// newLogger returns the logger of the settings, which writes to out, and out to w.Stdout. With LOG_FORMAT=text a
-// terminal gets lines for people.
+// newLogger returns a logger that writes to out. out writes to w.Stdout. If that is a terminal, LOG_FORMAT=text means
+// short lines for people.
 func newLogger(out io.Writer, l loaded, w World) *slog.Logger {
 	f, isFile := w.Stdout.(*os.File)
 	if l.settings.LogJSON || !isFile || !isTerminal(f) {
@@ -21,7 +21,7 @@ func newLogger(out io.Writer, l loaded, w World) *slog.Logger {
 	return logs.NewForPeople(out, l.settings.LogLevel, wantsColour(f, getenv))
 }
 
-// wantsColour reports whether a terminal shows colour, and its user wants it (https://no-color.org).
+// wantsColour reports whether a terminal shows colour and its user wants it (https://no-color.org).
 func wantsColour(f *os.File, getenv func(string) string) bool {
 	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && showsColour(f)
 }

@@ -63,7 +63,7 @@ func healthcheck(ctx context.Context, l loaded) error {
 	return nil
 }
 
-// dial connects to the server, as a balancer does that checks its health.
+// dial connects to the server as the health check of a balancer does.
 func (l loaded) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 	if err != nil || !l.settings.ProxyProtocol {
@@ -72,8 +72,8 @@ func (l loaded) dial(ctx context.Context, network, addr string) (net.Conn, error
 	return conn, ports.SendLocal(conn, l.settings.TrustedProxies)
 }
 
-// serverName returns a host that the server has a certificate for, or "" if none is known: a wildcard is no name of a
-// server. crypto/tls sends no address as SNI, as browsers do. Without either http.Transport would send localhost.
+// serverName returns a host for the SNI: one that the server has a certificate for, and no wildcard. It returns "" if
+// none is known. For an address crypto/tls sends no SNI, as browsers do.
 func serverName(hosts []string) string {
 	for _, h := range hosts {
 		if !strings.HasPrefix(h, "*.") {

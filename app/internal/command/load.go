@@ -17,7 +17,7 @@ type loaded struct {
 	hosts    []string        // host names to answer for at the start; empty: every host
 	ports    *ports.Set      // only inherited ones are open
 	dev      *dev.Link       // nil unless `make dev` started this process
-	warnings []string        // for the operator: values that are valid and probably not meant
+	warnings []string        // for the operator: values that are valid but probably a mistake
 	faults   settings.Faults
 }
 
@@ -46,7 +46,7 @@ func load(w World, site kit.Site) loaded {
 	return l
 }
 
-// loadSettings reads the settings of the program and of the site, and looks at what the site declares.
+// loadSettings reads the settings of the program and of the site, and checks what the site declares.
 func loadSettings(w World, site kit.Site) (settings.Settings, settings.Faults) {
 	var own []settings.Own
 	for _, declared := range site.Settings {
@@ -82,7 +82,6 @@ func (l *loaded) tlsOptions(log *slog.Logger) tlsconfig.Options {
 	}
 }
 
-// env returns the value of ENV.
 func (l *loaded) env() string {
 	if l.settings.Prod {
 		return "prod"

@@ -16,7 +16,7 @@ import (
 	"example.com/turnkey/app/settings"
 )
 
-// commands are the program's own, as the usage lists them.
+// commands are those of every site, as the usage lists them.
 var commands = []kit.Command{
 	{Name: "serve", About: "serve the site; also without a command"},
 	{Name: "check", About: "report what is wrong with settings, certificates and ports"},

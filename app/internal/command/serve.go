@@ -82,7 +82,7 @@ func open(l loaded, site kit.Site, stderr io.Writer, banner *banner) (s *server.
 	})
 }
 
-// listeners returns every open listener, and with each the name of its port.
+// listeners returns every open listener, and the name of the port of each.
 func listeners(set *ports.Set) (names []string, open []net.Listener) {
 	for _, p := range set.All() {
 		for _, ln := range p.Listeners {
@@ -92,7 +92,7 @@ func listeners(set *ports.Set) (names []string, open []net.Listener) {
 	return names, open
 }
 
-// text returns an error as Main prints it.
+// text returns an error's text as Main prints it.
 func text(err error) string {
 	if faults, ok := errors.AsType[settings.Faults](err); ok {
 		var b strings.Builder

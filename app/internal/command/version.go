@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 )
 
-// project returns the last element of the module's path, or "site" if the binary does not tell.
+// project returns the last element of the module's path, or "site" if the binary does not record it.
 func project() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
 		return path.Base(info.Main.Path)

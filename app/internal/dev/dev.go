@@ -1,9 +1,9 @@
 // Package dev is the server's end of `make dev`. scripts/dev watches the files, builds the server, and keeps the ports
-// open while one process of the server replaces another. It sends edits and orders. This end reports that it is ready,
-// or why it does not start, and shows both in the open pages (Overlay).
+// open while one process of the server replaces another. It sends edits and orders. The server reports that it is
+// ready, or why it does not start. The open pages show edits and problems (Overlay).
 //
-// A process that make dev did not start has a nil *Link and none of this. The package does not know the server: it must
-// not import app/internal/server or app/internal/ports.
+// A process that make dev did not start has a nil *Link. The package must not import app/internal/server or
+// app/internal/ports.
 package dev
 
 import (
@@ -19,8 +19,7 @@ import (
 	"example.com/turnkey/app/devlink"
 )
 
-// Link connects this process to scripts/dev. A nil *Link does nothing: a process that scripts/dev did not start has
-// that.
+// Link connects this process to scripts/dev. A nil *Link does nothing.
 type Link struct {
 	Overlay *Overlay // nil in production
 
@@ -67,14 +66,14 @@ func Connect(lookup func(string) (string, bool), addresses map[string]string, pr
 	return l
 }
 
-// Wanted reports whether an inherited socket was opened for the address that is set now. If the user has edited the
-// setting, its port is opened anew.
+// Wanted reports whether an inherited socket was opened for the address that is set now. It was not if the user has
+// edited the setting.
 func (l *Link) Wanted(name string) bool {
 	return l == nil || l.addresses[name] == l.openedFrom[name]
 }
 
-// Again reports whether this process takes over the ports of another. Such a process prints no banner, because
-// scripts/dev prints what became of the edit.
+// Again reports whether this process takes over the ports of another one. Such a process prints no banner: scripts/dev
+// prints the result of the edit.
 func (l *Link) Again() bool { return l != nil && l.again }
 
 // Alone returns a channel that is closed once no earlier process of the site runs, so that jobs may begin. For a nil
@@ -88,8 +87,8 @@ func (l *Link) Alone() <-chan struct{} {
 	return l.alone
 }
 
-// Follow does what scripts/dev orders, in a goroutine. The returned context ends when scripts/dev orders a stop (its
-// cause is ErrReplaced), or has ended.
+// Follow starts a goroutine that follows the orders of scripts/dev. The returned context ends when scripts/dev orders a
+// stop (with the cause ErrReplaced), or has ended itself.
 func (l *Link) Follow(ctx context.Context) context.Context {
 	if l == nil {
 		return ctx
@@ -123,8 +122,8 @@ func (l *Link) Follow(ctx context.Context) context.Context {
 	return ctx
 }
 
-// Ready reports that this process serves, and passes the open ports to scripts/dev, which keeps them open. names are
-// those of the ports that the listeners belong to.
+// Ready reports that this process serves, and passes the open ports to scripts/dev, which keeps them open. names has
+// the name of the port of each listener.
 func (l *Link) Ready(names []string, listeners []net.Listener) error {
 	if l == nil {
 		return nil

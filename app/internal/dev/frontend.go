@@ -25,8 +25,8 @@ import (
 // startTime is how long a front end may take to listen after this process has started.
 const startTime = 10 * time.Second
 
-// Frontend is the development server of a front end (Vite) in a folder of web. It listens on this machine alone, and
-// its pages are served under the site's own origin. It is safe for concurrent use.
+// Frontend is the development server of a front end (Vite) in a folder of web. It listens on a loopback address, and
+// the site serves its pages. It is safe for concurrent use.
 type Frontend struct {
 	folder    string
 	target    *url.URL
@@ -58,7 +58,7 @@ func (l *Link) Frontend(folder string, stopping <-chan struct{}) *Frontend {
 	return &Frontend{
 		folder: folder, target: &url.URL{Scheme: "http", Host: address}, overlay: l.Overlay, stopping: stopping,
 		transport: &http.Transport{DialContext: patient(address, time.Now().Add(startTime))},
-		// Vite writes scripts and styles into the page, and waits in a worker for its server to come back.
+		// Vite writes inline scripts and styles into the page, and a worker waits for Vite's server to come back.
 		policy: middleware.CSP("script-src 'unsafe-inline'", "style-src 'unsafe-inline'", "worker-src blob:"),
 	}
 }
@@ -89,7 +89,7 @@ func (f *Frontend) ServeDocument(c *gin.Context) {
 
 // ServeFile answers a request for a path below /static/folder/, and the WebSocket that tells pages of edits.
 func (f *Frontend) ServeFile(c *gin.Context, path string) {
-	// Where everything is accepted, Vite would answer with the document for files that do not exist.
+	// With */*, Vite would send the document for files that do not exist.
 	accept := "*"
 	if strings.Contains(c.GetHeader("Accept"), "text/css") {
 		accept = "text/css"
@@ -162,7 +162,7 @@ func (f *Frontend) fail(c *gin.Context, r *http.Request, err error) {
 	}
 }
 
-// unreachable is an error without a position: the page about it shows no line of the server's own sources.
+// unreachable is an error without a position, so the page about it shows no line of the server's sources.
 type unreachable string
 
 func (u unreachable) Error() string { return string(u) }

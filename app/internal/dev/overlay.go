@@ -25,9 +25,9 @@ const (
 //go:embed overlay.js
 var reloadScript []byte
 
-// Overlay keeps the pages that are open in browsers up to date. Each event is the whole present state. So a page that
-// missed events (the laptop slept, the tab was in the background) is right again after the next one. A nil *Overlay
-// ignores what scripts/dev sends. It is safe for concurrent use.
+// Overlay keeps the pages that are open in browsers up to date. Each event has the whole state, so a page that missed
+// events (the laptop slept, the tab was in the background) is up to date after the next one. A nil *Overlay ignores
+// what scripts/dev sends. It is safe for concurrent use.
 type Overlay struct {
 	process  string          // differs at each start, so that a page notices that another process answers
 	stopping <-chan struct{} // closed when the server stops, which ends the streams
@@ -131,7 +131,7 @@ func (p *Overlay) script(c *gin.Context) {
 }
 
 // events sends the state at once and after each change, until the page is closed or the server stops. Only this machine
-// is told what is wrong, because the text shows paths and source.
+// gets the text of a problem, because that shows paths and source.
 func (p *Overlay) events(c *gin.Context) {
 	if err := kit.Stream(c); err != nil {
 		c.Error(err)
@@ -155,9 +155,9 @@ func (p *Overlay) events(c *gin.Context) {
 	}
 }
 
-// Begin returns a function that puts the script at the end of a page. Call it before the page is made: the script's
-// address has the present process and version, so the page notices an edit that comes before its stream begins. A part
-// of a page, which has no </body>, gets no script.
+// Begin returns a function that puts the script at the end of a page. Call it before the page is rendered: the script's
+// address has the process and version of that moment, so the page notices an edit that comes before its stream begins.
+// Text without </body>, a part of a page, gets no script.
 func (p *Overlay) Begin() (inject func(page *bytes.Buffer)) {
 	at, _ := p.current()
 	return func(page *bytes.Buffer) {

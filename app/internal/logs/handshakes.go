@@ -9,12 +9,11 @@ import (
 	"example.com/turnkey/middleware/loglimit"
 )
 
-// Handshakes takes the errors of handshakes, of which scanners make thousands. It counts them by reason, and Report
-// logs the counts. It is also the writer for http.Server.ErrorLog, and logs those lines as they are. It is safe for
-// concurrent use.
+// Handshakes counts failed handshakes by reason, because scanners cause thousands, and Report logs the counts. It is
+// also the writer for http.Server.ErrorLog, and logs those lines as they are. It is safe for concurrent use.
 type Handshakes struct {
 	log    *slog.Logger
-	hints  bool // the certificate is from a development CA: log which clients refuse it, and what to do
+	hints  bool // log which clients refuse the certificate of a development CA, and what to do
 	mu     sync.Mutex
 	counts map[string]int
 
@@ -49,7 +48,7 @@ func NewHandshakes(log *slog.Logger, hints bool) *Handshakes {
 	return &Handshakes{log: log, hints: hints, counts: map[string]int{}}
 }
 
-// Failed takes the error by which a handshake ended.
+// Failed counts the error of a handshake.
 func (h *Handshakes) Failed(err error) {
 	if text := err.Error(); !h.hints || !h.hint(text) {
 		h.count(reasonOf(text))
@@ -101,9 +100,9 @@ func (h *Handshakes) Report() {
 	h.log.Info("handshakes that failed", attrs...)
 }
 
-// ProxyHeader logs that a header of the PROXY protocol came to the port of a setting from an address that is not
-// trusted, once an hour for each port and version. on says that the port takes the header from trusted addresses, and
-// settable that PROXY_PROTOCOL=on would make it.
+// ProxyHeader logs that a PROXY header came to the port of a setting from an address that is not trusted, once an hour
+// for each port and version. on: the port reads the header from trusted addresses. settable: PROXY_PROTOCOL=on would
+// make it do so.
 func (h *Handshakes) ProxyHeader(conn net.Conn, setting, version string, on, settable bool) {
 	if !h.balancers.Allow(setting + version) {
 		return
@@ -124,7 +123,7 @@ func (h *Handshakes) ProxyHeader(conn net.Conn, setting, version string, on, set
 			"AWS Network Load Balancer, turn Proxy protocol v2 off in the target group; nginx, proxy_protocol off")
 }
 
-// NoProxyHeader logs that a trusted address did not send the header that it has to, once an hour.
+// NoProxyHeader logs, once an hour, that a trusted address did not send the required PROXY header.
 func (h *Handshakes) NoProxyHeader(conn net.Conn, err error) {
 	h.count("proxy_header")
 	if h.balancers.Allow("none") {

@@ -1,9 +1,9 @@
-// Package logs makes the logger, for people at a terminal (NewForPeople) or for programs (New), a writer that no
-// request waits for (Writer), and what is logged of handshakes that fail (Handshakes). A log line never blocks a
-// request: if the reader of the log is too slow, lines are dropped, and counted.
+// Package logs has the loggers for a terminal (NewForPeople) and for programs (New), a writer that does not block
+// requests (Writer), and the log of failed handshakes (Handshakes). If the reader of the log is too slow, lines are
+// dropped and counted.
 //
-// It reads no settings and changes no global logger. Of this project it imports only middleware, for the id of a
-// request, and middleware/loglimit.
+// It reads no settings and changes no global logger. It imports middleware, for the id of a request, and
+// middleware/loglimit, and no other package of this project.
 package logs
 
 import (

@@ -93,7 +93,7 @@ type second struct {
 
 var thisSecond atomic.Pointer[second]
 
-// appendTime appends a time as RFC 3339 with milliseconds. It formats all but these once a second.
+// appendTime appends a time as RFC 3339 with milliseconds. Once a second it formats everything but the milliseconds.
 func appendTime(buf []byte, t time.Time) []byte {
 	s := thisSecond.Load()
 	if unix := t.Unix(); s == nil || s.unix != unix || s.in != t.Location() {

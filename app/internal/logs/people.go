@@ -22,7 +22,7 @@ import (
 // NewForPeople returns a logger for a terminal. A request is one short line, `GET /orders 200 1.1 ms`. Other lines have
 // time, level, message and attributes. The stack of a panic follows its line. Only errors carry the request's id.
 //
-// With colour it writes escape codes. Without, it writes none. Clients cannot: what is not printable is quoted.
+// With colour it writes escape codes. A client cannot write any: text that is not printable is quoted.
 func NewForPeople(w io.Writer, level slog.Level, colour bool) *slog.Logger {
 	p := &page{w: w, level: level, colour: colour}
 	return slog.New(people{tint.NewTextHandler(&p.text, &tint.Options{

@@ -3,9 +3,9 @@ package logs
 import "strings"
 
 // refusals are the errors by which clients refuse a certificate because they do not trust its CA. The first match
-// counts. Which client sends which alert was tried with Chromium, Firefox, curl, Python, Java and Go. The alert of
-// OpenSSL over TLS 1.3 is encrypted with a key that crypto/tls does not expect, so it is a bad record. Node over TLS
-// 1.3 closes the connection without an alert, as scanners do, and so cannot be told from these.
+// counts. Which client sends which alert was tried with Chromium, Firefox, curl, Python, Java and Go. OpenSSL encrypts
+// its alert over TLS 1.3 with a key that crypto/tls does not expect, so crypto/tls reports a bad record. Node over TLS
+// 1.3 closes the connection without an alert, as scanners do, so it cannot be recognised.
 var refusals = []struct{ text, client, fix string }{
 	{"remote error: tls: unknown certificate authority",
 		"Firefox, or curl, Python, Node or another OpenSSL client over TLS 1.2",

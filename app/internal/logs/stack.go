@@ -33,8 +33,8 @@ func (p *page) stack(text string) {
 	}
 }
 
-// frames parses what runtime/debug.Stack returns, which has two lines for each call. The calls that handle the panic
-// are left out: those before the last call of panic. A line that is no part of a call is a frame of its own.
+// frames parses what runtime/debug.Stack returns, which has two lines for each call. It leaves out the calls that
+// handle the panic, those before the last call of panic. Any other line becomes a frame.
 func frames(text string) (out []frame) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
@@ -70,7 +70,7 @@ func (f frame) isOwn() bool {
 	return ok
 }
 
-// String returns the place before the function, whose package is named by its last element alone.
+// String returns the place and the function, with the last element of its package's path.
 func (f frame) String() string {
 	name := f.function
 	if created, ok := strings.CutPrefix(name, "created by "); ok {

@@ -15,8 +15,8 @@ const (
 
 // Writer gathers the lines of requests for a few milliseconds and writes them together. So a request waits neither for
 // a system call nor for the program that reads the log. Any other line is written before Write returns, since the
-// program may end right after it: log.Fatal, a panic. If the reader of the log is stuck, such a line waits maxWait
-// once, and those after it do not wait until the reader goes on. A line that finds the buffer full is dropped, and
+// program may end right after it: log.Fatal, a panic. If the reader of the log is stuck, the first such line waits
+// maxWait, and the next ones do not wait until the reader continues. If the buffer is full, a line is dropped and
 // counted. It is safe for concurrent use.
 type Writer struct {
 	w       io.Writer
