@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// Command is a command of the site's own: bin/shop adduser ada@shop.test. It runs beside the server or without it. It
-// opens no port and does not call Routes.
+// Command is a command of the site: bin/shop adduser ada@shop.test. It may run while the server runs. It opens no port
+// and does not call Routes.
 type Command struct {
 	// Name is the first word after the program's name: lower-case letters, digits, -, : and _. The program's own commands
 	// cannot be replaced.

@@ -65,8 +65,8 @@ func (e *statusError) Position() (file string, line int) {
 }
 
 // Status returns an error that is answered with an HTTP status: c.Error(Status(404, "no such order")). Visitors read
-// the text if the status is below 500. From 500 on, only the log has it. An error without a status is answered 500, and
-// so is a code that is none of an error.
+// the text if the status is below 500. From 500 on, only the log has it. An error without a status, or with a code that
+// is no error's, is answered 500.
 func Status(code int, text string) error {
 	if code < 400 || code > 599 {
 		text = fmt.Sprintf("kit.Status(%d, %q) is no error: call c.Status(%[1]d), or another method of c, and return nil",

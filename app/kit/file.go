@@ -40,8 +40,7 @@ func Attachment(c *gin.Context, path, name string) {
 	http.ServeContent(c.Writer, c.Request, info.Name(), info.ModTime(), f) // c.File would redirect from index.html
 }
 
-// disposition returns the header of a download (RFC 6266): the name as it is for today's browsers, and in ASCII for old
-// clients.
+// disposition returns the header of a download (RFC 6266): the name as it is, and in ASCII for old clients.
 func disposition(name string) string {
 	name = strings.ToValidUTF8(name, "_")
 	name = strings.Map(func(r rune) rune {
@@ -64,8 +63,8 @@ func disposition(name string) string {
 	return header
 }
 
-// FormFile returns the file that a form sent in the given field. Return its error: if there is none, it names the
-// field, which that of c.FormFile does not.
+// FormFile returns the file in a field of a form. Return its error: if there is no file, it names the field, unlike
+// that of c.FormFile.
 func FormFile(c *gin.Context, field string) (*multipart.FileHeader, error) {
 	file, err := c.FormFile(field)
 	if errors.Is(err, http.ErrMissingFile) {
@@ -81,7 +80,7 @@ const maxFileName = 120 // bytes; file systems take 255, of which a number and a
 // replaces another, follows no link out of dir, and cannot be read by other users. A folder that is missing is made,
 // with mode 0700. The mode of one that exists stays.
 //
-// The file's content is the visitor's: to send it to others, use Attachment.
+// Do not trust the content: to send it to other visitors, use Attachment.
 func SaveUpload(file *multipart.FileHeader, dir string) (name string, err error) {
 	src, err := file.Open()
 	if err != nil {
@@ -124,8 +123,8 @@ func writeNew(root *os.Root, name string, src io.Reader) error {
 	return errors.Join(err, out.Sync(), out.Close())
 }
 
-// safeName returns the visitor's name for a file, in two parts, as every file system takes it: no folder, no dot in
-// front, nothing that Windows refuses or that a terminal acts on.
+// safeName returns the name of a visitor's file, as base and extension, so that every file system accepts it: without
+// folders, a dot in front, what Windows refuses, and control characters.
 func safeName(name string) (base, ext string) {
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = strings.Map(func(r rune) rune {

@@ -32,19 +32,18 @@ type Server interface {
 	// the start, and answered 503.
 	SinglePage(folder string) gin.HandlerFunc
 
-	// Handshakes returns a function that tells how the TLS connection of a request began. Call it in Routes: the server
-	// keeps handshakes only if it was called before the server begins to serve. The function returns nil if TLS does
-	// not end in this server.
+	// Handshakes returns a function that returns the TLS handshake of a request's connection, or nil if a proxy
+	// decrypts. Call Handshakes in Routes: the server remembers handshakes only if it was called before the server
+	// begins to serve.
 	Handshakes() func(*http.Request) *Handshake
 
 	// OnStop registers f, which closes what the site has opened. The functions are called one after another, the last
 	// registered first, after the last request has ended and every job has returned, or SHUTDOWN_GRACE is over. They
-	// are also called if Routes returns an error or panics, and if the server does not start for what Routes has
-	// registered.
+	// are also called if Routes returns an error or panics, or if the server does not start.
 	//
 	// ctx ends 5 s after the grace. A function that has not returned then is logged and left alone. The others still
-	// run. Errors and panics are logged. A handler may call OnStop too. A function that is registered while the others
-	// run is called next, and one that comes after all of them is called at once.
+	// run. Errors and panics are logged. A handler may call OnStop too. If f is registered while these functions run,
+	// it is called next. If all have run, it is called at once.
 	OnStop(f func(ctx context.Context) error)
 
 	// Go runs a job beside the requests. f is called in a new goroutine once the server accepts connections. Under
@@ -56,27 +55,27 @@ type Server interface {
 	// on. A job that a request starts during the stop begins with an ended ctx and is waited for as well. The name is
 	// for the log alone.
 	//
-	// An error and a panic are logged at level error, and end the job, not the process. The error of a ctx that has
-	// ended is not logged: it is how a job tells that it was stopped.
+	// An error or a panic is logged at level error, and ends the job, not the process. The error of a ctx that has
+	// ended is not logged: the job was stopped.
 	Go(name string, f func(ctx context.Context) error)
 
-	// Once runs a job again and again, and each time on one server: of the servers that share a Redis or Valkey in
-	// ACME_CACHE, or of the processes that share its directory. It calls f at the first start, and then once in every
-	// period, counted from the beginning of the last call. A restart does not begin the period anew, unless a platform
-	// that keeps no folder loses the one in ACME_CACHE.
+	// Once runs a job repeatedly. Of the servers that share a Redis or Valkey server in ACME_CACHE, or of the processes
+	// that share a directory there, one makes each call. f is called at the first start, and then once in every period,
+	// counted from the start of the last call. A restart does not begin the period again, because ACME_CACHE keeps the
+	// time.
 	//
-	// f is called at most once in a period: if it fails, or its server dies, the next call is in the next period. A call
-	// that takes longer than the period delays the next. While ACME_CACHE cannot be asked, f is not called, and the log
-	// says so. On a file system without locks the start is refused.
+	// f is called at most once in a period: if it fails, or its server dies, the next call is in the next period. A
+	// call that takes longer than the period delays the next. While ACME_CACHE does not answer, f is not called, and
+	// the log says so. A directory on a file system without locks stops the start.
 	//
-	// ctx ends as the one of Go, and also when another server may begin the job, because ACME_CACHE did not answer for
-	// half a minute. Errors and panics are logged as those of Go. The name tells the servers which job it is. Once panics
+	// ctx ends as in Go, and also if ACME_CACHE has not answered for half a minute, because another server may then
+	// begin the job. Errors and panics are logged as in Go. The name identifies the job among the servers. Once panics
 	// for an empty name, for one that has a job already, and for a period that is not above zero.
 	Once(name string, period time.Duration, f func(ctx context.Context) error)
 }
 
-// Handshake is what client and server said when a connection was made. All requests on the connection share it, so
-// handlers must not change it.
+// Handshake is what client and server sent in a TLS handshake. All requests on the connection share it, so handlers
+// must not change it.
 type Handshake struct {
 	Hello       *tls.ClientHelloInfo // what the client offered
 	Certificate *tls.Certificate     // chosen for this client; a resumed session does not send it again

@@ -22,9 +22,9 @@ type Site struct {
 	Files fs.FS
 
 	// Pages has, by the name of the page, a value of the type that it is rendered with. The fields that its templates
-	// use are checked against the type: in production at the start, which a fault stops; in development at the start and
-	// after each edit. c.HTML of a page that is not in it, or with a value of another type, is an error. A pointer is as
-	// good as what it points to, and a nil value stands for every type. nil: nothing is checked.
+	// use are checked against the type: in production at the start, which a fault stops; in development at the start
+	// and after each edit. c.HTML of a page that is not in it, or with a value of another type, is an error. A pointer
+	// counts as the type that it points to, and a nil value allows every type. nil: nothing is checked.
 	Pages map[string]any
 
 	// ErrorPage returns what the page "error" is rendered with. nil: the middleware.Problem.
@@ -50,8 +50,8 @@ type Site struct {
 	// handler unchanged. A pattern that no route has stops the start.
 	BodyTypes map[string][]string
 
-	// Words puts what is wrong with a field of an input into other words than the English ones, such as those of the
-	// visitor's language. It returns "" to keep them. nil: English.
+	// Words returns what is wrong with a field of an input in other words, such as in the visitor's language, or "" to
+	// keep the English text. nil: English.
 	Words func(r *http.Request, e FieldError) string
 
 	// OnCertificate is called for every certificate that was obtained or renewed, and for every failure, each time in a

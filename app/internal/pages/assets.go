@@ -22,8 +22,8 @@ import (
 )
 
 // assets serves web/static under /static, and web/root under /. In production the files are in memory, compressed.
-// Those of web/static have names that change with their content, so browsers may keep them. In development all are read
-// from the disk. Folders are not listed.
+// Those of web/static have names that change with their content, so browsers may cache them. In development every
+// request reads the disk. Folders are not listed.
 type assets struct {
 	files  fs.FS
 	folder string            // staticFolder or rootFolder
@@ -127,7 +127,7 @@ func contentType(ext string, data []byte) string {
 	return cmp.Or(mime.TypeByExtension(ext), http.DetectContentType(data))
 }
 
-// compressors are used one after the other, since one has a megabyte of tables.
+// compressors are kept for the next file, since one has a megabyte of tables.
 var compressors = sync.Pool{New: func() any {
 	w, _ := gzip.NewWriterLevel(nil, gzip.BestCompression)
 	return w
@@ -198,8 +198,8 @@ func (a *assets) hasToolsHash(name string) bool {
 		slices.ContainsFunc(a.built, func(folder string) bool { return strings.HasPrefix(name, folder) })
 }
 
-// find returns nil for a file that does not exist. A name with another hash is that of another version: a page of an
-// older server asks for it while a newer server takes over. find returns the present version, which send then sends
+// find returns nil for a file that does not exist. A name with another hash is that of another version: during a
+// deployment, a page of the old server asks for it at the new one. find returns the present version, and send sends it
 // with "no-cache".
 func (a *assets) find(name string) (*asset, error) {
 	if a.loaded != nil {

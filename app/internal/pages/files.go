@@ -17,11 +17,11 @@ const (
 	rootFolder      = "root"
 )
 
-// Unserved is a file or folder that is beside the site's files and no part of the site.
+// Unserved is a file or folder in the site's folders that is never served.
 type Unserved struct{ File, Why string }
 
-// UnservedFiles returns the files and folders below templates, static and root that are never served, in development as
-// in production. go:embed leaves out some of them, so the disk can have more than the binary.
+// UnservedFiles returns the files and folders below templates, static and root that are never served, in development
+// and in production. The disk can have more of them than the binary, because go:embed leaves some out.
 func UnservedFiles(files fs.FS) (unserved []Unserved) {
 	for _, folder := range []string{templatesFolder, staticFolder, rootFolder} {
 		_, not, _ := list(files, folder)

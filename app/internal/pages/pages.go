@@ -1,12 +1,11 @@
 // Package pages renders templates and serves static files. In production both are prepared at the start, from the files
 // in the binary. In development both are read from a folder at each request.
 //
-// Which files belong to the site is one rule for both (files.go). Each page is a set of templates of its own (set.go).
-// A page is rendered whole before its first byte is sent, so a template that fails is a clean error. The fields that a
-// page uses are checked beforehand, against the type of its value (fields.go).
+// The same rule decides in both which files belong to the site (files.go). Each page is a set of templates of its own
+// (set.go). A page is rendered whole before its first byte is sent, so a template that fails is a clean error. The
+// fields that a page uses are checked beforehand, against the type of its value (fields.go).
 //
-// The package knows no routes and no data of the site: it must not import handlers, web or app/internal/server. What
-// `make dev` adds to pages comes through Options.Overlay.
+// The package must not import handlers, web or app/internal/server. `make dev` adds to pages through Options.Overlay.
 package pages
 
 import (
@@ -87,8 +86,8 @@ func (p *Pages) Compress(ctx context.Context) {
 // Renderer returns what gin needs for c.HTML.
 func (p *Pages) Renderer() render.HTMLRender { return p.renderer }
 
-// Builds says that web/static/folder is the output of a front-end tool (Vite), and reports whether it has an
-// index.html. The tool's own hashed names in it may be kept by browsers. Call it before anything is served.
+// Builds marks web/static/folder as the output of a front-end tool (Vite), whose hashed names browsers may cache. It
+// reports whether the folder has an index.html. Call it before anything is served.
 func (p *Pages) Builds(folder string) bool {
 	p.static.built = append(p.static.built, folder+"/assets/")
 	found, _ := p.static.find(folder + "/index.html")

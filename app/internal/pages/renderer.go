@@ -52,7 +52,7 @@ const errorPage = "error"
 // siteFile is where an owner declares the values of pages.
 const siteFile = "handlers/site.go"
 
-// faults returns all that is wrong with templates: what cannot be parsed, and what their values lack.
+// faults returns the faults of templates: those that cannot be parsed, and fields that their values lack.
 func (r *renderer) faults(t *templates) Faults {
 	faults := slices.Clone(t.faults)
 	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
@@ -79,7 +79,7 @@ func (r *renderer) faults(t *templates) Faults {
 	return faults.unique()
 }
 
-// fieldFaults returns what the value of a page lacks.
+// fieldFaults returns a fault for each field that a page uses and its value lacks.
 func (r *renderer) fieldFaults(s *set) Faults {
 	value, ok := r.Values[s.name]
 	if !ok && s.name == errorPage && r.Values != nil {
@@ -91,7 +91,7 @@ func (r *renderer) fieldFaults(s *set) Faults {
 	return checkFields(s, value, r.functions)
 }
 
-// typeOf is the type of a page's value. A pointer is as good as what it points to.
+// typeOf returns the type of a page's value. A pointer counts as the type that it points to.
 func typeOf(value any) reflect.Type {
 	t := reflect.TypeOf(value)
 	for t != nil && t.Kind() == reflect.Pointer {
@@ -116,7 +116,7 @@ func (r *renderer) checkValue(name string, value any) error {
 	return nil
 }
 
-// unchecked advises against a map such as gin.H, since it may have any field.
+// unchecked advises against a map such as gin.H, whose fields cannot be checked.
 func unchecked(value any) string {
 	if t := typeOf(value); t == nil || t.Kind() != reflect.Map {
 		return ""
@@ -124,7 +124,7 @@ func unchecked(value any) string {
 	return "; better pass a struct: the fields of a map are not checked"
 }
 
-// literal is a value of the same type, as the package handlers writes it.
+// literal returns Go code for a value of the same type, as it is written in package handlers.
 func literal(value any) string {
 	t := typeOf(value)
 	if t == nil {
@@ -200,7 +200,7 @@ func (p page) find() (*set, error) {
 	return s, nil
 }
 
-// WriteContentType leaves alone what the handler has set, as gin does: a feed is a template too.
+// WriteContentType keeps a Content-Type that the handler has set, as gin does: a template may be a feed.
 func (page) WriteContentType(w http.ResponseWriter) { render.HTML{}.WriteContentType(w) }
 
 // templateError is an error at a line of a template.

@@ -12,8 +12,8 @@ import (
 )
 
 // ServeRoot is a middleware that answers requests for the files in web/root: /robots.txt, /.well-known/security.txt. It
-// belongs at the end of the chain, behind all that guards the site's own routes. A route with that very path is called
-// in place of the file. A route such as /:page is not: the file has the more exact address.
+// belongs at the end of the chain, after the middleware that protects routes. A route with exactly that path is called
+// in place of the file. A route with a parameter, such as /:page, is not.
 func (p *Pages) ServeRoot(c *gin.Context) {
 	name := strings.TrimPrefix(c.Request.URL.Path, "/")
 	if c.FullPath() == c.Request.URL.Path || isReserved(name) {
@@ -34,7 +34,7 @@ func (p *Pages) ServeRoot(c *gin.Context) {
 	c.Abort()
 }
 
-// reserved are the addresses of the server's own: no file of web/root is served there.
+// reserved are the paths that the server itself answers: no file of web/root is served there.
 var reserved = []string{"static/", "_dev/", ".well-known/acme-challenge/"}
 
 func isReserved(name string) bool {
@@ -47,7 +47,7 @@ func isReserved(name string) bool {
 }
 
 // RootClashes returns a fault for each file in web/root that is never served, because a route or the server itself has
-// its address.
+// its path.
 func (p *Pages) RootClashes(routes gin.RoutesInfo) (faults Faults) {
 	names, err := p.root.names()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"text/template/parse"
 )
 
-// set is a page with what it may call: the layout, the partials, and the templates of its own file. So each page can
-// define "content". Two files that define the same name in one set are a fault.
+// set is a page with the templates that it may call: the layout, the partials, and those of its own file. So each page
+// can define "content". It is a fault if two files of a set define the same name.
 type set struct {
 	name   string // of the page
 	file   string // web/templates/admin/list.html
@@ -23,7 +23,7 @@ type set struct {
 	faults Faults             // of this page and of what it shares with others
 }
 
-// layoutName is the template that a page is put into which defines blocks only.
+// layoutName is the template that is rendered for a page that defines blocks only.
 const layoutName = "layout"
 
 // add adds what a file defines. Its text outside of defines gets the name main.
@@ -77,7 +77,7 @@ func (s *set) addPage(src *source) {
 	s.checkBlocks(src)
 }
 
-// checkBlocks finds templates of a page for the layout that the layout has no place for.
+// checkBlocks returns a fault for each block of a page that the layout does not call.
 func (s *set) checkBlocks(src *source) {
 	if s.entry != layoutName {
 		return

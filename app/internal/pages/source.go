@@ -28,7 +28,7 @@ type definition struct {
 	block bool // it was made by {{block}}, so a page may define it again
 }
 
-// parseFile returns what could be read of a file, in any case.
+// parseFile returns what could be parsed of a file, even with an error.
 func parseFile(files fs.FS, name string, functions template.FuncMap) (*source, error) {
 	src := &source{file: path.Join("web", name), defines: map[string]definition{}}
 	src.name = strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")
@@ -36,7 +36,7 @@ func parseFile(files fs.FS, name string, functions template.FuncMap) (*source, e
 	if err != nil {
 		return src, err
 	}
-	// The text's own BOM would come before <!doctype html>.
+	// A byte order mark would come before <!doctype html>.
 	text := string(bytes.TrimPrefix(data, []byte("\ufeff")))
 	parsed, err := texttemplate.New(src.file).Funcs(texttemplate.FuncMap(functions)).Parse(text)
 	if err != nil {

@@ -72,7 +72,7 @@ func firstResult(function reflect.Type) reflect.Type {
 	return known(function.Out(0))
 }
 
-// known returns nil for a type whose values are of another type, which only the execution shows.
+// known returns nil for an interface type, because the type of its value is known only when the template runs.
 func known(t reflect.Type) reflect.Type {
 	if behind(t) == nil {
 		return nil
@@ -80,7 +80,7 @@ func known(t reflect.Type) reflect.Type {
 	return t
 }
 
-// behind returns the type that pointers lead to, as text/template follows them, or nil if that is an interface.
+// behind follows pointers as text/template does, and returns the type at the end, or nil for an interface.
 func behind(t reflect.Type) reflect.Type {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -170,7 +170,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// look calls seen once the bytes read so far are one of proxyHeaders, and stops looking once they can be none.
+// look calls seen if the first bytes are one of proxyHeaders. It does nothing once that is decided.
 func (c *Conn) look(b []byte) {
 	c.n += copy(c.begin[c.n:], b)
 	begin := c.begin[:c.n]

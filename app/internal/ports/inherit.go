@@ -34,7 +34,7 @@ const (
 
 // Inherited takes over the sockets that LISTEN_FDS announces, as systemd's sd_listen_fds(3) does. LISTEN_FDS is their
 // number, from file descriptor 3 on, and LISTEN_FDNAMES has their names. LISTEN_PID is the process that they are for.
-// Without it they are for this one, since not every parent knows the number of its child before that runs.
+// Without it they are for this one, since not every parent knows the process id of its child beforehand.
 //
 // Inherited removes the variables from the environment, so programs that this one starts get neither them nor the
 // sockets.
@@ -90,8 +90,8 @@ func Inherited(lookup func(string) (string, bool)) (sockets []Socket, faults []s
 }
 
 // Inherit gives each socket to its port, whose Addr becomes that of the socket. A socket without a name belongs to the
-// port of the same number. Of the sockets that have no such port, the first is for https and the second for http.
-// Sockets that wanted refuses are closed, and so are those that cannot be used: each of these is a fault.
+// port of the same number. Of the sockets that match no port, the first is for https and the second for http. Inherit
+// closes sockets for which wanted returns false, and sockets that cannot be used. Each of the latter is a fault.
 func (s *Set) Inherit(sockets []Socket, wanted func(name string) bool) []settings.Fault {
 	var faults []settings.Fault
 	for _, socket := range s.named(sockets, wanted) {
@@ -188,7 +188,7 @@ func (s *Set) give(socket namedSocket) (problem string) {
 		case p.Name != socket.Name:
 			continue
 		case p == &s.HTTPS && s.proxyMode:
-			return "is of no use with TLS_MODE=proxy, where TLS ends at the proxy"
+			return "has no effect with TLS_MODE=proxy, where the proxy decrypts"
 		case p == &s.Admin && !settings.IsLoopback(addr):
 			return "would show metrics and profiles to other machines on " + addr
 		}

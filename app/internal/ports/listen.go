@@ -18,7 +18,7 @@ import (
 // Fault is a port that cannot be opened.
 type Fault struct {
 	settings.Fault
-	Owner portowner.Process // that listens there; the zero value if this user may not know
+	Owner portowner.Process // that listens there; the zero value if it is not known
 }
 
 // nextPorts is how many ports after one that is in use are tried.

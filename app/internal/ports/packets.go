@@ -7,8 +7,8 @@ import (
 	"net"
 )
 
-// openPackets opens a UDP socket on the address of each listener, or none. One of all IPv6 addresses takes those of
-// IPv4 too, unless another listener has these.
+// openPackets opens a UDP socket on the address of each listener, or none. A socket for all IPv6 addresses serves IPv4
+// too, unless another listener does.
 func (p *Port) openPackets() error {
 	for _, ln := range p.Listeners {
 		network := "udp"
@@ -35,7 +35,8 @@ func (p *Port) closePackets() {
 	}
 }
 
-// astray returns a note for each UDP socket that was passed on another port than that of https, where browsers look.
+// astray returns a note for each inherited UDP socket on another port than that of https: browsers use HTTP/3 on the
+// port of https only.
 func (p *Port) astray() (notes []string) {
 	for _, conn := range p.Packets {
 		if at, ok := conn.LocalAddr().(*net.UDPAddr); ok && at.Port != p.Number() {

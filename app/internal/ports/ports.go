@@ -1,8 +1,8 @@
 // Package ports opens the site's ports: HTTPS_ADDR, HTTP_ADDR and ADMIN_ADDR. Sockets that the parent process
 // opened take the place of addresses. Conns are connections whose first bytes can be looked at.
 //
-// A port that cannot be opened is a Fault that says what to do, and every one is reported. The package accepts no
-// connection and knows no site. Of this project it imports app/settings and portowner, and no other room.
+// Each port that cannot be opened is a Fault that says what to do. The package accepts no connection. It imports
+// app/settings and portowner, and no other package of this project.
 package ports
 
 import (

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// stopListening accepts all connections in the queue of a listener and ends the queue. Go closes a listener only after
-// the goroutine in Accept has woken up, and until then the queue would fill again. On systems other than Linux it does.
+// stopListening accepts all connections in a listener's queue, and on Linux stops the queue at once. Go closes a
+// listener only after the goroutine in Accept has woken up, and until then the queue fills again on other systems.
 func stopListening(ln *net.TCPListener) (queue []*os.File) {
 	raw, err := ln.SyscallConn()
 	if err != nil {

@@ -61,7 +61,7 @@ func (c *conns) add(nc net.Conn, opening bool) *conn {
 	return cn
 }
 
-// opened returns the state of a connection that net/http gets, and registers it if that is still to be done.
+// opened returns the state of a connection that net/http gets, and registers the connection if add has not.
 func (c *conns) opened(nc net.Conn) *conn {
 	nc = belowTLS(nc)
 	v, ok := c.byConn.Load(nc)
@@ -102,7 +102,8 @@ func (c *conns) remove(nc net.Conn) {
 	}
 }
 
-// belowTLS returns the connection under which one of net/http is registered. It is there before TLS is.
+// belowTLS returns the TCP connection below a connection of net/http. conns registers that one, because it exists
+// before the handshake.
 func belowTLS(nc net.Conn) net.Conn {
 	if t, ok := nc.(*tls.Conn); ok {
 		nc = t.NetConn()

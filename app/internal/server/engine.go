@@ -93,7 +93,7 @@ func (s *Server) chain() []gin.HandlerFunc {
 		options.Quiet = dev.QuietPaths()
 		options.ErrorPages.Inject = func(page *bytes.Buffer) { overlay.Begin()(page) }
 	}
-	if !cfg.Prod { // in production the response must not tell a stranger what the settings are
+	if !cfg.Prod { // in production the response must not tell visitors what the settings are
 		options.OnRefusedHost = h.refusedHost
 	}
 	return middleware.Chain(options)

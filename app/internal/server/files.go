@@ -38,8 +38,8 @@ func pageOptions(site kit.Site, files fs.FS, live bool) pages.Options {
 	return o
 }
 
-// logFiles names what is beside the site's files and is not served, and what is wrong with live templates. The latter
-// does not stop the start: an edit of a template mends it.
+// logFiles logs files that are never served, and faults of live templates. Such a fault does not stop the start: an
+// edit of the template mends it.
 func (s *Server) logFiles(files fs.FS, site *pages.Pages) {
 	for _, note := range unserved(files) {
 		s.Log.Warn(note)
@@ -56,8 +56,7 @@ func unserved(files fs.FS) (notes []string) {
 	return notes
 }
 
-// CheckFiles returns what is wrong with a site's templates and files, and notes, as far as it can be known without the
-// site's routes.
+// CheckFiles returns the faults and notes about a site's templates and files that need no routes.
 func CheckFiles(site kit.Site, cfg settings.Settings) (faults settings.Faults, notes []string) {
 	if site.Files == nil {
 		return nil, nil
@@ -71,7 +70,7 @@ func CheckFiles(site kit.Site, cfg settings.Settings) (faults settings.Faults, n
 	return faults, unserved(files)
 }
 
-// asFaults turns the faults of pages into those of a start.
+// asFaults turns the faults of pages into faults of settings.
 func asFaults(err error) error {
 	if faults, ok := errors.AsType[pages.Faults](err); ok {
 		return settingsFaults(faults)

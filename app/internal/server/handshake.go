@@ -21,8 +21,8 @@ type handshakeConn struct {
 	get func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
-// keepHandshakes changes a source's configuration so that it records on the connection what it sees. The source decides
-// as before. An answer by another configuration, which the source chooses for acme-tls/1, is not recorded.
+// keepHandshakes makes a source's configuration record each handshake on its connection. A handshake for acme-tls/1,
+// for which the source chooses another configuration, is not recorded.
 func keepHandshakes(config *tls.Config) *tls.Config {
 	get, choose := config.GetCertificate, config.GetConfigForClient
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -44,7 +44,8 @@ func keepHandshakes(config *tls.Config) *tls.Config {
 	return config
 }
 
-// keeperOf returns what keeps a handshake. Over QUIC there is no connection below TLS, and the context has it.
+// keeperOf returns the connection that keeps a handshake. Over QUIC it is in the context, because there is no
+// connection below TLS.
 func keeperOf(hello *tls.ClientHelloInfo) *handshakeConn {
 	if c, ok := hello.Conn.(*handshakeConn); ok {
 		return c
@@ -56,8 +57,8 @@ func keeperOf(hello *tls.ClientHelloInfo) *handshakeConn {
 	return nil
 }
 
-// boundHandshakes makes config refuse a hello with longer lists than maxHelloSize. Such lists are kept until the
-// handshake ends, and take twelve times the space in memory that they take on the wire.
+// boundHandshakes makes config refuse a ClientHello with longer lists than maxHelloSize. crypto/tls keeps them until
+// the handshake ends, at twelve times their size on the wire.
 func boundHandshakes(config *tls.Config) *tls.Config {
 	choose := config.GetConfigForClient
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {

@@ -13,9 +13,9 @@ import (
 	"example.com/turnkey/middleware/proxyheader"
 )
 
-// hints log what requests show to be wrong in front of this server: a proxy whose headers are not understood, or a
-// tunnel or front end that the settings do not name. Any client can send such requests, so each kind of hint is logged
-// once an hour.
+// hints log mistakes in front of this server that requests show: a proxy whose headers cannot be parsed, or a tunnel or
+// front end that the settings do not name. Any client can send such requests, so each kind of hint is logged once an
+// hour.
 type hints struct {
 	settings                   settings.Settings
 	servesTLS                  bool
@@ -30,7 +30,7 @@ const schemeUnknown = "scheme unknown"
 // loopbackProxies is the value of TRUSTED_PROXIES for a proxy or tunnel on this machine.
 const loopbackProxies = "127.0.0.1,::1"
 
-// unknownScheme logs that a proxy sent no X-Forwarded-Proto. For one that cannot be read, doubt has logged a hint.
+// unknownScheme logs that a proxy sent no X-Forwarded-Proto. If it sent an invalid one, doubt has logged that.
 func (h *hints) unknownScheme(r *http.Request) {
 	if r.Header["X-Forwarded-Proto"] != nil || !h.proxies.Allow(schemeUnknown) {
 		return
@@ -95,8 +95,8 @@ func (h *hints) trusting(remote string) string {
 	return "TRUSTED_PROXIES=" + peer.Addr().Unmap().WithZone("").String()
 }
 
-// refusedHost logs what to set if a host that the development server refused is the developer's own, and returns the
-// same for the response. Most such hosts are names of tunnels.
+// refusedHost logs what to set if a refused host is the developer's own, and returns the same text for the response.
+// Most such hosts are names of tunnels. It is for development.
 func (h *hints) refusedHost(host string) string {
 	if _, fix := settings.Host(host); fix != "" {
 		return ""

@@ -17,7 +17,7 @@ const (
 	// scripts/deploy allow for it.
 	closeTime = 5 * time.Second
 
-	// lateTime is how long each of these functions has that is called after closeTime, because one before it hung.
+	// lateTime is how long a function of OnStop has if those before it have used up closeTime.
 	lateTime = 250 * time.Millisecond
 )
 
@@ -135,7 +135,7 @@ func (l *life) waitForJobs(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.over = true
-	for _, j := range l.waiting { // under make dev, if an edit came before the process before this one had ended
+	for _, j := range l.waiting { // under make dev, if this process is replaced before the one before it has ended
 		l.log.Debug("a job was not started: the server stopped first", "job", j.name)
 	}
 	for j := range l.running {

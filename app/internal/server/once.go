@@ -8,7 +8,7 @@ import (
 	"example.com/turnkey/app/settings"
 )
 
-// clockEvery is how often a waiting job looks at the clock. A timer stands still while the machine is suspended.
+// clockEvery is how often a waiting job looks at the clock, because timers stop while the machine is suspended.
 const clockEvery = time.Minute
 
 // Once implements kit.Server.

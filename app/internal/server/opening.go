@@ -32,8 +32,8 @@ type opening struct {
 	err   error // of the last Accept of Listener; set before ready is closed
 }
 
-// Accept waits for a connection that is ready. Once Listener is closed it goes on until none is opening, and only then
-// returns an error.
+// Accept waits for a connection that is ready. After Listener is closed, it still returns the connections that are
+// opening, and then an error.
 func (o *opening) Accept() (net.Conn, error) {
 	o.begin.Do(func() {
 		o.ready = make(chan net.Conn)

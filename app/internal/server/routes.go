@@ -14,8 +14,8 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// routesPanic makes an error of what Routes panicked with. It is called while the panic goes on, so that the stack
-// still shows where that was. For two routes that clash it names the method, the path and both places.
+// routesPanic makes an error of a panic in Routes. Call it from the deferred function, while the stack still shows the
+// place. For two routes that clash it names the method, the path and both places.
 func routesPanic(r *gin.Engine, v any) error {
 	place, verb := panicPlace()
 	text := fmt.Sprint(v)

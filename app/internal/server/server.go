@@ -96,8 +96,8 @@ type served struct {
 	tls *tls.Config
 }
 
-// New prepares the server: it parses templates and registers the routes. No connection is accepted before Run. An error
-// that the owner can mend in several places is a settings.Faults. New has then closed what Routes had opened.
+// New prepares the server: it parses templates and registers the routes. No connection is accepted before Run. What the
+// owner can fix is returned as a settings.Faults. On an error New has closed what Routes had opened.
 func New(o Options) (*Server, error) {
 	switch {
 	case o.Site.Routes == nil:

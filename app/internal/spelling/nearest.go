@@ -1,4 +1,4 @@
-// Package spelling finds which name a misspelt one means: of a setting, a route, a page, a field.
+// Package spelling finds the name that a misspelt one means: of a setting, a route, a page or a field.
 package spelling
 
 import "strings"

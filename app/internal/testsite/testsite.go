@@ -1,5 +1,5 @@
-// Package testsite is the site that tests of closed rooms start. It has nothing of the owner's, so that they hold
-// whatever the owner's routes, templates and files are.
+// Package testsite has the site that tests of closed folders start. It uses none of the owner's routes, templates and
+// files, so the owner's changes cannot break these tests.
 package testsite
 
 import (
@@ -19,7 +19,7 @@ import (
 //go:embed web
 var web embed.FS
 
-// Site is a new one, to be changed as a test needs it.
+// Site returns a new site, which a test may change.
 func Site() kit.Site {
 	files, err := fs.Sub(web, "web")
 	if err != nil {
