@@ -51,7 +51,7 @@ func account(r *gin.Engine, server kit.Server) error {
 func (a *accounts) routes(r *gin.Engine, server kit.Server) {
 	a.job = server.Go
 	server.OnStop(func(context.Context) error { return a.users.store.Close() })
-	limit := middleware.RateLimit(20, time.Minute) // by the visitor's address, whatever the account
+	limit := middleware.RateLimit(20, time.Minute) // by the visitor's address, for all accounts together
 	mails := middleware.RateLimit(10, time.Hour)   // the same
 
 	r.Use(a.findSignedIn)
@@ -91,7 +91,7 @@ func (a *accounts) findSignedIn(c *gin.Context) {
 		slog.WarnContext(c.Request.Context(), "a visitor with a session counts as not signed in", "error", err)
 		c.Set(signedInKey, err)
 	} else if u != nil {
-		u.Admin = u.Proved && a.admins[u.Email] // or an admin could be a stranger who registered the address first
+		u.Admin = u.Proved && a.admins[u.Email] // otherwise anyone could register an admin's address first
 		c.Set(signedInKey, u)
 		c.Set("user", u.Email)
 		c.Header("Cache-Control", "no-store") // the layout names the user
@@ -121,7 +121,7 @@ func onlyUsers(c *gin.Context) error {
 	return kit.Status(http.StatusUnauthorized, "Sign in first")
 }
 
-// onlyAdmins guards in the same way what only admins may do.
+// onlyAdmins guards routes and groups for admins in the same way.
 func onlyAdmins(c *gin.Context) error {
 	if u := signedIn(c); u != nil && !u.Admin {
 		return kit.Status(http.StatusForbidden, "This page is for admins")
@@ -150,14 +150,14 @@ func (a *accounts) page(c *gin.Context) accountPage {
 	return p
 }
 
-// shortened cuts what a form shows again: the page is built in memory.
+// shortened cuts text that a form shows again, because the page is built in memory.
 func shortened(text string) string { return strings.ToValidUTF8(text[:min(len(text), 1000)], "") }
 
 func (a *accounts) show(name string) gin.HandlerFunc {
 	return func(c *gin.Context) { a.render(c, http.StatusOK, name, a.page(c)) }
 }
 
-// showInvalid shows a form again, with what is wrong with it. It returns an error that is about no field.
+// showInvalid shows a form again, with what is wrong with its fields. It returns an error that is about no field.
 func (a *accounts) showInvalid(c *gin.Context, name string, err error) error {
 	if kit.FieldErrors(err) == nil {
 		return err

@@ -9,14 +9,15 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// attempts delays repeated sign-ins to one account. It refuses nothing, so strangers cannot lock the account's owner
+// attempts delays repeated sign-ins to one account. It refuses none, so an attacker cannot lock the account's owner
 // out. The zero value is usable, and safe for concurrent use.
 type attempts struct {
 	mu   sync.Mutex
 	made map[attempt]*tries
 }
 
-// attempt is whose password is tried, and from where. Without an address it is the account as a whole.
+// attempt is the account whose password is tried, and the visitor's address. Without an address it counts all
+// addresses.
 type attempt struct{ account, address string }
 
 type tries struct {
@@ -70,7 +71,7 @@ func (a *attempts) count(key attempt) time.Duration {
 	return key.delay(t.count)
 }
 
-// makeRoom removes the counters that are old, and a tenth of all where that is not enough, so that it is called rarely.
+// makeRoom removes old counters. If that is not enough, it removes a tenth of all, so that it is called rarely.
 func (a *attempts) makeRoom() {
 	if len(a.made) < attemptsKept {
 		return
@@ -89,7 +90,7 @@ func (a *attempts) forget(account, address string) {
 	delete(a.made, attempt{account, address})
 }
 
-// network returns the visitor's address, and for IPv6 the network of 64 bits, in which a visitor has every address.
+// network returns the visitor's address, and for IPv6 the network of 64 bits, which belongs to one visitor.
 func network(c *gin.Context) string {
 	address, err := netip.ParseAddr(c.ClientIP())
 	if err != nil || address.Is4() {

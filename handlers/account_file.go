@@ -14,8 +14,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// accountsFile keeps users and sessions in one file. bbolt locks the file while it is open, and during each edit of
-// `make dev`, each deployment and each command two processes use it. So each transaction opens it.
+// accountsFile keeps users and sessions in one file. bbolt locks the file while it is open. Two processes use it during
+// an edit under `make dev`, a deployment, and a command, so each transaction opens and closes it.
 type accountsFile struct {
 	path string
 	mu   sync.RWMutex // goroutines of this process wait here, since bbolt would ask for the file's lock every 50 ms
@@ -28,7 +28,8 @@ var (
 	sessionsBucket = []byte("sessions") // by the hash of the cookie: when it expires, as 8 bytes, and its data
 )
 
-// openFile returns the file at path, and makes it where there is none. A file that this user may not write is an error.
+// openFile returns the file at path, and creates it if it does not exist. It returns an error if this user may not
+// write it.
 func openFile(path string) (*accountsFile, error) {
 	f := &accountsFile{path: path}
 	err := f.with(false, func(*bbolt.DB) error { return nil })
@@ -38,7 +39,7 @@ func openFile(path string) (*accountsFile, error) {
 	return f, err
 }
 
-// read calls do with a bucket, unless nothing was ever stored in it.
+// read calls do with a bucket, unless the bucket does not exist yet.
 func (f *accountsFile) read(bucket []byte, do func(*bbolt.Bucket) error) error {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
@@ -135,7 +136,8 @@ func (f *accountsFile) Commit(token string, data []byte, expires time.Time) erro
 	})
 }
 
-// removeExpired looks at some sessions from a token on. Tokens are random, so each session is looked at now and then.
+// removeExpired checks some sessions, starting at a token. Tokens are random, so each session is checked from time to
+// time.
 func removeExpired(b *bbolt.Bucket, from []byte) error {
 	c := b.Cursor()
 	token, stored := c.Seek(from)

@@ -30,7 +30,7 @@ func (a *accounts) register(c *gin.Context) error {
 	if u.Hash, err = a.hashes.of(in.Password); err == nil {
 		err = a.users.create(u)
 	}
-	if errors.Is(err, errTaken) { // which tells strangers who has an account: where that matters, send a mail instead
+	if errors.Is(err, errTaken) { // this tells everyone who has an account: if that matters, send a mail instead
 		err = kit.Invalid("email", "has an account already")
 	}
 	if err != nil {
@@ -80,8 +80,8 @@ func (a *accounts) renewHash(u *user, password string) error {
 	return err
 }
 
-// isPassword compares a password with that of u, which is nil for an address without an account. Both take as long.
-// Every attempt is counted before that, and from a number on it waits.
+// isPassword compares a password with that of u, which is nil for an address without an account. It takes the same time
+// in both cases. It counts each attempt first, and delays repeated ones.
 func (a *accounts) isPassword(c *gin.Context, address string, u *user, password string) (bool, error) {
 	if err := a.attempts.wait(c.Request.Context(), address, network(c)); err != nil {
 		return false, err
@@ -93,7 +93,7 @@ func (a *accounts) isPassword(c *gin.Context, address string, u *user, password 
 	return right, err
 }
 
-// startSession signs a user in, and leads to the page that he wanted, or to the account.
+// startSession signs a user in, and redirects to the page that the user wanted, or to the account.
 func (a *accounts) startSession(c *gin.Context, u *user, message string) error {
 	if err := a.sessions.start(c, u); err != nil {
 		return err
@@ -134,8 +134,8 @@ func (a *accounts) changePassword(c *gin.Context) error {
 	})
 }
 
-// setPassword sets a password, which ends every session of the account, and begins a new one. allowed is called in the
-// same transaction. Its error cancels the change.
+// setPassword sets a password, ends every session of the account, and begins a new session. allowed is called in the
+// same transaction, and its error cancels the change.
 func (a *accounts) setPassword(c *gin.Context, email, password string, allowed func(*user) error) error {
 	hash, err := a.hashes.of(password)
 	if err != nil {

@@ -22,16 +22,16 @@ import (
 
 const (
 	linkLife  = time.Hour
-	mailPause = 30 * time.Minute // between two mails to one account, so that strangers cannot fill a mailbox
+	mailPause = 30 * time.Minute // between two mails to one account, so that nobody can flood a mailbox
 )
 
-// mailer sends a mail. Set the field mail in newAccounts, and forgotten passwords are replaced by mail.
+// mailer sends a mail. To send links for new passwords by mail, set the field mail in newAccounts.
 type mailer interface {
 	Send(ctx context.Context, to, subject, text string) error
 }
 
-// link lets the account's owner set a new password once. Only the hash of its token is kept, so that a copy of the
-// store is no link.
+// link lets the account's owner set a new password once. The store has only the hash of its token, so a copy of the
+// store gives no access.
 type link struct {
 	Hash    string
 	Expires time.Time
@@ -68,8 +68,8 @@ func (a *accounts) newLink(email string, pause time.Duration) (string, error) {
 	return a.site + "/new-password?" + url.Values{"email": {email}, "token": {token}}.Encode(), err
 }
 
-// forgotten sends a link by mail. The answer is the same, and as fast, for an address without an account, and for one
-// that had a mail a moment ago: its link stays valid.
+// forgotten sends a link by mail. The response is the same, and as fast, if the address has no account, and if a mail
+// went there a moment ago. That earlier link stays valid.
 func (a *accounts) forgotten(c *gin.Context) error {
 	var in struct {
 		Email string `form:"email" binding:"required,email,max=254"`
@@ -118,7 +118,7 @@ func (a *accounts) replacePassword(c *gin.Context) error {
 	return err
 }
 
-// accountCommands are run beside the server or without it: bin/NAME account ada@example.com
+// accountCommands may run while the server runs: bin/NAME account ada@example.com
 var accountCommands = []kit.Command{{
 	Name: "account", About: "EMAIL: print a link for a new password; make the account if there is none",
 	Run: func(_ context.Context, call kit.Call) error {

@@ -17,9 +17,9 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// hashes makes and compares hashes of passwords: argon2id, as OWASP recommends. One takes 19 MiB and some 30 ms, so
-// there are at most as many at once as processors. One more waits, and is answered 503 after hashWait, so that all
-// other pages stay fast.
+// hashes makes and compares hashes of passwords: argon2id, as OWASP recommends. One takes 19 MiB and some 30 ms, so at
+// most one for each processor runs at a time. Another one waits, and is answered 503 after hashWait, so that all other
+// pages stay fast.
 type hashes struct{ slots chan struct{} }
 
 const (
@@ -46,8 +46,8 @@ func (h hashes) of(password string) (string, error) {
 	return hashBegin + base64.RawStdEncoding.EncodeToString(salt) + "$" + base64.RawStdEncoding.EncodeToString(sum), nil
 }
 
-// match reports whether password is that of u. It takes as long, and answers false, for a user who does not exist (nil)
-// or has no password yet.
+// match reports whether password is that of u. For a user who does not exist (nil) or has no password yet, it takes the
+// same time and returns false.
 func (h hashes) match(u *user, password string) (bool, error) {
 	if u == nil || u.Hash == "" {
 		_, err := h.sum(password, make([]byte, saltBytes), hashTime, hashMemory)
@@ -68,7 +68,7 @@ func (h hashes) match(u *user, password string) (bool, error) {
 	return err == nil && subtle.ConstantTimeCompare(sum, want) == 1, err
 }
 
-// sum hashes é alike however a keyboard writes it, as one character or as two (RFC 8265 §4.2.2).
+// sum hashes é alike, whether a keyboard writes it as one character or as two (RFC 8265 §4.2.2).
 func (h hashes) sum(password string, salt []byte, passes, memory uint32) ([]byte, error) {
 	select {
 	case h.slots <- struct{}{}:

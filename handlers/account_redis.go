@@ -14,11 +14,11 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// accountsRedis keeps users and sessions in Redis or Valkey, for sites with several replicas. The server has to keep
-// what it is told (appendonly yes), and must not evict keys.
+// accountsRedis keeps users and sessions in Redis or Valkey, for sites with several replicas. The server has to save
+// what it stores (appendonly yes), and must not evict keys.
 type accountsRedis struct {
 	pool *redis.Pool
-	key  string // begins all keys: two sites may use one server
+	key  string // prefix of all keys: several sites may use one server
 }
 
 const redisWait = 2 * time.Second

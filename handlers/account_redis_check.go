@@ -16,8 +16,8 @@ import (
 
 const redisCommands = "+get +set +del +pexpireat +multi +exec +hget +hset +hvals +eval +evalsha +ping +select"
 
-// check keeps an account and a session for a moment, and returns what the server refuses until its operator changes it.
-// Any other error is logged alone: a server that is away may be back before the first visitor comes.
+// check stores an account and a session for a moment. It returns an error if the server refuses that. Any other error
+// is only logged: a server that does not answer may be back before the first visitor comes.
 func (r *accountsRedis) check(setting, address string) error {
 	u, _ := url.Parse(address)
 	err := r.tryAll()
@@ -28,7 +28,7 @@ func (r *accountsRedis) check(setting, address string) error {
 		return nil
 	case !slices.Contains([]string{"NOPERM", "WRONGPASS", "NOAUTH", "ERR"}, kind),
 		strings.Contains(words, "max number of clients"):
-		slog.Warn("the store of accounts is away, so no visitor can sign in", "setting", setting, "host", u.Host,
+		slog.Warn("the store of accounts does not answer, so no visitor can sign in", "setting", setting, "host", u.Host,
 			"error", err)
 		return nil
 	case strings.Contains(words, "permission"): // other answers may repeat the password

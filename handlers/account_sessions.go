@@ -45,7 +45,8 @@ func (s *sessions) user(c *gin.Context, users users) (*user, error) {
 	return u, nil
 }
 
-// start signs a user in. The cookie is a new one, so a cookie that a stranger put into the browser is worth nothing.
+// start signs a user in. It sets a new cookie, so a cookie that an attacker put into the browser gives no access
+// (session fixation).
 func (s *sessions) start(c *gin.Context, u *user) error {
 	ctx, err := s.Load(c.Request.Context(), kit.Cookie(c, sessionCookie))
 	if err != nil {

@@ -16,8 +16,8 @@ var storeSettings = []kit.Setting{{Name: "SESSION_STORE", Check: checkStore, Sec
 	About: "A Redis URL for users and sessions. If unset: the Redis of ACME_CACHE, else a file in DATA_DIR. " +
 		"ACME_CACHE_CA_FILE is for both servers."}}
 
-// openAccounts opens where accounts and sessions are kept: Redis if SESSION_STORE or ACME_CACHE names one, which all
-// replicas share, otherwise a file. account_sqlite.go and account_postgres.go are recipes that replace it.
+// openAccounts opens the store of accounts and sessions: the Redis server of SESSION_STORE or ACME_CACHE, which all
+// replicas share, or else a file. account_sqlite.go and account_postgres.go are recipes that replace it.
 func openAccounts(p kit.Program) (userStore, scs.Store, error) {
 	for _, setting := range []string{"SESSION_STORE", "ACME_CACHE"} {
 		if store := p.Setting(setting); checkStore(store) == nil {

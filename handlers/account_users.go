@@ -139,9 +139,9 @@ func admins(value string) (map[string]bool, error) {
 	return out, nil
 }
 
-// normalAddress makes ada@example.com of Ada@Example.com, so that both are one account. So are addresses that look the
-// same, with é as one character or as two, or with characters that are not shown: an admin could take a stranger for
-// Ada.
+// normalAddress returns ada@example.com for Ada@Example.com, so that both are one account. Addresses that look the
+// same, with é as one character or as two, or with invisible characters, are one account too: an admin could otherwise
+// mistake an attacker for Ada.
 func normalAddress(email string) string {
 	visible := strings.Map(func(r rune) rune {
 		if !unicode.IsGraphic(r) {

@@ -9,7 +9,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// signInPath leads to the form, and from there back to the page that the visitor wanted. A form that he sent is lost.
+// signInPath leads to the form, and from there back to the page that the visitor wanted. If the visitor sent a form,
+// that is lost.
 func signInPath(c *gin.Context) string {
 	if c.Request.Method != http.MethodGet {
 		return "/sign-in"
@@ -25,8 +26,8 @@ func wanted(c *gin.Context) string {
 	return ""
 }
 
-// isLocal reports whether an address is a page of this site. A stranger may have made the link, so it must lead to no
-// other site: browsers take // for the beginning of a host, read \ as /, and leave out line ends.
+// isLocal reports whether an address is a page of this site. An attacker may have made the link, so it must not lead to
+// another site: browsers read // as the beginning of a host and \ as /, and ignore line ends.
 func isLocal(address string) bool {
 	path, _, _ := strings.Cut(address, "?")
 	return strings.HasPrefix(path, "/") && !strings.Contains(path, "//") && len(address) <= 2000 &&

@@ -72,8 +72,8 @@ func (c *certificate) setDaysLeft(now time.Time) {
 	c.DaysLeft = int(math.Floor(c.NotAfter.Sub(now).Hours() / 24))
 }
 
-// chains keeps the newest descriptions of certificate chains, so that a chain is not parsed for every request. Those of
-// certificates that were renewed drop out. It is safe for concurrent use.
+// chains caches the newest descriptions of certificate chains, so that a chain is not parsed for every request. It is
+// safe for concurrent use.
 type chains struct {
 	newest atomic.Pointer[[]describedChain]
 }

@@ -16,7 +16,8 @@ import (
 )
 
 // An example to read and to remove: a form, an API, a live stream and a download over one small store. Each visitor has
-// their own notes, in memory, so that strangers who try a public site share nothing. Two commands remove all of it:
+// their own notes, in memory, so visitors of a public site do not see each other's notes. Two commands remove all of
+// it:
 //
 //	rm handlers/notes*.go web/*/notes.*
 //	sed -i.bak /notes/d handlers/routes.go handlers/site.go web/templates/home.html && rm handlers/*.bak web/*/*.bak

@@ -12,7 +12,7 @@ import (
 
 const (
 	notesHeartbeat = 15 * time.Second // proxies close a stream that is silent for long
-	notesSend      = 10 * time.Second // to send one event; then the client is taken for gone
+	notesSend      = 10 * time.Second // to send one event; after that the connection is cut
 )
 
 // events tells a visitor's tabs when their notes change, by server-sent events

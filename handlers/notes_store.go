@@ -10,8 +10,8 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-// notebooks are the notes of all visitors, in memory. Put a database in its place, and the handlers stay as they are.
-// It is safe for concurrent use.
+// notebooks are the notes of all visitors, in memory. A database can replace it without a change to the handlers. It is
+// safe for concurrent use.
 type notebooks struct {
 	visitors, each, streams int // limits: visitors, and notes and streams of each
 

@@ -1,4 +1,4 @@
-// Package handlers is yours: the pages and endpoints of the site, a file each. Routes is the whole map.
+// Package handlers is yours: the pages and endpoints of the site, a file each. Routes lists all of them.
 package handlers
 
 import (

@@ -51,7 +51,7 @@ var Site = kit.Site{
 }
 
 // onCertificate is called for each certificate that was obtained or renewed, and for each failure. CAs send no mail
-// before a certificate expires, so send an alarm of your own here. The log and /metrics have all of this already.
+// before a certificate expires, so send an alarm here. The log and /metrics already have all of this.
 func onCertificate(e tlsconfig.Event) {
 	switch e.Kind {
 	case tlsconfig.Failed:

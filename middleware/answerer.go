@@ -1,9 +1,8 @@
 package middleware
 
-// Answerer is an error with the HTTP status to answer it with, from 400 on, and, below 500, the text that visitors
-// may read. The chain finds one anywhere in a chain of wrapped errors. What wraps it, and its own Error, are for the
-// log and for developers. The method is named Answer since no library uses that name, so that errors of libraries
-// never match.
+// Answerer is an error with the HTTP status of the response, from 400 on, and a text that visitors may read if the
+// status is below 500. The chain finds it inside wrapped errors (errors.As). The text of Error is for the log and for
+// developers. The method is named Answer because no library uses that name, so errors of libraries never match.
 //
 // An Answerer may also have a method Position() (file string, line int), which tells developers where in the sources
 // it was made.

@@ -46,16 +46,16 @@ type Options struct {
 	// as browsers write them: "https://app.example.com".
 	Origins []string
 
-	// MediaTypes has the types of body that a route takes beside JSON and forms, by the route's pattern.
+	// MediaTypes has the types of body that a route takes in addition to JSON and forms, by the route's pattern.
 	MediaTypes map[string][]string
 	// BodyLimits are the largest bodies that single routes read, in bytes, by pattern. All others read 1 MiB.
 	BodyLimits map[string]int64
 
-	// Words puts what is wrong with a field into other words than the English ones. It may be nil.
+	// Words returns what is wrong with a field in other words than the English ones. It may be nil.
 	Words input.Words
 
-	// OnUnknownScheme is called for a request of which neither the connection nor a proxy tells the scheme, except for
-	// Probes: those of many platforms come past their proxy. It may be nil.
+	// OnUnknownScheme is called for a request if neither the connection nor a proxy tells the scheme. It is not called
+	// for Probes, which many platforms send without their proxy. It may be nil.
 	OnUnknownScheme func(*http.Request)
 	// OnRefusedHost is called with a host that is not in Hosts. It returns the text of the response, or "" for the
 	// usual one. It may be nil.
@@ -83,7 +83,7 @@ func Chain(o Options) []gin.HandlerFunc {
 		SecurityHeaders(),
 		// Before anything that fails: it answers the errors and panics of all that follow.
 		failures(log, o.Development, o.ErrorPages),
-		// Before the redirect, which repeats the request's host: it must not repeat one that the client made up.
+		// Before the redirect, which repeats the request's host: it must not repeat a forged one.
 		hosts(o.Hosts, o.Probes, o.OnRefusedHost),
 		// Before anything that acts on the request, since plain HTTP can be read and changed on its way.
 		RedirectToHTTPS(o),

@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// mendDisposition mends the header of a download that c.FileAttachment of gin wrote. A control character in the file's
-// name would cost the header over HTTP/2, so that browsers show the file in place of saving it, and the whole response
-// over HTTP/1.1. In a name that is not ASCII gin writes a space as +, which browsers keep (RFC 8187 §3.2.1).
+// mendDisposition repairs the header of a download that c.FileAttachment of gin wrote. A control character in the
+// file's name would cost the header over HTTP/2, so that browsers show the file in place of saving it, and the whole
+// response over HTTP/1.1. In a name that is not ASCII gin writes a space as +, which browsers keep (RFC 8187 §3.2.1).
 // kit.Attachment needs neither.
 func mendDisposition(header http.Header) {
 	value := header["Content-Disposition"]

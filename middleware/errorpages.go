@@ -25,9 +25,9 @@ type ErrorPages struct {
 	Inject func(page *bytes.Buffer)
 }
 
-// pageRenderer answers errors with pages. Visitors get the site's page "error", or a plain one of this package where
-// the site has none or its own fails. Developers get a page of this package, which needs nothing of the site, so that
-// it can show what is wrong with the site's layout too.
+// pageRenderer answers errors with pages. Visitors get the site's page "error", or a plain page of this package if the
+// site has none or it fails. Developers get a page of this package. It uses none of the site's templates, so it can
+// show a fault of the layout too.
 type pageRenderer struct {
 	ErrorPages
 	log         *slog.Logger
@@ -38,7 +38,7 @@ type pageRenderer struct {
 // visitorsView is the parameter by which a developer sees the page that visitors get.
 const visitorsView = "_visitors"
 
-// write sends a page. Below 500 the developer gets the page that visitors get: it is a part of the site to be judged.
+// write sends a page. Below 500 the developer sees the same page as visitors, because it is a part of the site.
 func (r *pageRenderer) write(c *gin.Context, p Problem, cause *gin.Error) {
 	developer := r.development && IsOwnMachine(c)
 	if developer && p.Status >= 500 && !c.Request.URL.Query().Has(visitorsView) {

@@ -21,8 +21,7 @@ import (
 // connection, so that it never looks complete: after a panic, after a write or a source that failed, and for an error
 // that a function of kit.E returned after it began a response of 2xx. gin's own recovery ends it as if it were whole.
 //
-// In development, browsers on this machine are shown where to look: file, line and excerpt. Other visitors learn
-// nothing of the inside.
+// In development, browsers on this machine are shown file, line and excerpt. Other visitors get no details.
 func failures(log *slog.Logger, development bool, pages ErrorPages) gin.HandlerFunc {
 	render := &pageRenderer{ErrorPages: pages, log: log, development: development}
 	answer := func(c *gin.Context, w *writer) {
@@ -93,7 +92,7 @@ const (
 // Remark is the Meta of an error that a handler recorded by c.Error and that did not end it. kit.E sets it.
 type Remark struct{}
 
-// decide decides about the last error of c, which is the one that is answered.
+// decide decides about the last error of c, which determines the response.
 func decide(c *gin.Context, w *writer) failure {
 	f := failure{err: c.Errors.Last()}
 	_, panicked := errors.AsType[*panicError](f.err.Err)
@@ -137,7 +136,7 @@ func keepsStatus(c *gin.Context, w *writer, err *gin.Error) bool {
 }
 
 // isHalf reports whether err is of a Render of gin that failed after its first byte. gin records it as a handler does,
-// by c.Error and c.Abort. Of a response with a Content-Length net/http itself cuts the half.
+// by c.Error and c.Abort. net/http itself cuts a half response that has a Content-Length.
 func isHalf(c *gin.Context, w *writer, err *gin.Error) bool {
 	return c.IsAborted() && err.Meta != (Remark{}) && w.Header().Get("Content-Length") == "" && w.endsInRender()
 }

@@ -38,7 +38,7 @@
 // MethodNotAllowed are for its NoRoute and NoMethod. CSP and RateLimit are for single routes and groups. The probes
 // of load balancers are answered under any host and without TLS.
 //
-// # The rooms below
+// # The packages below
 //
 // Package host normalises host names, proxyheader reads the headers of proxies, input tells the client's faults from
 // the server's, and loglimit bounds what clients can write into the log. input/ginpatch.go is the one file that

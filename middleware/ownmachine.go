@@ -12,8 +12,8 @@ import (
 )
 
 // IsOwnMachine reports whether a browser or tool on this machine made the request: over loopback, to a host name that
-// is not public, and without a header of a proxy or tunnel. Responses to such requests may have what helps the
-// developer. The rest of the network must not see it, and neither must visitors through a tunnel, whose requests come
+// is not public, and without a header of a proxy or tunnel. Responses to such requests may show details for the
+// developer. The rest of the network must not see them, and neither must visitors through a tunnel, whose requests come
 // from a loopback address too.
 func IsOwnMachine(c *gin.Context) bool {
 	if c.GetBool(wasForwarded) || proxyheader.Present(c.Request.Header) || !isOwnName(c.Request.Host) {

@@ -55,8 +55,8 @@ func network(ip string) netip.Prefix {
 	return prefix
 }
 
-// clients has a limiter for each client, in two generations. When the young generation is full it becomes the old
-// one, and the clients of the old one that did not come again are forgotten. That is nearly a list by last use, and
+// clients has a limiter for each client, in two generations. When the young generation is full it becomes the old one,
+// and the clients of the old one that did not come again are forgotten. That is nearly a least-recently-used list, and
 // cheaper.
 type clients struct {
 	every rate.Limit

@@ -13,7 +13,7 @@ const cspHeader = "Content-Security-Policy"
 const defaultPolicy = "default-src 'none'; base-uri 'none'; connect-src 'self'; font-src 'self'; form-action 'self'; " +
 	"frame-ancestors 'none'; img-src 'self'; manifest-src 'self'; media-src 'self'; script-src 'self'; style-src 'self'"
 
-// deniedFeatures are devices, networks and data that a page has to ask for by a Permissions-Policy of its own.
+// deniedFeatures are devices, networks and data that a page can use only if it sets another Permissions-Policy.
 const deniedFeatures = "camera=(), display-capture=(), geolocation=(), hid=(), local-network=(), " +
 	"loopback-network=(), microphone=(), midi=(), payment=(), serial=(), usb=()"
 
@@ -26,7 +26,7 @@ type shared struct {
 	value []string
 }
 
-// alwaysHeaders protect what is in a response, whatever that is.
+// alwaysHeaders are sent with every response.
 var alwaysHeaders = [...]shared{
 	// Pages of other origins can neither embed nor read what is here (Spectre, XS-Leaks).
 	{"Cross-Origin-Resource-Policy", []string{"same-origin"}},

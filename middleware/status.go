@@ -44,9 +44,8 @@ func statusOf(c *gin.Context, err error) (status int, detail string) {
 	return http.StatusInternalServerError, ""
 }
 
-// ofThisConnection reports whether a timeout is that of the client's own connection, because the client sends too
-// slowly. Otherwise it is that of another server, which a handler asked. Timeouts of HTTP/2 have no address, and count
-// as the client's.
+// ofThisConnection reports whether a timeout is of the client's connection, because the client sends too slowly, and
+// not of another server that a handler called. Timeouts of HTTP/2 have no address, and count as the client's.
 func ofThisConnection(r *http.Request, err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return !ok || op.Addr != nil && op.Addr.String() == r.RemoteAddr

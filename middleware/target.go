@@ -11,9 +11,9 @@ import (
 // §3.2.2, RFC 9110 §4.2.3). net/http has already set r.Host to the host of the target, so that hosts checks it like
 // that of any other request.
 //
-// In a path with %2F, which belongs to a parameter as in Express, it sets RawPath so that gin finds the route in any
-// spelling: nothing else is escaped there than what gin's UseRawPath takes back. For any other path RawPath is empty.
-// Chain gives such a path back to the request.
+// For a path with %2F, which belongs to a parameter as in Express, it sets RawPath so that gin finds the route in any
+// spelling: only what gin's UseRawPath unescapes is escaped there. For any other path RawPath is empty. Chain restores
+// RawPath.
 func Target(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u := r.URL; u.Host != "" && r.Method != http.MethodConnect {

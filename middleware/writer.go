@@ -45,7 +45,7 @@ var netHTTPNotFound = []string{
 	"<!doctype html>\n<meta name=\"viewport\" content=\"width=device-width\">\n<pre>\n</pre>\n",
 }
 
-// holds reports whether p goes on with a page of netHTTPNotFound, and keeps it.
+// holds reports whether p continues a page of netHTTPNotFound. If so, it keeps p.
 func (w *writer) holds(p string) bool {
 	if w.Status() != http.StatusNotFound || p == "" || w.ResponseWriter.Written() {
 		return false
@@ -61,8 +61,8 @@ func (w *writer) holds(p string) bool {
 	return false
 }
 
-// release is called before the header goes out, and when the handlers are done. It completes the header and sends what
-// is held back: that is the beginning of another page.
+// release is called before the header is sent, and when the handlers are done. It completes the header, and sends what
+// was held back, because it belongs to another page.
 func (w *writer) release() {
 	if w.secure {
 		w.secure = false
@@ -187,7 +187,7 @@ func (w *writer) SetWriteDeadline(t time.Time) error {
 
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// timedOut returns the server's write timeout if the response was cut off by it, and else 0.
+// timedOut returns the server's write timeout if it cut off the response, or else 0.
 func (w *writer) timedOut(r *http.Request, took time.Duration) time.Duration {
 	srv, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
 	if !ok || w.ownDeadline || w.hijacked || srv.WriteTimeout <= 0 || took < srv.WriteTimeout {

@@ -46,7 +46,7 @@ func Bind(c *gin.Context, in any, strict bool) error {
 	parser := binding.Default(r.Method, media)
 	isForm := parser == binding.Form || parser == binding.FormMultipart
 	hasBody := r.ContentLength != 0 && r.Method != http.MethodGet // gin reads no body of a GET
-	// gin takes the form's parser for every type that it does not know.
+	// gin uses the form's parser for every type that it does not know.
 	if parser == binding.Form && hasBody && media != binding.MIMEPOSTForm && (media != "" || !isEmpty(r.Body)) {
 		return typeError{media}
 	}
@@ -70,8 +70,7 @@ func Bind(c *gin.Context, in any, strict bool) error {
 	return mark(err)
 }
 
-// isEmpty reports whether nothing is left of a body, which may be so if its length is not known. Of another it takes a
-// byte.
+// isEmpty reports whether a body of unknown length has no more bytes. If it has, isEmpty consumes one.
 func isEmpty(body io.Reader) bool {
 	n, _ := io.ReadFull(body, make([]byte, 1))
 	return n == 0
@@ -167,7 +166,7 @@ func isFileError(err error) bool {
 	return errors.Is(err, binding.ErrMultiFileHeader) || errors.Is(err, binding.ErrMultiFileHeaderLenInvalid)
 }
 
-// badFiles returns the fields in which a file came that t has no place for.
+// badFiles returns the fields that hold a file and are no field for files in t.
 func badFiles(r *http.Request, t reflect.Type) (bad []FieldError) {
 	for _, key := range slices.Sorted(maps.Keys(r.MultipartForm.File)) {
 		one := http.Request{Form: url.Values{}, MultipartForm: &multipart.Form{
@@ -195,9 +194,9 @@ func unknownFields(values url.Values, names map[string]reflect.Type, err error) 
 
 var errUnknown = errors.New("unknown fields")
 
-// removeEmptyFiles reads a multipart form and removes the fields for files in which none came. A browser sends such a
-// field with a file of no name, which mime/multipart takes for a text. gin would make a FileHeader of it that cannot be
-// opened, and that passes for a required one.
+// removeEmptyFiles reads a multipart form and removes the fields for files in which no file came. A browser sends such
+// a field with an empty file name, which mime/multipart reads as a text. gin would make a FileHeader of it that cannot
+// be opened and that satisfies `required`.
 func removeEmptyFiles(r *http.Request, parser binding.Binding, in any) error {
 	if parser != binding.FormMultipart {
 		return nil

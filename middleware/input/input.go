@@ -1,7 +1,7 @@
-// Package input tells what is wrong with a request's input, so that the client's faults are answered with a 4xx
-// status and the field's name, and not logged as errors of the server. gin's errors do not tell whose fault they are,
-// and mostly have no type of their own, so the package reads them in three steps: PatchGin marks what gin's parsers
-// report, Watch remembers what a request's body held, and Status decides.
+// Package input finds what is wrong with a request's input, so that the client's faults are answered with a 4xx status
+// and the field's name, and not logged as errors of the server. gin's errors do not tell whose fault they are, and most
+// have no type of their own. So the package works in three steps: PatchGin marks what gin's parsers report, Watch
+// remembers the request's body, and Status decides.
 package input
 
 import (

@@ -89,11 +89,11 @@ func (d *jsonDecoder) fields(data []byte, in any, err error) []FieldError {
 	return d.refusedBy(data, in, err)
 }
 
-// maxLeaves is in how many values refusedBy looks for the one that is refused: each attempt decodes all of them.
+// maxLeaves is the largest number of values in which refusedBy searches, because each attempt decodes all of them.
 const maxLeaves = 1000
 
-// refusedBy returns the field that an UnmarshalJSON or UnmarshalText refuses. Their errors name none, so it is sought:
-// the error is there as long as the field is, while more and more of the last values are replaced by null.
+// refusedBy returns the field that an UnmarshalJSON or UnmarshalText refuses. Their errors name no field, so refusedBy
+// searches: it decodes with some of the last values replaced by null, and the error stays as long as the field does.
 func (d *jsonDecoder) refusedBy(data []byte, in any, err error) []FieldError {
 	t := reflect.TypeOf(in)
 	if t == nil || t.Kind() != reflect.Pointer {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// unit returns what a length is counted in, for a kind that has one.
+// unit returns the unit of a length, for kinds that have a length.
 func unit(k reflect.Kind) string {
 	switch k {
 	case reflect.String:

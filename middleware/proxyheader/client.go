@@ -8,10 +8,10 @@ import (
 )
 
 // rewriteAddresses rewrites a trusted proxy's list of addresses so that gin can read it. c.ClientIP reads bare
-// addresses only, while some proxies write a port (IIS, Azure), brackets (Apache, by RFC 7239) or a zone. gin reads
-// the list from the right up to the first address that is not a trusted proxy's. The entries left of that one can be
-// the client's invention, and stay as they are. If one of the entries that gin reads is no address, the list stays as
-// it is and ok is false. gin then takes the proxy itself for the client.
+// addresses only, while some proxies write a port (IIS, Azure), brackets (Apache, by RFC 7239) or a zone. gin reads the
+// list from the right up to the first address that is not a trusted proxy's. The entries left of that one may be forged
+// by the client, and stay as they are. If one of the entries that gin reads is no address, the list stays as it is and
+// ok is false. gin then treats the proxy itself as the client.
 func rewriteAddresses(header http.Header, name string, trusted []netip.Prefix) (ok bool) {
 	values := header[name]
 	if len(values) == 0 {

@@ -7,9 +7,9 @@ import (
 )
 
 // claims and hops are the beginnings of the names of headers that proxies, balancers, content networks and tunnels add
-// to the requests they pass on. Browsers send none of them by themselves. A claim says who the client is, how it
-// connected or what it proved, and is removed if the peer is not trusted: Forwarded is RFC 7239, Client-Cert RFC 9440.
-// The others only show that a hop lies between client and server: Via is RFC 9110 §7.6.3. X-Original- (-Host, -Url:
+// to the requests they pass on. Browsers send none of them. A claim says who the client is, how it connected or which
+// certificate it has, and is removed if the peer is not trusted: Forwarded is RFC 7239, Client-Cert RFC 9440. The
+// others only show that there is a hop between client and server: Via is RFC 9110 §7.6.3. X-Original- (-Host, -Url:
 // Azure) is no claim, since clients send an X-Original-Filename of their own.
 var (
 	claims = newPrefixes(`

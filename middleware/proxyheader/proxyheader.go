@@ -23,11 +23,10 @@ type Policy struct {
 	// TLSEnds says that this server has a TLS port, so that a connection without TLS is plain http.
 	TLSEnds bool
 	// TLSProves says that clients have to show a certificate in the handshake. A request that came without TLS then
-	// counts as http, whatever a proxy says: if a header could make it https, the header would replace the
-	// certificate.
+	// counts as http, whatever a proxy says. Otherwise a header could replace the certificate.
 	TLSProves bool
-	// Unnamed reports whether the connection came from a TCP balancer that did not say for whom. The peer's address is
-	// then the balancer's, which is trusted, but a client wrote the headers. nil: no balancer is configured.
+	// Unnamed reports whether the connection came from a TCP balancer that did not name the client. The peer's address
+	// is then the balancer's, which is trusted, but the client wrote the headers. nil: no balancer is configured.
 	Unnamed func(*http.Request) bool
 	// OnDoubt is called for a request whose proxy's headers cannot be understood or are not trusted. It may be nil.
 	OnDoubt func(*http.Request, Doubt)
@@ -41,7 +40,7 @@ const (
 	xForwardedProto = "X-Forwarded-Proto"
 )
 
-// Doubt is a header of a proxy that does not have the effect that the owner of the proxy may expect, and why.
+// Doubt is a header of a proxy that has no effect, although the proxy's owner may expect one, and the reason.
 type Doubt struct {
 	Kind   Kind
 	Header string // its name

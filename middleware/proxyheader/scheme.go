@@ -39,8 +39,8 @@ func (p *Policy) scheme(r *http.Request) string {
 	return said
 }
 
-// lastWord returns the last word of a list that is not empty. The nearest proxy wrote it, while the client can have
-// invented the words before it.
+// lastWord returns the last word of a list that is not empty. The nearest proxy wrote it. The client may have forged
+// the words before it.
 func lastWord(values []string) string {
 	for _, list := range slices.Backward(values) {
 		list = strings.TrimRight(list, ", \t")

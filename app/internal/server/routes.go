@@ -56,7 +56,7 @@ func clashingPath(text string) (c clash, ok bool) {
 var ownRooms = regexp.MustCompile(`^` + regexp.QuoteMeta(strings.TrimSuffix(reflect.TypeFor[Server]().PkgPath(),
 	"/app/internal/server")) + `/(app/settings|app/kit|app/internal/server\.\(\*Server\)|middleware)\.`)
 
-// panicPlace returns the line outside gin, Go and these rooms that led to the panic, and the method of the
+// panicPlace returns the line outside gin, Go and these packages that led to the panic, and the method of the
 // gin.RouterGroup that it called, if that is one of HTTP.
 func panicPlace() (place, verb string) {
 	calls := make([]uintptr, 64)
