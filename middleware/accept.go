@@ -1,23 +1,37 @@
 package middleware
 
 import (
+	"iter"
 	"strconv"
 	"strings"
 )
 
-// prefersHTML reports whether an Accept header (RFC 9110 §12.5.1) asks for HTML by name, and weights it no lower than
-// JSON.
-func prefersHTML(accept string) bool {
-	var html, json float64
-	for part := range strings.SplitSeq(accept, ",") {
-		media, params, _ := strings.Cut(part, ";")
-		q := 1.0
-		for param := range strings.SplitSeq(params, ";") {
-			if name, value, _ := strings.Cut(strings.TrimSpace(param), "="); strings.EqualFold(name, "q") {
-				q, _ = strconv.ParseFloat(value, 64)
+// Weights yields the values in a header such as Accept or Accept-Encoding, in lower case, each with its weight from 0
+// to 1 (RFC 9110 §12.4.2).
+func Weights(header string) iter.Seq2[string, float64] {
+	return func(yield func(string, float64) bool) {
+		for part := range strings.SplitSeq(header, ",") {
+			value, params, _ := strings.Cut(part, ";")
+			weight := 1.0
+			for param := range strings.SplitSeq(params, ";") {
+				name, text, _ := strings.Cut(param, "=")
+				if q, err := strconv.ParseFloat(strings.TrimSpace(text), 64); err == nil &&
+					strings.EqualFold(strings.TrimSpace(name), "q") {
+					weight = q
+				}
+			}
+			if !yield(strings.ToLower(strings.TrimSpace(value)), weight) {
+				return
 			}
 		}
-		switch strings.ToLower(strings.TrimSpace(media)) {
+	}
+}
+
+// prefersHTML reports whether an Accept header asks for HTML by name, and weights it no lower than JSON.
+func prefersHTML(accept string) bool {
+	var html, json float64
+	for media, q := range Weights(accept) {
+		switch media {
 		case "text/html", "application/xhtml+xml", "text/*":
 			html = max(html, q)
 		case "application/json", "application/problem+json", "application/*":

@@ -216,14 +216,3 @@ var bodyHeaders = []string{
 	"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Etag", "Last-Modified",
 	"Location",
 }
-
-func (f failure) problem(c *gin.Context) Problem {
-	p := Problem{
-		Title: http.StatusText(f.status), Status: f.status, Detail: f.detail,
-		RequestID: RequestIDFrom(c.Request.Context()),
-	}
-	if f.status < 500 {
-		p.Errors = input.Fields(c, f.err.Err)
-	}
-	return p
-}

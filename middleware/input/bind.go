@@ -1,6 +1,7 @@
 package input
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -89,8 +90,7 @@ func formFields(r *http.Request, parser binding.Binding, in any, strict bool, er
 		values = r.MultipartForm.Value
 	}
 	names := formNames(t)
-	_, invalid := errors.AsType[validator.ValidationErrors](err)
-	if err == nil || invalid {
+	if err == nil || is[validator.ValidationErrors](err) {
 		if strict {
 			return unknownFields(values, names, err)
 		}
@@ -220,29 +220,24 @@ const formMemory = 32 << 20 // bytes of a form that are kept in memory, as gin d
 // formNames returns the types of a struct's fields, by the names that gin looks for in a form.
 func formNames(t reflect.Type) map[string]reflect.Type {
 	names := map[string]reflect.Type{}
-	addFormNames(t, names, 0)
+	var add func(t reflect.Type, depth int)
+	add = func(t reflect.Type, depth int) {
+		for t != nil && t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if t == nil || t.Kind() != reflect.Struct || depth > 10 {
+			return
+		}
+		for f := range t.Fields() {
+			if tag := f.Tag.Get("form"); tag != "-" && (f.IsExported() || f.Anonymous) {
+				name, _, _ := strings.Cut(tag, ",")
+				names[cmp.Or(name, f.Name)] = f.Type
+				add(f.Type, depth+1)
+			}
+		}
+	}
+	add(t, 0)
 	return names
-}
-
-func addFormNames(t reflect.Type, names map[string]reflect.Type, depth int) {
-	for t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t == nil || t.Kind() != reflect.Struct || depth > 10 {
-		return
-	}
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if !f.IsExported() && !f.Anonymous || f.Tag.Get("form") == "-" {
-			continue
-		}
-		name, _, _ := strings.Cut(f.Tag.Get("form"), ",")
-		if name == "" {
-			name = f.Name
-		}
-		names[name] = f.Type
-		addFormNames(f.Type, names, depth+1)
-	}
 }
 
 // strictBody is a body whose JSON may have no unknown fields.

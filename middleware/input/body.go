@@ -6,10 +6,12 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"runtime"
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"github.com/gin-gonic/gin/binding"
 )
 
 // readError marks an error of reading a request's body: the body is cut, badly chunked, or its connection was reset.
@@ -103,4 +105,65 @@ func (b *body) hasOtherReader() bool {
 			return b.keeps
 		}
 	}
+}
+
+// formCheck finds what url.ParseQuery refuses in a form while it is read: broken escapes, semicolons, and too many
+// fields.
+type formCheck struct {
+	digits int // how many hexadecimal digits still have to follow the last %
+	fields int
+	broken bool
+}
+
+const maxFields = 10000 // url.ParseQuery takes no more
+
+func (f *formCheck) write(p []byte) {
+	for _, b := range p {
+		switch {
+		case f.digits > 0 && !isHex(b), b == ';':
+			f.broken = true
+		case f.digits > 0:
+			f.digits--
+		case b == '%':
+			f.digits = 2
+		case b == '&':
+			f.fields++
+		}
+	}
+}
+
+func (f *formCheck) malformed() bool { return f.broken || f.digits > 0 || f.fields >= maxFields }
+
+func isHex(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
+}
+
+// HasOtherParser reports whether gin has a parser for a media type that is neither JSON's nor a form's. It asks gin's
+// own switch.
+func HasOtherParser(media string) bool {
+	switch binding.Default(http.MethodPost, media) {
+	case binding.JSON, binding.Form, binding.FormMultipart:
+		return false
+	}
+	return true
+}
+
+// isParserError reports whether err is one of gin's parsers other than those of JSON and forms. It goes by the
+// package of the error's type, or by the error's first word.
+func isParserError(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		t := reflect.TypeOf(err)
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		for _, parser := range []string{"xml", "yaml", "toml", "proto", "bson", "msgpack", "codec"} {
+			if strings.Contains(t.PkgPath(), parser) || strings.HasPrefix(err.Error(), parser+":") {
+				return true
+			}
+		}
+		if strings.HasPrefix(err.Error(), "expected element type <") { // encoding/xml's error without a type
+			return true
+		}
+	}
+	return false
 }

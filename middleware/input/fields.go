@@ -28,31 +28,6 @@ type FieldError struct {
 	Param string `json:"-"`
 }
 
-// Words returns the Detail of a FieldError in other words, such as those of the visitor's language, or "" to keep it.
-type Words func(*http.Request, FieldError) string
-
-const wordsKey = "middleware/input.words" // in the gin.Context
-
-// Speak makes words those of the site. nil: English.
-func Speak(words Words) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		if words != nil {
-			c.Set(wordsKey, words)
-		}
-	}
-}
-
-func inWords(c *gin.Context, list []FieldError) []FieldError {
-	if words, ok := c.Value(wordsKey).(Words); ok {
-		for i, f := range list {
-			if text := words(c.Request, f); text != "" {
-				list[i].Detail = text
-			}
-		}
-	}
-	return list
-}
-
 // FieldErrors returns what Bind, c.ShouldBind and similar methods found wrong with a request's fields, 100 of them at
 // most, and nil for any other error.
 func FieldErrors(err error) []FieldError { return describe(err, nil) }
@@ -96,7 +71,7 @@ func describe(err error, in any) []FieldError {
 	if e, ok := errors.AsType[jsonMark](err); ok {
 		return e.fields
 	}
-	if _, ok := errors.AsType[binding.SliceValidationError](err); ok {
+	if is[binding.SliceValidationError](err) {
 		return itemFields(in)
 	}
 	return nil
@@ -264,3 +239,13 @@ func formKey(r *http.Request, err error) (key string) {
 	}
 	return key
 }
+
+// invalid is what a handler itself found wrong with fields of the input.
+type invalid []FieldError
+
+func (e invalid) Error() string { return e[0].Pointer + " " + e[0].Detail }
+
+// Invalid returns an error about a field that a handler checked itself. It is answered 422, like those of binding tags.
+// The field is named as in the form or as in JSON, with / between its parts: "guests/0/email". The detail continues a
+// sentence that begins with the field's name: "has an account already".
+func Invalid(field, detail string) error { return invalid{{Pointer: "#/" + field, Detail: detail}} }

@@ -58,9 +58,8 @@ const encodingRule = "write % as %25 and ; as %3B, and send at most 10000 fields
 // isEncodingError reports whether err is net/url's for a query or form that it cannot parse. Most of these have no
 // type.
 func isEncodingError(err error) bool {
-	_, escape := errors.AsType[url.EscapeError](err)
 	text := err.Error()
-	return escape || strings.HasSuffix(text, "invalid semicolon separator in query") ||
+	return is[url.EscapeError](err) || strings.HasSuffix(text, "invalid semicolon separator in query") ||
 		strings.HasSuffix(text, "number of URL query parameters exceeded limit")
 }
 
@@ -92,8 +91,7 @@ func hasForm(r *http.Request) bool {
 
 // isCutForm reports whether err is mime/multipart's for a form that is cut off or malformed.
 func isCutForm(err error) bool {
-	_, header := errors.AsType[textproto.ProtocolError](err)
-	return header || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
+	return is[textproto.ProtocolError](err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
 		strings.HasPrefix(err.Error(), "multipart: ") || strings.HasPrefix(err.Error(), "quotedprintable: ")
 }
 

@@ -21,19 +21,13 @@ import (
 func PatchGin() { patchGin() }
 
 var patchGin = sync.OnceFunc(func() {
-	nameFields()
+	// The application may have set another validator.
+	if engine, ok := binding.Validator.Engine().(*validator.Validate); ok {
+		engine.RegisterTagNameFunc(clientName)
+	}
 	binding.BSON = markedBinding{binding.BSON}
 	ginjson.API = markedCodec{ginjson.API}
 })
-
-// nameFields makes gin's validator name fields as clients do: by their json or form name.
-func nameFields() {
-	engine, ok := binding.Validator.Engine().(*validator.Validate)
-	if !ok { // the application has set another one
-		return
-	}
-	engine.RegisterTagNameFunc(clientName)
-}
 
 // clientName returns a field's name as clients write it.
 func clientName(f reflect.StructField) string {

@@ -37,23 +37,17 @@ func mark(err error) error {
 // fault, and 0 for any other error. An error that is not marked, such as one of c.ShouldBind, is the client's fault
 // if it is about a text that the client sent.
 func Status(c *gin.Context, err error) (status int, detail string) {
-	_, byHandler := errors.AsType[invalid](err)
-	_, byTags := errors.AsType[validator.ValidationErrors](err)
-	_, byTagsOfList := errors.AsType[binding.SliceValidationError](err)
-	if byHandler || byTags || byTagsOfList {
+	if is[invalid](err) || is[validator.ValidationErrors](err) || is[binding.SliceValidationError](err) {
 		return http.StatusUnprocessableEntity, "Some fields are not valid"
 	}
 	if isOurs(err) || errors.Is(err, errReadTwice) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return 0, ""
 	}
-	if _, ok := errors.AsType[readError](err); ok {
+	if is[readError](err) {
 		return http.StatusBadRequest, "The body did not arrive completely"
 	}
-	_, marked := errors.AsType[markedError](err)
-	_, isJSON := errors.AsType[jsonMark](err)
-	if _, ok := errors.AsType[*json.SyntaxError](err); ok && marked { // the handler called encoding/json itself
-		isJSON = true
-	}
+	marked := is[markedError](err)
+	isJSON := is[jsonMark](err) || marked && is[*json.SyntaxError](err) // the handler called encoding/json itself
 	if fields := describe(err, nil); len(fields) == 1 {
 		name := cmp.Or(strings.TrimPrefix(fields[0].Pointer, "#/"), "#")
 		return http.StatusBadRequest, strings.Replace(name, "#", "The body", 1) + " " + fields[0].Detail
@@ -83,22 +77,24 @@ var errReadTwice = errors.New("the body was read already: bind it once, or keep 
 // Clarify returns err, or errReadTwice if err is that of a parser which found an empty body, and the body was not empty
 // when it came.
 func Clarify(c *gin.Context, err error) error {
-	if b := bodyOf(c); err != nil && b != nil && b.ended && errors.Is(err, io.EOF) {
-		if _, isJSON := errors.AsType[jsonMark](err); isJSON {
-			return errReadTwice
-		}
+	if b := bodyOf(c); err != nil && b != nil && b.ended && errors.Is(err, io.EOF) && is[jsonMark](err) {
+		return errReadTwice
 	}
 	return err
 }
 
 // isOurs reports whether only the program or the machine can cause err: a type that cannot be filled, a full disk.
 func isOurs(err error) bool {
-	_, target := errors.AsType[*json.InvalidUnmarshalError](err)
-	_, checked := errors.AsType[*validator.InvalidValidationError](err)
-	_, file := errors.AsType[*fs.PathError](err)
 	text := err.Error()
-	return target || checked || file || errors.Is(err, http.ErrBodyReadAfterClose) ||
+	return is[*json.InvalidUnmarshalError](err) || is[*validator.InvalidValidationError](err) || is[*fs.PathError](err) ||
+		errors.Is(err, http.ErrBodyReadAfterClose) ||
 		errors.Is(err, binding.ErrConvertMapStringSlice) || errors.Is(err, binding.ErrConvertToMapString) ||
 		text == "unknown type" || strings.Contains(text, "is not supported in the collection_format") ||
 		strings.HasPrefix(text, "unknown time zone ") || text == "obj is not ProtoMessage"
+}
+
+// is reports whether err or an error that it wraps is an E.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }

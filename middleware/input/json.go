@@ -83,7 +83,7 @@ func (d *jsonDecoder) fields(data []byte, in any, err error) []FieldError {
 		}
 		return found
 	}
-	if _, syntax := errors.AsType[*json.SyntaxError](err); syntax || err == errTrailing || !json.Valid(data) {
+	if is[*json.SyntaxError](err) || err == errTrailing || !json.Valid(data) {
 		return nil
 	}
 	return d.refusedBy(data, in, err)

@@ -2,9 +2,37 @@ package input
 
 import (
 	"cmp"
+	"net/http"
 	"reflect"
 	"strings"
+
+	"github.com/gin-gonic/gin"
 )
+
+// Words returns the Detail of a FieldError in other words, such as those of the visitor's language, or "" to keep it.
+type Words func(*http.Request, FieldError) string
+
+const wordsKey = "middleware/input.words" // in the gin.Context
+
+// Speak makes words those of the site. nil: English.
+func Speak(words Words) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if words != nil {
+			c.Set(wordsKey, words)
+		}
+	}
+}
+
+func inWords(c *gin.Context, list []FieldError) []FieldError {
+	if words, ok := c.Value(wordsKey).(Words); ok {
+		for i, f := range list {
+			if text := words(c.Request, f); text != "" {
+				list[i].Detail = text
+			}
+		}
+	}
+	return list
+}
 
 // unit returns the unit of a length, for kinds that have a length.
 func unit(k reflect.Kind) string {

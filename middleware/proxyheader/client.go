@@ -13,55 +13,35 @@ import (
 // by the client, and stay as they are. If one of the entries that gin reads is no address, the list stays as it is and
 // ok is false. gin then treats the proxy itself as the client.
 func rewriteAddresses(header http.Header, name string, trusted []netip.Prefix) (ok bool) {
-	values := header[name]
-	if len(values) == 0 {
-		return true
-	}
-	list := values[0]
-	if len(values) > 1 {
-		list = strings.Join(values, ",")
-	}
-	var entries []netip.Addr // from the right
-	plain, some := true, false
-	rest := list
-	for more := true; more; {
-		var entry string
-		i := strings.LastIndexByte(rest, ',')
-		if entry, more = strings.TrimSpace(rest[i+1:]), i >= 0; more {
-			rest = rest[:i]
-		} else {
-			rest = ""
-		}
+	list := strings.Join(header[name], ",")
+	var few [4]netip.Addr
+	read, rewrite := few[:0], false // from the right
+	for more := list != ""; more; {
+		i := strings.LastIndexByte(list, ',')
+		entry := strings.TrimSpace(list[i+1:])
+		list, more = list[:max(i, 0)], i >= 0
 		if entry == "" { // to be ignored (RFC 9110 §5.6.1.2)
-			plain = false
+			rewrite = true
 			continue
 		}
-		some = true
 		addr, bare, isAddr := parseEntry(entry)
 		if !isAddr {
 			return false
 		}
-		plain = plain && bare
-		if isProxy := contains(trusted, addr); plain && !isProxy {
-			return true // the most frequent case: there is nothing to rewrite
-		} else if entries = append(entries, addr); !isProxy {
-			break
-		}
+		read, rewrite = append(read, addr), rewrite || !bare
+		more = more && contains(trusted, addr)
 	}
-	if plain || !some {
+	if !rewrite || len(read) == 0 {
 		return true
 	}
-	var b strings.Builder
-	if rest = strings.Trim(rest, ", \t"); rest != "" {
-		b.WriteString(rest)
+	var entries []string
+	if list = strings.Trim(list, ", \t"); list != "" {
+		entries = append(entries, list)
 	}
-	for i := len(entries) - 1; i >= 0; i-- {
-		if b.Len() > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(entries[i].String())
+	for _, addr := range slices.Backward(read) {
+		entries = append(entries, addr.String())
 	}
-	header[name] = []string{b.String()}
+	header[name] = []string{strings.Join(entries, ", ")}
 	return true
 }
 
