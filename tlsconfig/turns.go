@@ -77,7 +77,7 @@ func (t *Turns) Take(ctx context.Context, job string, period time.Duration, f fu
 		return wait, err
 	}
 	began := time.Now()
-	switch err := t.slot.PutFenced(ctx, file, ".job", []byte(began.UTC().Format(time.RFC3339Nano)), lock.Fence()); {
+	switch err := t.slot.Put(ctx, file, ".job", []byte(began.UTC().Format(time.RFC3339Nano)), lock.Fence()); {
 	case errors.Is(err, store.ErrOutdated):
 		return min(period, heldEvery), nil
 	case err != nil:

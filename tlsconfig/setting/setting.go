@@ -3,6 +3,8 @@
 package setting
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -85,3 +87,15 @@ var (
 	storeScheme = regexp.MustCompile(`^["']?(?i:rediss?|valkeys?):`)
 	plainHost   = regexp.MustCompile(`^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[0-9]{0,3})?["']?$`)
 )
+
+// CacheKey is a key of ACME_CACHE_KEY, for AES-256. It prints as its ID, because the key is a secret.
+type CacheKey [32]byte
+
+// ID names the key in messages and in front of each value that it seals. It tells nothing of the key.
+func (k CacheKey) ID() string {
+	sum := sha256.Sum256(append([]byte("ACME_CACHE_KEY "), k[:]...))
+	return hex.EncodeToString(sum[:4])
+}
+
+func (k CacheKey) String() string   { return k.ID() }
+func (k CacheKey) GoString() string { return k.ID() }

@@ -24,7 +24,7 @@ func TestAnAttemptIsStoredBeforeTheCAIsAsked(t *testing.T) {
 	t.Parallel()
 	const host = "shop.example.test"
 	for failures, renews := range map[int]bool{0: true, 1: false} {
-		slot, err := store.Open(t.TempDir(), "https://scripted.test")
+		slot, err := store.Config{Where: t.TempDir()}.Open("https://scripted.test")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func TestRenewalOfAnotherProcessIsUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.source.options.Store.Put(t.Context(), "localhost.pem", data); err != nil {
+	if err := h.source.options.Store.Put(t.Context(), "localhost.pem", "", data, 0); err != nil {
 		t.Fatal(err)
 	}
 	h.record = record{Settings: h.source.options.Settings, Failures: 3, Problem: &cert.Problem{Detail: "an old one"}}

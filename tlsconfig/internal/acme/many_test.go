@@ -18,7 +18,7 @@ import (
 func BenchmarkManyHosts(b *testing.B) {
 	const number = 10_000
 	cache := b.TempDir()
-	slot, err := store.Open(cache, unreachable)
+	slot, err := store.Config{Where: cache}.Open(unreachable)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func BenchmarkManyHosts(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := slot.Put(b.Context(), host+".pem", data); err != nil {
+		if err := slot.Put(b.Context(), host+".pem", "", data, 0); err != nil {
 			b.Fatal(err)
 		}
 		hosts = append(hosts, host)

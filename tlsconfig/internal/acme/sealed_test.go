@@ -39,7 +39,7 @@ func putCertificate(t *testing.T, slot *store.Slot) {
 	t.Helper()
 	data, err := cert.Marshal(newCertificate(t, "a.test"))
 	if err == nil {
-		err = slot.Put(t.Context(), "a.test.pem", data)
+		err = slot.Put(t.Context(), "a.test.pem", "", data, 0)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestNothingIsOrderedBeforeWhatIsStoredCanBeOpened(t *testing.T) {
 				t.Parallel()
 				dir := t.TempDir()
 				_, other := sealedSource(t, dir, nil, theirs)
-				if err := other.Put(t.Context(), file, []byte("something")); err != nil {
+				if err := other.Put(t.Context(), file, "", []byte("something"), 0); err != nil {
 					t.Fatal(err)
 				}
 				path := filepath.Join(dir, "127.0.0.1-1-directory", file)
@@ -106,7 +106,7 @@ func TestARunningProcessOrdersNothingOverWhatItCannotOpen(t *testing.T) {
 	for _, file := range []string{"a.test.pem", "a.test.json"} {
 		if file == "a.test.pem" {
 			putCertificate(t, other)
-		} else if err := other.Put(t.Context(), file, []byte("{}")); err != nil {
+		} else if err := other.Put(t.Context(), file, "", []byte("{}"), 0); err != nil {
 			t.Fatal(err)
 		}
 		h.compare(t.Context())

@@ -90,7 +90,8 @@ type Source struct {
 
 // New prepares a source. Run reads the store and places orders.
 func New(o Options) *Source {
-	s := &Source{options: o, issuers: []Issuer{o.Issuer}, byName: map[string]*host{}, challenged: map[string]*host{}, byFile: map[string]*host{},
+	s := &Source{options: o, issuers: []Issuer{o.Issuer},
+		byName: map[string]*host{}, challenged: map[string]*host{}, byFile: map[string]*host{},
 		loading: make(limit, maxLoading), asking: make(limit, maxAsking)}
 	if o.Rehearsal != nil {
 		s.issuers = append(s.issuers, o.Rehearsal)
@@ -235,4 +236,23 @@ func (s *Source) unnamed(hello *tls.ClientHelloInfo) *host {
 		}
 	}
 	return cmp.Or(related, s.hosts[0])
+}
+
+const (
+	maxLoading = 32 // hosts that read the store at once when the process starts
+	maxAsking  = 8  // hosts that ask the CA at once when they should renew
+)
+
+// limit is how many may do something at once.
+type limit chan struct{}
+
+// do waits for its turn and calls f. It returns an error if ctx is done before.
+func (l limit) do(ctx context.Context, f func() error) error {
+	select {
+	case l <- struct{}{}:
+		defer func() { <-l }()
+		return f()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

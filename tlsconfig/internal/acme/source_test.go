@@ -26,7 +26,7 @@ const unreachable = "https://127.0.0.1:1/directory"
 // newSource makes a source of certificates from the unreachable CA, with its store in cache.
 func newSource(t testing.TB, cache string, notify func(cert.Event), domains ...string) *Source {
 	t.Helper()
-	slot, err := store.Open(cache, unreachable)
+	slot, err := store.Config{Where: cache}.Open(unreachable)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func (scripted) HTTPChallenge(token string) string { return "answer to " + token
 // Package acme uses an issuer only through the interface.
 func TestAnyIssuerCanTakeThePlaceOfAutocert(t *testing.T) {
 	t.Parallel()
-	slot, err := store.Open(t.TempDir(), "https://scripted.test")
+	slot, err := store.Config{Where: t.TempDir()}.Open("https://scripted.test")
 	if err != nil {
 		t.Fatal(err)
 	}

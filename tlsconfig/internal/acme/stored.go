@@ -142,7 +142,7 @@ func (h *host) putCertificate(ctx context.Context, served cert.Candidate) error 
 
 // put stores a file of this host, unless another process had the lock after this one and has stored something.
 func (h *host) put(ctx context.Context, suffix string, data []byte) error {
-	return h.source.options.Store.PutFenced(ctx, cert.StoreName(h.name), suffix, data, h.now().fence)
+	return h.source.options.Store.Put(ctx, cert.StoreName(h.name), suffix, data, h.now().fence)
 }
 
 func (h *host) orderFile() string { return cert.StoreName(h.name) + ".order" }

@@ -27,7 +27,7 @@ func TestNothingOfAnAttemptIsLeftWhenItEnds(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 	}))
 	defer ca.Close()
-	slot, err := store.Open(t.TempDir(), ca.URL)
+	slot, err := store.Config{Where: t.TempDir()}.Open(ca.URL)
 	if err != nil {
 		t.Fatal(err)
 	}

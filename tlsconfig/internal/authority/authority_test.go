@@ -116,7 +116,7 @@ func TestTheAdviceNamesTheAccountFile(t *testing.T) {
 // Another process may have placed the order. It has the same account, and that is all that http-01 asks for.
 func TestHTTPChallengeIsAnsweredForTheAccount(t *testing.T) {
 	t.Parallel()
-	slot, err := store.Open(t.TempDir(), "https://ca.test/dir")
+	slot, err := store.Config{Where: t.TempDir()}.Open("https://ca.test/dir")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,11 +79,11 @@ func (c attemptCache) Put(ctx context.Context, name string, data []byte) error {
 	if !ok {
 		return nil
 	}
-	err := c.store.PutFenced(ctx, host, tokenFile, data, c.fence)
+	err := c.store.Put(ctx, host, tokenFile, data, c.fence)
 	if _, sealed := store.IsSealed(err); sealed {
 		// An attempt that died has left it, and the key has been dropped since. It answers no challenge any more.
 		c.store.Remove(ctx, host+tokenFile)
-		err = c.store.PutFenced(ctx, host, tokenFile, data, c.fence)
+		err = c.store.Put(ctx, host, tokenFile, data, c.fence)
 	}
 	if err != nil && c.attempt.permit != nil && c.store.Shared() {
 		c.attempt.change(func(s *state) { s.over = err })

@@ -13,7 +13,7 @@ func TestAnAnswerThatCannotBeOpenedIsReplaced(t *testing.T) {
 	dir, dropped, held := t.TempDir(), setting.CacheKey{1}, setting.CacheKey{2}
 	slot := store.Config{Where: dir, Keys: []setting.CacheKey{held}}.Existing("https://ca.test/dir")
 	old := store.Config{Where: dir, Keys: []setting.CacheKey{dropped}}.Existing("https://ca.test/dir")
-	if err := old.Put(t.Context(), "a.test"+tokenFile, []byte("old")); err != nil {
+	if err := old.Put(t.Context(), "a.test"+tokenFile, "", []byte("old"), 0); err != nil {
 		t.Fatal(err)
 	}
 	c := attemptCache{attempt: &attempt{}, store: slot}

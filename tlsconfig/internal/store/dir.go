@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"example.com/turnkey/tlsconfig/osfile"
 )
@@ -18,8 +19,8 @@ func (d dir) path(name string) string { return filepath.Join(string(d), filepath
 
 func (d dir) get(_ context.Context, name string) ([]byte, error) { return os.ReadFile(d.path(name)) }
 
-func (d dir) put(_ context.Context, name string, data []byte) error {
-	path := d.path(name)
+func (d dir) put(_ context.Context, name, suffix string, data []byte, _ int64) error {
+	path := d.path(name + suffix)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -33,6 +34,49 @@ func (d dir) rename(_ context.Context, from, to string) error {
 func (d dir) remove(_ context.Context, name string) error { return os.Remove(d.path(name)) }
 
 func (dir) close() {}
+
+// fileLock is a lock in a directory: the system's lock on a file, which ends with its process. So it has no lease and
+// no fence. The file stays, because a process that waited for it would have the lock of a file that is gone.
+type fileLock struct{ *os.File }
+
+func (fileLock) fence() int64                    { return 0 }
+func (fileLock) extend(context.Context) error    { return nil }
+func (l fileLock) release(context.Context) error { return l.Close() }
+
+func (d dir) lock(_ context.Context, name string) (hold, error) {
+	path := d.path(name + ".lock")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockFile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return fileLock{f}, nil
+}
+
+func (d dir) changes(_ context.Context, slot string, since int64) (names []string, now int64, err error) {
+	entries, err := os.ReadDir(d.path(slot))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, since, err
+	}
+	for _, entry := range entries {
+		name, ok := strings.CutSuffix(entry.Name(), ".pem")
+		info, err := entry.Info()
+		if !ok || err != nil {
+			continue // another file, or one that is gone again
+		}
+		written := info.ModTime().UnixNano()
+		if written >= since { // two may have been written at one moment
+			names = append(names, name)
+		}
+		now = max(now, written)
+	}
+	return names, now, nil
+}
 
 // writable tries to write a file of a certificate's size into the directory, or into the one where it would be made.
 func writable(directory string) error {

@@ -11,7 +11,7 @@ import (
 // ErrHeld is the error of Slot.Lock while another process has the lock.
 var ErrHeld = errors.New("another process has the lock")
 
-// ErrOutdated is the error of Lock.Put if a later holder has written.
+// ErrOutdated is the error of Slot.Put if a later holder has written.
 var ErrOutdated = errors.New("another process has written since")
 
 // ErrLost is the error of Lock.Held once another process may have the lock.
@@ -27,15 +27,11 @@ const (
 
 // hold is a lock in a backend.
 type hold interface {
+	fence() int64 // see Lock.Fence
+
 	// extend makes the lock last for another lease. The error is ErrLost if another process may have it.
 	extend(ctx context.Context) error
 	release(ctx context.Context) error
-}
-
-// taken is a lock as a backend gives it.
-type taken struct {
-	fence int64
-	hold  hold
 }
 
 // Lock is the right of one process to write what is named after one thing, such as a host. It ends with Unlock. If its
@@ -43,7 +39,6 @@ type taken struct {
 type Lock struct {
 	slot  *Slot
 	name  string
-	fence int64
 	hold  hold
 	stop  context.CancelFunc
 	ended chan struct{}
@@ -54,22 +49,21 @@ type Lock struct {
 }
 
 // Lock takes the lock and keeps it. The error is ErrHeld while another process has it.
-func (s *Slot) Lock(ctx context.Context, name string) (*Lock, error) {
+func (s *Slot) Lock(ctx context.Context, name string) (_ *Lock, err error) {
 	l := &Lock{slot: s, name: name, ended: make(chan struct{})}
 	if s.Shared() {
 		l.until = time.Now().Add(lease - safety)
 	}
-	got, err := bounded(ctx, s, name+".lock", func(ctx context.Context) (got taken, err error) {
-		got.fence, got.hold, err = s.backend.lock(ctx, s.key(name))
+	l.hold, err = bounded(ctx, s, name+".lock", func(ctx context.Context) (hold, error) {
+		h, err := s.backend.lock(ctx, s.key(name))
 		if err == nil && ctx.Err() != nil { // Lock has returned, so no caller would give it back
-			err = errors.Join(ctx.Err(), got.hold.release(context.WithoutCancel(ctx)))
+			err = errors.Join(ctx.Err(), h.release(context.WithoutCancel(ctx)))
 		}
-		return got, err
+		return h, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	l.fence, l.hold = got.fence, got.hold
 	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go l.keep(ctx)
 	return l, nil
@@ -111,7 +105,7 @@ func (l *Lock) Held() error {
 }
 
 // Fence is a number that grows from holder to holder. It is 0 in a directory.
-func (l *Lock) Fence() int64 { return l.fence }
+func (l *Lock) Fence() int64 { return l.hold.fence() }
 
 // Unlock gives the lock back.
 func (l *Lock) Unlock(ctx context.Context) error {
@@ -120,11 +114,18 @@ func (l *Lock) Unlock(ctx context.Context) error {
 	return l.slot.do(context.WithoutCancel(ctx), l.name+".lock", l.hold.release)
 }
 
-// PutFenced is Put for a file that is named after a lock, by a process that had the lock with this fence at last; 0: it
-// never had it. It writes nothing, and returns ErrOutdated, if a later holder has written. See also IsSealed.
-func (s *Slot) PutFenced(ctx context.Context, name, suffix string, data []byte, fence int64) error {
-	return s.write(ctx, name+suffix, data, func(ctx context.Context, value []byte) error {
-		return s.backend.putFenced(ctx, s.key(name), suffix, value, fence)
+// Put writes the whole file name+suffix or nothing. name is that of a lock, and fence that of the process's last lock of
+// this name; 0: it never had it. If a later holder has written, Put returns ErrOutdated. A value that cannot be opened
+// stays, because another process may need it; see IsSealed.
+func (s *Slot) Put(ctx context.Context, name, suffix string, data []byte, fence int64) error {
+	file := name + suffix
+	return s.do(ctx, file, func(ctx context.Context) error {
+		if old, err := s.backend.get(ctx, s.key(file)); err == nil {
+			if _, err := s.seals.open(s.key(file), old); err != nil {
+				return err
+			}
+		}
+		return s.backend.put(ctx, s.key(name), suffix, s.seals.seal(s.key(file), data), fence)
 	})
 }
 
@@ -147,7 +148,7 @@ func (s *Slot) Create(ctx context.Context, file string, data []byte, usable func
 		switch {
 		case err == nil:
 			defer l.Unlock(ctx) // or its lease ends
-			return s.createLocked(ctx, file, data, usable, l.fence)
+			return s.createLocked(ctx, file, data, usable, l.Fence())
 		case errors.Is(err, ErrHeld):
 		case s.Shared():
 			return nil, err
@@ -174,7 +175,7 @@ func (s *Slot) createLocked(ctx context.Context, file string, data []byte, usabl
 			return nil, fmt.Errorf("setting the unusable %s aside: %w", file, err)
 		}
 	}
-	return data, s.PutFenced(ctx, file, "", data, fence)
+	return data, s.Put(ctx, file, "", data, fence)
 }
 
 // Changes returns the names whose .pem was written since a moment that an earlier call returned; 0: all names. emptied

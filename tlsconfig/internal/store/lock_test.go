@@ -41,7 +41,7 @@ func TestAllThatCreateAFileGetTheSame(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	slot := Config{Where: dir}.Existing("https://ca.test")
-	if err := slot.Put(t.Context(), "account.key", []byte("spoiled")); err != nil {
+	if err := slot.Put(t.Context(), "account.key", "", []byte("spoiled"), 0); err != nil {
 		t.Fatal(err)
 	}
 	var got [20]string
@@ -72,7 +72,7 @@ func TestAllThatCreateAFileGetTheSame(t *testing.T) {
 func TestAFileSystemWithoutLocksKeepsAFile(t *testing.T) {
 	t.Parallel()
 	slot := Config{Where: t.TempDir()}.Existing("https://ca.test")
-	if err := slot.Put(t.Context(), "account.key.lock/in the way", nil); err != nil {
+	if err := slot.Put(t.Context(), "account.key.lock/in the way", "", nil, 0); err != nil {
 		t.Fatal(err)
 	}
 	usable := func([]byte) bool { return true }
@@ -86,9 +86,10 @@ func TestAFileSystemWithoutLocksKeepsAFile(t *testing.T) {
 // away is a store whose lock can be taken and, from then on, does not answer.
 type away struct{ backend }
 
-func (away) lock(context.Context, string) (int64, hold, error) { return 7, away{}, nil }
-func (away) extend(context.Context) error                      { return errors.New("no answer") }
-func (away) release(context.Context) error                     { return nil }
+func (away) lock(context.Context, string) (hold, error) { return away{}, nil }
+func (away) fence() int64                               { return 7 }
+func (away) extend(context.Context) error               { return errors.New("no answer") }
+func (away) release(context.Context) error              { return nil }
 
 func TestALockIsGivenUpBeforeItsLeaseEnds(t *testing.T) {
 	t.Parallel()
@@ -116,14 +117,15 @@ type late struct {
 	released chan bool
 }
 
-func (l late) lock(context.Context, string) (int64, hold, error) {
+func (l late) lock(context.Context, string) (hold, error) {
 	time.Sleep(2 * timeout)
-	return 1, l, nil
+	return l, nil
 }
 func (l late) changes(context.Context, string, int64) ([]string, int64, error) {
 	time.Sleep(2 * timeout)
 	return []string{"a.test"}, 1, nil
 }
+func (late) fence() int64                 { return 1 }
 func (late) extend(context.Context) error { return nil }
 func (l late) release(context.Context) error {
 	l.released <- true

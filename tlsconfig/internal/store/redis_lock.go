@@ -38,7 +38,10 @@ return 1`
 type redisLock struct {
 	redis      redis
 	key, owner string
+	number     int64 // the fence
 }
+
+func (l redisLock) fence() int64 { return l.number }
 
 func (l redisLock) extend(ctx context.Context) error {
 	ours, err := redigo.Bool(l.redis.do(ctx, "EVAL", extendScript, 1, l.key, l.owner, lease.Milliseconds()))
@@ -53,17 +56,17 @@ func (l redisLock) release(ctx context.Context) error {
 	return err
 }
 
-func (r redis) lock(ctx context.Context, name string) (fence int64, _ hold, err error) {
-	l := redisLock{r, redisPrefix + name + ".lock", rand.Text()}
-	fence, err = redigo.Int64(r.do(ctx, "EVAL", lockScript, 3, l.key, redisPrefix+name+".fence",
+func (r redis) lock(ctx context.Context, name string) (_ hold, err error) {
+	l := redisLock{redis: r, key: redisPrefix + name + ".lock", owner: rand.Text()}
+	l.number, err = redigo.Int64(r.do(ctx, "EVAL", lockScript, 3, l.key, redisPrefix+name+".fence",
 		redisPrefix+name+".stored", l.owner, lease.Milliseconds()))
-	if err == nil && fence == 0 {
+	if err == nil && l.number == 0 {
 		err = ErrHeld
 	}
-	return fence, l, err
+	return l, err
 }
 
-func (r redis) putFenced(ctx context.Context, name, suffix string, data []byte, fence int64) error {
+func (r redis) put(ctx context.Context, name, suffix string, data []byte, fence int64) error {
 	keys := []any{redisPrefix + name + suffix, redisPrefix + name + ".stored"}
 	slot, member := path.Split(name)
 	if suffix == ".pem" {

@@ -140,7 +140,7 @@ func (s *Slot) Reseal(ctx context.Context, name, suffix string) {
 	}
 	defer l.Unlock(ctx)
 	if data, err := s.Get(ctx, name+suffix); err == nil { // it may be another one by now
-		s.PutFenced(ctx, name, suffix, data, l.fence)
+		s.Put(ctx, name, suffix, data, l.Fence())
 	}
 }
 

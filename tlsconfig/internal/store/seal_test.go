@@ -34,8 +34,7 @@ func TestWhatIsStoredIsSealedWithTheNewestKey(t *testing.T) {
 	dir := t.TempDir()
 	first, both, last := sealedSlot(dir, older), sealedSlot(dir, newer, older), sealedSlot(dir, newer)
 	writes := map[string]func(s *Slot, file string) error{
-		"put":    func(s *Slot, file string) error { return s.Put(t.Context(), file, []byte("secret")) },
-		"fenced": func(s *Slot, file string) error { return s.PutFenced(t.Context(), file, "", []byte("secret"), 3) },
+		"put": func(s *Slot, file string) error { return s.Put(t.Context(), file, "", []byte("secret"), 3) },
 		"created": func(s *Slot, file string) error {
 			_, err := s.Create(t.Context(), file, []byte("secret"), func([]byte) bool { return true })
 			return err
@@ -69,7 +68,7 @@ func TestAnUnsealedValueIsReadAndSealedAtItsNextWrite(t *testing.T) {
 	dir := t.TempDir()
 	plain, sealed := sealedSlot(dir), sealedSlot(dir, newer)
 	for _, file := range []string{"put", "resealed", "created"} {
-		if err := plain.Put(t.Context(), file, []byte("secret")); err != nil {
+		if err := plain.Put(t.Context(), file, "", []byte("secret"), 0); err != nil {
 			t.Fatal(err)
 		}
 		if data, err := sealed.Get(t.Context(), file); err != nil || string(data) != "secret" {
@@ -80,7 +79,7 @@ func TestAnUnsealedValueIsReadAndSealedAtItsNextWrite(t *testing.T) {
 	if got, err := sealed.Survey(t.Context(), files); err != nil || got != (Survey{Unsealed: 3}) {
 		t.Errorf("counted as %+v (%v), want three that are not sealed", got, err)
 	}
-	sealed.Put(t.Context(), "put", []byte("secret"))
+	sealed.Put(t.Context(), "put", "", []byte("secret"), 0)
 	sealed.Reseal(t.Context(), "rese", "aled")
 	sealed.Create(t.Context(), "created", []byte("other"), func([]byte) bool { return true })
 	if got, err := sealed.Survey(t.Context(), files); err != nil || got != (Survey{}) {
@@ -102,14 +101,13 @@ func TestAValueThatCannotBeOpenedStays(t *testing.T) {
 	t.Parallel()
 	for name, keys := range map[string][]setting.CacheKey{"a wrong key": {older}, "no key": nil} {
 		dir := t.TempDir()
-		if err := sealedSlot(dir, newer).Put(t.Context(), "a.pem", []byte("secret")); err != nil {
+		if err := sealedSlot(dir, newer).Put(t.Context(), "a.pem", "", []byte("secret"), 0); err != nil {
 			t.Fatal(err)
 		}
 		before, s := onDisk(t, dir, "a.pem"), sealedSlot(dir, keys...)
 		calls := map[string]func() error{
-			"get":    func() error { _, err := s.Get(t.Context(), "a.pem"); return err },
-			"put":    func() error { return s.Put(t.Context(), "a.pem", []byte("mine")) },
-			"fenced": func() error { return s.PutFenced(t.Context(), "a", ".pem", []byte("mine"), 1<<40) },
+			"get": func() error { _, err := s.Get(t.Context(), "a.pem"); return err },
+			"put": func() error { return s.Put(t.Context(), "a", ".pem", []byte("mine"), 1<<40) },
 			"create": func() error {
 				_, err := s.Create(t.Context(), "a.pem", []byte("mine"), func([]byte) bool { return false })
 				return err
@@ -140,14 +138,14 @@ func TestTheNameIsBoundIn(t *testing.T) {
 	dir := t.TempDir()
 	s := sealedSlot(dir, newer)
 	for _, file := range []string{"a.pem", "b.pem"} {
-		if err := s.Put(t.Context(), file, []byte("certificate of "+file)); err != nil {
+		if err := s.Put(t.Context(), file, "", []byte("certificate of "+file), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	other := Config{Where: dir, Keys: []setting.CacheKey{newer}}.Existing("https://other.test")
 	value := []byte(onDisk(t, dir, "a.pem"))
 	for slot, file := range map[*Slot]string{s: "b.pem", other: "a.pem"} {
-		if err := slot.backend.put(t.Context(), slot.key(file), value); err != nil {
+		if err := slot.backend.put(t.Context(), slot.key(file), "", value, 0); err != nil {
 			t.Fatal(err)
 		}
 		data, err := slot.Get(t.Context(), file)

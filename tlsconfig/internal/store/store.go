@@ -31,12 +31,11 @@ const atStop = time.Second
 // backend keeps small files. The error for a missing one is fs.ErrNotExist. Calls may block.
 type backend interface {
 	get(ctx context.Context, name string) ([]byte, error)
-	put(ctx context.Context, name string, data []byte) error
 	rename(ctx context.Context, from, to string) error
 	remove(ctx context.Context, name string) error
 
-	lock(ctx context.Context, name string) (fence int64, h hold, err error)
-	putFenced(ctx context.Context, name, suffix string, data []byte, fence int64) error
+	lock(ctx context.Context, name string) (hold, error)
+	put(ctx context.Context, name, suffix string, data []byte, fence int64) error
 	changes(ctx context.Context, slot string, since int64) (names []string, now int64, err error)
 
 	// close ends what changes keeps open.
@@ -63,9 +62,6 @@ type Config struct {
 	CAFile string             // PEM roots of a server with TLS; empty: the system's
 	Keys   []setting.CacheKey // that values are sealed with, the newest first; empty: nothing is sealed
 }
-
-// Open opens a store that has no CAFile and no Keys. See Config.Open.
-func Open(where, directoryURL string) (*Slot, error) { return Config{Where: where}.Open(directoryURL) }
 
 // Open returns the part of the store that belongs to the CA with this directory URL. It makes a directory that is
 // missing. It does not connect to Redis, which may start later than this process.
@@ -171,27 +167,6 @@ func (s *Slot) raw(ctx context.Context, file string) ([]byte, error) {
 			return s.backend.get(ctx, s.key(file))
 		}
 		return data, err
-	})
-}
-
-// Put writes a whole file or none. See IsSealed for its error.
-func (s *Slot) Put(ctx context.Context, file string, data []byte) error {
-	return s.write(ctx, file, data, func(ctx context.Context, value []byte) error {
-		return s.backend.put(ctx, s.key(file), value)
-	})
-}
-
-// write seals data and calls put, unless there is a value that cannot be opened. Such a value may be a certificate that
-// another process needs.
-func (s *Slot) write(ctx context.Context, file string, data []byte,
-	put func(ctx context.Context, value []byte) error) error {
-	return s.do(ctx, file, func(ctx context.Context) error {
-		if old, err := s.backend.get(ctx, s.key(file)); err == nil {
-			if _, err := s.seals.open(s.key(file), old); err != nil {
-				return err
-			}
-		}
-		return put(ctx, s.seals.seal(s.key(file), data))
 	})
 }
 

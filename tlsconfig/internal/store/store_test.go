@@ -38,10 +38,10 @@ func TestNoSlotIsNamedAfterAPassword(t *testing.T) {
 	const url = "https://site:hush@ca.test/dir"
 	dir := t.TempDir()
 	former := &Slot{backend: Config{Where: dir}.Existing(url).backend, name: slug(url)}
-	if err := former.Put(t.Context(), "a.test.pem", []byte("certificate")); err != nil {
+	if err := former.Put(t.Context(), "a.test.pem", "", []byte("certificate"), 0); err != nil {
 		t.Fatal(err)
 	}
-	slot, err := Open(dir, url)
+	slot, err := Config{Where: dir}.Open(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestKeysNamedAfterAPasswordAreMovedInRedis(t *testing.T) {
 		}
 		return fmt.Sprintf("$%d\r\n%s\r\n", len(value), value)
 	})
-	slot, err := Open("redis://"+addr, "https://site:hush@ca.test/dir")
+	slot, err := Config{Where: "redis://" + addr}.Open("https://site:hush@ca.test/dir")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -176,7 +176,7 @@ func (k *Keys) share(ctx context.Context, now int64) error {
 		stored = k.completed(stored, now)
 		data, err := json.Marshal(stored)
 		if err == nil {
-			err = k.slot.PutFenced(ctx, File, "", data, fence)
+			err = k.slot.Put(ctx, File, "", data, fence)
 		}
 		if err != nil {
 			return err

@@ -261,7 +261,7 @@ func newFleet(t *testing.T) *fleet {
 
 func (f *fleet) slot() *store.Slot {
 	f.Helper()
-	s, err := store.Open(f.dir, "https://ca.test")
+	s, err := store.Config{Where: f.dir}.Open("https://ca.test")
 	if err != nil {
 		f.Fatal(err)
 	}

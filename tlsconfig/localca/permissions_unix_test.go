@@ -65,3 +65,14 @@ func TestAGoodPairServesFromFoldersThatCannotBeWritten(t *testing.T) {
 		t.Errorf("got %v and %q, want the certificate that is there, %s", err, out, leaf.SerialNumber)
 	}
 }
+
+func umask(mask int) int { return syscall.Umask(mask) }
+
+func uidOf(t *testing.T, path string) int {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(info.Sys().(*syscall.Stat_t).Uid)
+}

@@ -58,7 +58,7 @@ func (c *connections) cut() {
 func TestChangesKeepOneConnection(t *testing.T) {
 	t.Parallel()
 	c, addr := countConnections(t)
-	slot, err := Open("redis://"+addr, caURL)
+	slot, err := Config{Where: "redis://" + addr}.Open(caURL)
 	if err != nil {
 		t.Fatal(err)
 	}
