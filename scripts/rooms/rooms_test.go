@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -10,7 +9,6 @@ import (
 	"testing"
 
 	"example.com/turnkey/scripts/internal/project"
-	pt "example.com/turnkey/scripts/internal/projecttest"
 )
 
 // pkg is what go list prints of a package. Path is relative to the project.
@@ -97,36 +95,6 @@ func TestListMatchesTheDisk(t *testing.T) {
 	for _, r := range list.Outer() {
 		if r == "app" || r == "scripts" {
 			t.Errorf("the list has %s, where the owner has files too", r)
-		}
-	}
-}
-
-func TestWeightOfARoom(t *testing.T) {
-	long := "package kit\n\ntype (\n\tE struct{}\n\te int\n)\n\nfunc (E) Method() {}\n\nvar A, b = 1, 2\n\nfunc Long() {\n" + strings.Repeat("\t_ = 1\n", 59) + "}\n"
-	dir := pt.New(t, map[string]string{
-		"go.mod":                  "module m\n",
-		"scripts/rooms/rooms.txt": "app/kit\n[template]\n.ci\n",
-		"app/kit/kit.go":          long,
-		"app/kit/kit_test.go":     "package kit\n\nfunc Helper() {}\n",
-		"app/main.go":             "package main\n\nfunc main() {}\n",
-		"app/main_test.go":        "package main\n",
-		"handlers/home.go":        "package handlers\n",
-		"web/templates/home.html": "<h1>\n",
-		"README.md":               "# Mine\n",
-		".ci/proof.go":            "package proof\n",
-	})
-	var out bytes.Buffer
-	if err := run(dir, true, &out); err != nil {
-		t.Fatal(err)
-	}
-	got := strings.Join(strings.Fields(out.String()), " ")
-	for _, want := range []string{
-		"app/kit 2 75 72 3 files", // E, A and Long
-		"files of a renamed project 9 goal", "its lines of Go, without tests 76 goal", "what the owner must know, in lines 5 goal",
-		"app/*.go without tests, lines 3 goal", "app/*.go without tests, files 1 goal", "functions over 60 lines 1 goal 0 app/kit/kit.go:12 Long, 61 lines",
-	} {
-		if !strings.Contains(got, want) {
-			t.Errorf("%q is not in\n%s", want, out.String())
 		}
 	}
 }

@@ -1,3 +1,7 @@
+// Command weigh prints how large a project of the template is: files, lines, long functions and exported names of each
+// closed room, and of all that a renamed project has, beside the goals.
+//
+//	go -C .ci/e2e run ./weigh
 package main
 
 import (
@@ -9,12 +13,61 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
-
-	"example.com/turnkey/scripts/internal/project"
 )
+
+func main() {
+	if err := run(filepath.Join("..", ".."), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "weigh:", err)
+		os.Exit(1)
+	}
+}
+
+// run weighs the project in dir.
+func run(dir string, w io.Writer) error {
+	list, err := os.ReadFile(filepath.Join(dir, "scripts", "rooms", "rooms.txt"))
+	if err != nil {
+		return err
+	}
+	git := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	git.Dir = dir
+	files, err := git.Output()
+	if err != nil {
+		return fmt.Errorf("listing the files: %w", err)
+	}
+	closed, template := readRooms(string(list))
+	printWeight(dir, strings.Split(strings.TrimRight(string(files), "\x00"), "\x00"), closed, template, w)
+	return nil
+}
+
+// readRooms returns the paths of the closed rooms, and those that only the template has.
+func readRooms(list string) (closed, template []string) {
+	rooms, own, _ := strings.Cut(list, "\n[template]\n")
+	paths := func(text string) (out []string) {
+		for line := range strings.Lines(text) {
+			line, _, _ = strings.Cut(line, "#")
+			if fields := strings.Fields(line); len(fields) > 0 {
+				out = append(out, fields[0])
+			}
+		}
+		return out
+	}
+	return paths(rooms), paths(own)
+}
+
+// roomOf returns the innermost of the rooms that a file is in. It is empty for a file in none.
+func roomOf(file string, rooms []string) (room string) {
+	for _, r := range rooms {
+		if (file == r || strings.HasPrefix(file, r+"/")) && len(r) > len(room) {
+			room = r
+		}
+	}
+	return room
+}
 
 // The goals of one function, in lines, and of one room, in exported names.
 const goalFunction, goalNames = 60, 25
@@ -36,25 +89,22 @@ func (w *weight) add(o weight) {
 }
 
 // printWeight weighs what a renamed project has: everything but the template's own files.
-func printWeight(tree project.Tree, rooms project.Rooms, w io.Writer) {
+func printWeight(dir string, files, closed, template []string, w io.Writer) {
 	var all, owner, app weight
 	byRoom := map[string]*weight{}
-	for _, r := range rooms.Closed {
-		byRoom[r.Path] = &weight{}
+	for _, room := range closed {
+		byRoom[room] = &weight{}
 	}
-	files, _ := tree.Files()
 	for _, file := range files {
-		text, err := os.ReadFile(tree.Path(file))
-		if err != nil || rooms.OfTemplate(file) != "" {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil || roomOf(file, template) != "" {
 			continue // git lists what was deleted too
 		}
 		this := weigh(file, text)
 		all.add(this)
-		room, closed := rooms.Of(file)
-		switch {
-		case closed:
-			byRoom[room.Path].add(this)
-		case mustKnow(file):
+		if room := byRoom[roomOf(file, closed)]; room != nil {
+			room.add(this)
+		} else if mustKnow(file) {
 			owner.add(this)
 			if path.Dir(file) == "app" {
 				app.add(this)
@@ -62,13 +112,13 @@ func printWeight(tree project.Tree, rooms project.Rooms, w io.Writer) {
 		}
 	}
 	fmt.Fprintf(w, "%-28s %6s %6s %12s %7s\n", "room", "files", "lines", "Go, no tests", "exports")
-	for _, r := range rooms.Closed {
-		if o := byRoom[r.Path]; o.files > 0 {
+	for _, room := range closed {
+		if o := byRoom[room]; o.files > 0 {
 			note := ""
 			if len(o.names) > goalNames {
 				note = fmt.Sprintf("  over %d", goalNames)
 			}
-			fmt.Fprintf(w, "%-28s %6d %6d %12d %7d%s\n", r.Path, o.files, o.lines, o.goLines, len(o.names), note)
+			fmt.Fprintf(w, "%-28s %6d %6d %12d %7d%s\n", room, o.files, o.lines, o.goLines, len(o.names), note)
 		}
 	}
 	fmt.Fprintln(w)
