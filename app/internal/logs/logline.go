@@ -65,10 +65,10 @@ func appendRecord(buf []byte, r slog.Record, json bool) (line []byte, ok bool) {
 	return append(buf, '\n'), ok
 }
 
-// isPlain reports whether text needs no escaping in either format.
+// isPlain reports whether text needs no escaping in either format. The few other characters that need none are rare.
 func isPlain(s string) bool {
 	for i := range len(s) {
-		if b := s[i]; b <= ' ' || b > '~' || b == '"' || b == '\\' || b == '=' || b == '<' || b == '>' || b == '&' {
+		if b := s[i]; (b < '\'' || b > ';') && (b < '?' || b > '~' || b == '\\') {
 			return false
 		}
 	}

@@ -96,11 +96,8 @@ func signal(ch chan struct{}) {
 // isRequest reports whether a line is that of a request, by its message, which both formats write before any value that
 // a client chose.
 func isRequest(line []byte) bool {
-	if _, message, ok := bytes.Cut(line, []byte(`"msg":`)); ok && line[0] == '{' {
-		return bytes.HasPrefix(message, []byte(`"request",`))
-	}
-	_, message, _ := bytes.Cut(line, []byte(" msg="))
-	return bytes.HasPrefix(message, []byte("request "))
+	_, message, _ := bytes.Cut(line, []byte("msg"))
+	return bytes.HasPrefix(message, []byte(`":"request",`)) || bytes.HasPrefix(message, []byte("=request "))
 }
 
 // Close writes the lines that wait, and waits at most a second for the program that reads the log. Lines after it are
