@@ -457,6 +457,93 @@ func TestAStopOverQUICEndsWithTheGrace(t *testing.T) {
 	}
 }
 
+// What a client sends ahead of what a handler reads is kept in memory, and takes many times its size there. A body that
+// is read arrives whole.
+func TestABodyThatIsNotReadIsNotSentOverQUIC(t *testing.T) {
+	t.Parallel()
+	const size = 1000 << 10
+	begun, release := make(chan struct{}), make(chan struct{})
+	s := start(t, prodHTTP3, func(r *gin.Engine) {
+		r.POST("/count", func(c *gin.Context) {
+			close(begun)
+			<-release
+			n, err := io.Copy(io.Discard, c.Request.Body)
+			c.String(200, "%d %v", n, err)
+		})
+	})
+	var sent atomic.Int64
+	body := io.TeeReader(strings.NewReader(strings.Repeat("x", size)), counter{&sent})
+	req, _ := http.NewRequest("POST", "https://shop.test/count", body)
+	req.Header.Set("Content-Type", "text/plain")
+	h3, result := s.overQUIC(), make(chan string, 1)
+	go func() {
+		resp, err := h3.Do(req)
+		if err != nil {
+			result <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		data, _ := io.ReadAll(resp.Body)
+		result <- string(data)
+	}()
+	<-begun
+	for before := int64(-1); before != sent.Load(); time.Sleep(300 * time.Millisecond) {
+		before = sent.Load()
+	}
+	if n := sent.Load(); n > 128<<10 {
+		t.Errorf("%d bytes are sent that nobody reads, want about 64 KiB", n)
+	}
+	close(release)
+	if got := <-result; got != fmt.Sprintf("%d <nil>", size) {
+		t.Errorf("the handler has read %s", got)
+	}
+}
+
+// counter counts what is written to it.
+type counter struct{ n *atomic.Int64 }
+
+func (c counter) Write(p []byte) (int, error) { c.n.Add(int64(len(p))); return len(p), nil }
+
+// A client that resets a request may send another, while the handler of the first goes on. The handlers of a connection
+// are never more than over HTTP/2.
+func TestRequestsThatAreResetOverQUICDoNotPileUp(t *testing.T) {
+	t.Parallel()
+	const most = 100 // server.maxStreams
+	var begun, now, peak atomic.Int64
+	release := make(chan struct{})
+	s := start(t, prodHTTP3, func(r *gin.Engine) {
+		r.GET("/long", func(c *gin.Context) {
+			begun.Add(1)
+			for n, old := now.Add(1), int64(0); n > old && !peak.CompareAndSwap(old, n); old = peak.Load() {
+			}
+			<-c.Request.Context().Done()
+			c.String(200, "nobody reads this")
+			c.Writer.Flush()
+			<-release
+			now.Add(-1)
+		})
+	})
+	h3 := s.overQUIC()
+	for range 3 * most {
+		ctx, cancel := context.WithCancel(t.Context())
+		req, _ := http.NewRequestWithContext(ctx, "GET", "https://shop.test/long", nil)
+		ended, before := make(chan struct{}), begun.Load()
+		go func() { defer close(ended); h3.Do(req) }()
+		for end := time.Now().Add(20 * time.Millisecond); begun.Load() == before && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+		<-ended
+	}
+	if peak.Load() > most || begun.Load() < most {
+		t.Errorf("%d handlers of one connection ran at once, of %d; want %d", peak.Load(), begun.Load(), most)
+	}
+	close(release)
+	if resp, _ := ask(t, h3, "GET", "https://shop.test/", ""); resp.StatusCode != 200 {
+		t.Errorf("the next request is answered %d", resp.StatusCode)
+	}
+}
+
 // Addresses of clients can be forged. Many new ones at once have to prove theirs first.
 func TestManyNewClientsGetRetryPackets(t *testing.T) {
 	t.Parallel()

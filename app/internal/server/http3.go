@@ -27,23 +27,25 @@ import (
 
 const (
 	// maxQUIC is how many QUIC connections there may be. They take no file descriptor, so descriptors.go does not bound
-	// their memory: about 75 KiB each, and up to quicWindow of a body that is not read yet. Clients beyond it are refused,
-	// and go on over TCP.
+	// their memory, about 95 KiB each. Clients beyond it are refused, and go on over TCP.
 	maxQUIC = 2000
 
 	// freshQUIC is how many clients a second may begin a handshake before they have proved that they receive packets at
 	// their address. Above it, and while there is half of maxQUIC, each first gets a Retry packet (RFC 9000 §8.1.2).
 	freshQUIC = 50
 
-	// quicWindow is how much a client may send ahead on a connection, as over HTTP/2.
-	quicWindow = 1 << 20
+	// quicWindow is how much a client may send on a connection ahead of what is read. It is kept in memory, where a byte
+	// can take 290: quic-go keeps each frame by itself until all bytes before it have arrived. While a body is read, the
+	// window grows to maxQUICWindow, as over HTTP/2, if all windows together have grown by less than maxQUICGrowth.
+	quicWindow    = 64 << 10
+	maxQUICWindow = 1 << 20
+	maxQUICGrowth = 8 << 20
 )
 
 // quicServer serves HTTP/3 (RFC 9114) on the UDP sockets of the HTTPS port, with the handler and the limits of TCP. It
 // is all of HTTP/3 but for its setting and its sockets: a nil *quicServer does nothing.
 //
-// http3.Server has neither net/http's timeouts nor its bounds, so they are here. A connection is closed if no request's
-// header has arrived on it for idleTimeout, as over HTTP/2: quic-go tells of a stream only once it has read its header.
+// http3.Server has neither net/http's timeouts nor its bounds, so they are here.
 type quicServer struct {
 	server     *Server
 	handler    http.Handler
@@ -52,7 +54,8 @@ type quicServer struct {
 	transports []*quic.Transport
 	fresh      *rate.Limiter
 	conns      atomic.Int64
-	down       atomic.Bool // a socket has failed
+	growth     atomic.Int64 // see maxQUICGrowth
+	down       atomic.Bool  // a socket has failed
 	accepting  sync.WaitGroup
 	accepts    context.Context // done when the drain begins
 	endAccepts func()
@@ -86,17 +89,32 @@ func (s *Server) newQUIC(config *tls.Config, next http.Handler) *quicServer {
 	return q
 }
 
-// quicConfig is for connections as quic-go makes them.
-func quicConfig() *quic.Config {
+// config is for connections as quic-go makes them.
+func (q *quicServer) config() *quic.Config {
 	return &quic.Config{
-		Allow0RTT:                  false,         // 0-RTT can be replayed (RFC 9114 §10.9)
-		HandshakeIdleTimeout:       headerTimeout, // since the last packet; it ends after twice this time
-		MaxIdleTimeout:             idleTimeout,
-		MaxIncomingStreams:         maxStreams,
-		MaxIncomingUniStreams:      10, // a client needs three (RFC 9114 §6.2)
-		MaxStreamReceiveWindow:     quicWindow,
-		MaxConnectionReceiveWindow: quicWindow,
+		Allow0RTT:                      false,         // 0-RTT can be replayed (RFC 9114 §10.9)
+		HandshakeIdleTimeout:           headerTimeout, // since the last packet; it ends after twice this time
+		MaxIdleTimeout:                 idleTimeout,
+		MaxIncomingStreams:             maxStreams,
+		MaxIncomingUniStreams:          10, // a client needs three (RFC 9114 §6.2)
+		InitialStreamReceiveWindow:     maxQUICWindow,
+		MaxStreamReceiveWindow:         maxQUICWindow,
+		InitialConnectionReceiveWindow: quicWindow,
+		MaxConnectionReceiveWindow:     maxQUICWindow,
+		AllowConnectionWindowIncrease: func(conn *quic.Conn, delta uint64) bool {
+			return q.mayGrow(conn.Context(), int64(delta))
+		},
 	}
+}
+
+// mayGrow reports whether a connection's window may grow by n. ctx ends with the connection.
+func (q *quicServer) mayGrow(ctx context.Context, n int64) bool {
+	if q.growth.Add(n) > maxQUICGrowth {
+		q.growth.Add(-n)
+		return false
+	}
+	context.AfterFunc(ctx, func() { q.growth.Add(-n) })
+	return true
 }
 
 // resetKey derives the key with which a process tells clients of the one before it that their connections are gone (RFC
@@ -140,50 +158,50 @@ func (q *quicServer) admit(ctx context.Context, _ *quic.ClientInfo) (context.Con
 	return ctx, nil
 }
 
-// quicConn closes a connection that has been without a request for idleTimeout.
+// quicConn bounds the requests on a connection, and closes it after idleTimeout without one. A request counts from the
+// end of its header on: before that, http3 tells nobody of it.
 type quicConn struct {
-	mu     sync.Mutex
-	active int  // requests
-	ended  bool // a handler can return after that, and must not start the timer, which keeps the connection in memory
-	idle   *time.Timer
+	open     context.Context // done when the connection has ended
+	requests chan struct{}   // has an element for each that is being answered
+	idle     *time.Timer
 }
 
-func newQUICConn(close func()) *quicConn {
-	c := &quicConn{}
+func newQUICConn(open context.Context, close func()) *quicConn {
+	c := &quicConn{open: open, requests: make(chan struct{}, maxStreams)}
 	c.idle = time.AfterFunc(idleTimeout, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.active == 0 {
-			go close()
+		if len(c.requests) == 0 {
+			close()
 		}
 	})
+	context.AfterFunc(open, func() { c.idle.Stop() }) // it keeps the connection in memory
 	return c
 }
 
-func (c *quicConn) add(n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.active += n; c.active > 0 || c.ended {
-		c.idle.Stop()
-		return
+// begin waits until fewer than maxStreams requests are being answered. A client that resets one may send another at
+// once, while the handler of the first goes on. begin returns false if the client resets this one.
+func (c *quicConn) begin(request context.Context) bool {
+	select {
+	case c.requests <- struct{}{}:
+		return true
+	case <-request.Done():
+		return false
 	}
-	c.idle.Reset(idleTimeout)
 }
 
-// end is called when the connection has ended.
 func (c *quicConn) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ended = true
-	c.idle.Stop()
+	<-c.requests
+	if c.open.Err() == nil {
+		c.idle.Reset(idleTimeout)
+	}
 }
 
 type quicConnKey struct{}
 
 // connContext makes the context of all requests on a connection.
 func (q *quicServer) connContext(ctx context.Context, conn *quic.Conn) context.Context {
-	c := newQUICConn(func() { conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "idle") })
-	context.AfterFunc(conn.Context(), c.end)
+	c := newQUICConn(conn.Context(), func() {
+		conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "idle")
+	})
 	ctx = context.WithValue(ctx, quicConnKey{}, c)
 	return context.WithValue(ctx, http.ServerContextKey, quicTimeouts)
 }
@@ -193,10 +211,11 @@ var quicTimeouts = &http.Server{WriteTimeout: answerTimeout}
 
 // answer is the handler of all requests: it makes one as net/http would, and hands it on.
 func (q *quicServer) answer(w http.ResponseWriter, r *http.Request) {
-	if c, ok := r.Context().Value(quicConnKey{}).(*quicConn); ok {
-		c.add(1)
-		defer c.add(-1)
+	c := r.Context().Value(quicConnKey{}).(*quicConn)
+	if !c.begin(r.Context()) {
+		return
 	}
+	defer c.end()
 	now, rc := time.Now(), http.NewResponseController(w)
 	rc.SetReadDeadline(now.Add(bodyTimeout))
 	rc.SetWriteDeadline(now.Add(answerTimeout))
@@ -296,7 +315,7 @@ func (q *quicServer) serve() {
 
 // accept accepts connections on one socket until the drain.
 func (q *quicServer) accept(t *quic.Transport) {
-	ln, err := t.Listen(q.tls, quicConfig())
+	ln, err := t.Listen(q.tls, q.config())
 	if err == nil {
 		context.AfterFunc(q.accepts, func() { ln.Close() })
 		err = q.http3.ServeListener(ln)

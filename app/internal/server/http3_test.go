@@ -46,7 +46,7 @@ func TestAQUICConnectionWithoutARequestIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		closed := make(chan struct{})
-		c := newQUICConn(func() { close(closed) })
+		c := newQUICConn(t.Context(), func() { close(closed) })
 		open := func(when string, after time.Duration) {
 			t.Helper()
 			select {
@@ -56,12 +56,12 @@ func TestAQUICConnectionWithoutARequestIsClosed(t *testing.T) {
 			}
 		}
 		open("early", idleTimeout-time.Second)
-		c.add(1)
-		c.add(1)
+		c.begin(t.Context())
+		c.begin(t.Context())
 		open("during a request", 2*idleTimeout)
-		c.add(-1)
+		c.end()
 		open("during the second one", 2*idleTimeout)
-		c.add(-1)
+		c.end()
 		open("right after it", idleTimeout-time.Second)
 		select {
 		case <-closed:
@@ -75,12 +75,30 @@ func TestAQUICConnectionWithoutARequestIsClosed(t *testing.T) {
 func TestAQUICConnectionThatHasEndedIsForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newQUICConn(func() { t.Error("it is closed again") })
-		c.add(1)
+		ctx, end := context.WithCancel(t.Context())
+		c := newQUICConn(ctx, func() { t.Error("it is closed again") })
+		c.begin(t.Context())
+		end()
+		synctest.Wait()
 		c.end()
-		c.add(-1)
 		time.Sleep(2 * idleTimeout)
 	})
+}
+
+// What clients may send ahead of what is read is kept in memory.
+func TestQUICWindowsGrowWithinABound(t *testing.T) {
+	t.Parallel()
+	q := &quicServer{}
+	ctx, end := context.WithCancel(t.Context())
+	if !q.mayGrow(t.Context(), maxQUICGrowth/2) || !q.mayGrow(ctx, maxQUICGrowth/2) || q.mayGrow(ctx, 1) {
+		t.Errorf("windows have grown by %d, want %d", q.growth.Load(), maxQUICGrowth)
+	}
+	end()
+	for q.growth.Load() > maxQUICGrowth/2 {
+	}
+	if !q.mayGrow(t.Context(), 1) {
+		t.Error("a window does not grow after another's connection has ended")
+	}
 }
 
 // A site that gets its certificate itself has none when it starts. Without the certificate there is no key for resets.
