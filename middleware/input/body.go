@@ -2,6 +2,7 @@ package input
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -26,7 +27,8 @@ type body struct {
 	form   formCheck
 	isForm bool
 	keeps  bool   // gin has a parser for its type that is neither JSON's nor a form's
-	kept   []byte // its first maxKept bytes, if keeps
+	isOwn  bool   // the handler itself reads it, as a whole or with a json.Decoder
+	kept   []byte // its first maxKept bytes, if keeps or isOwn
 	came   bool   // a byte of it that is not white space has been read
 	ended  bool   // it has been read to its end, and was not empty or white space
 
@@ -59,6 +61,7 @@ func bodyOf(c *gin.Context) *body {
 func (b *body) Read(p []byte) (int, error) {
 	if b.nCalls == 0 {
 		b.nCalls = runtime.Callers(2, b.calls[:])
+		b.isOwn = isOwn(b.calls[1:3]) // the first is MaxBytesReader
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.came = b.came || len(bytes.Trim(p[:n], " \t\r\n")) > 0 // white space alone is no JSON
@@ -66,7 +69,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.isForm {
 		b.form.write(p[:n])
 	}
-	if b.keeps {
+	if b.keeps || b.isOwn {
 		b.kept = append(b.kept, p[:min(n, maxKept-len(b.kept))]...)
 	}
 	// Reading after Close is the handler's fault.
@@ -82,6 +85,34 @@ func (b *body) malformed() bool { return b != nil && b.isForm && b.form.malforme
 // holds reports whether text is in the kept part of the body. b may be nil.
 func (b *body) holds(text string) bool {
 	return b != nil && text != "" && bytes.Contains(b.kept, []byte(text))
+}
+
+// isOwn reports whether a Read with these callers is of a handler that reads the body itself and may take it for JSON.
+func isOwn(calls []uintptr) bool {
+	switch name := runtime.FuncForPC(calls[0] - 1).Name(); name {
+	case "encoding/json.(*Decoder).refill":
+		return true
+	case "io.ReadAll":
+		return !strings.HasSuffix(runtime.FuncForPC(calls[1]-1).Name(), ".(*jsonDecoder).Decode") // gin's, by PatchGin
+	}
+	return false
+}
+
+// refusedJSON returns err with a mark if the body is JSON that the handler itself decoded, with that error: if it is
+// refused again, or if err names a field of it. Other JSON, such as another server's, is not the client's fault. b may
+// be nil.
+func (b *body) refusedJSON(err error) error {
+	if b == nil || !b.isOwn {
+		return err
+	}
+	fields := (&jsonDecoder{}).fields(b.kept, nil, err)
+	var value json.RawMessage
+	for _, again := range []error{json.NewDecoder(bytes.NewReader(b.kept)).Decode(&value), json.Unmarshal(b.kept, &value)} {
+		if fields != nil || again != nil && again.Error() == err.Error() {
+			return jsonMark{err, fields}
+		}
+	}
+	return err
 }
 
 // hasOtherReader reports whether a parser of gin other than those of JSON and forms read the body: the route takes

@@ -3,7 +3,6 @@ package input
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
@@ -39,7 +38,7 @@ func Fields(c *gin.Context, err error) []FieldError {
 	}
 	list := describe(err, nil)
 	if list == nil {
-		if key := formKey(c.Request, err); key != "" {
+		if key := formKey(c, err); key != "" {
 			list = []FieldError{valueField("#/"+escapePointer(key), err)}
 		}
 	}
@@ -212,19 +211,15 @@ func typeRule(e *json.UnmarshalTypeError) (rule, param string) {
 	return "whole", ""
 }
 
-// formKey returns the name of the only field of a form or query that has the value that err quotes, or "".
-func formKey(r *http.Request, err error) (key string) {
-	var value string
-	if e, ok := errors.AsType[*strconv.NumError](err); ok {
-		value = e.Num
-	} else if e, ok := errors.AsType[*time.ParseError](err); ok {
-		value = e.Value
-	} else {
+// formKey returns the name of the only field of a form or query that has the value that err is about, or "".
+func formKey(c *gin.Context, err error) (key string) {
+	value, want := refused(err)
+	if want == "" {
 		return ""
 	}
-	values := r.Form
+	values := c.Request.Form
 	if values == nil {
-		values = r.URL.Query()
+		values = c.Request.URL.Query()
 	}
 	for name, list := range values {
 		for _, v := range list {

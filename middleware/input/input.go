@@ -40,6 +40,12 @@ func Status(c *gin.Context, err error) (status int, detail string) {
 	if is[invalid](err) || is[validator.ValidationErrors](err) || is[binding.SliceValidationError](err) {
 		return http.StatusUnprocessableEntity, "Some fields are not valid"
 	}
+	if value, want := refused(err); want == "a time zone" && sent(c, value) { // of a tag it is ours
+		return http.StatusBadRequest, valueError(c, err, false)
+	}
+	if errors.Is(err, http.ErrNoCookie) {
+		return http.StatusBadRequest, "A cookie is missing"
+	}
 	if isOurs(err) || errors.Is(err, errReadTwice) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return 0, ""
 	}
@@ -74,13 +80,24 @@ func Status(c *gin.Context, err error) (status int, detail string) {
 // errReadTwice is the error for a handler that binds a body which was read already.
 var errReadTwice = errors.New("the body was read already: bind it once, or keep it with c.ShouldBindBodyWithJSON")
 
-// Clarify returns err, or errReadTwice if err is that of a parser which found an empty body, and the body was not empty
-// when it came.
+// Clarify returns err, or what is known of it beyond its text: that the handler read a body twice, or that the handler
+// decoded the body's JSON itself.
 func Clarify(c *gin.Context, err error) error {
-	if b := bodyOf(c); err != nil && b != nil && b.ended && errors.Is(err, io.EOF) && is[jsonMark](err) {
+	b := bodyOf(c)
+	if err == nil {
+		return nil
+	}
+	if hasNone := c.Request.ContentLength == 0 && c.Request.Method != http.MethodGet; hasNone &&
+		(err == io.EOF || err.Error() == endOfJSON) {
+		return jsonMark{error: io.EOF} // the handler itself decoded a body that did not come
+	}
+	if b != nil && b.ended && errors.Is(err, io.EOF) && is[jsonMark](err) {
 		return errReadTwice
 	}
-	return err
+	if is[markedError](err) {
+		return err
+	}
+	return b.refusedJSON(err)
 }
 
 // isOurs reports whether only the program or the machine can cause err: a type that cannot be filled, a full disk.

@@ -210,9 +210,11 @@ func unknownField(err error) (name string, ok bool) {
 	return name, e == nil
 }
 
+const endOfJSON = "unexpected end of JSON input" // the text of a json.SyntaxError
+
 // jsonError returns the text for JSON that cannot be parsed or does not fit.
 func jsonError(err error) (detail string) {
-	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok && err.Error() != endOfJSON {
 		return fmt.Sprintf("The body is not JSON, as byte %d shows", e.Offset)
 	}
 	if name, ok := unknownField(err); ok {
@@ -223,7 +225,7 @@ func jsonError(err error) (detail string) {
 		return "The body goes on after its JSON"
 	case errors.Is(err, io.EOF):
 		return "The body is empty, and should be JSON"
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), err.Error() == endOfJSON:
 		return "The body ends in the middle of its JSON"
 	}
 	return "The body is JSON, but not what is wanted here" // says an UnmarshalJSON or UnmarshalText

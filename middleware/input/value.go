@@ -2,8 +2,9 @@ package input
 
 import (
 	"errors"
-	"fmt"
 	"net"
+	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,22 +18,49 @@ import (
 // valueError returns the text for a value that cannot be parsed, or "" for any other error. If the value is not
 // marked as the client's, it has to be one that the client sent.
 func valueError(c *gin.Context, err error, marked bool) string {
-	if e, ok := errors.AsType[*strconv.NumError](err); ok && (marked || sent(c, e.Num)) {
-		return fmt.Sprintf("%s is not a number", quote(e.Num))
-	}
-	if e, ok := errors.AsType[*time.ParseError](err); ok && (marked || sent(c, e.Value)) {
-		return fmt.Sprintf("%s is not a time in the expected format", quote(e.Value))
-	}
-	if e, ok := errors.AsType[*net.ParseError](err); ok && (marked || sent(c, e.Text)) {
-		return fmt.Sprintf("%s is not a valid %s", quote(e.Text), e.Type)
-	}
-	if text := err.Error(); strings.HasPrefix(text, "time: ") { // time.ParseDuration's errors have no type
-		_, quoted, _ := strings.Cut(text, "duration ")
-		if value, e := strconv.Unquote(quoted); e == nil && (marked || sent(c, value)) {
-			return fmt.Sprintf("%s is not a duration", quote(value))
-		}
+	value, want := refused(err)
+	if want != "" && (marked || sent(c, value)) {
+		return quote(value) + " is not " + want
 	}
 	return ""
+}
+
+// refused returns the value that a parser of the standard library refused, and what it should have been, or "".
+func refused(err error) (value, want string) {
+	if e, ok := errors.AsType[*strconv.NumError](err); ok {
+		return e.Num, "a number"
+	}
+	if e, ok := errors.AsType[*time.ParseError](err); ok {
+		return e.Value, "a time in the expected format"
+	}
+	if e, ok := errors.AsType[*net.ParseError](err); ok {
+		return e.Text, "a valid " + e.Type
+	}
+	if e, ok := errors.AsType[*net.AddrError](err); ok {
+		return e.Addr, "a valid address"
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok && e.Op == "parse" {
+		return e.URL, "a URL"
+	}
+	text := err.Error()
+	if zone, ok := strings.CutPrefix(text, "unknown time zone "); ok {
+		return zone, "a time zone"
+	}
+	if strings.HasPrefix(text, "time: ") { // time.ParseDuration's errors have no type
+		_, quoted, _ := strings.Cut(text, "duration ")
+		return firstQuoted(quoted), "a duration"
+	}
+	if t := reflect.TypeOf(err); t.PkgPath() == "net/netip" || strings.HasPrefix(text, "math/big: cannot unmarshal ") {
+		return firstQuoted(text), "valid" // their errors have no exported type
+	}
+	return "", ""
+}
+
+func firstQuoted(text string) string {
+	_, after, _ := strings.Cut(text, `"`)
+	quoted, _ := strconv.QuotedPrefix(`"` + after)
+	value, _ := strconv.Unquote(quoted)
+	return value
 }
 
 // quote quotes the beginning of a client's text for the response.
