@@ -15,8 +15,8 @@ import (
 //	r.GET("/map", middleware.CSP("img-src https://tile.openstreetmap.org"), showMap)
 //
 // A directive that the policy lacks is added, with the sources of the directive that browsers use in its place. A
-// source replaces 'none'. The sources of a group and of its routes add up. CSP panics, at the start, if an argument
-// is no directive.
+// source replaces 'none'. The sources of a group and of its routes add up. CSP panics, at the start, if browsers would
+// not understand a directive or a source.
 func CSP(directives ...string) gin.HandlerFunc {
 	for _, d := range directives {
 		if err := checkDirective(d); err != nil {
@@ -81,25 +81,74 @@ func indexOf(parts []string, name string) int {
 	return slices.IndexFunc(parts, func(p string) bool { return p == name || strings.HasPrefix(p, name+" ") })
 }
 
-// unquoted matches a source that CSP wants in quotes, without the quotes.
-var unquoted = regexp.MustCompile(
-	`^(self|none|strict-dynamic|report-sample|unsafe-[a-z-]+|wasm-unsafe-eval|(nonce|sha256|sha384|sha512)-.*)$`)
+// sourceDirectives are the directives that take a list of sources, and otherDirectives take something else
+// (https://www.w3.org/TR/CSP3/#csp-directives).
+var (
+	sourceDirectives = strings.Fields("base-uri child-src connect-src default-src fenced-frame-src font-src form-action " +
+		"frame-ancestors frame-src img-src manifest-src media-src object-src script-src script-src-attr script-src-elem " +
+		"style-src style-src-attr style-src-elem worker-src")
+	otherDirectives = strings.Fields("report-to report-uri require-trusted-types-for sandbox trusted-types " +
+		"upgrade-insecure-requests webrtc")
+)
 
-// checkDirective returns an error if d is not one directive (https://www.w3.org/TR/CSP3/#framework-directives).
+// The sources of https://www.w3.org/TR/CSP3/#framework-directive-source-list. A keyword stands in quotes.
+var (
+	keyword = regexp.MustCompile(`^(self|none|strict-dynamic|report-(sample|sha(256|384|512))|inline-speculation-rules|` +
+		`unsafe-(inline|eval|hashes|allow-redirects)|(wasm-unsafe|trusted-types)-eval|` +
+		`(nonce|sha256|sha384|sha512)-[A-Za-z0-9+/_-]+={0,2})$`)
+	schemeOrHost = regexp.MustCompile(
+		`(?i)^([a-z][a-z0-9+.-]*:|([a-z][a-z0-9+.-]*://)?(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)(:(\d+|\*))?(/[^?#'"]*)?)$`)
+	bareScheme = regexp.MustCompile(`^(data|blob|https?|wss?|mediastream|filesystem)$`)
+)
+
+// checkDirective returns an error if d is not one directive with sources that browsers understand. They ignore what
+// they do not, and a page then breaks, or is less strict than it looks.
 func checkDirective(d string) error {
 	fields := strings.Fields(d)
 	if len(fields) == 0 || strings.Trim(fields[0], "abcdefghijklmnopqrstuvwxyz-") != "" {
 		return fmt.Errorf("middleware.CSP: %q does not begin with a directive such as img-src", d)
 	}
+	name := fields[0]
 	for _, r := range d {
-		if r == ';' || r == ',' || r < ' ' || r > '~' {
+		if r > '~' {
+			return fmt.Errorf("middleware.CSP: %q holds %q: write ASCII, and keywords in straight quotes: 'self'", d, r)
+		}
+		if r == ';' || r == ',' || r < ' ' {
 			return fmt.Errorf("middleware.CSP: %q holds %q; give each directive an argument of its own", d, r)
 		}
 	}
+	if slices.Contains(otherDirectives, name) {
+		return nil
+	}
+	if !slices.Contains(sourceDirectives, name) {
+		return fmt.Errorf("middleware.CSP: in %q, browsers know no directive %s: they know %s", d, name,
+			strings.Join(append(sourceDirectives, otherDirectives...), ", "))
+	}
+	if len(fields) == 1 {
+		return fmt.Errorf("middleware.CSP: %q names no source to add: %s https://cdn.example.com", d, name)
+	}
 	for _, source := range fields[1:] {
-		if unquoted.MatchString(source) {
-			return fmt.Errorf("middleware.CSP: in %q, %s needs quotes: '%s'", d, source, source)
+		if problem := checkSource(source); problem != "" {
+			return fmt.Errorf("middleware.CSP: in %q, %s %s", d, source, problem)
 		}
 	}
 	return nil
+}
+
+// checkSource returns what is wrong with a source, or "".
+func checkSource(source string) string {
+	bare := strings.Trim(source, "'\"`")
+	switch isKeyword := keyword.MatchString(bare); {
+	case source == "'none'":
+		return "adds no source: for a stricter policy, set the header in the handler"
+	case isKeyword && source == "'"+bare+"'":
+		return ""
+	case isKeyword:
+		return "needs quotes: '" + bare + "'"
+	case bareScheme.MatchString(source):
+		return "needs a colon: " + source + ":"
+	case !schemeOrHost.MatchString(source):
+		return "is no source: write one such as 'self', 'unsafe-inline', data:, https://cdn.example.com or *.example.com"
+	}
+	return ""
 }

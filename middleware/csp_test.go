@@ -62,6 +62,17 @@ func TestRouteCanRelaxItsOwnPolicyOnly(t *testing.T) {
 	}
 }
 
+func TestEveryKindOfSourceIsTaken(t *testing.T) {
+	t.Parallel()
+	for _, d := range []string{"img-src * data: blob: https: 'self' *.tile.test https://*.tile.test:*/a/b%20c http://localhost:3000",
+		"script-src 'nonce-dGVzdA==' 'sha256-4uVB/c+fd-_=' 'strict-dynamic' 'wasm-unsafe-eval' 'report-sample' 127.0.0.1:8080",
+		"connect-src wss://chat.test ws:", "frame-ancestors 'self' https://a.test", "sandbox allow-forms allow-scripts", "sandbox",
+		"upgrade-insecure-requests", "require-trusted-types-for 'script'", "trusted-types default 'allow-duplicates'",
+		"report-uri /csp", "style-src-attr 'unsafe-hashes'", "script-src HTTPS://CDN.test"} {
+		CSP(d)
+	}
+}
+
 func TestInvalidDirectiveStopsTheStart(t *testing.T) {
 	t.Parallel()
 	for bad, want := range map[string]string{
@@ -72,6 +83,22 @@ func TestInvalidDirectiveStopsTheStart(t *testing.T) {
 		"img-src a.test\r\nX-Evil: yes": "argument of its own",
 		"script-src self":               "needs quotes: 'self'",
 		"script-src 'self' nonce-abc":   "needs quotes: 'nonce-abc'",
+		"script-src 'self":              "needs quotes: 'self'",
+		`script-src "self"`:             "needs quotes: 'self'",
+		"script-src unsafe-inline":      "needs quotes: 'unsafe-inline'",
+		"script-src ‘self’":             "straight quotes",
+		"script-src 'slef'":             "is no source",
+		"script-src 'unsafe-inlined'":   "is no source",
+		"script-src 'sha256-'":          "is no source",
+		"img-src data":                  "needs a colon: data:",
+		"img-src https:/tile.test":      "is no source",
+		"img-src https://":              "is no source",
+		"img-src tile.*":                "is no source",
+		"img-src https://a.test/x?y":    "is no source",
+		"img-src 'none'":                "adds no source",
+		"img-src":                       "names no source",
+		"image-src *":                   "no directive image-src: they know base-uri,",
+		"img *":                         "no directive img:",
 	} {
 		func() {
 			defer func() {
