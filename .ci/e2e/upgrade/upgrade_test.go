@@ -23,7 +23,7 @@ var work = map[string]string{
 	"app/billing/bill.go": "// Package billing is ours.\npackage billing\n",
 	"scripts/brew/main.go": "// Command brew is ours.\npackage main\n\nimport \"" + clone.Shop +
 		"/stock\"\n\nfunc main() { println(stock.Tea) }\n",
-	"web/templates/shop.html": "{{define \"shop\"}}Turnkey{{end}}\n",
+	"web/templates/partials/shop.html": "{{define \"shop\"}}Turnkey{{end}}\n",
 	"README.md":               "# The shop, made from Turnkey\n",
 }
 

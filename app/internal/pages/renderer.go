@@ -56,8 +56,8 @@ const siteFile = "handlers/site.go"
 func (r *renderer) faults(t *templates) Faults {
 	faults := slices.Clone(t.faults)
 	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
-		if t.pages[name] == nil && t.shared[name] == nil && len(t.faults) == 0 {
-			known := slices.Sorted(maps.Keys(t.pages))
+		known := slices.Sorted(maps.Keys(t.pages))
+		if t.pages[name] == nil && t.shared[name] == nil && (len(known) > 0 || len(t.faults) == 0) {
 			faults = append(faults, Fault{File: siteFile,
 				Problem: fmt.Sprintf("Pages has %q, and there is no page of that name", name),
 				Fix:     suggestion(name, known) + "Else write web/templates/" + name + ".html, or remove the line"})
@@ -69,6 +69,12 @@ func (r *renderer) faults(t *templates) Faults {
 			Fix:     "set ErrorPage to a function that makes the one from the other, or remove the line"})
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.pages)) {
+		if _, ok := r.Values[name]; !ok && r.Values != nil && name != errorPage {
+			faults = append(faults, Fault{File: t.pages[name].file,
+				Problem: fmt.Sprintf("Pages in %s has no %q, so c.HTML refuses the page", siteFile, name),
+				Fix: fmt.Sprintf("add %q with a value of the type that c.HTML gets, such as page{}, or remove the file; what only "+
+					"other templates call belongs in web/templates/partials/", name)})
+		}
 		faults = append(faults, r.fieldFaults(t.pages[name])...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.shared)) {
