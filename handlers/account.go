@@ -62,7 +62,7 @@ func (a *accounts) routes(r *gin.Engine, server kit.Server) {
 	r.POST("/sign-out", kit.E(a.signOut))
 	r.GET("/forgotten", a.show("account/forgotten"))
 	r.POST("/forgotten", mails, kit.E(a.forgotten))
-	r.GET("/new-password", a.show("account/new-password"))
+	r.GET("/new-password", kit.E(a.showLink))
 	r.POST("/new-password", limit, kit.E(a.replacePassword))
 
 	members := r.Group("/account", kit.E(onlyUsers))
@@ -142,7 +142,7 @@ type accountPage struct {
 }
 
 func (a *accounts) page(c *gin.Context) accountPage {
-	p := accountPage{page: newPage(c, "Account"), Mail: a.mail != nil, Next: wanted(c),
+	p := accountPage{page: newPage(c, ""), Mail: a.mail != nil, Next: wanted(c),
 		Email: shortened(c.Request.FormValue("email")), Token: shortened(c.Request.FormValue("token"))}
 	if u := signedIn(c); u != nil {
 		p.Admin = u.Admin

@@ -96,6 +96,18 @@ func (a *accounts) forgotten(c *gin.Context) error {
 	return nil
 }
 
+// showLink shows the form for a new password. It does not use the link up, because scanners of mail follow links too.
+func (a *accounts) showLink(c *gin.Context) error {
+	u, err := a.users.find(normalAddress(c.Query("email")))
+	if err == nil && (u == nil || !u.Link.allows(c.Query("token"))) {
+		err = errLink
+	}
+	if err == nil {
+		a.render(c, http.StatusOK, "account/new-password", a.page(c))
+	}
+	return err
+}
+
 func (a *accounts) replacePassword(c *gin.Context) error {
 	var in struct {
 		Email string `form:"email"`

@@ -113,6 +113,23 @@ func TestNoStrangerFillsAMailbox(t *testing.T) {
 	close(mails)
 }
 
+func TestALinkIsValidForAnHour(t *testing.T) {
+	t.Parallel()
+	site, a, _ := startWithMail(t)
+	ada := address("ada")
+	register(t, site, ada)
+	for age, want := range map[time.Duration]int{linkLife + time.Second: 410, linkLife - time.Minute: 303} {
+		made, err := a.newLink(ada, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.users.update(ada, func(u *user) error { u.Link.Expires = u.Link.Expires.Add(-age); return nil })
+		if answer := setPassword(t, site.Visitor(), mustParse(t, made)); answer.Status != want || err != nil {
+			t.Errorf("a link of %s got %d, want %d: %v", age, answer.Status, want, err)
+		}
+	}
+}
+
 func TestOneAddressAsksForFewMails(t *testing.T) {
 	t.Parallel()
 	site, _, _ := startWithMail(t)
