@@ -1,8 +1,8 @@
 // Package tlsconfig turns a few settings into certificates for a listener: PEM files in development, an ACME CA in
 // production, files that another program renews, or nothing at all behind a proxy.
 //
-// It reads no environment. Names of settings appear in its messages because those are what a reader can change. The
-// rooms behind this door are in internal, one for each kind of source and what they share.
+// It reads no environment. Its messages have the names of settings because those are what a reader can change. The
+// folders in internal have a package for each kind of source, and what they share.
 package tlsconfig
 
 import (
@@ -78,7 +78,7 @@ type Source interface {
 	HTTPHandler(next http.Handler) http.Handler
 	// Run renews certificates until ctx is done. It returns nil then, and an error only if it cannot go on.
 	Run(ctx context.Context) error
-	// Reload makes Run look at once at what it looks at from time to time.
+	// Reload makes Run do at once what it does periodically: read files again, or retry a failed order.
 	Reload()
 	// Status describes every certificate, the canonical host's first.
 	Status() []Status
@@ -112,8 +112,8 @@ const (
 // Problem is what a CA said went wrong (RFC 8555 §6.7), in its own words. It is in Event.Err.
 type Problem = cert.Problem
 
-// New opens the source for a mode. Options that Check finds no fault with can still fail here: the world may have
-// changed since, and Local makes its pair now.
+// New opens the source for a mode. Options without a fault in Check can still fail here: files may have changed since,
+// and Local makes its pair now.
 func New(o Options) (Source, error) {
 	o.Log = cmp.Or(o.Log, slog.Default())
 	clients, err := clientca.Open(o.ClientCAFile, o.Log)
@@ -147,7 +147,7 @@ func (o Options) files(clients *clientca.CAs) files.Options {
 		ClientCAs: clients, Log: o.Log}
 }
 
-// newACME joins the clock, the store and autocert, once more for a rehearsal.
+// newACME connects package acme, the store and the CA, and the CA for a rehearsal.
 func (o Options) newACME(clients *clientca.CAs) (*acme.Source, error) {
 	// What decides whether an order can succeed. A change of it ends the backoff.
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{o.Directory, o.Rehearsal, o.CAFile, o.Email, o.EABKeyID,
@@ -222,10 +222,9 @@ func Check(o Options) []Fault {
 	return faults
 }
 
-// Inspect returns the faults of Check and, beyond those, an answer of a Redis server in ACME_CACHE that would prevent
-// an order. Notes are what an operator should know though it is no fault: that an earlier attempt failed, that others
-// can read a key, or that the store cannot be reached, which may start later. A start does without Inspect, because it
-// may take seconds.
+// Inspect returns the faults of Check, and a refusal by a Redis server in ACME_CACHE that would prevent an order. Notes
+// are what an operator should know although it is no fault: an earlier attempt failed, others can read a key, or the
+// store cannot be reached, which may start later. A start does not call Inspect, because it may take seconds.
 func Inspect(o Options) (faults []Fault, notes []string) {
 	faults = Check(o)
 	switch o.Mode {

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// heldEvery is how soon a server looks again at a job that another one runs: that may outlast its period.
+	// heldEvery is how soon a server looks again at a job that another one runs, and that takes longer than its period.
 	heldEvery = 10 * time.Second
-	// awayEvery is how soon a server asks a store again that was away.
+	// awayEvery is how soon a server asks the store again after it did not answer.
 	awayEvery = time.Minute
 	// skew is how far the clocks of servers may be apart. A run further in the future than that is a clock's mistake.
 	skew = 24 * time.Hour
@@ -34,7 +34,7 @@ type Turns struct {
 // Turns returns the turns of the servers that share o.CacheDir. It opens no connection and makes no directory.
 func (o Options) Turns() *Turns {
 	config := o.store()
-	config.Keys = nil // a time is no secret, and a job runs on when a key is lost
+	config.Keys = nil // a time is no secret, and jobs must run even if a key is lost
 	return &Turns{store: config, slot: config.Existing("jobs://jobs"), last: map[string]time.Time{}}
 }
 
@@ -58,7 +58,7 @@ func (t *Turns) Check() []Fault {
 // and when another server may begin the job, because the store has not answered for half a minute. Take returns how long
 // to wait before it is called again. If the store cannot be asked, it returns an error and does not call f.
 //
-// The turn is written down before f is called, so a server that dies in f does not make another one begin again.
+// Take stores the time before it calls f, so another server does not repeat the call if this one dies in f.
 func (t *Turns) Take(ctx context.Context, job string, period time.Duration, f func(context.Context)) (
 	wait time.Duration, err error) {
 	file := fileOf(job)
@@ -108,7 +108,7 @@ func fileOf(job string) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(job)))
 }
 
-// wait returns how long the job's next turn is away, after a look into the store if it is due as far as is known.
+// wait returns the time until the job's next turn. It reads the store if the turn seems due.
 func (t *Turns) wait(ctx context.Context, file string, period time.Duration) (time.Duration, error) {
 	if left := t.left(file, period); left > 0 {
 		return left, nil
@@ -120,7 +120,7 @@ func (t *Turns) wait(ctx context.Context, file string, period time.Duration) (ti
 	case err != nil:
 		return awayEvery, err
 	}
-	if began, err := time.Parse(time.RFC3339Nano, string(data)); err == nil { // what is no time is written over
+	if began, err := time.Parse(time.RFC3339Nano, string(data)); err == nil { // a value that is no time is overwritten
 		t.note(file, began)
 	}
 	return t.left(file, period), nil
@@ -130,11 +130,11 @@ func (t *Turns) note(file string, began time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if began.After(t.last[file]) && time.Until(began) <= skew {
-		t.last[file] = began.Round(0) // without the monotonic clock, which stands still while a machine is suspended
+		t.last[file] = began.Round(0) // without the monotonic clock, which stops while a machine is suspended
 	}
 }
 
-// left returns how long the job's next turn is away: 0 or less if it is due.
+// left returns the time until the job's next turn, as far as this server knows: 0 or less if it is due.
 func (t *Turns) left(file string, period time.Duration) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()

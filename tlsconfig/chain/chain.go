@@ -1,9 +1,9 @@
-// Package chain reads certificate and key files, and judges them as visitors' clients do: without a network, without
-// roots, and with a reason for everything that a client would refuse.
+// Package chain reads certificate and key files, and checks them as visitors' clients do, with a reason for everything
+// that a client would refuse. It needs neither a network nor roots.
 //
 // Clients verify the path from the certificate to a root that they have. All of the path but the root is in the file,
-// so a server can verify it too. A server that verified its own certificate alone would serve a broken path, and only
-// its visitors would notice.
+// so a server can verify it too. A server that checked only its own certificate would serve a broken path, and only its
+// visitors would notice.
 package chain
 
 import (
@@ -19,7 +19,7 @@ import (
 // Reason is one finding about a pair, with what to do where that is known.
 type Reason struct {
 	Text  string // what is found; "it" is the certificate
-	Fix   string // the command or the step that mends it; may be empty
+	Fix   string // the command or the step that fixes it; may be empty
 	About Part   // of the pair
 	Key   bool   // the key's file is at fault, not the certificate's
 }
@@ -55,7 +55,7 @@ type Verdict struct {
 	// and Cloudflare's Origin CA do. For a certificate of a public CA it is a mistake.
 	Alone bool
 
-	// SelfSigned says that the leaf is signed by its own key. Only clients in whose trust store it is accept it.
+	// SelfSigned says that the leaf is signed by its own key. Only clients that have it in their trust store accept it.
 	SelfSigned bool
 }
 

@@ -10,7 +10,7 @@ import (
 
 var indent = regexp.MustCompile(`(?m)^[ \t]+\S`)
 
-// damaged says why pem.Decode does not accept a block. file is the placeholder in the command that mends it.
+// damaged says why pem.Decode does not accept a block. file is the placeholder in the command that fixes it.
 func damaged(b block, file string) Reason {
 	lines := bytes.Split(bytes.TrimRight(b.text, "\r\n\t "), []byte("\n"))
 	end := bytes.Index(b.text, []byte("-----END "))

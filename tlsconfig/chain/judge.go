@@ -183,7 +183,7 @@ func selfSigned(c *x509.Certificate) bool {
 	return bytes.Equal(c.RawIssuer, c.RawSubject) && signed(c, c)
 }
 
-// longestLate is how long before its end a certificate is overdue at most: one of a year is renewed by people, in its
+// longestLate is the longest time before its end at which a certificate is overdue: people renew one of a year in its
 // last month.
 const longestLate = 21 * 24 * time.Hour
 
@@ -197,8 +197,8 @@ func Margin(leaf *x509.Certificate) time.Duration {
 	return life / 3
 }
 
-// Overdue reports whether a certificate should have been renewed by now: half of the time for that is gone, and what
-// renews it has tried again and again. A certificate that has expired is overdue too.
+// Overdue reports whether a certificate should have been renewed by now: half of Margin is over, in which the program
+// that renews it has tried repeatedly. A certificate that has expired is overdue too.
 func Overdue(leaf *x509.Certificate, now time.Time) bool {
 	return leaf.NotAfter.Sub(now) < min(Margin(leaf)/2, longestLate)
 }

@@ -13,7 +13,7 @@ import (
 
 const fullchain = "put the CA's chain behind your certificate, as in fullchain.pem"
 
-// path finds the certificates that signed the leaf, and those above. It judges the signers and describes the rest.
+// path finds the certificates that signed the leaf, and those above. It checks the signers and describes the rest.
 func (v *Verdict) path(certs []*x509.Certificate, at int, now time.Time, damaged bool) {
 	leaf := certs[at]
 	var others []*x509.Certificate // each once
@@ -151,7 +151,7 @@ func signerFaults(leaf, signer *x509.Certificate, now time.Time) []string {
 	return out
 }
 
-// plain puts an error of crypto/x509 about a path into an operator's words.
+// plain explains an error of crypto/x509 about a path to an operator.
 func plain(err error) string {
 	var invalid x509.CertificateInvalidError
 	if errors.As(err, &invalid) {

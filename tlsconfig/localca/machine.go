@@ -65,7 +65,7 @@ func certNames(leaf *x509.Certificate) []string {
 	return names
 }
 
-// Owner is the user who shall own files that root makes.
+// Owner is the user who should own files that root makes.
 type Owner struct {
 	UID, GID int
 	home     string
@@ -145,7 +145,7 @@ func clockBehind(now time.Time, project string) string {
 }
 
 func clockFix() string {
-	// WSL's clock stands still while Windows sleeps (microsoft/WSL#10006).
+	// WSL's clock stops while Windows sleeps (microsoft/WSL#10006).
 	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	switch {
 	case runtime.GOOS == "windows":
@@ -174,7 +174,7 @@ func inGit(file string) (tracked, same bool) {
 	return tracked, tracked && git("diff", "--quiet")
 }
 
-// insideRepository reports whether a directory is in a git repository. It saves the start of git where it is not.
+// insideRepository reports whether a directory is in a git repository, so that git need not be started outside of one.
 func insideRepository(dir string) bool {
 	if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
 		return true

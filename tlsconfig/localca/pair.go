@@ -32,7 +32,7 @@ type Result struct {
 	whyCA string // why a new CA was made
 }
 
-// Lines says for a developer what Ensure did, and what to do next.
+// Lines tells a developer what Ensure did, and what to do next.
 func (r Result) Lines(req Request) []string {
 	var lines []string
 	if r.MadeCA {
@@ -61,7 +61,7 @@ func (r Result) Lines(req Request) []string {
 	return lines
 }
 
-// ErrForeign means that another program or CA made the pair's files. They were left alone.
+// ErrForeign means that another program or CA made the pair's files. Ensure has not changed them.
 var ErrForeign = errors.New("not made by this program")
 
 // Ensure leaves a usable pair in the request's files. It makes a new one if the old one is missing, near expiry,
@@ -102,7 +102,7 @@ func (p *preparation) run() (err error) {
 	}
 	unlock, err := p.lock()
 	if err != nil {
-		// A good pair is used though its folder cannot be written.
+		// A good pair is used even if its folder cannot be written.
 		if found, _ := p.inspect(); found.why == "" && found.leaf != nil && protect(p.KeyFile) == nil {
 			p.result.Leaf = found.leaf
 			return nil

@@ -129,7 +129,7 @@ func open(dir, project string) (ca *CA, why string, err error) {
 	return ca, why, nil
 }
 
-// errUnusable says why a CA that is there cannot be used: "was …".
+// errUnusable says why an existing CA cannot be used: "was …".
 type errUnusable string
 
 func (e errUnusable) Error() string { return "the development CA " + string(e) }

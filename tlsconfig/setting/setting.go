@@ -1,5 +1,5 @@
-// Package setting has the words in which settings of certificates are described, without the code that makes
-// certificates. A package that reads the environment can use it and link neither autocert nor gin.
+// Package setting has the types for settings of certificates, without the code that makes certificates. A package that
+// reads the environment can use it without linking autocert or gin.
 package setting
 
 import (
@@ -31,7 +31,7 @@ const (
 // publicCAs are the domains of CAs that browsers trust, so that the Baseline Requirements bind them.
 var publicCAs = []string{"letsencrypt.org", "zerossl.com", "pki.goog", "ssl.com", "buypass.com"}
 
-// IsPublicCA reports whether a directory is one of a public CA that is known here.
+// IsPublicCA reports whether a directory belongs to one of publicCAs.
 func IsPublicCA(directory string) bool {
 	u, err := url.Parse(directory)
 	return err == nil && slices.ContainsFunc(publicCAs, func(domain string) bool {
@@ -91,7 +91,7 @@ var (
 // CacheKey is a key of ACME_CACHE_KEY, for AES-256. It prints as its ID, because the key is a secret.
 type CacheKey [32]byte
 
-// ID names the key in messages and in front of each value that it seals. It tells nothing of the key.
+// ID names the key in messages and in front of each value that it seals. The key cannot be computed from it.
 func (k CacheKey) ID() string {
 	sum := sha256.Sum256(append([]byte("ACME_CACHE_KEY "), k[:]...))
 	return hex.EncodeToString(sum[:4])

@@ -1,5 +1,5 @@
 // Package chaintest makes certificates for tests, good ones and every kind of bad one, with real keys and signatures.
-// Every room that judges a pair is tested with this table. Write and Read are for the files that hold them.
+// Every package that checks a pair is tested with them.
 package chaintest
 
 import (
@@ -27,7 +27,7 @@ type Authority struct {
 	now                time.Time
 }
 
-// New makes an Authority that issues for names. The first parameter keeps it out of what is not a test.
+// New makes an Authority that issues for names. The first parameter makes sure that only tests call it.
 func New(_ testing.TB, names ...string) *Authority {
 	a := &Authority{Names: names, rootKey: ec(), key: ec(), now: time.Now()}
 	root := a.ca("Test Root")
@@ -99,8 +99,8 @@ func (a *Authority) ca(name string) *x509.Certificate {
 	}
 }
 
-// sha1 makes a leaf signed as it was done until 2015. crypto/x509 no longer makes such a signature, so a certificate
-// signed by SHA-256 is taken apart and signed anew.
+// sha1 makes a leaf signed with SHA-1, as was usual until 2015. crypto/x509 no longer makes such a signature, so sha1
+// signs the parts of another certificate again.
 func (a *Authority) sha1(public crypto.PublicKey) *x509.Certificate {
 	oldName := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}} // ecdsa-with-SHA256
 	newName := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 1}}    // ecdsa-with-SHA1
@@ -136,7 +136,7 @@ func block(label string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der})
 }
 
-// must ends the test program: what it wraps fails only if this package is wrong.
+// must panics: what it wraps fails only if this package is wrong.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

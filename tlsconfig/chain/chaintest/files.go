@@ -25,7 +25,8 @@ func Read(t testing.TB, file string) []byte {
 	return data
 }
 
-// Serve listens until the test ends, and sends one byte to each client that completes a handshake. It returns where.
+// Serve listens until the test ends, and sends one byte to each client that completes a handshake. It returns its
+// address.
 func Serve(t testing.TB, config *tls.Config) (addr string) {
 	t.Helper()
 	ln, err := tls.Listen("tcp", "127.0.0.1:0", config)

@@ -61,13 +61,13 @@ func goodFiles() []Row {
 	}
 }
 
-// Alone is a leaf without any CA certificate: right where a root signed it directly.
+// Alone is a leaf without any CA certificate. That is right if a root signed it directly.
 func Alone() Row {
 	return Row{Name: "the leaf alone", Says: "no CA certificate came with it",
 		Chain: func(a *Authority, p public) certs { return certs{a.leaf(p, nil)} }}
 }
 
-// SelfSigned is a leaf that its own key signed: right where every client was given it.
+// SelfSigned is a leaf that its own key signed. That is right if every client has it in its trust store.
 func SelfSigned() Row {
 	var key crypto.Signer
 	return Row{Name: "self-signed", Says: "it is self-signed",
@@ -79,7 +79,7 @@ func SelfSigned() Row {
 		}}
 }
 
-// Ages are good pairs of the lives that CAs give, now and by 2029. Those that should have been renewed by now say so.
+// Ages are good pairs with the lifetimes that CAs give, now and by 2029. Those that are overdue get a note.
 func Ages() []Row {
 	const day = 24 * time.Hour
 	rows := []Row{}
@@ -97,7 +97,7 @@ func Ages() []Row {
 	return append(rows, Aged(398*day, 30*day), year)
 }
 
-// Aged is a good pair with so much left of its life.
+// Aged is a good pair with that lifetime, of which the given time is left.
 func Aged(life, left time.Duration) Row {
 	return leafLike(fmt.Sprintf("a good pair with %s left of %s", left, life), "", func(c template) {
 		c.NotAfter = time.Now().Add(left)

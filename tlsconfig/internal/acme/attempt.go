@@ -48,7 +48,7 @@ func (h *host) obtain(ctx context.Context, lock *store.Lock) {
 	}
 }
 
-// begin stores the attempt as a failed one, before it starts.
+// begin stores the attempt as failed, before it starts.
 func (h *host) begin(ctx context.Context, lock *store.Lock) *attempt {
 	now := h.now()
 	a := &attempt{host: h, lock: lock, old: now.served, pending: h.pendingOrder(), failures: now.record.Failures,
@@ -68,8 +68,8 @@ func (h *host) begin(ctx context.Context, lock *store.Lock) *attempt {
 	return a
 }
 
-// rehearse places a test order at the CA for rehearsals. An error means that the setup has a fault, which the CA of the
-// certificates would find too.
+// rehearse places a test order at the CA for rehearsals. It returns an error only for a fault of the setup, which the
+// real CA would find too.
 func (a *attempt) rehearse(ctx context.Context) error {
 	issuer, started := a.source.options.Rehearsal, time.Now()
 	directory := issuer.Directory()
@@ -125,8 +125,8 @@ func (a *attempt) orderWasLost() bool {
 		time.Now().Before(a.now().renewAt)
 }
 
-// settle ends the tries to complete a certificate whose order the CA no longer has. The certificate is served as it is
-// until its renewal is due.
+// settle gives up completing a certificate whose order the CA no longer has. The certificate is served as it is until
+// its renewal is due.
 func (a *attempt) settle(ctx context.Context, err error) {
 	a.change(func(s *state) {
 		s.record = record{Settings: a.source.options.Settings, Obtained: s.record.Obtained}
@@ -220,8 +220,8 @@ func (a *attempt) waitAfter(p *cert.Problem, fromCA bool) time.Duration {
 	if fromCA {
 		return max(wait, p.RetryAfter)
 	}
-	// Nothing counts against the CA's limits where it took no order, and a certificate of a day has no time for the
-	// whole backoff.
+	// If the CA took no order, nothing counts against its limits, and a certificate of a day has no time for the whole
+	// backoff.
 	if old := a.now().served; old.Certificate != nil && a.placed == 0 {
 		wait = min(wait, max(firstBackoff, time.Until(old.Leaf.NotAfter)/4))
 	}

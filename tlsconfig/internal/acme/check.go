@@ -104,8 +104,8 @@ func (s Settings) cacheFault(problem, fix string) setting.Fault {
 	return setting.Fault{Setting: "ACME_CACHE", Value: setting.Redacted(s.Store.Where), Problem: problem, Fix: fix}
 }
 
-// canServe reports whether the store holds a valid certificate for every domain. A server that cannot write there
-// starts in this case, and serves them.
+// canServe reports whether the store holds a valid certificate for every domain. In this case a server that cannot
+// write to the store starts and serves them.
 func (s Settings) canServe() bool {
 	for _, host := range s.Domains {
 		c, err := s.stored(host)
@@ -125,8 +125,8 @@ func (s Settings) stored(host string) (cert.Candidate, error) {
 	return cert.Unmarshal(data, host)
 }
 
-// Inspect looks into the store, for what Check does not see. Notes are what an operator should know though it is no
-// fault, for example that an earlier attempt failed. It changes nothing but a test key in Redis; see store.Check.
+// Inspect looks into the store, for what Check does not see. Notes are what an operator should know although it is no
+// fault, such as an earlier attempt that failed. Inspect changes nothing but a test key in Redis: see store.Check.
 func (s Settings) Inspect() (faults []setting.Fault, notes []string) {
 	if problem, _ := s.Store.CAFault(); s.Store.Where == "" || problem != "" {
 		return nil, nil // Check reports it
@@ -170,8 +170,8 @@ func (s Settings) Inspect() (faults []setting.Fault, notes []string) {
 	return nil, notes
 }
 
-// survey says how the values of this site are sealed: a fault if one cannot be opened, or a note if some are not sealed
-// with the newest key.
+// survey checks how the values of this site are sealed. It returns a fault if one cannot be opened, or a note if some
+// are not sealed with the newest key.
 func (s Settings) survey() (fault *setting.Fault, note string, _ error) {
 	files := []string{"account.key", tickets.File}
 	for _, host := range s.Domains {

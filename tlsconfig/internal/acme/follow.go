@@ -24,7 +24,7 @@ func (s *Source) follow(ctx context.Context) {
 		}
 		names, now, emptied, err := s.options.Store.Changes(ctx, since)
 		if err != nil {
-			continue // an attempt says that the store is away, and no visitor notices
+			continue // an attempt logs that the store does not answer, and no visitor notices
 		}
 		since = now
 		if emptied || now == 0 {
@@ -55,8 +55,8 @@ func (s *Source) restore(ctx context.Context, emptied bool) {
 	}
 }
 
-// compare takes over the certificate in the store if it is newer than the one that is served, or has the one that is
-// served stored if that is newer.
+// compare serves the certificate in the store if that is newer than the served one, or stores the served one if that is
+// newer.
 func (h *host) compare(ctx context.Context) {
 	c, err := h.stored(ctx)
 	served := h.now().served
@@ -65,7 +65,7 @@ func (h *host) compare(ctx context.Context) {
 	}
 	sealed, is := store.IsSealed(err)
 	switch {
-	case is && h.now().loaded: // otherwise load says it
+	case is && h.now().loaded: // otherwise load logs it
 		h.logSealed(sealed)
 		return
 	case err != nil: // at the next change, or the next attempt

@@ -18,7 +18,7 @@ const (
 	saveEvery    = 5 * time.Second // while a certificate cannot be stored
 )
 
-// host is one configured host: its certificate, and the clock by which it is renewed.
+// host is one configured host: its certificate, and when that is renewed.
 type host struct {
 	source  *Source
 	name    string
@@ -46,7 +46,7 @@ type state struct {
 
 	fence   int64     // of the last lock
 	aloneAt time.Time // when to order without the store; zero: not drawn
-	forced  bool      // the next attempt does not heed the failures of others
+	forced  bool      // the next attempt ignores the failures of other processes
 	loaded  bool      // what the store had was read, and challenges can be answered
 	sealed  bool      // the store has something for this host that cannot be opened; it was logged
 
@@ -113,7 +113,7 @@ func (h *host) resetBackoff() {
 	})
 }
 
-// tick does what is due, and returns how long nothing will be.
+// tick does what is due, and returns the time until the next step.
 func (h *host) tick(ctx context.Context) time.Duration {
 	if h.now().unsaved {
 		h.save(ctx)

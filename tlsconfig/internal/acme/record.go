@@ -36,7 +36,7 @@ func (h *host) load(ctx context.Context) bool {
 	woken := false
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		err := h.source.loading.do(ctx, func() error { return h.loadCertificate(ctx) })
-		if err == nil { // for all hosts the certificates come first: a record is written, which takes longer
+		if err == nil { // read the certificates of all hosts first, because writing a record takes longer
 			err = h.source.loading.do(ctx, func() error { return h.loadRest(ctx) })
 		}
 		if err == nil {

@@ -1,5 +1,5 @@
-// Package acme is the clock: for each host it decides when a certificate is ordered, renewed and tried again, and
-// serves what came of it. The certificates come from an Issuer.
+// Package acme decides for each host when a certificate is ordered, renewed and tried again, and serves the result. The
+// certificates come from an Issuer.
 //
 //   - source.go: handshakes are answered from a snapshot in memory and wait for nothing, challenges by the issuer
 //   - host.go, schedule.go: each host has its own schedule, with a backoff after failures
@@ -28,8 +28,8 @@ import (
 	"example.com/turnkey/tlsconfig/internal/tickets"
 )
 
-// Issuer gets certificates from one CA, one attempt at a time for each host. *authority.Authority is one. It decides
-// nothing about time: when to try, and when to try again, is decided here.
+// Issuer gets certificates from one CA, one attempt at a time for each host. *authority.Authority is one. This package
+// decides when to try, and when to try again.
 type Issuer interface {
 	// Directory names the CA in messages.
 	Directory() string
@@ -60,7 +60,7 @@ type Issuer interface {
 // Options are what a Source needs.
 type Options struct {
 	Domains   []string         // the first is canonical
-	Issuer    Issuer           // of the certificates that are served
+	Issuer    Issuer           // of the real certificates
 	Rehearsal Issuer           // at which a first order, and one after a failure, is tried beforehand; nil: none
 	Store     *store.Slot      // of Issuer's CA
 	Settings  string           // identifies the settings on which success depends; a change of them resets the backoff
@@ -185,7 +185,7 @@ func (s *Source) notify(e cert.Event) {
 	}()
 }
 
-// find returns the configured host of a server name or a Host header; nil: it is none of ours.
+// find returns the configured host of a server name or a Host header, or nil.
 func (s *Source) find(hostport string) *host {
 	name, _ := hostname.Split(hostport)
 	return s.byName[name]

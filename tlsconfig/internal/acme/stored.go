@@ -11,8 +11,8 @@ import (
 	"example.com/turnkey/tlsconfig/internal/store"
 )
 
-// read reads a file of the host from the store. If there is none, it calls nothing. A file that parse does not accept
-// is logged and set aside, which is no error.
+// read reads a file of the host from the store. If there is none, it does not call parse. A file that parse does not
+// accept is logged and set aside, which is no error.
 func (h *host) read(ctx context.Context, suffix, spoiled string, parse func(data []byte) error) error {
 	slot, file := h.source.options.Store, cert.StoreName(h.name)+suffix
 	data, err := slot.Get(ctx, file)
@@ -91,8 +91,8 @@ func (h *host) takeOver(ctx context.Context, c cert.Candidate) {
 	}
 }
 
-// save stores the certificate, or leaves that for the next tick. In memory it is safe while the process lives. It goes
-// on when ctx is done, because the process may be stopping.
+// save stores the certificate. If that fails, the next tick tries again. save continues when ctx is done, because the
+// process may be stopping.
 func (h *host) save(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	before := h.now()
@@ -119,7 +119,7 @@ func (h *host) save(ctx context.Context) {
 	}
 }
 
-// putCertificate stores a certificate. Where another process has stored a later one, that is taken over.
+// putCertificate stores a certificate. If another process has stored a later one, that is served instead.
 func (h *host) putCertificate(ctx context.Context, served cert.Candidate) error {
 	data, err := cert.Marshal(served.Certificate)
 	if err != nil {

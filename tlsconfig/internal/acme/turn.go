@@ -67,7 +67,7 @@ func (h *host) opens(ctx context.Context) bool {
 	return true
 }
 
-// logSealed says once why nothing is ordered or taken over.
+// logSealed logs once why nothing is ordered, and nothing is taken from the store.
 func (h *host) logSealed(err *store.SealedError) {
 	if !h.now().sealed {
 		h.log.Error("another process has another ACME_CACHE_KEY; nothing is ordered or taken over before this one has "+
@@ -79,14 +79,14 @@ func (h *host) logSealed(err *store.SealedError) {
 
 func (h *host) unlock(ctx context.Context, lock *store.Lock) {
 	if err := lock.Unlock(ctx); err != nil {
-		h.log.Debug("the lock in ACME_CACHE is not given back; it expires by itself", "error", err)
+		h.log.Debug("the lock in ACME_CACHE could not be released, and expires by itself", "error", err)
 	}
 }
 
-// untilAlone returns how long to wait before ordering without the lock, because a shared store is away. Other processes
-// that share it may do the same. So each waits until half of the time for the renewal is gone, and then until a moment of
-// its own, which it draws from the rest but the end. Without a certificate nothing is ordered: a site that is started
-// again and again would order each time.
+// untilAlone returns how long to wait before ordering without the lock, if a shared store does not answer. Other
+// processes that share it may do the same. So each waits until half of the time for the renewal is over, and then until
+// a random moment before its end. Without a certificate nothing is ordered: a site that restarts in a loop would order
+// each time.
 func (h *host) untilAlone(now time.Time) time.Duration {
 	s := h.now()
 	c := s.served.Certificate
@@ -103,7 +103,7 @@ func (h *host) untilAlone(now time.Time) time.Duration {
 	return s.aloneAt.Sub(now)
 }
 
-// waitForStore says why nothing is ordered.
+// waitForStore logs why nothing is ordered.
 func (h *host) waitForStore(err error) {
 	s := h.now()
 	h.setTrouble("ACME_CACHE: " + err.Error())
@@ -119,9 +119,10 @@ func (h *host) waitForStore(err error) {
 	h.change(func(s *state) { s.awayLogged = true })
 }
 
-// othersFailed reports whether the record in the store forbids an attempt: another process has made one and failed. One
-// that died in its attempt forbids nothing, as this process saw it begin. What begins after that has died finds the
-// attempt in the record when it loads, and waits, so that a site that crashes in a loop does not order each time.
+// othersFailed reports whether the record in the store forbids an attempt, because another process has made one and
+// failed. An attempt whose process died does not forbid one here, because this process saw it begin. A process that
+// starts after that finds the attempt in the record and waits, so that a site that crashes in a loop does not order
+// each time.
 func (h *host) othersFailed(ctx context.Context) bool {
 	if h.now().forced {
 		return false

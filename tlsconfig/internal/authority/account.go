@@ -83,7 +83,7 @@ func (a *account) answer(token string) string {
 	return token + "." + a.thumbprint
 }
 
-// parseAccount returns nil for what is no key of an account.
+// parseAccount returns nil for data that is no account key.
 func parseAccount(data []byte) *ecdsa.PrivateKey {
 	if key, ok := chain.Read(nil, data).Key.(*ecdsa.PrivateKey); ok && key.Curve == elliptic.P256() {
 		return key

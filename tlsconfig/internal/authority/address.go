@@ -21,9 +21,9 @@ const (
 	http01    = "http-01"
 )
 
-// orderForAddress does for an address (RFC 8738) what autocert, which takes names alone, does for a name. Like autocert
-// it places an order for each type of challenge, because a failed challenge ends its order. An order whose challenges
-// cannot be answered stays at the CA, which gives it to the next attempt.
+// orderForAddress does for an address (RFC 8738) what autocert does for a name. autocert supports names only. Like
+// autocert it places an order for each type of challenge, because a failed challenge ends its order. The CA keeps an
+// order whose challenges cannot be answered, and returns it to the next attempt.
 func (t *attempt) orderForAddress(ctx context.Context) error {
 	directory, err := t.client.Discover(ctx)
 	if err != nil {

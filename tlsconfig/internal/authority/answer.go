@@ -79,7 +79,7 @@ func (a answer) nested(p cert.Problem) cert.Problem {
 	return p
 }
 
-// otherThan describes a successful answer that is not what it should be. It is empty for one that is.
+// otherThan describes a successful answer of another kind than was asked for, or returns "".
 func (a answer) otherThan(want kind) string {
 	var fields struct{ NewNonce, NewAccount, NewOrder, Status, Finalize string }
 	switch {

@@ -21,11 +21,10 @@ import (
 // attempt is one try to get one certificate. For a name its autocert.Manager knows no earlier try, so that it orders
 // anew. For an address orderForAddress takes autocert's place.
 //
-// autocert makes a key for the certificate, and returns the key only together with a certificate that it accepts. After
-// a damaged response the key would be lost, and the order with it. So the request for the certificate is for a key of
-// the order's own (cert.Order), which is stored before the request is sent. The CA's response is read before autocert
-// sees it, and judged here. autocert then reports that the certificate is not for its own key, and this error is
-// ignored.
+// autocert makes a key for the certificate, and returns it only together with a certificate that it accepts. After a
+// damaged response the key would be lost, and the order with it. So the request for the certificate has another key,
+// that of the cert.Order, which is stored before the request is sent. The CA's response is read and checked before
+// autocert sees it. autocert then reports that the certificate is not for its own key, and this error is ignored.
 type attempt struct {
 	host    string
 	log     *slog.Logger
@@ -157,8 +156,8 @@ func (t *attempt) issue(ctx context.Context) (cert.Candidate, error) {
 	return c, err
 }
 
-// retryBackoff makes autocert give up on "too many requests". It would wait with the order open (golang/go#40161), and
-// the clock decides when to try again.
+// retryBackoff makes autocert give up on "too many requests". It would wait with the order open (golang/go#40161),
+// while package acme decides when to try again.
 func retryBackoff(n int, _ *http.Request, resp *http.Response) time.Duration {
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests, n > 4:
@@ -169,8 +168,8 @@ func retryBackoff(n int, _ *http.Request, resp *http.Response) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// completeHello is a hello from which autocert can tell that the client supports ECDSA. From a shorter one it concludes
-// the contrary and orders an RSA certificate (golang/go#50522).
+// completeHello is a ClientHello of a client that supports ECDSA. For a shorter one autocert orders an RSA certificate
+// (golang/go#50522).
 func completeHello(host string) *tls.ClientHelloInfo {
 	return &tls.ClientHelloInfo{
 		ServerName:        host,

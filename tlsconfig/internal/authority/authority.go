@@ -1,14 +1,13 @@
-// Package authority gets certificates from an ACME CA (RFC 8555). It is the only room that knows autocert
-// (golang.org/x/crypto/acme/autocert), and an issuer that the clock in room acme can use: another one with the same
-// methods can take its place.
+// Package authority gets certificates from an ACME CA (RFC 8555). It is the only package that uses autocert
+// (golang.org/x/crypto/acme/autocert). Authority implements acme.Issuer, so another implementation can replace it.
 //
 // autocert registers the account, places the order and proves control of the name. Around it are:
 //
 //   - authority.go: the CA, and answers to its challenges
 //   - account.go, tokens.go: what processes with one store share, so that each can answer for all
 //   - attempt.go: one try at one certificate, with an autocert.Manager that is discarded afterwards
-//   - address.go: the same for an address, without autocert, which takes names alone
-//   - collect.go: the certificate that came, judged, and fetched again until it is whole
+//   - address.go: the same for an address, without autocert, which supports names only
+//   - collect.go: the certificate that came is checked, and fetched again until it is complete
 //   - transport.go: the HTTP transport of one attempt, which reads the CA's responses before autocert does, and adds
 //     to requests what autocert has no setting for
 //   - answer.go: what a response says, in words for an operator
@@ -116,8 +115,8 @@ func (a *Authority) TLSChallenge(host string, hello *tls.ClientHelloInfo) (*tls.
 }
 
 // HTTPChallenge returns what the CA wants to read for the token of an http-01 challenge (RFC 8555 §8.3). It answers any
-// token, as the attempt may be another process's, and the answer is of use to the account alone. It is empty for what is
-// no token, if port 80 is closed, and before the account's key is read.
+// token, because the attempt may be another process's, and only the account can use the answer. It is empty for an
+// invalid token, if port 80 is closed, and before the account's key is read.
 func (a *Authority) HTTPChallenge(token string) string {
 	if !a.options.PlainPort || !tokenSyntax.MatchString(token) {
 		return ""

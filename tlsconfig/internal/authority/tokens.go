@@ -20,7 +20,7 @@ const (
 	tokenFile    = ".alpn"         // after a host: the certificate that answers tls-alpn-01
 	tokenSuffix  = "+token"        // the same in autocert's names
 	tokenTimeout = 2 * time.Second // for reading it; a CA waits longer
-	tokenFresh   = time.Second     // how long what was read is believed, also that there is none
+	tokenFresh   = time.Second     // how long the result of a read is kept, also that there is no certificate
 )
 
 // tokens are certificates that answer tls-alpn-01 for attempts of other processes. Each is read from the store when a CA
@@ -81,7 +81,7 @@ func (c attemptCache) Put(ctx context.Context, name string, data []byte) error {
 	}
 	err := c.store.Put(ctx, host, tokenFile, data, c.fence)
 	if _, sealed := store.IsSealed(err); sealed {
-		// An attempt that died has left it, and the key has been dropped since. It answers no challenge any more.
+		// An attempt that died has left it, sealed with a key that is gone. It can answer no challenge.
 		c.store.Remove(ctx, host+tokenFile)
 		err = c.store.Put(ctx, host, tokenFile, data, c.fence)
 	}

@@ -61,7 +61,7 @@ func (t *attempt) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.send(r, isOrder)
 }
 
-// mayAsk asks the clock for its permission, if the request changes something at the CA. An error ends the attempt.
+// mayAsk calls permit (see cert.Request) if the request changes something at the CA. An error ends the attempt.
 func (t *attempt) mayAsk(r *http.Request, commits bool) error {
 	if t.permit == nil || r.Method != http.MethodPost || r.GetBody == nil {
 		return nil
@@ -82,7 +82,8 @@ func (t *attempt) mayAsk(r *http.Request, commits bool) error {
 	return nil
 }
 
-// wrongClock is why nothing is ordered: the new certificate would not be valid yet, or expired, for this machine.
+// wrongClock returns why nothing is ordered: for this machine's clock, the new certificate would not be valid yet, or
+// be expired.
 func wrongClock(skew time.Duration) error {
 	side := "ahead of"
 	if skew < 0 {

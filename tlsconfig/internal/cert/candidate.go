@@ -13,7 +13,7 @@ import (
 	"example.com/turnkey/tlsconfig/chain"
 )
 
-// Candidate is a certificate with a usable leaf, and what is wrong with the path from the leaf to a root.
+// Candidate is a certificate with a usable leaf, and the faults of the path from the leaf to a root.
 type Candidate struct {
 	*tls.Certificate
 

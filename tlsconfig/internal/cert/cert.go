@@ -1,8 +1,8 @@
-// Package cert has what the rooms behind tlsconfig share: a certificate with what is known about it (Candidate), the
-// set that handshakes read (Snapshot), the state and the events that the door reports (Status, Event, Problem), and
-// what the clock and an issuer tell each other (Request, Result, Order, Window).
+// Package cert has the types that the packages behind tlsconfig share: a certificate with its faults (Candidate), the
+// set that handshakes read (Snapshot), what tlsconfig reports (Status, Event, Problem), and what package acme and an
+// issuer exchange (Request, Result, Order, Window).
 //
-// It opens no connection and reads no setting. Whether clients accept a certificate is package chain's to judge.
+// It opens no connection and reads no setting. Package chain decides whether clients accept a certificate.
 package cert
 
 import (
@@ -29,12 +29,12 @@ type Status struct {
 	Failures int       // failed attempts in a row
 	Orders   uint64    // placed by this process
 
-	// Ready means that the server can do without: it answers challenges, and a store that it shares with others has no
-	// certificate. A load balancer that sent it nothing would keep challenges from it.
+	// Ready means that the server is ready without a certificate: it answers challenges, and the store that it shares
+	// with others has no certificate either. If a load balancer sent it nothing, no challenge would reach it.
 	Ready bool
 
-	// Blocked means that the server is not ready, whatever it serves: it has not the key to open what is in the store, so
-	// it answers no challenge. A deployment with a wrong key should end at its first server.
+	// Blocked means that the server is not ready, whatever it serves: it does not have the key for the sealed store, so
+	// it answers no challenge. A deployment with a wrong key should stop at its first server.
 	Blocked bool
 }
 
@@ -58,8 +58,7 @@ type Event struct {
 	Err    error  // of a failure; it wraps a *Problem if the CA said what went wrong
 }
 
-// ReadPool reads a PEM file of roots. One block that cannot be read is an error, so that no root is missing without a
-// word.
+// ReadPool reads a PEM file of roots. One block that cannot be read is an error, so that no root is missing silently.
 func ReadPool(file string) (*x509.CertPool, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Request is what the clock asks an issuer for.
+// Request is what package acme asks an issuer for.
 type Request struct {
 	Host     string            // a name, or an address (RFC 8738)
 	Replaces *x509.Certificate // the leaf to renew, if the CA wants to know it (RFC 9773 §5); nil: it is not told
@@ -29,11 +29,11 @@ type Request struct {
 	Fence  int64 // of the lock under which this is asked, see store.Lock
 }
 
-// StoreName is what a host is called in the store. Windows has no colon in the name of a file, and IPv6 addresses have
-// them. No name that a CA vouches for looks like the result, because each has a dot.
+// StoreName is a host's name in the store. IPv6 addresses have colons, which Windows does not allow in the name of a
+// file. The result differs from every name for which a CA issues, because those have a dot.
 func StoreName(host string) string { return strings.ReplaceAll(host, ":", "-") }
 
-// Result is what came of a Request.
+// Result is the result of a Request.
 type Result struct {
 	Candidate      // empty if the attempt failed
 	Placed    int  // new orders that the CA took

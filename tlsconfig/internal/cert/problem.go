@@ -126,7 +126,7 @@ const port443 = "let port 443 of HOST reach this server from the internet: " +
 
 const addressPort443 = "let port 443 of HOST reach this server from the internet: firewall and port mapping"
 
-// adviceForAddress is what to do about the problems whose reason is another one with an address than with a name.
+// adviceForAddress is what to do about problems that have another reason with an address than with a name.
 var adviceForAddress = map[string]string{
 	"tls":                    addressPort443,
 	"connection tls-alpn-01": addressPort443,

@@ -28,7 +28,7 @@ type CAs struct {
 	poll    osfile.Poller
 	served  [32]byte // hash of the content that pool came from
 	seen    [32]byte // hash of the content at the last look
-	problem string   // why the present content is not used
+	problem string   // why the present content is not used; empty: it is used
 }
 
 // Open reads the file of TLS_CLIENT_CA_FILE. Without a file it returns nil.

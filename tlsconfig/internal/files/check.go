@@ -13,7 +13,7 @@ import (
 	"example.com/turnkey/tlsconfig/setting"
 )
 
-// Check returns the faults of every pair. If there are none, it looks whether the pairs together are for every domain.
+// Check returns the faults of every pair. If there are none, it checks that the pairs cover every domain.
 func Check(o Options) []setting.Fault {
 	if len(o.CertFiles) == 0 {
 		return []setting.Fault{{Setting: "TLS_CERT_FILE", Problem: "required by TLS_MODE=files",
@@ -50,7 +50,7 @@ func Check(o Options) []setting.Fault {
 	return faults
 }
 
-// fault makes a reason a fault of the setting that it is about. If a command mends the file, the fix is this command.
+// fault makes a reason a fault of the setting that it is about. If a command fixes the file, the fix is this command.
 func (p *pair) fault(r chain.Reason) setting.Fault {
 	f := setting.Fault{Setting: "TLS_CERT_FILE", Value: p.certFile, Problem: r.Text,
 		Fix: fmt.Sprintf("point TLS_CERT_FILE and TLS_KEY_FILE at a current certificate chain and its own key; "+
@@ -65,7 +65,7 @@ func (p *pair) fault(r chain.Reason) setting.Fault {
 	return f
 }
 
-// Notes returns what an operator should know about the pairs, though the server starts with them.
+// Notes returns what an operator should know about the pairs, although the server starts with them.
 func Notes(o Options) []string {
 	var notes []string
 	for i := range min(len(o.CertFiles), len(o.KeyFiles)) {

@@ -1,8 +1,8 @@
-// Package files serves PEM pairs from files, and serves renewed ones while it runs. The old pair is served until a
-// better one is there.
+// Package files serves PEM pairs from files, and serves a renewed pair without a restart. The old pair is served until
+// a better one is there.
 //
-//   - files.go: the files are read again and again, and handshakes answered from memory
-//   - pair.go: one certificate file and its key file, read and judged, and whether a new pair replaces the old one
+//   - files.go: the files are read every two seconds, and handshakes are answered from memory
+//   - pair.go: one certificate file and its key file are read and checked, and whether a new pair replaces the old one
 //   - check.go: what an operator should know before a start
 package files
 
@@ -22,7 +22,7 @@ import (
 	"example.com/turnkey/tlsconfig/osfile"
 )
 
-// Options are the files, and how they are judged.
+// Options are the files, and how they are checked.
 type Options struct {
 	CertFiles, KeyFiles []string // equal in number
 	Domains             []string // a renewed pair must be for those of them that the old one was for
@@ -30,8 +30,8 @@ type Options struct {
 	// Prod refuses a certificate of the development CA.
 	Prod bool
 
-	// Development is for a pair that package localca makes, which knows when the clock is wrong: its path is not
-	// judged, and names that it is not for get it too. The browser then says which names would be right.
+	// Development is for a pair that package localca makes. Its path is not checked. It is also served for names that
+	// it is not for, so that the browser shows which names it has.
 	Development bool
 
 	// Memory returns the pair in place of the files. nil: it is in the files.
@@ -137,8 +137,8 @@ func (s *Source) publish() {
 	s.current.Store(next)
 }
 
-// logNotes logs the notes on a pair that is served from now on. A lone leaf is a warning, because most visitors may
-// refuse it.
+// logNotes logs the notes on a pair that is served from now on. A leaf without a CA certificate is a warning, because
+// most visitors may refuse it.
 func (s *Source) logNotes(p *pair, v chain.Verdict) {
 	if s.options.Development {
 		return

@@ -23,7 +23,7 @@ type pair struct {
 	cert              *tls.Certificate                // being served
 	path              []*x509.Certificate             // cert's, parsed
 	served            [32]byte                        // hash of the content that cert came from
-	flaw              string                          // why clients refuse cert, for lack of a better one
+	flaw              string                          // why clients refuse cert, if there is no better one
 	seen              [32]byte                        // hash of the content at the last look
 	problem           string                          // what is wrong with the present content
 	warned            time.Time                       // when expiry was last warned of
@@ -66,7 +66,7 @@ func (p *pair) read() content {
 	return c
 }
 
-// judge judges what was read, and returns the certificate for crypto/tls. It is nil if no certificate belongs to the
+// judge checks what was read, and returns the certificate for crypto/tls. It is nil if no certificate belongs to the
 // key.
 func (c content) judge(names []string, o Options) (*tls.Certificate, chain.Verdict) {
 	v := c.pair.Judge(names, time.Now())
@@ -156,10 +156,9 @@ func (s *Source) needed(p *pair) []string {
 	return slices.DeleteFunc(slices.Clone(s.options.Domains), func(name string) bool { return !old.Covers(name) })
 }
 
-// lost returns a fault if a leaf came without what made visitors accept the old one. It may be self-signed, like
-// the certificates that distributions make for a first start. Or the certificate that signed it is missing, and the old
-// pair has that one: it was left out by mistake. If the old pair does not have it, a root may have signed the leaf
-// directly.
+// lost returns a fault if a new leaf lacks what made visitors accept the old one. The leaf may be self-signed, like the
+// certificates that distributions make for a first start. Or the certificate that signed it is missing, although the
+// old pair has that certificate. If the old pair does not have it, a root may have signed the leaf directly.
 func (p *pair) lost(v chain.Verdict) []chain.Reason {
 	if v.SelfSigned && !p.judged().SelfSigned {
 		return []chain.Reason{{About: chain.Path, Text: "it is self-signed, and the one before was signed by a CA",
@@ -178,13 +177,13 @@ func (p *pair) lost(v chain.Verdict) []chain.Reason {
 	return nil
 }
 
-// isLesserEvil reports whether to serve a pair in spite of its faults: visitors no longer accept the old one, by its
-// dates or its signer's, and the new one ends later and is for the same names.
+// isLesserEvil reports whether to serve a pair in spite of its faults: visitors no longer accept the old one, because
+// it or its signer has expired, and the new one ends later and has the same names.
 func (s *Source) isLesserEvil(p *pair, next *tls.Certificate, v chain.Verdict) bool {
 	return next != nil && next.Leaf.NotAfter.After(p.cert.Leaf.NotAfter) && !(s.options.Prod && isDevCert(next)) &&
 		!slices.ContainsFunc(v.Faults, func(r chain.Reason) bool { return r.About == chain.Names }) &&
 		!p.judged().OK()
 }
 
-// judged judges the certificate that is served, as visitors do now.
+// judged checks the certificate that is served, as visitors do now.
 func (p *pair) judged() chain.Verdict { return chain.Judge(p.path, nil, nil, time.Now()) }

@@ -88,7 +88,7 @@ func (o Options) request(names []string) localca.Request {
 	return localca.Request{CertFile: o.CertFile, KeyFile: o.KeyFile, CADir: o.CADir, Names: names, Owner: o.Owner}
 }
 
-// useMemory signs with the CA that the browsers know, if at least that one can be read.
+// useMemory signs with the CA that browsers trust, if that can be read.
 func (s *Source) useMemory(cause error) (err error) {
 	var caSaved bool
 	s.cause = cause
@@ -105,7 +105,7 @@ func (s *Source) useMemory(cause error) (err error) {
 	return s.issue(s.names)
 }
 
-// issue signs a certificate in memory for those of names that the CA may sign for.
+// issue signs a certificate in memory, for the names that the CA may sign for.
 func (s *Source) issue(names []string) error {
 	permitted := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !s.ca.Permits(name) })
 	certPEM, keyPEM, err := s.ca.Issue(permitted)
@@ -115,7 +115,7 @@ func (s *Source) issue(names []string) error {
 	return err
 }
 
-// Check wants one pair of files that package localca may write.
+// Check returns a fault unless there is one pair of files that package localca may write.
 func Check(certFiles, keyFiles []string) []setting.Fault {
 	if len(certFiles) != 1 || len(keyFiles) != 1 {
 		return []setting.Fault{{Setting: "TLS_CERT_FILE", Value: strings.Join(certFiles, ","),

@@ -36,7 +36,7 @@ func (d dir) remove(_ context.Context, name string) error { return os.Remove(d.p
 func (dir) close() {}
 
 // fileLock is a lock in a directory: the system's lock on a file, which ends with its process. So it has no lease and
-// no fence. The file stays, because a process that waited for it would have the lock of a file that is gone.
+// no fence. The file is not removed: a process that waited for it would get the lock of a removed file.
 type fileLock struct{ *os.File }
 
 func (fileLock) fence() int64                    { return 0 }
@@ -91,8 +91,8 @@ func writable(directory string) error {
 	return nil
 }
 
-// LockFault is Fault for locks, which the file systems of some networks do not have. A single process gets certificates
-// without.
+// LockFault is Fault for locks, which some network file systems do not support. A single process gets certificates
+// without locks.
 func (c Config) LockFault() (problem, fix string) {
 	if IsRedis(c.Where) {
 		return "", ""
@@ -117,7 +117,7 @@ func try(directory string, do func(*os.File) error) error {
 	return errors.Join(do(f), f.Close(), os.Remove(f.Name()))
 }
 
-// existing returns path, or its nearest parent that exists.
+// existing returns path or its nearest parent that exists.
 func existing(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch parent := filepath.Dir(path); {
@@ -131,7 +131,7 @@ func existing(path string) (string, error) {
 	return "", osfile.Cause(err)
 }
 
-// maxNotes limits what Notes reports: one command usually mends all files of a store.
+// maxNotes limits what Notes reports: one command usually fixes all files of a store.
 const maxNotes = 3
 
 // Notes returns what an operator should know of a store: each file of a directory that other users can read, each

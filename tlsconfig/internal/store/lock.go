@@ -21,7 +21,8 @@ const (
 	lease       = 30 * time.Second // after which a lock in Redis ends, if its holder does not extend it
 	extendEvery = lease / 3
 
-	// safety is what is left of the lease when its holder gives up. What it has on the way ends within that.
+	// safety is what is left of the lease when its holder gives up. Calls of the holder that are under way end within
+	// that time.
 	safety = 5 * time.Second
 )
 
@@ -107,7 +108,7 @@ func (l *Lock) Held() error {
 // Fence is a number that grows from holder to holder. It is 0 in a directory.
 func (l *Lock) Fence() int64 { return l.hold.fence() }
 
-// Unlock gives the lock back.
+// Unlock releases the lock.
 func (l *Lock) Unlock(ctx context.Context) error {
 	l.stop()
 	<-l.ended
@@ -179,7 +180,7 @@ func (s *Slot) createLocked(ctx context.Context, file string, data []byte, usabl
 }
 
 // Changes returns the names whose .pem was written since a moment that an earlier call returned; 0: all names. emptied
-// says that the store has lost what it had at that moment. To ask again and again costs one connection; see Close.
+// says that the store has lost what it had at that moment. Repeated calls keep one connection: see Close.
 func (s *Slot) Changes(ctx context.Context, since int64) (names []string, now int64, emptied bool, err error) {
 	type answer struct {
 		names []string

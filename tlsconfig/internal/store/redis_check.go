@@ -18,9 +18,10 @@ import (
 	redigo "github.com/gomodule/redigo/redis"
 )
 
-// Check tests a Redis server: it writes a key, reads it back, which takes that long, and removes it. It returns an
-// answer of the server that would prevent an order, and what to do about it. The problem is empty for a server that
-// cannot be reached, because it may start later than the site, and took is 0. Both are for a directory.
+// Check tests a Redis server: it writes a key, reads it back, and removes it. took is the time for writing and reading.
+// problem is a refusal by the server that would prevent an order, and fix what to do about it. For a server that cannot
+// be reached, problem is empty and took is 0, because the server may start later than the site. The same holds for a
+// directory.
 func (c Config) Check() (took time.Duration, problem, fix string) {
 	if !IsRedis(c.Where) {
 		return 0, "", ""
@@ -45,8 +46,8 @@ func (c Config) Check() (took time.Duration, problem, fix string) {
 
 var errReadBack = errors.New("what was written is not what is read")
 
-// roundTrip does what an order does: it locks, writes a certificate, is told of it, reads it, and removes all again.
-// took is the time for writing and reading.
+// roundTrip sends what an order needs: it locks, writes a certificate, asks for changes, reads the certificate, and
+// removes everything. took is the time for writing and reading.
 func (r redis) roundTrip(ctx context.Context) (took time.Duration, _ error) {
 	name, data := "check/"+rand.Text(), bytes.Repeat([]byte(rand.Text()), 16<<10/26)
 	lock, err := r.lock(ctx, name)
@@ -126,8 +127,8 @@ func redisAdvice(err error) (problem, fix string) {
 		cmp.Or(known.fix, "ask the server with redis-cli: SET "+redisPrefix+"check 1")
 }
 
-// notes says that the server drops any key when its memory is full, as a cache does. It is empty if this user may not
-// ask.
+// notes says whether the server drops any key when its memory is full, as a cache does. It is empty if this user may
+// not ask.
 func (r redis) notes() []string {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -169,8 +170,8 @@ func (r redis) handshake() error {
 
 func hostPort(u *url.URL) string { return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "6379")) }
 
-// otherTransport tries the port with TLS if the URL asks for none, and without TLS if the URL asks for it. It does not
-// send the password. It sets short timeouts, because Redis without TLS does not answer a TLS hello at all.
+// otherTransport tries the port with TLS if the URL is without TLS, and the other way round. It does not send the
+// password. It sets short timeouts, because Redis without TLS does not answer a TLS hello at all.
 func (r redis) otherTransport() (problem, fix string) {
 	u, err := r.address()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 // For each name there are beside its files: NAME.lock, the holder; NAME.fence, the fence of the last holder; and
 // NAME.stored, the fence of the last one that wrote. A slot has changes: the names in the order of their last write.
 
-// lockScript returns the fence of a new holder, or 0 if there is one. The fence is higher than all before, also after
-// the server has lost one of the two keys.
+// lockScript returns the fence of a new holder, or 0 if another one holds the lock. The fence is higher than all
+// before, also after the server has lost one of the two keys.
 const lockScript = `
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
 local fence = 1 + math.max(redis.call('GET', KEYS[2]) or 0, redis.call('GET', KEYS[3]) or 0)
@@ -23,7 +23,8 @@ const extendScript = `return redis.call('GET', KEYS[1]) == ARGV[1] and redis.cal
 
 const unlockScript = `return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0`
 
-// putScript returns 0 if it did not write. It writes in any case, so that a server that takes no writes says so.
+// putScript returns 0 if it did not write the value. It always writes something, so that a read-only server returns an
+// error.
 const putScript = `
 local stored, fence = tonumber(redis.call('GET', KEYS[2]) or 0), tonumber(ARGV[2])
 redis.call('SET', KEYS[2], math.max(stored, fence))

@@ -33,7 +33,7 @@ func (e *SealedError) Error() string {
 	return fmt.Sprintf("%s in ACME_CACHE is sealed with the key %s, which ACME_CACHE_KEY does not have", e.File, e.ID)
 }
 
-// Advice says what to do about it.
+// Advice returns what to do about it.
 func (e *SealedError) Advice() string {
 	if e.Held {
 		return "bring back the value from a backup, or remove it: what is missing is made or ordered anew"
@@ -104,7 +104,7 @@ func sealID(value []byte) (id string, sealed bool) {
 	return strings.Map(hexDigit, rest), sealed
 }
 
-// hexDigit keeps what a message may show.
+// hexDigit drops everything but hexadecimal digits, for a message.
 func hexDigit(r rune) rune {
 	if '0' <= r && r <= '9' || 'a' <= r && r <= 'f' {
 		return r
@@ -116,7 +116,7 @@ func hexDigit(r rune) rune {
 // aside keeps the name that it had.
 func bound(name string) []byte { return []byte(strings.TrimSuffix(name, asideSuffix)) }
 
-// current reports whether a value is as seal would write it now.
+// current reports whether a value is sealed with the newest key, or unsealed if there is none.
 func (s seals) current(value []byte) bool {
 	if len(s) == 0 {
 		return true
@@ -125,8 +125,8 @@ func (s seals) current(value []byte) bool {
 	return sealed && id == s[0].id
 }
 
-// Reseal writes a file again that is unsealed, or sealed with an older key while there is a newer one. name is that of
-// the lock. The file stays as it is if another process has the lock, or the store takes no writes.
+// Reseal writes a file again if it is unsealed, or sealed with another key than the newest. name is that of the lock.
+// The file stays as it is if another process has the lock, or the store cannot be written.
 func (s *Slot) Reseal(ctx context.Context, name, suffix string) {
 	if len(s.seals) == 0 {
 		return
@@ -139,7 +139,7 @@ func (s *Slot) Reseal(ctx context.Context, name, suffix string) {
 		return
 	}
 	defer l.Unlock(ctx)
-	if data, err := s.Get(ctx, name+suffix); err == nil { // it may be another one by now
+	if data, err := s.Get(ctx, name+suffix); err == nil { // it may have changed meanwhile
 		s.Put(ctx, name, suffix, data, l.Fence())
 	}
 }

@@ -1,7 +1,7 @@
 // Package store keeps account keys, certificates, orders, records of attempts, and keys of session tickets: in a
 // directory, or in a Redis or Valkey server that several machines share.
 //
-// The other rooms use a Slot, the part of a store that belongs to one CA. Calls of a Slot end within five seconds. No
+// Other packages use a Slot, the part of a store that belongs to one CA. Calls of a Slot end within five seconds. No
 // handshake waits for one.
 package store
 
@@ -51,7 +51,7 @@ type Slot struct {
 	seals   seals
 	busy    sync.Map // file → chan struct{}, full while a call about the file is running
 
-	// former is the name that earlier versions gave the slot, if that has the password of the directory's URL. Get
+	// former is the name that earlier versions gave the slot, if that contains the password of the directory's URL. Get
 	// moves a file from there.
 	former string
 }
@@ -77,7 +77,7 @@ func (c Config) Open(directoryURL string) (*Slot, error) {
 	if err := os.MkdirAll(c.Where, 0o700); err != nil {
 		return nil, fmt.Errorf("making ACME_CACHE: %w", err)
 	}
-	if former != s.name { // there is usually none, and a rename does not replace a folder with files
+	if former != s.name { // there is usually no such folder, and a rename does not replace a folder with files
 		os.Rename(filepath.Join(c.Where, former), filepath.Join(c.Where, s.name))
 	}
 	return s, nil

@@ -1,13 +1,14 @@
 // Package tickets keeps the keys of TLS session tickets in a store, so that a session resumes on every server that has
 // the same store, and after a restart.
 //
-// Each period of twelve hours has a random key, which the first process that misses it makes under a lock. A process
-// holds the keys of the last, this and the next period, and this one encrypts. So every process has a key before the
-// first ticket is made with it, and a ticket is good for twelve to 24 hours. Then its key is gone from all processes
-// and from the store, and with it what an attacker could do with a ticket that he has recorded.
+// Each period of twelve hours has a random key. The first process that finds no key for a period makes it, under a
+// lock. A process has the keys of the last, this and the next period, and encrypts with the one of this period. So
+// every process has a key before the first ticket is made with it, and a ticket is good for twelve to 24 hours. Then
+// all processes and the store drop its key, so an attacker cannot use a ticket that was recorded.
 //
-// While the store is away, the last key that was shared goes on, for seven days at most: crypto/tls accepts no ticket
-// that is older. After that, and before the store was read, a process has a random key of its own in each period.
+// While the store does not answer, the processes keep using the last shared key, for seven days at most: crypto/tls
+// accepts no older ticket. After that, and before the store was read, each process makes its own random key in each
+// period.
 package tickets
 
 import (
@@ -55,9 +56,8 @@ type Keys struct {
 	log  *slog.Logger
 	now  func() time.Time
 
-	// ring is asked for its keys alone: tickets are made and opened by it, whichever configuration a handshake has.
-	// crypto/tls would use the keys of a configuration or of the one it was chosen by, and a clone keeps those that were
-	// the keys when it was made.
+	// ring only has keys. It makes and opens the tickets of every configuration, because a clone of a configuration
+	// would keep the keys of the moment at which it was made.
 	ring *tls.Config
 
 	mu     sync.Mutex
@@ -124,7 +124,7 @@ func (k *Keys) Run(ctx context.Context) {
 }
 
 // Refresh reads the store, puts there what it misses, and makes the key of this period encrypt. The error is
-// store.ErrHeld while another process does.
+// store.ErrHeld while another process does the same.
 func (k *Keys) Refresh(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -135,7 +135,7 @@ func (k *Keys) Refresh(ctx context.Context) error {
 	return err
 }
 
-// tell logs that the store went away, and that it is back.
+// tell logs that the store does not answer, and that it answers again.
 func (k *Keys) tell(err error) {
 	switch {
 	case err == nil && k.away:
@@ -149,7 +149,7 @@ func (k *Keys) tell(err error) {
 	k.away = err != nil
 }
 
-// share makes shared and the store equal.
+// share reads the keys in the store into shared, and stores those that the store lacks.
 func (k *Keys) share(ctx context.Context, now int64) error {
 	stored, err := k.read(ctx)
 	if err != nil {
