@@ -22,8 +22,8 @@ type build struct {
 	sum string // of the binary
 }
 
-// goBuild builds binary from the package in the folder pkg. The first build of a run, which nothing else writes beside,
-// tells how far it is after a second, and shows what the compiler says. A later one tells after five.
+// goBuild builds binary from the package in the folder pkg. The first build of a run shows its progress after a second,
+// and what the compiler prints. A later one shows its progress after five seconds.
 func goBuild(ctx context.Context, flags []string, pkg, binary string, first bool) build {
 	p := &progress{w: os.Stderr, after: 5 * time.Second, began: time.Now(), ended: make(chan struct{})}
 	if first {
@@ -47,8 +47,8 @@ func goBuild(ctx context.Context, flags []string, pkg, binary string, first bool
 	return b
 }
 
-// sum returns a hash of the binary. Equal sums mean that there is nothing to restart: an edited script, or an edit that
-// was taken back, builds the same binary. Go's packages for cryptography would make this program's own first build a
+// sum returns a hash of the binary. If it has not changed, nothing has to be restarted: the edit was of a script, or
+// was undone. It is no cryptographic hash, because Go's packages for those would make this program's own first build a
 // third longer.
 func sum(file string) (string, error) {
 	f, err := os.Open(file)

@@ -30,14 +30,14 @@ type report struct {
 	files []*os.File
 }
 
-// news is a report, or the end of a child.
+// news is a report of a child, or its end.
 type news struct {
 	from  *child
 	ready *report
 	ended bool
 }
 
-// sockets are the open ports, kept here from one child to the next.
+// sockets are the open ports, kept open from one child to the next.
 type sockets struct {
 	files     []*os.File
 	names     []string
@@ -121,7 +121,7 @@ func (c *child) status() int {
 	return 1
 }
 
-// why returns why the child ended, in its own words if it gave a reason.
+// why returns why the child ended: the reason that it reported, if any.
 func (c *child) why() string {
 	return cmp.Or(strings.TrimSpace(c.failed), strings.TrimSpace(c.crash.String()),
 		"It ended with "+c.cmd.ProcessState.String()+". The terminal may say more.")

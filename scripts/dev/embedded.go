@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// room is a package that the site is built from, and that is no download: of this module, of a go.work, or of a folder
-// that go.mod names in a replace.
+// room is a package that the site is built from, and that was not downloaded: it belongs to this module, to one in
+// go.work, or to a folder that go.mod names in a replace.
 type room struct {
 	dir      string   // from the project's folder, with slashes: "shop/mails", "../lib"
 	patterns []string // of its go:embed directives
@@ -21,7 +21,7 @@ type room struct {
 // rooms are the packages of the last build. It is safe for concurrent use.
 type rooms struct{ list atomic.Pointer[[]room] }
 
-// news of rooms: what the files of the build that began at since are made from.
+// newRooms are the packages of the build that began at since.
 type newRooms struct {
 	list  []room
 	since time.Time
@@ -64,7 +64,7 @@ func listRooms(root string, flags []string) (list []room, err error) {
 	}
 }
 
-// embeds reports whether a package has the file in it. The server reads those of the package web itself.
+// embeds reports whether a package other than web embeds the file. The server itself reads the files of web.
 func (r *rooms) embeds(file string) bool {
 	list := r.list.Load()
 	return list != nil && slices.ContainsFunc(*list, func(room room) bool {

@@ -54,8 +54,8 @@ func (w *watcher) add(dir string) (files []string) {
 	return files
 }
 
-// skips reports whether a directory holds nothing of the site: a hidden one, build output, what git ignores, or another
-// module. The watcher follows what a package embeds, wherever that is.
+// skips reports whether a directory is no part of the site: it is hidden, build output, ignored by git, or another
+// module. The watcher follows what a package embeds in any directory.
 func (w *watcher) skips(dir string) bool {
 	if dir == "." {
 		return false
@@ -73,8 +73,8 @@ func (w *watcher) skips(dir string) bool {
 	return err == nil
 }
 
-// explain names the limit of Linux that was reached. The system's own message speaks of full disks and open files: see
-// inotify(7).
+// explain names the limit of Linux that was reached. The system's own message, about full disks or open files, is
+// misleading: see inotify(7).
 func explain(err error) error {
 	limit := ""
 	switch {

@@ -4,13 +4,13 @@
 //	go run ./scripts/dev run ./scripts/NAME [arguments]
 //
 // It builds ./app, starts it, and watches the files of the module, and those of other folders that the site is built
-// from. A build that takes longer than a second tells how far it is. With run, it builds another program like that, and
-// runs it. It imports little, since it is compiled itself before it can tell of anything.
+// from. A build that takes longer than a second shows its progress. With run, it builds and runs another program in the
+// same way. It imports little, because it has to be compiled before it can show anything.
 //
-// The server is told of an edited template or asset,
-// and its open pages show it at once. After an edit of a .go file, go.mod or .env, a new process is started with the
-// same sockets and replaces the old one as soon as it is ready, so that no request is refused. Its jobs begin once the
-// old one has ended. A failed build or start is shown here and in the browser while the old process keeps serving.
+// It tells the server which template or asset was edited, and open pages show it at once. After an edit of a .go file,
+// go.mod or .env, it starts a new process with the same sockets, which replaces the old one as soon as it is ready, so
+// that no request is refused. The new process starts its jobs when the old one has ended. If a build or start fails,
+// the terminal and the browser show why, while the old process keeps serving.
 //
 // It ends with the server's exit status: at Ctrl-C, when another program stops the server, and when the first start
 // fails without a terminal.
@@ -44,8 +44,8 @@ func main() {
 	os.Exit(status)
 }
 
-// buildFlags make the build after an edit short: no debugging tables (dlv debug ./app builds its own), and no
-// optimizing of the packages that an edit compiles again. Together they save a third of the time.
+// buildFlags make the build after an edit a third shorter: no debugging tables (dlv debug ./app builds its own), and no
+// optimizing of the packages that an edit compiles again.
 var buildFlags = []string{"-tags", "nomsgpack", "-ldflags=-w", "-gcflags=./app=-N -l", "-gcflags=./handlers/...=-N -l"}
 
 const usage = `usage: dev [flags of go build]          serve the site and follow every edit
@@ -84,7 +84,7 @@ func run(flags []string) (status int, err error) {
 	s.listen = func(began time.Time) {
 		select {
 		case builds <- began:
-		default: // those that the one before is about to list are these
+		default: // the signal before is still waiting, and is enough
 		}
 	}
 	return s.run(changes, signals), nil
@@ -99,7 +99,7 @@ func followBuilds(builds <-chan time.Time, w *watcher, flags []string) {
 	}
 }
 
-// runWith builds the package in the folder args[0] into bin/scripts, tells how far that is, and runs it with the other
+// runWith builds the package in the folder args[0] into bin/scripts, shows the progress, and runs it with the other
 // arguments.
 func runWith(args []string) (status int, err error) {
 	binary := filepath.Join("bin", "scripts", filepath.Base(args[0])+filepath.Ext(binary()))

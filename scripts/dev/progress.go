@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// progress tells how far a build is. It takes what go build -v writes, counts its lines for modules and packages, and
+// progress shows how far a build is. It reads the output of go build -v, counts its lines for modules and packages, and
 // keeps the others, which are the compiler's.
 type progress struct {
 	w     io.Writer
 	moves bool          // w is a terminal that no other program writes to: one line, which moves
-	after time.Duration // of a shorter build nothing is told
+	after time.Duration // nothing is shown for a shorter build
 	began time.Time
 	ended chan struct{}
 
@@ -29,10 +29,10 @@ type progress struct {
 	told     time.Time
 }
 
-// tellEvery is how often a line is added where none moves.
+// tellEvery is how often a line is added, if no line can be rewritten.
 const tellEvery = 15 * time.Second
 
-// Write takes lines of go build -v. It never fails.
+// Write reads lines of go build -v. It never fails.
 func (p *progress) Write(text []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,7 +54,8 @@ func (p *progress) Write(text []byte) (int, error) {
 	}
 }
 
-// run tells of a build until ctx is done. list are the arguments by which the go command lists what is to be compiled.
+// run shows the progress of a build until ctx is done. list are the arguments by which the go command lists what is to
+// be compiled.
 func (p *progress) run(ctx context.Context, list []string) {
 	defer close(p.ended)
 	select {
@@ -112,8 +113,8 @@ func (p *progress) tell() {
 	p.stage = stage
 }
 
-// left estimates how long the rest takes. It begins with ten packages a second, and trusts what it sees the more it has
-// seen.
+// left estimates how long the rest takes. It begins with ten packages a second, and uses the measured rate more and
+// more.
 func (p *progress) left() string {
 	rest := time.Duration(max(0, p.total-p.compiled))
 	left := rest * (time.Since(p.began) + 2*time.Second) / time.Duration(p.compiled+20)
@@ -123,7 +124,8 @@ func (p *progress) left() string {
 	return fmt.Sprintf("about %d s left", int(left.Round(5*time.Second).Seconds()))
 }
 
-// finish waits for run to end, and returns what the compiler said. It writes how long the build took, if it was told of.
+// finish waits for run to end, and returns what the compiler printed. It prints how long the build took, if run showed
+// its progress.
 func (p *progress) finish(ok bool) string {
 	<-p.ended
 	p.mu.Lock()

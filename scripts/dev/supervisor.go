@@ -35,7 +35,7 @@ type supervisor struct {
 	starts    string             // sum of the one that is starting
 	due       bool               // start once the current one has ended, where sockets cannot be passed
 	began     time.Time          // when the edit was made
-	what      string             // is done for the edit, for the message
+	what      string             // what is done for the edit, for the message
 	ready     bool               // a server has been ready before
 	problem   devlink.Problem    // that the current child shows
 	crashed   bool               // the problem is a crash; the next edit clears it
@@ -131,7 +131,7 @@ func (s *supervisor) finished(b build) {
 		}
 		s.refuse("The build failed", b.out, 1)
 	case b.sum == s.serves && s.current != nil && !s.must:
-		if s.next != nil { // it has an edit that was taken back
+		if s.next != nil { // its edit was undone
 			s.next.send(devlink.Order{Stop: true})
 			s.next = nil
 		}
@@ -242,7 +242,7 @@ func (s *supervisor) ended(c *child) {
 	}
 }
 
-// refuse tells why an edit does not show. Without a server and without a person who could make another edit, it stops.
+// refuse shows why an edit has no effect. If no server runs, and no person is there to make another edit, it stops.
 func (s *supervisor) refuse(title, text string, status int) {
 	switch {
 	case s.current != nil:
@@ -261,7 +261,7 @@ func (s *supervisor) trouble(p devlink.Problem) {
 	s.current.send(devlink.Order{Problem: &p})
 }
 
-// stop ends everything. The exit status is status, or that of a child that fails while it stops.
+// stop ends all processes. The exit status is status, or that of a child that fails while it stops.
 func (s *supervisor) stop(status int) {
 	s.stopping, s.exitState = true, status
 	if s.cancel != nil {

@@ -41,7 +41,7 @@ type handover struct {
 type content struct {
 	kind, download string
 	body           []byte
-	told           string // for the terminal: what a visitor does who requests it
+	told           string // for the terminal: what a visitor who requests it does
 }
 
 // newHandover serves the root for the site at an address that ends in a slash. say gets a line about each visitor.

@@ -36,8 +36,7 @@ func main() {
 	// SIGHUP comes when the terminal closes. A second signal ends the program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
-	// A reader that closes the pipe ends the rehearsal. Writing to the closed pipe must not kill it before it has cleaned
-	// up.
+	// If the reader closes the pipe, the rehearsal ends. SIGPIPE must not kill it before it has cleaned up.
 	closed := make(chan os.Signal, 1)
 	signal.Notify(closed, syscall.SIGPIPE)
 	go func() { <-closed; stop() }()
@@ -164,8 +163,8 @@ func sitePort(flag string, asked, usual int) (int, error) {
 	return 0, fmt.Errorf("ports %d to %d are all in use; choose another with -%s", usual, usual+nextPorts, flag)
 }
 
-// privatePort returns a free port that users need not know. It is below the range from which systems take the local
-// ports of connections, so that it is still free when its program opens it.
+// privatePort returns a free port that users need not know. It is below the range that systems use for outgoing
+// connections, so that it is still free when its program opens it.
 func privatePort() (int, error) {
 	for range 1000 {
 		if port := 20000 + rand.IntN(12000); free(port) {

@@ -40,8 +40,8 @@ func (r *rehearsal) line(mark, format string, args ...any) {
 	r.out.Printf("%6.1f s  %s %s", time.Since(r.begin).Seconds(), mark, fmt.Sprintf(format, args...))
 }
 
-// play runs the whole rehearsal. It ends when ctx is done, after a step that fails, or with -once after the renewal.
-// The programs that it started have ended when it returns.
+// play runs the whole rehearsal. It ends when ctx is done, after a failed step, or with -once after the renewal. When
+// it returns, the programs that it started have ended.
 func (r *rehearsal) play(ctx context.Context) error {
 	stopped := ctx
 	ctx, r.fail = context.WithCancelCause(ctx)
@@ -84,8 +84,8 @@ func (r *rehearsal) acts(ctx context.Context) error {
 	return r.renew(ctx, leaves)
 }
 
-// siteEnv returns the environment of the site: base, except what the rehearsal decides, so that the owner's own
-// settings and variables apply. An empty value overrides what .env says.
+// siteEnv returns the environment of the site: base, except for the settings that the rehearsal decides. An empty value
+// overrides that of .env.
 func (r *rehearsal) siteEnv(base []string) []string {
 	return append(base[:len(base):len(base)],
 		"ENV=prod", "TLS_MODE=acme", "DOMAINS="+strings.Join(r.names, ","),
@@ -109,7 +109,7 @@ func (r *rehearsal) listen(line string) {
 	if err := complaint(line); err != nil {
 		select {
 		case r.troubles <- err:
-		default: // enough are waiting to be printed
+		default: // enough errors are waiting to be printed
 		}
 	}
 }
@@ -157,7 +157,7 @@ func (r *rehearsal) invite(leaf *x509.Certificate) {
 func (r *rehearsal) curlLine(goos string, getenv func(string) string) string {
 	args := []string{"curl"}
 	if goos == "windows" {
-		// curl is another command in PowerShell. A test CA has no revocation list.
+		// In PowerShell, curl may be another command. A test CA has no revocation list.
 		args = []string{"curl.exe", "--ssl-no-revoke"}
 	}
 	for _, proxy := range []string{"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"} {

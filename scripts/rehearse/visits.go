@@ -120,7 +120,7 @@ func (r *rehearsal) issue(ctx context.Context) (map[string]*x509.Certificate, er
 	}
 }
 
-// vouched waits until the authority logs that it issued the certificate that a client received.
+// vouched waits until the authority logs that it issued the certificate that the client got.
 func (r *rehearsal) vouched(ctx context.Context, name string, leaf *x509.Certificate) error {
 	for range 200 {
 		if r.authority.hasIssued(leaf) {
@@ -139,7 +139,7 @@ func (r *rehearsal) vouched(ctx context.Context, name string, leaf *x509.Certifi
 // clock formats a time of today.
 func clock(t time.Time) string { return t.Local().Format("15:04:05") }
 
-// look makes the requests that show whether a deployment is in order.
+// look makes the requests that show whether the deployment works.
 func (r *rehearsal) look(ctx context.Context) error {
 	secure, plain := r.url("https", r.https), r.url("http", r.plain)
 	page, _, err := get(ctx, r.client, secure, "")
@@ -179,7 +179,7 @@ func (r *rehearsal) look(ctx context.Context) error {
 	return nil
 }
 
-// renew sends requests to every name throughout, and reports renewals and failed requests. Requests fail when a
+// renew sends requests to every name without a pause, and reports renewals and failed requests. A request fails if a
 // certificate is not renewed in time.
 func (r *rehearsal) renew(ctx context.Context, leaves map[string]*x509.Certificate) error {
 	ticker := time.NewTicker(visitEvery)
@@ -199,7 +199,7 @@ func (r *rehearsal) renew(ctx context.Context, leaves map[string]*x509.Certifica
 		}
 		for _, name := range r.names {
 			leaf, err := r.probe(ctx, name)
-			if err != nil { // if a part has ended, that is the better reason, and arrives soon
+			if err != nil { // if a part has ended, that is the better reason, and is reported soon
 				select {
 				case <-ctx.Done():
 				case <-time.After(visitEvery):

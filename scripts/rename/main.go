@@ -1,13 +1,12 @@
-// Command rename makes a clone of the template its owner's project, with a module path and a name of its own.
+// Command rename turns a clone of the template into a project with another module path and name.
 //
 //	go run ./scripts/rename example.com/you/shop          list what would change
 //	go run ./scripts/rename -write example.com/you/shop   change it
 //	go run ./scripts/rename -write                        correct imports of the template's path
 //
-// The path's last element is the project's name: of the binary, of https://NAME.localhost, of services and titles.
-// While a project is still the template, what only the template needs is removed too: the list of rooms has a section
-// for it. A closed room gets the new path in its imports and nothing else. Later runs change go.mod and imports, and
-// nothing else. The same command with -force finishes a run that was interrupted.
+// The path's last element is the project's name: of the binary, of https://NAME.localhost, of services and titles. The
+// first run also removes what only the template needs, as rooms.txt lists it. In closed folders only imports change.
+// Later runs change only go.mod and imports. The same command with -force finishes a run that was interrupted.
 //
 // Only the standard library is used, so that this program runs while the rest does not compile.
 package main
@@ -76,7 +75,7 @@ func run(dir string, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// parse takes flags after the path too, where people put them.
+// parse accepts flags after the path too.
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("rename", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -92,8 +91,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	return o, err
 }
 
-// target returns the path that the project is to have: the one given, or without one the path it has. It refuses a path
-// that other code has: imports of that would be changed as the project's own, or not be found.
+// target returns the project's new path: the one given, or else the present one. It refuses a path that a required
+// module has, because imports of that module would be changed too, or not be found.
 func target(paths []string, current string, required []string) (string, error) {
 	switch {
 	case len(paths) > 1:

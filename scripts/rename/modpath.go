@@ -20,7 +20,7 @@ var (
 	majors  = regexp.MustCompile(`/v[0-9]+$`)
 )
 
-// checkPath reports what keeps p from being the path of a module that is a program, and what to type instead.
+// checkPath returns why p cannot be the path of a module that is a program, and what to type instead.
 func checkPath(p string) error {
 	err := fault(p)
 	if err == nil {
@@ -68,7 +68,7 @@ func fault(p string) error {
 	return nil
 }
 
-// warning is what p would better be, though it works.
+// warning returns advice about a path that works but has a drawback.
 func warning(p string) string {
 	first, _, _ := strings.Cut(p, "/")
 	if strings.Contains(first, ".") || first == "example" || first == "test" {
@@ -87,7 +87,7 @@ func standard(name string) bool {
 	return err == nil
 }
 
-// suggest makes a module path of an address, of a folder, or of names that another system takes.
+// suggest makes a module path from an address, a folder, or a name that is valid on other systems only.
 func suggest(p string) string {
 	p = strings.ReplaceAll(strings.TrimSpace(p), `\`, "/")
 	if _, rest, ok := strings.Cut(p, "://"); ok {

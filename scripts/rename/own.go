@@ -15,7 +15,7 @@ var (
 	ownREADME string
 	//go:embed own/ci.yml
 	ownCI string
-	// readmeHash is git's name of the content of the template's README. Any other README is its owner's work.
+	// readmeHash is git's hash of the template's README. Any other README is the owner's.
 	//go:embed own/readme.hash
 	readmeHash string
 
@@ -26,8 +26,8 @@ var (
 
 const addYours = "\nCopyright (c) <year> <your name>, for what was added since"
 
-// own returns the change that makes a file of the template its owner's, or none. No closed file carries the name but in
-// imports.
+// own returns the change that puts the project's name into a file of the template, or none. Closed files have the name
+// in imports only.
 func own(file string, text []byte, to string) (c change, note string) {
 	c.file = file
 	name := path.Base(to)
@@ -51,8 +51,8 @@ func own(file string, text []byte, to string) (c change, note string) {
 	return c, note
 }
 
-// named replaces a name. The new name may contain the old one, as turnkey-shop does: a text that has the new one
-// already was changed by an interrupted run.
+// named replaces a name. The new name may contain the old one, as turnkey-shop does. A text that already has the new
+// name was changed by an interrupted run.
 func named(text []byte, old, new string) []byte {
 	if strings.Contains(new, old) && bytes.Contains(text, []byte(new)) {
 		return text

@@ -64,8 +64,8 @@ func makePlan(dir, current, to string) (*plan, error) {
 	return p, nil
 }
 
-// last is the file of the template that is removed last but for go.mod. While it is there the project is the template,
-// also if gonew has changed the module path, so that an interrupted run begins anew.
+// last returns the file of the template that is removed last, before go.mod changes. While it exists, the project is
+// still the template, also if gonew has changed the module path. So after an interruption the run begins again.
 func (p *plan) last() string {
 	if len(p.rooms.Template) == 0 {
 		return ""
@@ -73,7 +73,7 @@ func (p *plan) last() string {
 	return p.rooms.Template[len(p.rooms.Template)-1]
 }
 
-// add adds what a file needs to the plan.
+// add adds the changes of a file to the plan.
 func (p *plan) add(file string) error {
 	if p.fresh && p.rooms.OfTemplate(file) != "" {
 		p.changes = append(p.changes, change{file: file, gone: true})
@@ -131,8 +131,8 @@ func (p *plan) create(file string, text []byte, what string) {
 	}
 }
 
-// refuse reports changes that git could not take back alone: the owner's work in files of the plan that is not
-// committed. A repair follows an upgrade, whose files are in git's index and not committed yet.
+// refuse returns an error if files of the plan have changes of the owner's that are not committed: git could not undo
+// the rename alone. A repair follows an upgrade, whose files are in git's index but not committed yet.
 func (p *plan) refuse(repair bool) error {
 	if p.noGit != nil {
 		return nil
@@ -165,7 +165,7 @@ func (p *plan) refuse(repair bool) error {
 		"  → git add -A && git commit, or git stash -u; -force goes ahead without", shown)
 }
 
-// apply makes the changes. What it wrote before an error stays: the same run again finishes it.
+// apply makes the changes. What it wrote before an error stays. Another run of the same command finishes it.
 func (p *plan) apply() error {
 	for _, c := range p.changes {
 		if err := p.keep(c); err != nil {
@@ -198,7 +198,7 @@ func (p *plan) apply() error {
 	return nil
 }
 
-// keep copies what a change takes away, where git does not have it. Imports need no copy: another rename changes them
+// keep copies what a change removes, if git does not have it. Imports need no copy, because another rename changes them
 // back.
 func (p *plan) keep(c change) error {
 	copied, imports := project.Before+"/"+c.file, c.what == "" || path.Base(c.file) == "go.mod"

@@ -14,8 +14,8 @@ import (
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// askOnce asks the question of the first make dev on a machine, and acts on the answer. It never keeps the site from
-// being served: it does not ask about what it cannot find out, and prints what failed.
+// askOnce asks, at the first make dev on a machine, whether browsers should trust the CA, and acts on the answer. It
+// never prevents the site from being served: it prints what failed.
 func (t *trust) askOnce(ctx context.Context) error {
 	if !t.person || t.host.Getenv("CI") != "" || t.host.Getenv("KUBERNETES_SERVICE_HOST") != "" {
 		return nil
@@ -25,13 +25,13 @@ func (t *trust) askOnce(ctx context.Context) error {
 		return nil // the server reports that, and serves from memory
 	}
 	if ca.Permits("example.com") {
-		return nil // a CA for every name is trusted on purpose only: make trust
+		return nil // a CA for every name needs an explicit make trust
 	}
 	if t.root, err = truststore.OpenRoot(t.dir, true); err != nil {
 		return nil
 	}
 	if answer := truststore.Asked(t.dir, t.root); answer != "" {
-		return t.save(answer) // newer than the CA again, for make.mk
+		return t.save(answer) // so that the file is newer than the CA, for make.mk
 	}
 	stores, err := truststore.Detect(ctx, t.host, t.dir, t.root)
 	if err != nil {

@@ -120,7 +120,7 @@ func (t *trust) parse(args []string) error {
 	return nil
 }
 
-// apply changes the stores and prints what came of each. A run without a question counts as an answer to that of -ask.
+// apply changes the stores and prints the result of each. A run without -ask counts as an answer to its question.
 func (t *trust) apply(ctx context.Context) error {
 	notes := t.out
 	if t.json {

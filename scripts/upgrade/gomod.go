@@ -19,8 +19,8 @@ var (
 	toolchainLine = regexp.MustCompile(`(?m)^toolchain (\S+)$`)
 )
 
-// raise raises go.mod to at least the starter's versions and lowers none: where a module is required twice, the go
-// command takes the newer version, and go mod tidy leaves one line.
+// raise raises go.mod to at least the starter's versions and lowers none: if a module is required twice, the go command
+// uses the newer version, and go mod tidy leaves one line.
 func raise(tree project.Tree, next *starter) error {
 	theirs, err := next.show("go.mod")
 	if err != nil {

@@ -1,13 +1,13 @@
-// Command upgrade replaces the closed rooms of a project by those of a newer version of the starter. What the list of
-// rooms does not name is the owner's and stays.
+// Command upgrade replaces the closed folders and files of a project by those of a newer version of the starter. All
+// others are the owner's and stay.
 //
 //	go run ./scripts/upgrade                      from the remote named starter, or from where the template is published
 //	go run ./scripts/upgrade [-yes] REMOTE        from another remote or address
 //	go run ./scripts/upgrade [-yes] REMOTE BRANCH
 //
-// It works in a clean tree alone and commits nothing, so that one command of git undoes it. Files of closed rooms that
-// the owner has changed are listed, and replaced only if he says yes, or with -yes. Versions in go.mod are raised to
-// those of the starter and never lowered.
+// It needs a clean tree and commits nothing, so that one command of git undoes it. It lists closed files that the owner
+// has changed, and replaces them only after a yes, or with -yes. It raises versions in go.mod to those of the starter,
+// and lowers none.
 //
 // Only the standard library is used, so that this program runs while the rest does not compile.
 package main
@@ -85,7 +85,7 @@ func run(dir string, args []string, in io.Reader, out, stderr io.Writer) error {
 	return nil
 }
 
-// defaultRemote is the remote named starter, or where the template is published.
+// defaultRemote is the remote named starter, or the address of the template.
 func defaultRemote(tree project.Tree) string {
 	if _, err := tree.Git("remote", "get-url", "starter"); err == nil {
 		return "starter"
@@ -131,7 +131,7 @@ func upgradable(dir, remote string) (own string, list project.Rooms, err error) 
 	return own, list, err
 }
 
-// status returns what is not committed. The owner's configuration may hide new files.
+// status returns what is not committed, even if the owner's configuration hides new files.
 func status(tree project.Tree) (string, error) {
 	return tree.Git("status", "--porcelain", "--untracked-files=normal")
 }

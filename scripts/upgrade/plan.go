@@ -55,8 +55,8 @@ func newPlan(tree project.Tree, own string, old project.Rooms, next *starter) (*
 	return p, p.refuseUnsaved()
 }
 
-// read reads the closed files of the project. It refuses the owner's files where a new room is to be, and what is no
-// ordinary file: a write to a link changes a file that git does not know.
+// read reads the closed files of the project. It returns an error for files of the owner at the path of a new room, and
+// for anything but ordinary files: a write to a link would change a file that git does not know.
 func (p *plan) read() error {
 	files, err := p.tree.Files()
 	if err != nil {
@@ -115,7 +115,7 @@ func openedRooms(tree project.Tree, old project.Rooms, next *starter) (opened []
 	return opened, err
 }
 
-// compare fills changes, edits and kept. was is what the project took last time.
+// compare fills changes, edits and kept. was are the files of the last upgrade.
 func (p *plan) compare(was map[string]file) {
 	edited := func(name string) bool { return !same(p.mine, was, name) }
 	for _, name := range slices.Sorted(maps.Keys(p.mine)) {
@@ -150,8 +150,8 @@ func same(a, b map[string]file, name string) bool {
 	return inA == inB && x.runs == y.runs && bytes.Equal(project.LF(x.text), project.LF(y.text))
 }
 
-// refuseUnsaved refuses to change files whose content git does not hold, though the tree is clean: ignored files where
-// new ones are to be, and files that git was told not to look at.
+// refuseUnsaved returns an error for files whose content git does not have although the tree is clean: ignored files at
+// the path of new ones, and files that git was told to ignore changes of.
 func (p *plan) refuseUnsaved() error {
 	listed, err := p.tree.List("ls-files", "-v") // tag SP path
 	if err != nil {
@@ -175,7 +175,7 @@ func (p *plan) refuseUnsaved() error {
 		refusal(ignored, "where the starter has new files, you have some that git ignores: %s\n  → move yours first"))
 }
 
-// occupant returns what is where a new file or one of its folders is to be, and is not of the closed rooms, or "".
+// occupant returns what is at the path of a new file or of one of its folders, and is not closed, or "".
 func (p *plan) occupant(name string) string {
 	if _, is := p.mine[name]; is {
 		return ""
@@ -189,7 +189,7 @@ func (p *plan) occupant(name string) string {
 	return ""
 }
 
-// apply removes first, since a file may become a folder and a folder a file.
+// apply removes files first, since a file may become a folder and a folder a file.
 func (p *plan) apply() error {
 	for _, name := range p.changes {
 		if _, stays := p.theirs[name]; stays {
@@ -221,7 +221,7 @@ func (p *plan) apply() error {
 	return p.addIgnored(added)
 }
 
-// setMode sets whether a file may run. git learns it too, since some file systems have no such mode.
+// setMode sets whether a file is executable, in git too, since some file systems have no such mode.
 func (p *plan) setMode(name string, runs bool) error {
 	mode, flag := os.FileMode(0o644), "--chmod=-x"
 	if runs {

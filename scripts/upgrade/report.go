@@ -14,7 +14,7 @@ import (
 // owners are the owner's files that the starter has too.
 var owners = []string{"Makefile", "Dockerfile", ".env.example", "app/main.go", "handlers", "web", "scripts/deploy"}
 
-// fates are what may become of a file.
+// fates are the possible results for a file.
 var fates = []string{"replaced", "new", "removed"}
 
 func (p *plan) fate(name string) string {
@@ -29,7 +29,7 @@ func (p *plan) fate(name string) string {
 	return "replaced"
 }
 
-// agreed lists what the owner changed in closed rooms and asks whether it may be replaced. in is nil where there is no
+// agreed lists the closed files that the owner changed and asks whether to replace them. in is nil if there is no
 // terminal.
 func (p *plan) agreed(in io.Reader, out io.Writer) bool {
 	fmt.Fprintf(out, "changed here, compared with %s:\n", p.base)
@@ -44,7 +44,7 @@ func (p *plan) agreed(in io.Reader, out io.Writer) bool {
 	return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer)))
 }
 
-// print tells what was done, and what is next.
+// print prints what was done, and what to do next.
 func (p *plan) print(w io.Writer) {
 	fmt.Fprintf(w, "%s → %s\n\n", p.base, p.next)
 	line := func(room, text string) { fmt.Fprintf(w, "  %-28s %s\n", room, text) }

@@ -25,8 +25,7 @@ type starter struct {
 // blob is a file of a commit.
 type blob struct{ mode, id string }
 
-// record is the file that says which version a project has taken last. It is in no room, so that no upgrade replaces
-// it.
+// record is the file with the version of a project's last upgrade. It is not closed, so that no upgrade replaces it.
 const record = "scripts/.starter"
 
 // fetch gets the newest version from a remote, which is a name or an address.
@@ -125,8 +124,8 @@ func (v *starter) String() string {
 	return v.commit
 }
 
-// taken returns the version that the project took last: the recorded one, or the last that both histories share, or,
-// where the project's history began without the starter's, the one that is most like its files.
+// taken returns the starter's version that the project has: the recorded one, or the last commit that both histories
+// share, or, if they share none, the one that is most like the project's files.
 func taken(tree project.Tree, own string, mine map[string]file, next *starter) (*starter, error) {
 	if text, err := os.ReadFile(tree.Path(record)); err == nil {
 		if v, err := open(tree, strings.TrimSpace(string(text))); err == nil {
@@ -145,8 +144,8 @@ func taken(tree project.Tree, own string, mine map[string]file, next *starter) (
 	return open(tree, commit)
 }
 
-// mostAlike returns the version, of next and those before it, whose closed files differ in the fewest from mine. Of two
-// that are as like it returns the newer.
+// mostAlike returns the version, of next and those before it, whose closed files differ in the fewest from mine. If
+// several differ in as few, it returns the newest.
 func mostAlike(own string, mine map[string]file, next *starter) (string, error) {
 	ids := map[string]string{}
 	for name, f := range mine {

@@ -72,7 +72,7 @@ func roomOf(file string, rooms []string) (room string) {
 // The goals of one function, in lines, and of one room, in exported names.
 const goalFunction, goalNames = 60, 25
 
-// weight is what some files come to.
+// weight is the size of some files.
 type weight struct {
 	files, lines, goFiles, goLines int             // Go without tests
 	names                          map[string]bool // exported by the package of the folder itself
@@ -122,7 +122,7 @@ func printWeight(dir string, files, closed, template []string, w io.Writer) {
 		}
 	}
 	fmt.Fprintln(w)
-	for _, row := range []struct { // a project's own work adds to some of them
+	for _, row := range []struct { // a project's own files add to some of them
 		what      string
 		got, goal int
 	}{
@@ -141,7 +141,7 @@ func printWeight(dir string, files, closed, template []string, w io.Writer) {
 	fmt.Fprintf(w, "%-46s %6d\n", "its lines in all", all.lines)
 }
 
-// mustKnow reports whether a file of the owner's is one to read before working here: code, pages and styles.
+// mustKnow reports whether a newcomer has to read a file of the owner's: code, pages and styles.
 func mustKnow(file string) bool {
 	kinds := []string{".go", ".html", ".css", ".js"}
 	return !strings.HasSuffix(file, "_test.go") && slices.Contains(kinds, path.Ext(file))

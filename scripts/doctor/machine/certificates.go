@@ -27,7 +27,7 @@ const (
 	caDays   = 90 // below it, the CA is replaced at the next start: see localca
 )
 
-// authority checks the CA. It reads the CA's files itself, since localca.Open would repair what this is to report.
+// authority checks the CA. It reads the CA's files itself, since localca.Open would repair the faults.
 func (d *doctor) authority() {
 	dir, err := localca.Dir(d.host.Getenv)
 	if err != nil {

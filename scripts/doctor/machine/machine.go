@@ -1,4 +1,4 @@
-// Package machine checks everything on this machine that a page without a warning needs: the development CA, the site's
+// Package machine checks everything on this machine that HTTPS without a warning needs: the development CA, the site's
 // certificate and key, the stores of browsers, ports, names. It changes nothing.
 package machine
 
@@ -75,7 +75,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.names(ctx)
 }
 
-// clock compares this machine's time with those of files here. A file from the future means that the clock is slow.
+// clock compares this machine's time with the times of files. A file from the future means that the clock is slow.
 func (d *doctor) clock() {
 	fix := map[string]string{"darwin": "sudo sntp -sS time.apple.com", "windows": "w32tm /resync"}[d.host.OS]
 	if d.wsl() {
@@ -154,7 +154,7 @@ func (d *doctor) stores(ctx context.Context) {
 	}
 }
 
-// names checks where the site's own name leads, and tells what browsers remember about localhost.
+// names checks where the site's own name leads, and says what browsers remember about localhost.
 func (d *doctor) names(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

@@ -71,8 +71,8 @@ func (s *Section) add(name string, state State, found, fix string) {
 	s.Found = append(s.Found, Finding{s.Group, name, state, escape(found, longest), escape(fix, longest)})
 }
 
-// Report is what --json prints. Fields, groups and names of checks stay as they are; new ones may come. Times have
-// the form of RFC 3339.
+// Report is what --json prints. Fields, groups and names of checks do not change, but new ones may be added. Times are
+// as in RFC 3339.
 type Report struct {
 	OK     bool      `json:"ok"` // nothing is wrong; there may be warnings
 	Time   time.Time `json:"time"`
@@ -137,13 +137,13 @@ func escape(s string, most int) string {
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1:len(quoted)-1]) + cut
 }
 
-// looks are the mark, word and colour (ECMA-48) of a state.
+// looks are the mark, word and colour (ECMA-48) of each state.
 var looks = map[State]struct{ mark, word, colour string }{
 	OK: {"✓", "ok", "32"}, Warn: {"!", "warn", "33"}, Wrong: {"✗", "wrong", "31"},
 	Note: {"·", "", "2"}, Skipped: {"·", "", "2"},
 }
 
-// Text writes the report for people. The words carry the whole meaning. Colour only makes findings quicker to see.
+// Text writes the report for people. Colour adds nothing to the words.
 func (r Report) Text(w io.Writer, colour bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  %s\n", cmp.Or(r.URL, "this machine, "+r.System))

@@ -96,7 +96,7 @@ func span(d time.Duration) string {
 
 var mustStaple = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24} // RFC 7633
 
-// lifetime checks what the certificate's CA decided when it issued it.
+// lifetime checks the lifetime and the extensions that the CA chose.
 func (l *look) lifetime(s *report.Section, leaf *x509.Certificate) {
 	// Browsers take no longer one from public CAs that was issued since 2020 (CA/Browser Forum ballot SC-031).
 	const most = 398

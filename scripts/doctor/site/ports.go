@@ -54,7 +54,7 @@ func (l *look) ports(ctx context.Context, s *report.Section) {
 		return
 	}
 	l.https = l.judge(s, "https", l.httpsPort, ends, func(e end) error { return e.tcpErr })
-	// The first one is examined. Let it be one that completes handshakes.
+	// Later checks use the first one, so put one there that completes handshakes.
 	if i := slices.IndexFunc(l.https, func(e end) bool { return e.tlsErr == nil }); i >= 0 {
 		l.https[0], l.https[i] = l.https[i], l.https[0]
 		l.served = &l.https[0].state

@@ -34,8 +34,8 @@ func (l *look) handshake(ctx context.Context, addr netip.Addr, change func(*tls.
 	return client.ConnectionState(), nil, tlsErr
 }
 
-// config offers every version that this program knows. It verifies nothing: explaining an invalid certificate is the
-// purpose, and only public requests are sent.
+// config offers every version that this program knows. It verifies nothing, because the doctor has to explain invalid
+// certificates, and sends no secrets.
 func (l *look) config() *tls.Config {
 	c := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, NextProtos: []string{"h2", "http/1.1"}}
 	if !l.addr.IsValid() {
@@ -72,7 +72,7 @@ func (l *look) explain(err error) (found, fix string) {
 // alerted reports whether the other side ended a handshake with an alert, for which crypto/tls has no type.
 func alerted(err error) bool { return strings.Contains(err.Error(), "remote error: tls: ") }
 
-// protocol offers one version after another, then checks what else can be negotiated.
+// protocol offers one TLS version after another, then checks what else can be negotiated.
 func (l *look) protocol(ctx context.Context, s *report.Section) {
 	versions := []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10}
 	errs := make([]error, len(versions))

@@ -3,8 +3,8 @@
 // challenge arrives. It changes nothing, and sees only what every client can see.
 //
 // It limits what it does to the site: some sixty connections at most, twenty as a rule, none to another host than the
-// requested one, and no redirect to another host is followed. It trusts nothing that the site sends: answers are
-// limited in time and size, and none of their control characters reaches a terminal.
+// requested one, and no redirect to another host is followed. It trusts nothing that the site sends: responses are
+// limited in time and size, and control characters are escaped.
 package site
 
 import (
@@ -62,7 +62,7 @@ type Options struct {
 	limits limits // the zero value: usual
 }
 
-// look is one examination. It first finds what its groups share, which they only read.
+// look is one examination. Its groups share the fields, and only read them.
 type look struct {
 	Options
 	target
@@ -111,7 +111,7 @@ func Look(ctx context.Context, o Options) (report.Report, error) {
 	return r, nil
 }
 
-// examine examines one group after another where a group needs what another one found, and the rest in parallel.
+// examine runs the groups that need each other's results one after another, and the rest in parallel.
 func (l *look) examine(ctx context.Context) (found []report.Finding) {
 	names, ports := report.Section{Group: "dns"}, report.Section{Group: "ports"}
 	caa := l.names(ctx, &names)
@@ -240,7 +240,7 @@ func (t target) local() bool {
 		slices.Contains([]string{"localhost", "test", "invalid", "example", "local", "internal"}, t.host[i+1:])
 }
 
-// siblings reports whether two hosts differ by www. alone.
+// siblings reports whether two hosts differ only by www.
 func siblings(a, b string) bool { return a == "www."+b || b == "www."+a }
 
 // carrier is the range that providers use behind their own address translation (RFC 6598).

@@ -12,8 +12,7 @@ import (
 	"example.com/turnkey/tlsconfig/chain"
 )
 
-// trust goes from the served certificates alone to the trusted roots. It ignores the dates, which have a check of their
-// own.
+// trust verifies the served certificates up to trusted roots. It ignores the dates, which have another check.
 func (l *look) trust(s *report.Section, served []*x509.Certificate, verdict chain.Verdict) {
 	leaf := served[0]
 	by := "issued by " + issuer(leaf)
@@ -39,10 +38,10 @@ func (l *look) trust(s *report.Section, served []*x509.Certificate, verdict chai
 	})
 }
 
-// anchors returns the roots at which visitors' clients end. Each goes up from the leaf to the nearest root that it has,
-// and the stores of clients differ: what signs a new root, so that old clients trust it, is served too. No visitor has
-// a path through a certificate that the server does not send. If there is no other path, cached is that certificate,
-// which this system had.
+// anchors returns the roots at which the paths of visitors' clients end. A client goes up from the leaf to the nearest
+// root in its store, and stores differ: a server may also send the certificate by which an old root signs a new one.
+// Visitors have no path through a certificate that the server does not send. If this system has only such a path,
+// cached is the certificate that the server should send.
 func anchors(chains [][]*x509.Certificate, served []*x509.Certificate) (under, cached string) {
 	slices.SortStableFunc(chains, func(a, b []*x509.Certificate) int { return cmp.Compare(len(a), len(b)) })
 	var roots []string
@@ -70,7 +69,7 @@ func common(c *x509.Certificate) string {
 	return part(cmp.Or(c.Subject.CommonName, c.Subject.String()))
 }
 
-// verify does what a client does that has the served chain and no cache of intermediates.
+// verify verifies the served chain as a client without cached intermediates does.
 func (l *look) verify(served []*x509.Certificate) ([][]*x509.Certificate, error) {
 	intermediates := x509.NewCertPool()
 	for _, c := range served[1:] {

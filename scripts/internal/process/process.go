@@ -1,5 +1,5 @@
-// Package process starts programs that do not outlive the program that started them, stops them, and writes commands as
-// a user would type them.
+// Package process starts programs that end with the program that started them, stops them, and writes commands as a
+// user would type them.
 package process
 
 import (
@@ -85,8 +85,8 @@ func (p *Process) Stop(grace time.Duration) {
 
 // Go runs the go command with args, and with env besides this program's environment. Its work directory is below dir,
 // which is made: there go can move the linked binary instead of copying it. When ctx ends, go and all processes that it
-// started end at once, and the work directory is removed. go itself catches no signal while it builds: its compilers
-// would go on, and its temporary directory would stay.
+// started end at once, and the work directory is removed. Without this, compilers would keep running and go's temporary
+// directory would stay, because go catches no signal while it builds.
 func Go(ctx context.Context, dir string, env []string, out io.Writer, args ...string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package project is what programs need to know to change a project: its module path, its files as git has them, and
-// the list of its closed rooms. It uses the standard library alone.
+// Package project has what programs need to change a project: its module path, its files as git has them, and the list
+// of its closed folders. It uses the standard library only.
 package project
 
 import (

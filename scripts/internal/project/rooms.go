@@ -10,9 +10,8 @@ import (
 	"strings"
 )
 
-// RoomsFile is where a project keeps the list of what is closed in it: the folders and files that come with the starter
-// and that an upgrade replaces. Everything that the list does not name is the owner's. The file's first lines explain
-// the format.
+// RoomsFile is the list of a project's closed folders and files (its rooms), which come with the starter and which an
+// upgrade replaces. Everything else is the owner's. The file's first lines explain the format.
 const RoomsFile = "scripts/rooms/rooms.txt"
 
 // Rooms is what the file says.

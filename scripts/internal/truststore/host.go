@@ -52,7 +52,7 @@ func (c command) String() string {
 	return process.Line(strings.HasSuffix(c.args[0], ".exe"), c.args...)
 }
 
-// change runs a command that changes the machine. A dry run only prints it.
+// change runs a command that changes the machine, or only prints it in a dry run.
 func (h *Host) change(ctx context.Context, c command) error {
 	if h.Say != nil && (h.DryRun || c.asks) {
 		h.Say(c.String())
@@ -64,7 +64,7 @@ func (h *Host) change(ctx context.Context, c command) error {
 	return err
 }
 
-// edit is change for what needs no other program. line is the command that a user would type.
+// edit is change without another program: do makes the change. line is the command that a user would type.
 func (h *Host) edit(line string, do func() error) error {
 	if !h.DryRun {
 		return do()

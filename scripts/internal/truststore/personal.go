@@ -44,8 +44,8 @@ func (m machine) certstore(certutil string) *personal {
 	}
 }
 
-// wsl is the Windows store seen from inside WSL, where the browsers are Windows programs. It is nil elsewhere, and
-// where Windows programs cannot be started.
+// wsl is the Windows store as seen from WSL, where browsers are Windows programs. It is nil outside of WSL, and if
+// Windows programs cannot be started.
 func (m machine) wsl(ctx context.Context) *personal {
 	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	if m.Getenv("WSL_DISTRO_NAME") == "" && !strings.Contains(strings.ToLower(string(release)), "microsoft") {
@@ -140,7 +140,7 @@ func certstoreHashes(listing string) (hashes []string) {
 	return hashes
 }
 
-// declined returns Blocked for a "no" to a dialog, and where no user could be asked.
+// declined returns Blocked if the user said no in a dialog, or could not be asked.
 func declined(err error, next string) error {
 	for _, sign := range []string{
 		"canceled by the user", "no user interaction was possible", "User interaction is not allowed", // macOS

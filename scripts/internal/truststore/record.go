@@ -15,9 +15,9 @@ import (
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// record is what databases were like before a root was added, since certutil alone cannot restore their bytes. It is in
-// the CA's directory: trust.json (0600), and copies of the databases in backup/ (0700, files 0600). Copies of key4.db
-// are as secret as the browser's own file. They are removed with the root.
+// record keeps databases as they were before a root was added, since certutil cannot restore their bytes. It is in the
+// CA's directory: trust.json (0600), and copies of the databases in backup/ (0700, files 0600). Copies of key4.db are
+// as secret as the browser's own file. They are removed with the root.
 type record struct {
 	dir       string
 	Databases map[string]*snapshot `json:"databases"` // by directory
@@ -106,7 +106,7 @@ func (r *record) keep(db string) error {
 	return r.save()
 }
 
-// added records what the database is like now.
+// added records the state of the database.
 func (r *record) added(db string) (err error) {
 	if r.Databases[db].After, err = hashes(db); err != nil {
 		return err
@@ -131,7 +131,7 @@ func hashes(db string) (map[string]string, error) {
 	return sums, err
 }
 
-// untouched reports whether a database is as our change left it, and no program has it open.
+// untouched reports whether a database has not changed since Add, and no program has it open.
 func (r *record) untouched(db string) bool {
 	shot := r.Databases[db]
 	if shot == nil || shot.After == nil {
@@ -173,7 +173,8 @@ func (r *record) restore(db string) error {
 	return nil
 }
 
-// replace copies the bytes of another file to the file that path is, or is a link to: all of them or none.
+// replace copies another file over the file at path, or over the target of a link there. It copies all of it or
+// nothing.
 func replace(path, from string) error {
 	data, err := os.ReadFile(from)
 	if err != nil {

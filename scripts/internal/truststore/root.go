@@ -116,15 +116,15 @@ func (m machine) accepts(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// What the user may answer when asked whether browsers should trust the CA.
+// Answers of the user to the question whether browsers should trust the CA.
 const (
 	Yes   = "yes"
 	No    = "no"
 	Later = "later" // the user was not asked: no store could be changed
 )
 
-// answerFile is in the CA's directory, since all projects share the CA. make.mk looks at it too: while the file is
-// newer than the CA there is nothing to ask, and no program has to be started.
+// answerFile is in the CA's directory, since all projects share the CA. make.mk checks it too: while the file is newer
+// than the CA, make dev starts no program to ask.
 const answerFile = "asked"
 
 // Asked returns the answer for this root, or "" if there is none. A no holds for later roots too. A yes does not, since
@@ -146,14 +146,14 @@ func SaveAnswer(caDir, answer string, root *Root) error {
 	return localca.WriteFile(filepath.Join(caDir, answerFile), []byte(answer+"\n"), 0o600)
 }
 
-// Hint is a command that makes a program trust the root which reads no store. The user runs it by hand.
+// Hint is a command for a program that reads no store, so that it trusts the root. The user runs it by hand.
 type Hint struct {
 	Program string `json:"program"`
 	Line    string `json:"line"`
 	Note    string `json:"note,omitempty"`
 }
 
-// Hints are for programs that bring their own roots. url is the site's.
+// Hints returns a hint for each program that has roots of its own. url is the site's.
 func (h *Host) Hints(root *Root, url string) []Hint {
 	file, set, once := process.Line(false, root.File), "export ", " "
 	if h.OS == "windows" { // PowerShell

@@ -1,8 +1,8 @@
 // Package truststore makes browsers and other programs trust the development CA, and undoes that.
 //
-// Every place where programs look for trusted roots is a Store. Stores of the user need no administrator. Those of the
-// system do, and are changed only on request. Trust and Untrust go through all stores, also after one has failed, and
-// report "trusted" only if the store itself accepts a certificate of the CA afterwards.
+// Every place where programs look for trusted roots is a Store. Stores of the user need no administrator. Stores of the
+// system need one, and are changed only on request. Trust and Untrust go through all stores, also after one has failed.
+// They report "trusted" only if the store itself accepts a certificate of the CA afterwards.
 //
 // It is for the commands below scripts/. Production does not use it.
 package truststore
@@ -26,7 +26,7 @@ type Info struct {
 	ByHand string `json:"by_hand"` // what a person can do instead of this program
 }
 
-// Scopes: whom a store belongs to.
+// Scopes: the owner of a store.
 const (
 	User   = "user"   // changed without an administrator's password
 	System = "system" // changed only when asked for
@@ -38,11 +38,11 @@ type Store interface {
 
 	// Has asks the store itself whether a certificate of the CA is accepted.
 	Has(context.Context) (bool, error)
-	// Add adds the root. It replaces older ones of the CA where that asks the user for nothing.
+	// Add adds the root. It replaces older roots of the CA if that needs no answer from the user.
 	Add(context.Context) error
 	// Remove removes every root of the CA, older ones too. how describes what was done, and is empty if there was none.
 	Remove(context.Context) (how string, err error)
-	// Restart names the program that runs with the store open and sees a change only after a restart, if there is one.
+	// Restart names the running program that sees a change only after a restart, or returns "".
 	Restart() string
 }
 
@@ -165,7 +165,7 @@ func restart(s Store) string {
 	return ""
 }
 
-// each goes on after an error: a failed store says nothing about the next.
+// each continues after an error, because a failed store says nothing about the next.
 func each(stores []Store, blockedStatus string, do func(Store, *Row) error) []Row {
 	rows := make([]Row, 0, len(stores))
 	for _, s := range stores {
