@@ -114,7 +114,7 @@ func checkDirective(d string) error {
 			return fmt.Errorf("middleware.CSP: %q holds %q: write ASCII, and keywords in straight quotes: 'self'", d, r)
 		}
 		if r == ';' || r == ',' || r < ' ' {
-			return fmt.Errorf("middleware.CSP: %q holds %q; give each directive an argument of its own", d, r)
+			return fmt.Errorf("middleware.CSP: %q holds %q; give each directive its own argument", d, r)
 		}
 	}
 	if slices.Contains(otherDirectives, name) {

@@ -78,9 +78,9 @@ func TestInvalidDirectiveStopsTheStart(t *testing.T) {
 	for bad, want := range map[string]string{
 		"":                              "does not begin with a directive",
 		"https://tile.test":             "does not begin with a directive",
-		"img-src a.test; script-src *":  "argument of its own",
-		"img-src a.test, b.test":        "argument of its own",
-		"img-src a.test\r\nX-Evil: yes": "argument of its own",
+		"img-src a.test; script-src *":  "its own argument",
+		"img-src a.test, b.test":        "its own argument",
+		"img-src a.test\r\nX-Evil: yes": "its own argument",
 		"script-src self":               "needs quotes: 'self'",
 		"script-src 'self' nonce-abc":   "needs quotes: 'nonce-abc'",
 		"script-src 'self":              "needs quotes: 'self'",

@@ -222,11 +222,11 @@ func jsonError(err error) (detail string) {
 	}
 	switch {
 	case errors.Is(err, errTrailing):
-		return "The body goes on after its JSON"
+		return "The body has text after its JSON"
 	case errors.Is(err, io.EOF):
 		return "The body is empty, and should be JSON"
 	case errors.Is(err, io.ErrUnexpectedEOF), err.Error() == endOfJSON:
 		return "The body ends in the middle of its JSON"
 	}
-	return "The body is JSON, but not what is wanted here" // says an UnmarshalJSON or UnmarshalText
+	return "The body is JSON, but not of the expected form" // says an UnmarshalJSON or UnmarshalText
 }

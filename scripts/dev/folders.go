@@ -85,6 +85,6 @@ func explain(err error) error {
 	default:
 		return err
 	}
-	return fmt.Errorf("%w: this user watches as much as the system allows\n  → end other programs that watch files, or "+
+	return fmt.Errorf("%w: the system's limit of watched files is reached\n  → end other programs that watch files, or "+
 		"allow more: sudo sysctl %s", err, limit)
 }

@@ -69,7 +69,7 @@ func startFrontend(dir string) (f *frontend, port int, err error) {
 	go func() {
 		cmd.Wait()
 		if !f.ends.Load() {
-			fmt.Fprintf(os.Stderr, "  %s: npm run dev has ended; mend it, and start make dev again\n", dir)
+			fmt.Fprintf(os.Stderr, "  %s: npm run dev has ended; fix the cause, then start make dev again\n", dir)
 		}
 		close(f.ended)
 	}()

@@ -246,7 +246,7 @@ func (s *supervisor) ended(c *child) {
 func (s *supervisor) refuse(title, text string, status int) {
 	switch {
 	case s.current != nil:
-		fmt.Fprintf(os.Stderr, "  %s; the one before keeps serving\n", strings.ToLower(title[:1])+title[1:])
+		fmt.Fprintf(os.Stderr, "  %s; the old process keeps serving\n", strings.ToLower(title[:1])+title[1:])
 		s.trouble(devlink.Problem{Title: title, Text: text})
 	case s.person || s.ready:
 		fmt.Fprintf(os.Stderr, "  %s; waiting for an edit, or Ctrl-C\n", strings.ToLower(title[:1])+title[1:])

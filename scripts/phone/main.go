@@ -104,8 +104,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 // openCA opens the development CA, if these settings use it.
 func openCA(s settings.Settings, getenv func(string) string) (*localca.CA, error) {
 	if !s.Local {
-		return nil, errors.New("these settings take another certificate than the development CA's; take ENV and TLS_MODE " +
-			"out of .env and try again")
+		return nil, errors.New("these settings use another certificate than the development CA's; remove ENV and TLS_MODE " +
+			"from .env and try again")
 	}
 	dir, err := localca.Dir(getenv)
 	if err != nil {
@@ -148,7 +148,7 @@ func (p *phone) announce(sha256 string) {
   ➜  %s
 
 %s
-  It brings the local CA's certificate there. Compare its SHA-256 before you install it:
+  The page installs the local CA's certificate. Compare its SHA-256 before you install it:
 
   %s
   %s
@@ -160,7 +160,7 @@ func (p *phone) announce(sha256 string) {
 		fmt.Fprintf(p.out, "  No answer? This machine has other addresses: go run ./scripts/phone -host %s\n",
 			strings.Join(p.others, " (or "))
 	}
-	fmt.Fprintf(p.out, "  No connection? %s\n  Ctrl-C ends it all.\n\n", firewall())
+	fmt.Fprintf(p.out, "  No connection? %s\n  Ctrl-C ends it.\n\n", firewall())
 }
 
 func firewall() string {

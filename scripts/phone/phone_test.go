@@ -120,7 +120,7 @@ func TestRefusals(t *testing.T) {
 		args []string
 		want string
 	}{
-		{map[string]string{"ENV": "prod"}, nil, "take ENV and TLS_MODE out"},
+		{map[string]string{"ENV": "prod"}, nil, "remove ENV and TLS_MODE"},
 		{map[string]string{"HOME": "", "LocalAppData": ""}, nil, "set it"},
 		{nil, []string{"-host", "8.8.8.8"}, "no private address"},
 		{nil, []string{"-host", "127.0.0.1", "-page", taken}, "address"},

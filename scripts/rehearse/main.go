@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	r.out.Printf("\n  rehearsal  ENV=prod DOMAINS=%s", strings.Join(r.names, ","))
 	if addresses {
-		r.out.Print("  note: addresses are left out, which are another machine's; their certificates come as those of names")
+		r.out.Print("  note: addresses are left out, because they are another machine's. Certificates for them come in the same way")
 	}
 	if mode := getenv("TLS_MODE"); mode == "files" || mode == "proxy" {
 		r.out.Printf("  note: this rehearses TLS_MODE=acme; your settings say %s", mode)

@@ -64,7 +64,7 @@ func (r *rehearsal) acts(ctx context.Context) error {
 		return err
 	}
 	r.client = newClient(r.authority.roots)
-	r.tell("the authority is up: Pebble %s at %s, with a DNS that leads every name to 127.0.0.1", pebbleVersion,
+	r.tell("the authority is up: Pebble %s at %s, with a DNS server that resolves every name to 127.0.0.1", pebbleVersion,
 		r.authority.directory)
 	cmd := exec.Command(r.program)
 	cmd.Env = r.siteEnv(os.Environ())
@@ -147,7 +147,7 @@ func (r *rehearsal) invite(leaf *x509.Certificate) {
 
   A browser needs %s at 127.0.0.1 in this machine's hosts file while it lasts. It will warn, on purpose:
   no browser trusts the root of a test CA, and none should.
-  Certificates live %s here and are renewed half way, in about %s. Ctrl-C ends it all.
+  Certificates live %s here and are renewed half way, in about %s. Ctrl-C ends it.
 
 `, r.url("https", r.https), r.curlLine(runtime.GOOS, os.Getenv), r.names[0], short.Replace(r.life.String()),
 		short.Replace(due.String()))

@@ -158,7 +158,7 @@ func TestFailedChecksAreNotReportedAsSuccess(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s: %v", test.name, err)
 			}
-			st.mustTell(t, "https answers 200 (h2), Strict-Transport-Security: max-age=5", "http redirects 308 to https://shop.example:", "a stranger's host gets 421")
+			st.mustTell(t, "https answers 200 (h2), Strict-Transport-Security: max-age=5", "http redirects 308 to https://shop.example:", "an unknown host gets 421")
 			continue
 		}
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -316,8 +316,8 @@ func TestTheFirstRunWithoutANetwork(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "connect to the network") {
 		t.Errorf("got %v, want what to do", err)
 	}
-	if !strings.Contains(said.String(), "once") {
-		t.Errorf("said %q, want that this happens once", said.String())
+	if !strings.Contains(said.String(), "first run") {
+		t.Errorf("said %q, want that this is the first run", said.String())
 	}
 }
 

@@ -113,7 +113,7 @@ func (r *rehearsal) issue(ctx context.Context) (map[string]*x509.Certificate, er
 		case err := <-r.troubles:
 			return nil, err
 		case <-timeout:
-			return nil, fmt.Errorf("%d of %d names are served after %s; the last visitor met: %w", len(leaves), len(r.names),
+			return nil, fmt.Errorf("%d of %d names are served after %s; the last error: %w", len(leaves), len(r.names),
 				issueTime, last)
 		case <-time.After(next):
 		}
@@ -175,7 +175,7 @@ func (r *rehearsal) look(ctx context.Context) error {
 			return fmt.Errorf("%s answers %s to a request for %s, want 421", url, other.Status, stranger)
 		}
 	}
-	r.tell("a stranger's host gets %d, on both ports", http.StatusMisdirectedRequest)
+	r.tell("an unknown host gets %d, on both ports", http.StatusMisdirectedRequest)
 	return nil
 }
 

@@ -42,8 +42,8 @@ func fault(p string) error {
 	case p == "":
 		return errors.New("the module path is empty")
 	case p != suggest(p) && strings.EqualFold(p, suggest(p)):
-		return fmt.Errorf("%q has capitals where the names of hosts, binaries and services have none; "+
-			"the pages are titled %s all the same", p, title(suggest(p)))
+		return fmt.Errorf("%q has capitals, which names of hosts, binaries and services cannot have; "+
+			"the pages are still titled %s", p, title(suggest(p)))
 	case !modulePaths.MatchString(p):
 		return fmt.Errorf("%q is not a module path: write a host's name in lower case, folders, and the project's name, "+
 			"with slashes between", p)

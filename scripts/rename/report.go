@@ -51,7 +51,7 @@ func (p *plan) print(w io.Writer) {
 		fmt.Fprintln(w, "the local CA keeps its name and folder: all projects of a machine share it")
 	}
 	if p.noGit != nil {
-		fmt.Fprintln(w, "git cannot take this back:", p.noGit)
+		fmt.Fprintln(w, "git cannot undo this:", p.noGit)
 	}
 	if text := warning(p.to); text != "" {
 		fmt.Fprintln(w, "warning:", text)

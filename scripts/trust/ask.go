@@ -39,8 +39,8 @@ func (t *trust) askOnce(ctx context.Context) error {
 	}
 	if made {
 		fmt.Fprintf(t.out, "\n  A local CA for development was made in %s, until %s.\n"+
-			"  It can vouch for private names only (localhost, *.test, *.local, LAN addresses), and nobody can "+
-			"change that: the key of its root was deleted.\n",
+			"  It can sign for private names only (localhost, *.test, *.local, LAN addresses), which cannot "+
+			"be changed: the key of its root was deleted.\n",
 			settings.Tilde(t.dir+string(filepath.Separator), t.host.Getenv("HOME")), ca.Root().NotAfter.Format("2006"))
 	}
 	open, blocked := changeable(ctx, stores)
@@ -97,7 +97,7 @@ var errInterrupted = errors.New("interrupted; you are asked again next time")
 
 // question lists the stores and reads lines until one is a yes or a no. Enter means yes. Ctrl-C ends it.
 func (t *trust) question(ctx context.Context, stores []truststore.Info) (yes bool, err error) {
-	fmt.Fprint(t.out, "\n  Trust it in your browsers? No administrator needed; `make untrust` takes it back.\n\n")
+	fmt.Fprint(t.out, "\n  Trust it in your browsers? No administrator needed; `make untrust` undoes it.\n\n")
 	width := 0
 	for _, s := range stores {
 		width = max(width, len(s.Store))
@@ -106,7 +106,7 @@ func (t *trust) question(ctx context.Context, stores []truststore.Info) (yes boo
 		fmt.Fprintf(t.out, "    %-*s  %s\n", width, s.Store, s.Where)
 	}
 	if t.host.OS != "linux" {
-		fmt.Fprintln(t.out, "\n  The system asks once more, in a window of its own.")
+		fmt.Fprintln(t.out, "\n  The system asks again, in its own dialog.")
 	}
 	lines := bufio.NewReader(t.in)
 	for {

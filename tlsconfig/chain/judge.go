@@ -136,7 +136,7 @@ func (v *Verdict) publicKey(leaf *x509.Certificate) {
 		"it is signed by an algorithm that clients do not know", "")
 	v.faultIf(outdated(leaf) && !selfSigned(leaf), Key,
 		"it is signed by "+leaf.SignatureAlgorithm.String()+", which clients refuse",
-		"get a certificate from a CA of today")
+		"get a new certificate: today's CAs sign with SHA-256 or better")
 }
 
 // outdated reports whether a certificate's signature is by a hash that can be forged. Clients do not verify a root's.

@@ -43,7 +43,7 @@ func Parse(data []byte) *File {
 	blocks := split(bytes.TrimPrefix(data, utf8BOM))
 	for _, b := range blocks {
 		if b.stray {
-			f.both(fmt.Sprintf("what stands behind block %d cannot be read: %s", b.number, noBegin), copyAgain)
+			f.both(fmt.Sprintf("the text after block %d cannot be read: %s", b.number, noBegin), copyAgain)
 		}
 		switch b.label {
 		case "CERTIFICATE", "X509 CERTIFICATE":
@@ -61,7 +61,7 @@ func Parse(data []byte) *File {
 	case len(blocks) == 0:
 		f.none(data)
 	case bytes.Contains(data[:bytes.Index(data, blocks[0].text)], endLine):
-		f.both("what stands before block 1 cannot be read: "+noBegin, copyAgain)
+		f.both("the text before block 1 cannot be read: "+noBegin, copyAgain)
 	}
 	return f
 }

@@ -36,10 +36,10 @@ type Result struct {
 func (r Result) Lines(req Request) []string {
 	var lines []string
 	if r.MadeCA {
-		limits := "it can vouch for private names only (localhost, *.test, *.local, LAN addresses), " +
-			"and nobody can change that: the key of its root was deleted"
+		limits := "it can sign for private names only (localhost, *.test, *.local, LAN addresses), " +
+			"which cannot be changed: the key of its root was deleted"
 		if isUnconstrained(req.CADir) {
-			limits = "it can vouch for any site on the internet, for every program that reads the key in there"
+			limits = "it can sign for any site on the internet, and so can every program that reads the key in there"
 		}
 		lines = append(lines, "local CA     made in "+req.CADir, "             "+limits)
 		if r.whyCA != caFirst {

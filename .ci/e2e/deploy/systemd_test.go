@@ -115,7 +115,7 @@ func TestServiceRunsWithTheRightsOfTheUnit(t *testing.T) {
 		t.Errorf("ExecReload=%q, want SIGHUP for the service", reload)
 	}
 	signal(t, pidFile, syscall.SIGHUP)
-	rig.Eventually(t, 5*time.Second, "the reload", func() bool { return strings.Contains(service.Stdout(), "SIGHUP: certificates are looked at again") })
+	rig.Eventually(t, 5*time.Second, "the reload", func() bool { return strings.Contains(service.Stdout(), "SIGHUP: reading the certificates again") })
 
 	keys := 0
 	err := filepath.WalkDir(state, func(path string, entry fs.DirEntry, err error) error {

@@ -56,7 +56,7 @@ func TestProjectMadeByGonew(t *testing.T) {
 
 	// scripts/rename changes the remaining names, also without git.
 	out := p.Run(t, "go run ./scripts/rename -write "+clone.Shop)
-	if !strings.Contains(out, "git cannot take this back: not a git repository\n") || strings.Contains(out, "git stash") {
+	if !strings.Contains(out, "git cannot undo this: not a git repository\n") || strings.Contains(out, "git stash") {
 		t.Errorf("without git the rename says\n%s", out)
 	}
 	madeOwn(t, p)

@@ -170,7 +170,7 @@ func TestLeafWithoutChainIsServedIfThereIsNoOther(t *testing.T) {
 	s.damage(1<<30, damages["the leaf alone"])
 	p := s.start()
 	leaf := s.served(shop)
-	s.line(p, "WARN", "is served alone")
+	s.line(p, "WARN", "it is served without one")
 	if status, body := s.readyz(); status != 200 {
 		t.Errorf("/readyz = %d %s", status, body)
 	}
@@ -189,7 +189,7 @@ func TestLeafWithoutChainIsServedIfThereIsNoOther(t *testing.T) {
 	if got := s.served(shop); !got.Equal(leaf) {
 		t.Error("after a restart another certificate is served")
 	}
-	s.line(p, "WARN", "is served alone")
+	s.line(p, "WARN", "it is served without one")
 	s.pebble.Intercept(nil) // the CA sends the chain now
 	p.Signal(t, syscall.SIGHUP)
 	if got := s.verified(); !got.Equal(leaf) {
@@ -209,7 +209,7 @@ func TestIncompleteRenewalReplacesNoCompleteCertificate(t *testing.T) {
 			first := s.verified()
 			s.kept(shop + ".pem")
 			s.damage(1<<30, damages[name])
-			s.line(p, "ERROR", "the old one is served on")
+			s.line(p, "ERROR", "the old one is still served")
 			if got := s.verified(); !got.Equal(first) {
 				t.Error("another certificate is served")
 			}

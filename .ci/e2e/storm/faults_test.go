@@ -141,7 +141,7 @@ func TestLastGoodCertificateIsServed(t *testing.T) {
 			rig.Problem(w, http.StatusInternalServerError, "serverInternal", "the dog ate it")
 			return true
 		})
-		s.errorLine(p, "the old one is served on")
+		s.errorLine(p, "the old one is still served")
 		time.Sleep(time.Until(leaf.NotAfter) + time.Second)
 		if got, err := s.leaf(shop); err != nil || !got.Equal(leaf) {
 			t.Errorf("the expired certificate is not served: %v", err)

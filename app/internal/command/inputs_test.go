@@ -222,9 +222,9 @@ func TestABodyThatIsNotWhatTheHandlerTakes(t *testing.T) {
 	}{
 		{"/signup", jsonType, "\uFEFF" + `{"name":"Ada"}`, 200, `"name":"Ada"`},
 		{"/signup", jsonType, `{"id":1} ` + "\n\t", 200, `"id":1`},
-		{"/signup", jsonType, `{"id":1} trailing`, 400, "goes on after its JSON"},
-		{"/signup", jsonType, `{"id":1}{"id":2}`, 400, "goes on after its JSON"},
-		{"/gin-json", jsonType, `{"id":1}]`, 400, "goes on after its JSON"},
+		{"/signup", jsonType, `{"id":1} trailing`, 400, "has text after its JSON"},
+		{"/signup", jsonType, `{"id":1}{"id":2}`, 400, "has text after its JSON"},
+		{"/gin-json", jsonType, `{"id":1}]`, 400, "has text after its JSON"},
 		{"/gin-json", jsonType, "\uFEFF{}", 200, ""},
 		{"/signup", jsonType, `{"unknown":1}`, 200, ""},
 		{"/strict", jsonType, `{"name":"Ada"}`, 200, ""},

@@ -85,7 +85,7 @@ func TestForwardingHeadersOfTrustedProxyAreUsed(t *testing.T) {
 	if resp, _ = s.do("GET", "http://shop.test/", ""); resp.StatusCode != 200 {
 		t.Errorf("without X-Forwarded-Proto got %d, want 200", resp.StatusCode)
 	}
-	s.logged("the proxy does not say whether visitors come over https; without that there is neither redirect nor HSTS")
+	s.logged("the proxy does not say whether visitors come over https; without that there is no redirect to https and no HSTS")
 }
 
 func TestRedirectToConfiguredHostsOnly(t *testing.T) {

@@ -134,7 +134,7 @@ func TestSocketsThatCannotBeServedAreFaults(t *testing.T) {
 		{"no process", map[string]string{"LISTEN_PID": "me"}, []*os.File{ln}, `LISTEN_PID="me": is not the number of a process`},
 		{"names short", map[string]string{"LISTEN_FDNAMES": "https"}, []*os.File{ln, ln}, `LISTEN_FDNAMES="https": does not have one name for each of LISTEN_FDS=2 sockets`},
 		{"a name", map[string]string{"LISTEN_FDNAMES": "htps"}, []*os.File{ln}, `LISTEN_FDNAMES="htps": does not tell what the socket on 127.0.0.1:`},
-		{"https behind a proxy", map[string]string{"LISTEN_FDNAMES": "https", "TLS_MODE": "proxy"}, []*os.File{ln}, "of no use with TLS_MODE=proxy"},
+		{"https behind a proxy", map[string]string{"LISTEN_FDNAMES": "https", "TLS_MODE": "proxy"}, []*os.File{ln}, "has no effect with TLS_MODE=proxy"},
 		{"admin for everybody", map[string]string{"LISTEN_FDNAMES": "admin"}, []*os.File{publicly}, "would show metrics and profiles to other machines"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

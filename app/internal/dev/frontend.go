@@ -158,7 +158,7 @@ func (f *Frontend) fail(c *gin.Context, r *http.Request, err error) {
 		panic(http.ErrAbortHandler) // the client has gone, or the server stops
 	default:
 		c.Error(unreachable(fmt.Sprintf("the front end in web/%s does not answer (%v): the terminal with make dev "+
-			"shows why; mend it, and start make dev again", f.folder, err)))
+			"shows why; fix the cause, then start make dev again", f.folder, err)))
 	}
 }
 

@@ -59,14 +59,14 @@ func (r *renderer) faults(t *templates) Faults {
 		known := slices.Sorted(maps.Keys(t.pages))
 		if t.pages[name] == nil && t.shared[name] == nil && (len(known) > 0 || len(t.faults) == 0) {
 			faults = append(faults, Fault{File: siteFile,
-				Problem: fmt.Sprintf("Pages has %q, and there is no page of that name", name),
+				Problem: fmt.Sprintf("Pages has %q, but there is no page of that name", name),
 				Fix:     suggestion(name, known) + "Else write web/templates/" + name + ".html, or remove the line"})
 		}
 	}
 	if own, ok := r.Values[errorPage]; ok && r.Error != nil && typeOf(own) != typeOf(r.Error) {
 		faults = append(faults, Fault{File: siteFile,
 			Problem: fmt.Sprintf("Pages has a %T for %q, which gets a %T", own, errorPage, r.Error),
-			Fix:     "set ErrorPage to a function that makes the one from the other, or remove the line"})
+			Fix:     "set ErrorPage to a function that returns a value of the first type, or remove the line"})
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.pages)) {
 		if _, ok := r.Values[name]; !ok && r.Values != nil && name != errorPage {
@@ -116,7 +116,7 @@ func (r *renderer) checkValue(name string, value any) error {
 		return fmt.Errorf("the page %q is not declared, so its fields were not checked: add %q: %s to Pages in %s%s",
 			name, name, literal(value), siteFile, unchecked(value))
 	case want != nil && typeOf(want) != typeOf(value):
-		return fmt.Errorf("the page %q is declared for %T and got %T: pass the first, or write %q: %s in Pages in %s%s",
+		return fmt.Errorf("the page %q is declared for %T and got %T: pass a value of the first type, or write %q: %s in Pages in %s%s",
 			name, want, value, name, literal(value), siteFile, unchecked(value))
 	}
 	return nil

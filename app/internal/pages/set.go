@@ -41,8 +41,8 @@ func (s *set) define(name string, def definition) {
 	before, twice := s.trees[name]
 	switch {
 	case twice && before.file == def.file:
-		s.fault(def.tree.Root, def.tree, fmt.Sprintf("the text of the file has the name %q, and the file defines it too", name),
-			"put all of it into {{define}}, or rename that one")
+		s.fault(def.tree.Root, def.tree, fmt.Sprintf("has text outside of {{define}}, which is the template %q, and defines it too", name),
+			"move the text into a {{define}}, or rename the definition")
 	case twice && (!before.block || s.file == ""):
 		s.fault(def.tree.Root, def.tree, fmt.Sprintf("defines %q, which %s has already", name, before.file),
 			fmt.Sprintf("rename one of the two, or write {{block %q .}}…{{end}} in %s to let pages define it", name, before.file))
@@ -139,7 +139,7 @@ func (s *set) prepare(functions template.FuncMap, pages []*source) {
 		err = html.ExecuteTemplate(io.Discard, probe, nil)
 	}
 	if e, ok := errors.AsType[*template.Error](err); ok && e.Node == nil {
-		s.faults = append(s.faults, Fault{File: s.file, Problem: e.Description, Fix: "close what is open"})
+		s.faults = append(s.faults, Fault{File: s.file, Problem: e.Description, Fix: "close the open tag or quote"})
 	} else if ok {
 		s.faults = append(s.faults, parseFault(s.file, err))
 	} else {
@@ -151,7 +151,7 @@ func (s *set) prepare(functions template.FuncMap, pages []*source) {
 func (s *set) whereIs(name string, pages []*source) string {
 	for _, p := range pages {
 		if _, ok := p.defines[name]; ok && p.file != s.file {
-			return fmt.Sprintf("%s defines it, for itself alone; move it to web/templates/partials/", p.file)
+			return fmt.Sprintf("%s defines it, but only for itself: move it to web/templates/partials/", p.file)
 		}
 	}
 	known := slices.Sorted(maps.Keys(s.trees))

@@ -35,7 +35,7 @@ func (h *hints) unknownScheme(r *http.Request) {
 	if r.Header["X-Forwarded-Proto"] != nil || !h.proxies.Allow(schemeUnknown) {
 		return
 	}
-	h.log.Warn("the proxy does not say whether visitors come over https; without that there is neither redirect nor HSTS",
+	h.log.Warn("the proxy does not say whether visitors come over https; without that there is no redirect to https and no HSTS",
 		"fix", "let it set X-Forwarded-Proto (nginx: proxy_set_header X-Forwarded-Proto $scheme)")
 }
 
@@ -78,7 +78,7 @@ func (h *hints) explain(r *http.Request, d proxyheader.Doubt) (message, fix stri
 	switch {
 	case !h.servesTLS:
 		return "X-Forwarded-Proto comes from an address that is not trusted, and is ignored; " +
-			"without it there is neither redirect nor HSTS", fix
+			"without it there is no redirect to https and no HSTS", fix
 	case h.settings.ClientCAFile != "":
 		fix = "if that address is your proxy: " + byCertificate
 	}

@@ -168,7 +168,7 @@ func (l *life) call(deadline time.Time, c closer) {
 	defer cancel()
 	result := make(chan error, 1)
 	go func() {
-		err := errors.New("it ended its goroutine") // runtime.Goexit, as t.FailNow does
+		err := errors.New("it called runtime.Goexit") // runtime.Goexit, as t.FailNow does
 		defer func() { result <- err }()
 		err = recovered(ctx, c.f)
 	}()

@@ -67,7 +67,7 @@ func (s *Server) wait(ctx context.Context, reload <-chan os.Signal, failed <-cha
 		case err := <-failed:
 			return err
 		case <-reload:
-			s.Log.Info("SIGHUP: certificates are looked at again")
+			s.Log.Info("SIGHUP: reading the certificates again")
 			s.updateNames()
 			s.Source.Reload()
 		}

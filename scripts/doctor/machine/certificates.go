@@ -49,7 +49,7 @@ func (d *doctor) authority() {
 	case len(issuer) != 2 || issuer[1].CheckSignatureFrom(issuer[0]) != nil:
 		found = issuerFile + " does not hold a root and an intermediate signed by it"
 	case !issuer[0].Equal(root[0]):
-		found, fix = localca.RootFile+" and issuer.pem in "+dir+" are of two different CAs", "make trust puts it right"
+		found, fix = localca.RootFile+" and issuer.pem in "+dir+" are of two different CAs", "make trust fixes it"
 	case d.now.Before(issuer[1].NotBefore):
 		found, fix = "it is not valid yet: valid from "+day(issuer[1].NotBefore), "see the line on the clock; "+makeAnew
 	case d.days(issuer[1].NotAfter) < caDays:

@@ -60,7 +60,7 @@ func (d *doctor) examine(ctx context.Context) {
 		d.certificate()
 		d.git(ctx)
 	} else {
-		d.Note("certificate", "these settings take another certificate than the development CA's",
+		d.Note("certificate", "these settings use another certificate than the development CA's",
 			"to check it: bin/"+d.site.Project+" check")
 	}
 	if d.ca != nil {

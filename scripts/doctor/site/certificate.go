@@ -76,7 +76,7 @@ func (l *look) dates(s *report.Section, leaf *x509.Certificate) {
 		{l.now.Before(leaf.NotBefore), wrong, "it is not valid before " + leaf.NotBefore.UTC().Format(format) + ", in " +
 			span(leaf.NotBefore.Sub(l.now)), "check the clock of the CA that issued it" + clock},
 		{chain.Overdue(leaf, l.now), warn, remains + ": a renewal is overdue",
-			"look why it was not renewed: the server's log, the program's `check`, or `certbot renew --dry-run`"},
+			"find out why it was not renewed: the server's log, the program's `check`, or `certbot renew --dry-run`"},
 		{true, good, remains, ""},
 	})
 }

@@ -41,7 +41,7 @@ func (l *look) headers(ctx context.Context, s *report.Section) {
 	s.First("clock", report.Cases{
 		{err != nil, skip, "the server does not say what time it is", ""},
 		{off > 5*time.Minute, warn, "the server's clock and this machine's are " + span(off) + " apart",
-			"set the one that is wrong by NTP: certificates are judged by it"},
+			"set the one that is wrong by NTP: certificates are checked against it"},
 		{true, good, "the server's clock agrees with this machine's", ""},
 	})
 }

@@ -50,7 +50,7 @@ func (l *look) http3(ctx context.Context, s *report.Section, header http.Header)
 		{true, good, "answers on " + where, ""},
 	})
 	s.First("https-record", report.Cases{
-		{err != nil, skip, "cannot be told: " + part(fmt.Sprint(err)), ""},
+		{err != nil, skip, "cannot be determined: " + part(fmt.Sprint(err)), ""},
 		{record, good, "the DNS tells browsers of HTTP/3 before their first visit", ""},
 		{l.named(), report.Note, "the DNS does not tell of HTTP/3, so a first visit is over HTTP/2",
 			"add an HTTPS record (RFC 9460), if your DNS has this type: " + l.recordName() + `. HTTPS 1 . alpn="h3,h2"`},

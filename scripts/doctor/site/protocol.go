@@ -57,7 +57,7 @@ func (l *look) explain(err error) (found, fix string) {
 		return fmt.Sprintf("what answers on port %d is not TLS", l.httpsPort),
 			"find out which program listens there: it is not the web server"
 	case timedOut(err):
-		return fmt.Sprintf("port %d takes connections, and then completes no handshake in time", l.httpsPort),
+		return fmt.Sprintf("port %d accepts connections, but completes no handshake in time", l.httpsPort),
 			"look whether the server is overloaded, or waits for something at each handshake"
 	case alerted(err):
 		return "the server refuses the handshake for " + l.host + ": " + part(err.Error()),
@@ -92,7 +92,7 @@ func (l *look) protocol(ctx context.Context, s *report.Section) {
 			{err == nil && old, wrong, "accepted; browsers refuse it since 2020 for its weaknesses (RFC 8996)",
 				"let the server, or the proxy in front, begin at TLS 1.2"},
 			{err == nil, good, "accepted", ""},
-			{!declined(err), skip, "cannot be told: " + part(fmt.Sprint(err)), ""},
+			{!declined(err), skip, "cannot be determined: " + part(fmt.Sprint(err)), ""},
 			{v == tls.VersionTLS13, warn, "not offered: every handshake takes a round trip more",
 				"let the server, or the proxy in front, speak TLS 1.3"},
 			{old, good, "refused, as it should be", ""},
@@ -134,7 +134,7 @@ func (l *look) resumption(ctx context.Context, s *report.Section) http.Header {
 		last, err = l.fetch(ctx, http.MethodHead, page, tickets)
 	}
 	s.First("resumption", report.Cases{
-		{err != nil, skip, "cannot be told: " + part(fmt.Sprint(err)), ""},
+		{err != nil, skip, "cannot be determined: " + part(fmt.Sprint(err)), ""},
 		{err == nil && last.TLS.DidResume, good, "a second connection is resumed", ""},
 		{true, good, "a second connection is not resumed: several servers behind the name, or tickets are off", ""},
 	})

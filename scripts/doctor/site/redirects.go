@@ -246,7 +246,7 @@ func (l *look) challenge(ctx context.Context, s *report.Section) {
 		{status >= 500, wrong, "challenges are answered" + with, through},
 		{status == 200 && answersForAccount(last.body, token), good, "challenges reach the server: it answers an unknown one " +
 			"for its account, as servers do that share one", ""},
-		{status < 300, warn, "an unknown challenge is answered" + with + " and a page, not with 404: where a real one gets " +
+		{status < 300, warn, "an unknown challenge is answered" + with + " and a page, not with 404: if a real one gets " +
 			"that too, validation fails", through},
 		{true, warn, "an unknown challenge is answered" + with + ", not with 404", through},
 	})

@@ -24,7 +24,7 @@ func (l *look) trust(s *report.Section, served []*x509.Certificate, verdict chai
 	}
 	_, weak := errors.AsType[x509.InsecureAlgorithmError](err)
 	s.First("trust", report.Cases{
-		{weak, skip, "cannot be told with that signature: see below", ""},
+		{weak, skip, "cannot be determined with that signature: see below", ""},
 		{err == nil && isTestCA(leaf), warn, by + ", a test CA; it is trusted here by --ca alone", stagingFix},
 		{cached != "", wrong, "the intermediate " + cached + " is missing: this machine knows it, others do not", fullchain},
 		{err == nil, good, by + ", under " + under, ""},

@@ -91,7 +91,7 @@ func badFiles() []Row {
 			Chain: func(a *Authority, p public) certs {
 				return certs{a.leaf(p, nil), a.Intermediate, {Raw: []byte("this is no certificate")}, a.Root}
 			}},
-		certLike("an intermediate without its BEGIN line", "behind block 1 cannot be read", false, func(b []byte) []byte {
+		certLike("an intermediate without its BEGIN line", "after block 1 cannot be read", false, func(b []byte) []byte {
 			at := bytes.LastIndex(b, []byte("-----BEGIN"))
 			return slices.Concat(b[:at], b[at+1:])
 		}),

@@ -167,7 +167,7 @@ func (a *attempt) keepOld(ctx context.Context, c cert.Candidate) {
 		return
 	}
 	if !a.old.Leaf.Equal(c.Leaf) {
-		a.fail(fmt.Errorf("the CA sent a certificate that visitors cannot verify as they can the present one: %s",
+		a.fail(fmt.Errorf("the CA sent a certificate that fewer visitors can verify than the present one: %s",
 			c.Lacks))
 		return
 	}
@@ -206,7 +206,7 @@ func (a *attempt) fail(err error) {
 		attrs = append(attrs, "advice", advice)
 	}
 	if c := a.now().served.Certificate; c != nil {
-		msg = "certificate not renewed; the old one is served on"
+		msg = "certificate not renewed; the old one is still served"
 		attrs = append(attrs, "not_after", c.Leaf.NotAfter)
 	}
 	a.log.Error(msg, attrs...)

@@ -42,7 +42,7 @@ func (s *Source) follow(ctx context.Context) {
 // restore puts the keys of session tickets into an empty store, and has every host compare its certificate with it.
 func (s *Source) restore(ctx context.Context, emptied bool) {
 	if emptied {
-		s.options.Log.Warn("ACME_CACHE has lost what it had; what this process holds is put back")
+		s.options.Log.Warn("ACME_CACHE has lost its data; this process stores its own again")
 		if err := s.options.Issuer.Keep(ctx); err != nil {
 			s.options.Log.Error("the account key cannot be put back into ACME_CACHE", "error", err)
 		}

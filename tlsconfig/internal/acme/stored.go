@@ -52,10 +52,10 @@ func (h *host) loadCertificate(ctx context.Context) error {
 func (h *host) logLacking(c cert.Candidate) {
 	switch {
 	case c.Broken:
-		h.log.Error("the certificate is served, as there is no better one, though clients refuse what came with it",
+		h.log.Error("clients refuse what came with the certificate; it is served because there is no better one",
 			"error", c.Lacks, "not_after", c.Leaf.NotAfter)
 	case c.Lacks != "":
-		h.log.Warn("the certificate is served alone, as the CA sent nothing with it",
+		h.log.Warn("the CA sent no chain with the certificate; it is served without one",
 			"warning", c.Lacks, "not_after", c.Leaf.NotAfter)
 	}
 }

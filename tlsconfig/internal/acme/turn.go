@@ -61,7 +61,7 @@ func (h *host) opens(ctx context.Context) bool {
 		}
 	}
 	if h.now().sealed {
-		h.log.Info("what ACME_CACHE has can be opened again")
+		h.log.Info("the values in ACME_CACHE can be opened again")
 		h.change(func(s *state) { s.trouble, s.sealed = "", false })
 	}
 	return true
@@ -70,8 +70,8 @@ func (h *host) opens(ctx context.Context) bool {
 // logSealed logs once why nothing is ordered, and nothing is taken from the store.
 func (h *host) logSealed(err *store.SealedError) {
 	if !h.now().sealed {
-		h.log.Error("another process has another ACME_CACHE_KEY; nothing is ordered or taken over before this one has "+
-			"the key", "error", err, "advice", err.Advice())
+		h.log.Error("another process uses a key that is not in ACME_CACHE_KEY here; nothing is ordered or taken over "+
+			"until it is", "error", err, "advice", err.Advice())
 	}
 	h.change(func(s *state) { s.sealed, s.trouble = true, err.Error() })
 	h.setNext("nothing is ordered before ACME_CACHE_KEY has the key "+err.ID, time.Time{})
@@ -113,8 +113,8 @@ func (h *host) waitForStore(err error) {
 		h.setNext("ordered when ACME_CACHE answers, or without it at", s.aloneAt)
 	}
 	if !s.awayLogged {
-		h.log.Error("ACME_CACHE is away, and other servers may order too; nothing is ordered before it is back, "+
-			"or the certificate needs it", "error", err, "alone_at", s.aloneAt)
+		h.log.Error("ACME_CACHE does not answer, and other servers may order too; nothing is ordered until it answers, "+
+			"or the renewal is urgent", "error", err, "alone_at", s.aloneAt)
 	}
 	h.change(func(s *state) { s.awayLogged = true })
 }

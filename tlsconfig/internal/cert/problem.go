@@ -105,7 +105,7 @@ var advice = map[string]string{
 	"incorrectResponse": "something else answers for HOST: its DNS points to another server or to a CDN, " +
 		"or a proxy in front keeps /.well-known/acme-challenge/ to itself",
 	"caa": "the CAA records of HOST name another authority; add one for this authority",
-	"rateLimited": "nothing but time helps; try a setup on ACME_DIRECTORY=staging first, " +
+	"rateLimited": "wait until the authority allows it; try a new setup with ACME_DIRECTORY=staging, " +
 		"and keep ACME_CACHE across deployments",
 	"externalAccountRequired": "set ACME_EAB_KID and ACME_EAB_HMAC_KEY to what this authority gave you",
 	"accountDoesNotExist":     "the account was removed there; a new one is made at the next try",
@@ -114,7 +114,7 @@ var advice = map[string]string{
 	"invalidProfile":          "set ACME_PROFILE to one that the authority's directory lists, or leave it out",
 	"unauthorized": "the authority does not accept this account: check ACME_EAB_KID and ACME_EAB_HMAC_KEY " +
 		"if it gave you any, or remove account.key from ACME_CACHE to begin a new one",
-	"serverInternal": "the authority has a fault of its own; its status page may say more",
+	"serverInternal": "the authority itself failed; its status page may say more",
 
 	notACME: "the ACME server is down, or a proxy answers in its place: open its URL on this machine, " +
 		"e.g. with curl -v. ACME_DIRECTORY is the server; " +

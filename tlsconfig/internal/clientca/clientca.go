@@ -117,7 +117,7 @@ func (c *CAs) look(now bool) {
 	switch {
 	case err == nil && sum == c.served:
 		if c.problem != "" {
-			log.Info("the client CAs' file is as before")
+			log.Info("the file of client CAs has its earlier content again")
 		}
 		c.problem = ""
 	case !stable && !now:

@@ -72,8 +72,8 @@ func Notes(o Options) []string {
 		p := o.pair(i)
 		if c, v := p.read().judge(nil, o); v.OK() {
 			if chain.Overdue(c.Leaf, time.Now()) {
-				notes = append(notes, fmt.Sprintf("%s: it expires on %s, and has not been renewed\n      → look why the "+
-					"program that renews it does not, such as with certbot renew --dry-run",
+				notes = append(notes, fmt.Sprintf("%s: it expires on %s, and has not been renewed\n      → find out "+
+					"why it was not renewed, for example with certbot renew --dry-run",
 					p.certFile, c.Leaf.NotAfter.UTC().Format(time.RFC3339)))
 			}
 			for _, note := range v.Notes {

@@ -112,7 +112,7 @@ func (s *Source) lookAt(p *pair, c content, now bool) (changed bool) {
 	p.seen = c.sum
 	if c.sum == p.served && len(c.pair.Certs) > 0 {
 		if p.problem != p.flaw {
-			log.Info("certificate files are as before")
+			log.Info("the certificate files have their earlier content again")
 		}
 		p.problem = p.flaw
 		return false
@@ -138,7 +138,7 @@ func (s *Source) lookAt(p *pair, c content, now bool) (changed bool) {
 	p.flaw, p.problem = problem, problem
 	if problem != "" {
 		log.Error("the certificate in the files is not usable; "+
-			"it is served, as visitors do not accept the old one either",
+			"it is served because visitors do not accept the old one either",
 			"error", problem, "names", cert.Names(next), "not_after", next.Leaf.NotAfter, "old_not_after", old)
 		return true
 	}

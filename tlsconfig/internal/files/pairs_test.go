@@ -250,7 +250,7 @@ func TestOverdueCertificatesAreReported(t *testing.T) {
 				t.Errorf("%d warnings, want %d:\n%s", got, want, &s.log)
 			}
 			notes := strings.Join(Notes(s.options), "\n")
-			if got := strings.Contains(notes, "it expires on") && strings.Contains(notes, "→ look why"); got != (want == 1) {
+			if got := strings.Contains(notes, "it expires on") && strings.Contains(notes, "→ find out why"); got != (want == 1) {
 				t.Errorf("check has the notes %q", notes)
 			}
 		})

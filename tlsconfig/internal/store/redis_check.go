@@ -44,7 +44,7 @@ func (c Config) Check() (took time.Duration, problem, fix string) {
 	return 0, problem, fix
 }
 
-var errReadBack = errors.New("what was written is not what is read")
+var errReadBack = errors.New("the value that was read is not the one that was written")
 
 // roundTrip sends what an order needs: it locks, writes a certificate, asks for changes, reads the certificate, and
 // removes everything. took is the time for writing and reading.
@@ -99,7 +99,7 @@ func redisAdvice(err error) (problem, fix string) {
 	switch {
 	case errors.Is(err, errReadBack), IsMissing(err):
 		return "the server does not give back what was written",
-			"use a server that keeps what it is given, and no cache that drops keys"
+			"use a server that keeps its data, not a cache that drops keys"
 	case unverified, unknown:
 		return "the server's certificate is not trusted: " + err.Error(),
 			"name the file with its CA in ACME_CACHE_CA_FILE, or let the server have a certificate for the name in the URL"

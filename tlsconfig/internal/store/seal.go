@@ -36,7 +36,7 @@ func (e *SealedError) Error() string {
 // Advice returns what to do about it.
 func (e *SealedError) Advice() string {
 	if e.Held {
-		return "bring back the value from a backup, or remove it: what is missing is made or ordered anew"
+		return "restore the value from a backup, or remove it: the server then makes or orders a new one"
 	}
 	return "write the key with this id into ACME_CACHE_KEY, after the newest, and restart; if it is lost, remove what " +
 		"it sealed from ACME_CACHE: a new account is made, and new certificates are ordered"

@@ -89,7 +89,7 @@ func (c Config) Fault() (problem, fix string) {
 	if !IsRedis(c.Where) {
 		if err := writable(c.Where); err != nil {
 			return err.Error(), "free space there, or give a directory that this user can write and that outlives " +
-				"a deployment; without it every start orders anew"
+				"a deployment; without it every start orders new certificates"
 		}
 	} else if _, err := c.redis().address(); err != nil {
 		return err.Error(), "write redis://host:6379/0, or rediss:// with TLS, " +
