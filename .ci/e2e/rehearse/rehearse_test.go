@@ -41,7 +41,7 @@ func TestAllTestsUseOneVersionOfPebble(t *testing.T) {
 func TestRehearsalReportsWhatHappens(t *testing.T) {
 	clone := rig.Clone(t)
 	r := rehearse(t, clone, nil, "make", "rehearse", "ONCE=1")
-	r.waitFor("Ctrl-C ends it all")
+	r.waitFor("Ctrl-C ends it")
 	home := r.url()
 	roots := r.roots()
 
@@ -130,7 +130,7 @@ func secondRun(t *testing.T, clone string) {
 	rig.Write(t, dotenv, []byte("DOMAINS=books.example\nHSTS=max-age=77\nTLS_MODE=proxy\nTRUSTED_PROXIES=127.0.0.1\n"), 0o600)
 	defer os.Remove(dotenv)
 	r := rehearse(t, clone, []string{"GOPROXY=off"}, "make", "rehearse")
-	r.waitFor("Ctrl-C ends it all")
+	r.waitFor("Ctrl-C ends it")
 	if took := time.Since(r.begin); took > 15*time.Second {
 		t.Errorf("the second run took %s to its URL", took)
 	}
@@ -157,7 +157,7 @@ func secondRun(t *testing.T, clone string) {
 // With ONCE=1 an interrupted rehearsal ends with an exit status and a reason.
 func authorityDies(t *testing.T, clone string) {
 	r := rehearse(t, clone, nil, filepath.Join("bin", "scripts", "rehearse"), "-once")
-	r.waitFor("Ctrl-C ends it all")
+	r.waitFor("Ctrl-C ends it")
 	for _, p := range r.parts() {
 		if strings.Contains(p.args, "pebble.json") {
 			syscall.Kill(p.id, syscall.SIGKILL)
@@ -176,7 +176,7 @@ func killed(t *testing.T, clone string) {
 		t.Skip("only Linux ends children with their parent")
 	}
 	r := rehearse(t, clone, nil, filepath.Join("bin", "scripts", "rehearse"))
-	r.waitFor("Ctrl-C ends it all")
+	r.waitFor("Ctrl-C ends it")
 	if parts := r.parts(); len(parts) != 4 {
 		t.Errorf("%d programs run, want the rehearsal and its three parts: %v", len(parts), parts)
 	}
