@@ -24,7 +24,7 @@ var work = map[string]string{
 	"scripts/brew/main.go": "// Command brew is ours.\npackage main\n\nimport \"" + clone.Shop +
 		"/stock\"\n\nfunc main() { println(stock.Tea) }\n",
 	"web/templates/partials/shop.html": "{{define \"shop\"}}Turnkey{{end}}\n",
-	"README.md":               "# The shop, made from Turnkey\n",
+	"README.md":                        "# The shop, made from Turnkey\n",
 }
 
 func TestUpgradeOfARenamedClone(t *testing.T) {

@@ -184,7 +184,7 @@ func hidden(faults []Fault) bool {
 // setsTwice reports whether one name stands before two of the signs that set a name.
 func setsTwice(text string) bool {
 	seen := map[string]bool{}
-	for _, m := range regexp.MustCompile(`([\w.-]+)[` + nodeSpaces + `]*[=:]`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`([\w.-]+)[`+nodeSpaces+`]*[=:]`).FindAllStringSubmatch(text, -1) {
 		if seen[m[1]] {
 			return true
 		}
