@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/turnkey/middleware"
 )
 
 // assets serves web/static under /static, and web/root under /. In production the files are in memory, compressed.
@@ -224,4 +226,18 @@ func withoutHash(name string) string {
 		return ""
 	}
 	return rest[:dot] + ext
+}
+
+// acceptsGzip reports whether an Accept-Encoding header accepts gzip (RFC 9110 §12.5.3).
+func acceptsGzip(accept string) bool {
+	others := false
+	for coding, weight := range middleware.Weights(accept) {
+		switch coding {
+		case "gzip", "x-gzip":
+			return weight > 0
+		case "*":
+			others = weight > 0
+		}
+	}
+	return others
 }

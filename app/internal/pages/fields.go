@@ -40,7 +40,14 @@ func (c *checker) template(name string, dot reflect.Type) {
 		c.done[call] = true
 		tree := c.trees[name].tree
 		s := &scope{checker: c, tree: tree, assigned: map[string]bool{}}
-		s.findAssigned(tree.Root)
+		eachAction(tree.Root, func(_ parse.Node, pipe *parse.PipeNode) {
+			if pipe == nil || !pipe.IsAssign {
+				return
+			}
+			for _, v := range pipe.Decl {
+				s.assigned[v.Ident[0]] = true
+			}
+		})
 		s.declare("$", dot)
 		s.list(dot, tree.Root)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -38,12 +39,7 @@ func (p *Pages) ServeRoot(c *gin.Context) {
 var reserved = []string{"static/", "_dev/", ".well-known/acme-challenge/"}
 
 func isReserved(name string) bool {
-	for _, prefix := range reserved {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(reserved, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // RootClashes returns a fault for each file in web/root that is never served, because a route or the server itself has

@@ -34,37 +34,3 @@ func (s *scope) variable(name string) reflect.Type {
 	}
 	return nil
 }
-
-func (s *scope) findAssigned(list *parse.ListNode) {
-	branch := func(b *parse.BranchNode) {
-		s.noteAssigned(b.Pipe)
-		s.findAssigned(b.List)
-		s.findAssigned(b.ElseList)
-	}
-	if list == nil {
-		return
-	}
-	for _, n := range list.Nodes {
-		switch n := n.(type) {
-		case *parse.ActionNode:
-			s.noteAssigned(n.Pipe)
-		case *parse.TemplateNode:
-			s.noteAssigned(n.Pipe)
-		case *parse.IfNode:
-			branch(&n.BranchNode)
-		case *parse.WithNode:
-			branch(&n.BranchNode)
-		case *parse.RangeNode:
-			branch(&n.BranchNode)
-		}
-	}
-}
-
-func (s *scope) noteAssigned(pipe *parse.PipeNode) {
-	if pipe == nil || !pipe.IsAssign {
-		return
-	}
-	for _, v := range pipe.Decl {
-		s.assigned[v.Ident[0]] = true
-	}
-}

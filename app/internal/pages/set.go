@@ -28,11 +28,10 @@ const layoutName = "layout"
 
 // add adds what a file defines. Its text outside of defines gets the name main.
 func (s *set) add(src *source, main string) {
-	names := slices.Sorted(maps.Keys(src.defines))
 	if src.main != nil {
 		s.define(main, definition{tree: src.main, file: src.file})
 	}
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(src.defines)) {
 		s.define(name, src.defines[name])
 	}
 }

@@ -94,20 +94,36 @@ func isBlank(root *parse.ListNode) bool {
 
 // calls returns every {{template}} and {{block}} in a list of nodes.
 func calls(list *parse.ListNode) (found []*parse.TemplateNode) {
+	eachAction(list, func(n parse.Node, _ *parse.PipeNode) {
+		if call, ok := n.(*parse.TemplateNode); ok {
+			found = append(found, call)
+		}
+	})
+	return found
+}
+
+// eachAction calls visit for every node with a pipeline in a list and in the branches below it.
+func eachAction(list *parse.ListNode, visit func(parse.Node, *parse.PipeNode)) {
 	if list == nil {
-		return nil
+		return
+	}
+	branch := func(b *parse.BranchNode) {
+		visit(b, b.Pipe)
+		eachAction(b.List, visit)
+		eachAction(b.ElseList, visit)
 	}
 	for _, n := range list.Nodes {
 		switch n := n.(type) {
+		case *parse.ActionNode:
+			visit(n, n.Pipe)
 		case *parse.TemplateNode:
-			found = append(found, n)
+			visit(n, n.Pipe)
 		case *parse.IfNode:
-			found = append(found, append(calls(n.List), calls(n.ElseList)...)...)
+			branch(&n.BranchNode)
 		case *parse.WithNode:
-			found = append(found, append(calls(n.List), calls(n.ElseList)...)...)
+			branch(&n.BranchNode)
 		case *parse.RangeNode:
-			found = append(found, append(calls(n.List), calls(n.ElseList)...)...)
+			branch(&n.BranchNode)
 		}
 	}
-	return found
 }
