@@ -2,12 +2,13 @@ package settings
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+
+	hostname "example.com/turnkey/middleware/host"
 )
 
 // origins reads a list of origins as browsers send them in Origin: scheme, host and port.
@@ -100,21 +101,16 @@ func (s *Settings) certificateForOrigin(sameDomain bool) string {
 // siblingHost returns an example of another host of the same site.
 func siblingHost(host string) string {
 	host = strings.TrimPrefix(host, "*.")
-	if site := siteOf(host); site != "localhost" && strings.Contains(site, ".") && !isAddress(site) {
+	if site := siteOf(host); site != "localhost" && strings.Contains(site, ".") && !hostname.IsAddress(site) {
 		return "such as https://app." + site
 	}
 	return "such as https://" + host + " on another port"
 }
 
-func isAddress(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil
-}
-
 // siteOf returns a host's registrable domain, or the host itself if it has none, as an address and localhost do.
 func siteOf(host string) string {
 	host = strings.TrimPrefix(host, "*.")
-	if isAddress(host) {
+	if hostname.IsAddress(host) {
 		return host
 	}
 	if site, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {

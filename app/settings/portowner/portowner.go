@@ -4,7 +4,6 @@ package portowner
 
 import (
 	"bufio"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -67,16 +66,11 @@ func listeners(port int) map[string]bool {
 		for lines := bufio.NewScanner(f); lines.Scan(); {
 			fields := strings.Fields(lines.Text()) // 1: local address, 3: state, 9: inode
 			const listening = "0A"
-			if len(fields) > 9 && fields[3] == listening && strings.HasSuffix(fields[1], ":"+portHex(port)) {
+			if len(fields) > 9 && fields[3] == listening && strings.HasSuffix(fields[1], fmt.Sprintf(":%04X", port)) {
 				sockets["socket:["+fields[9]+"]"] = true
 			}
 		}
 		f.Close()
 	}
 	return sockets
-}
-
-// portHex returns a port as /proc/net writes it.
-func portHex(port int) string {
-	return strings.ToUpper(hex.EncodeToString([]byte{byte(port >> 8), byte(port)}))
 }

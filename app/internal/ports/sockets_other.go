@@ -5,9 +5,13 @@ package ports
 import (
 	"errors"
 	"net"
+	"os"
 )
 
 // inherit returns an error: Windows passes no sockets by number.
 func inherit(int) (net.Listener, net.PacketConn, error) {
 	return nil, nil, errors.New("cannot be taken over on this system")
 }
+
+// stopListening does nothing: Windows has no accept that does not wait.
+func stopListening(*net.TCPListener) []*os.File { return nil }
