@@ -15,3 +15,6 @@ func inherit(int) (net.Listener, net.PacketConn, error) {
 
 // stopListening does nothing: Windows has no accept that does not wait.
 func stopListening(*net.TCPListener) []*os.File { return nil }
+
+// DescriptorLimit returns 0, for no limit: Windows has none that this server could reach.
+func DescriptorLimit() uint64 { return 0 }

@@ -71,3 +71,12 @@ func stopListening(ln *net.TCPListener) (queue []*os.File) {
 	})
 	return queue
 }
+
+// DescriptorLimit returns how many file descriptors this process may have open, or 0 if the system does not tell.
+func DescriptorLimit() uint64 {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur <= 0 {
+		return 0
+	}
+	return uint64(limit.Cur)
+}

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"example.com/turnkey/app/internal/ports"
 )
 
 // descriptors keeps some of this process's file descriptors free for new connections, files, stores and the ACME
@@ -23,7 +25,7 @@ type descriptors struct {
 
 // newDescriptors reads the limit of the process. The Go runtime has already raised it as far as this user may.
 func newDescriptors(log *slog.Logger, c *conns) *descriptors {
-	d := &descriptors{log: log, conns: c, limit: descriptorLimit()}
+	d := &descriptors{log: log, conns: c, limit: ports.DescriptorLimit()}
 	if d.limit > 0 {
 		reserve := min(max(d.limit/8, 16), 256, d.limit/2)
 		d.nearLimit = int(min(d.limit-reserve, 1<<31-1))

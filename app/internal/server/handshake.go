@@ -21,11 +21,15 @@ type handshakeConn struct {
 	get func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
-// keepHandshakes makes a source's configuration record each handshake on its connection. A handshake for acme-tls/1,
-// for which the source chooses another configuration, is not recorded.
-func keepHandshakes(config *tls.Config) *tls.Config {
+// watchHandshakes makes a source's configuration record each handshake on a connection that keeps it, and refuse a
+// ClientHello with longer lists than maxHelloSize. crypto/tls keeps them until the handshake ends, at twelve times their
+// size on the wire. A handshake for acme-tls/1, for which the source chooses another configuration, is not recorded.
+func watchHandshakes(config *tls.Config) *tls.Config {
 	get, choose := config.GetCertificate, config.GetConfigForClient
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if size(hello) > maxHelloSize {
+			return nil, ports.ErrTooLong
+		}
 		if c := keeperOf(hello); c != nil {
 			c.Hello, c.get = hello, get
 		}
@@ -44,7 +48,7 @@ func keepHandshakes(config *tls.Config) *tls.Config {
 	return config
 }
 
-// keeperOf returns the connection that keeps a handshake. Over QUIC it is in the context, because there is no
+// keeperOf returns the connection that keeps a handshake, or nil. Over QUIC it is in the context, because there is no
 // connection below TLS.
 func keeperOf(hello *tls.ClientHelloInfo) *handshakeConn {
 	if c, ok := hello.Conn.(*handshakeConn); ok {
@@ -55,22 +59,6 @@ func keeperOf(hello *tls.ClientHelloInfo) *handshakeConn {
 		return c
 	}
 	return nil
-}
-
-// boundHandshakes makes config refuse a ClientHello with longer lists than maxHelloSize. crypto/tls keeps them until
-// the handshake ends, at twelve times their size on the wire.
-func boundHandshakes(config *tls.Config) *tls.Config {
-	choose := config.GetConfigForClient
-	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if size(hello) > maxHelloSize {
-			return nil, ports.ErrTooLong
-		}
-		if choose == nil {
-			return nil, nil
-		}
-		return choose(hello)
-	}
-	return config
 }
 
 const (

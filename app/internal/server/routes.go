@@ -2,6 +2,8 @@ package server
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"reflect"
 	"regexp"
 	"runtime"
@@ -10,7 +12,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/internal/spelling"
 	"example.com/turnkey/app/kit"
+	"example.com/turnkey/app/settings"
 	"example.com/turnkey/middleware"
 )
 
@@ -19,38 +23,28 @@ import (
 func routesPanic(r *gin.Engine, v any) error {
 	place, verb := panicPlace()
 	text := fmt.Sprint(v)
-	path, clash := clashingPath(text)
-	if !clash {
+	match := clash.FindStringSubmatch(text)
+	if match == nil {
 		return fmt.Errorf("%s: %v", place, v)
 	}
+	path, prefix := match[1]+match[2], match[3]
 	route := r.Routes()
 	i := slices.IndexFunc(route, func(have gin.RouteInfo) bool {
 		return (verb == "" || have.Method == verb) &&
-			(path.prefix == "" && have.Path == path.absolute || path.prefix != "" && strings.HasPrefix(have.Path, path.prefix))
+			(prefix == "" && have.Path == path || prefix != "" && strings.HasPrefix(have.Path, prefix))
 	})
 	if i < 0 {
-		return fmt.Errorf("%s: %s %s clashes with another route: %s", place, verb, path.absolute, text)
+		return fmt.Errorf("%s: %s %s clashes with another route: %s", place, verb, path, text)
 	}
 	other := route[i]
 	return fmt.Errorf("%s: %s %s clashes with %s %s, which %s: remove one, or give it another path",
-		place, other.Method, path.absolute, other.Method, other.Path, registeredAt(other))
+		place, other.Method, path, other.Method, other.Path, registeredAt(other))
 }
 
-// clash is what gin's panic says about two routes: the path of the new one, and how that of the other begins, which is
-// empty if both have the same.
-type clash struct{ absolute, prefix string }
-
-// clashingPath reads gin's panics for routes (tree.go). It reports false for any other panic.
-func clashingPath(text string) (c clash, ok bool) {
-	quoted := strings.Split(text, "'")
-	switch {
-	case strings.HasPrefix(text, "handlers are already registered for path '") && len(quoted) > 2:
-		return clash{absolute: quoted[1]}, true
-	case strings.Contains(text, "' in new path '") && strings.Contains(text, "' in existing prefix '") && len(quoted) > 7:
-		return clash{absolute: quoted[3], prefix: quoted[7]}, true
-	}
-	return clash{}, false
-}
+// clash matches gin's panics about two routes (its tree.go): with the path of both, or with that of the new one and
+// how that of the other begins.
+var clash = regexp.MustCompile(`^handlers are already registered for path '([^']+)'` +
+	`|' in new path '([^']+)'.*' in existing prefix '([^']+)'`)
 
 // ownRooms matches the functions of this project that Routes calls, and that panic for a wrong argument.
 var ownRooms = regexp.MustCompile(`^` + regexp.QuoteMeta(strings.TrimSuffix(reflect.TypeFor[Server]().PkgPath(),
@@ -105,4 +99,29 @@ func registeredAt(route gin.RouteInfo) (text string) {
 
 func shortPlace(file string, line int) string {
 	return fmt.Sprintf("%s:%d", middleware.ShortFile(file), line)
+}
+
+// unmatchedBodies returns a fault for every pattern in BodyLimits and BodyTypes that no route has. Such a pattern would
+// apply to no request, and the route that the owner meant would keep the default.
+func unmatchedBodies(site kit.Site, routes gin.RoutesInfo) (faults settings.Faults) {
+	var known []string
+	for _, r := range routes {
+		known = append(known, r.Path)
+	}
+	check := func(table string, patterns iter.Seq[string]) {
+		for _, pattern := range slices.Sorted(patterns) {
+			if slices.Contains(known, pattern) {
+				continue
+			}
+			fix := "write the pattern as handlers/routes.go has it, such as /api/pictures or /shops/:shop/picture"
+			if near := spelling.Nearest(pattern, known, len(pattern)/3); near != "" {
+				fix = fmt.Sprintf("is %q meant? Write the pattern as handlers/routes.go has it", near)
+			}
+			faults = append(faults, settings.Fault{Setting: table, Value: pattern,
+				Problem: "is no route's pattern, so it applies to no request", Fix: fix})
+		}
+	}
+	check("BodyLimits", maps.Keys(site.BodyLimits))
+	check("BodyTypes", maps.Keys(site.BodyTypes))
+	return faults
 }

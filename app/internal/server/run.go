@@ -12,6 +12,7 @@ import (
 
 	"example.com/turnkey/app/internal/dev"
 	"example.com/turnkey/app/internal/ports"
+	"example.com/turnkey/tlsconfig"
 )
 
 // Run serves until ctx is done or a part fails, then stops. At each signal from reload it reads certificates and names
@@ -112,4 +113,19 @@ func (s *Server) serve(srv served, ln net.Listener) error {
 		ln = &opening{Listener: ln, server: s, tls: srv.tls}
 	}
 	return srv.Serve(ln)
+}
+
+// updateNames replaces the host names that this server answers for. A development site has the addresses that the
+// machine has now. A site with TLS_MODE=files and no DOMAINS has the names in the certificates that are being served.
+func (s *Server) updateNames() {
+	switch {
+	case s.Names != nil:
+		s.hosts.Replace(s.Names())
+	case s.Settings.Mode == tlsconfig.Files && len(s.Settings.Domains) == 0:
+		var names []string
+		for _, st := range s.Source.Status() {
+			names = append(names, st.Names...)
+		}
+		s.hosts.Replace(names)
+	}
 }

@@ -128,11 +128,7 @@ func New(o Options) (*Server, error) {
 		}
 		switch port {
 		case &o.Ports.HTTPS:
-			config := o.Source.TLSConfig()
-			if s.keepsHandshakes {
-				config = keepHandshakes(config)
-			}
-			config = boundHandshakes(config)
+			config := watchHandshakes(o.Source.TLSConfig())
 			s.quic = s.newQUIC(config, answers)
 			s.served = append(s.served, served{port, s.newServer(s.quic.offered(s.handler)), config})
 		case &o.Ports.HTTP:
@@ -227,4 +223,17 @@ func (s *Server) TLSMode() string { return string(s.Settings.Mode) }
 func (s *Server) Handshakes() func(*http.Request) *kit.Handshake {
 	s.wantsHandshakes.Store(true)
 	return handshakeOf
+}
+
+// growStack(-1) grows the stack of its goroutine once, to what the chain and net/http below it need. Each request of an
+// HTTP/2 connection has a new goroutine. The runtime would else double its small stack, and copy it, two or three times
+// on the way down. It makes place for the frame when the function is called, so nothing has to be written.
+//
+//go:noinline
+func growStack(i int) byte {
+	if i < 0 {
+		return 0
+	}
+	var frame [10 << 10]byte
+	return frame[i]
 }
