@@ -24,10 +24,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -77,7 +74,8 @@ func run(flags []string) (status int, err error) {
 	defer w.Close()
 	go w.run(changes)
 	defer startFrontends()()
-	s := newSupervisor(flags, binary(), os.Getenv("CI") == "" && process.Terminals(os.Stdin, os.Stdout))
+	binary := process.Binary("bin", process.Project()) // as make build does
+	s := newSupervisor(flags, binary, os.Getenv("CI") == "" && process.Terminals(os.Stdin, os.Stdout))
 	builds := make(chan time.Time, 1)
 	go followBuilds(builds, w, flags)
 	s.kindOf = w.kindOf
@@ -102,7 +100,7 @@ func followBuilds(builds <-chan time.Time, w *watcher, flags []string) {
 // runWith builds the package in the folder args[0] into bin/scripts, shows the progress, and runs it with the other
 // arguments.
 func runWith(args []string) (status int, err error) {
-	binary := filepath.Join("bin", "scripts", filepath.Base(args[0])+filepath.Ext(binary()))
+	binary := process.Binary(filepath.Join("bin", "scripts"), filepath.Base(args[0]))
 	if b := goBuild(context.Background(), nil, args[0], binary, true); b.err != nil {
 		return 1, b.err
 	}
@@ -112,16 +110,4 @@ func runWith(args []string) (status int, err error) {
 		return max(1, cmd.ProcessState.ExitCode()), nil
 	}
 	return 0, err
-}
-
-// binary is the file that make build writes too.
-func binary() string {
-	name := "site" // scripts/internal/project has this too, and go/parser with it, which would take seconds to compile
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
-		name = path.Base(info.Main.Path)
-	}
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
-	return filepath.Join("bin", name)
 }

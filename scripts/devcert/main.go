@@ -9,19 +9,15 @@ package main
 import (
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 
+	"example.com/turnkey/scripts/internal/process"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "devcert:", err)
-		os.Exit(1)
-	}
+	process.Exit("devcert", run(os.Args[1:]))
 }
 
 func run(names []string) error {
@@ -35,13 +31,9 @@ func run(names []string) error {
 	if err != nil {
 		return fmt.Errorf("%w; set it, and try again", err)
 	}
-	project := "site"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
-		project = path.Base(info.Main.Path)
-	}
 	req := localca.Request{
 		CertFile: filepath.Join("certs", "cert.pem"), KeyFile: filepath.Join("certs", "key.pem"),
-		CADir: dir, Names: localca.Names(project, names), Owner: localca.Invoker(os.Getenv),
+		CADir: dir, Names: localca.Names(process.Project(), names), Owner: localca.Invoker(os.Getenv),
 	}
 	result, err := localca.Ensure(req)
 	for _, line := range result.Alarms {

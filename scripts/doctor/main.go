@@ -25,9 +25,10 @@ import (
 	"example.com/turnkey/scripts/doctor/machine"
 	"example.com/turnkey/scripts/doctor/report"
 	"example.com/turnkey/scripts/doctor/site"
-	"example.com/turnkey/scripts/internal/certfile"
+	"example.com/turnkey/scripts/internal/process"
 	"example.com/turnkey/scripts/internal/settings"
 	"example.com/turnkey/scripts/internal/truststore"
+	"example.com/turnkey/tlsconfig/chain"
 )
 
 func main() {
@@ -92,7 +93,7 @@ func parseArgs(args []string, stderr io.Writer) (o site.Options, asJSON bool, er
 	flags.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	flags.IntVar(&o.HTTPPort, "http-port", 0, "where the site answers plain http (80, if https is on 443)")
 	flags.Func("ca", "trust the authorities of this PEM `file` too: a private CA, or a test CA", func(file string) error {
-		o.Roots, err = certfile.Read(file)
+		o.Roots, err = chain.ReadCertificates(file)
 		return err
 	})
 	flags.Func("address", "look at this `IP` instead of what DNS says: a server before its name leads to it",
@@ -130,9 +131,6 @@ func parseArgs(args []string, stderr io.Writer) (o site.Options, asJSON bool, er
 // only after a system call, so they get none.
 func colourful(w io.Writer, getenv func(string) string) bool {
 	f, ok := w.(*os.File)
-	if !ok || runtime.GOOS == "windows" || getenv("NO_COLOR") != "" || getenv("TERM") == "" || getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && runtime.GOOS != "windows" && getenv("NO_COLOR") == "" && getenv("TERM") != "" &&
+		getenv("TERM") != "dumb" && process.Terminals(f)
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -31,13 +30,9 @@ func (p *phone) startSite(ctx context.Context) (*process.Process, error) {
 		ln.Close()
 	}
 	if p.program == "" {
-		p.program = filepath.Join("bin", p.project)
-		if runtime.GOOS == "windows" {
-			p.program += ".exe"
-		}
-		build := exec.CommandContext(ctx, "go", "build", "-tags", "nomsgpack", "-o", p.program, "./app")
-		build.Stdout, build.Stderr = p.err, p.err
-		if err := build.Run(); err != nil {
+		p.program = process.Binary("bin", p.project)
+		err := process.Go(ctx, "bin", nil, p.err, "build", "-tags", "nomsgpack", "-o", p.program, "./app")
+		if err != nil {
 			return nil, fmt.Errorf("building the site: %w; run this in the project's own directory", err)
 		}
 	}

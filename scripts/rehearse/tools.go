@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"example.com/turnkey/scripts/internal/process"
@@ -28,12 +27,7 @@ const (
 var tools = filepath.Join("bin", "rehearse")
 
 // tool returns the path of one of them.
-func tool(name string) (string, error) {
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
-	return filepath.Abs(filepath.Join(tools, name))
-}
+func tool(name string) (string, error) { return filepath.Abs(process.Binary(tools, name)) }
 
 // buildPebble builds Pebble unless it is built already. It works outside the project's module, so that go.mod and
 // go.sum stay as they are. The checksum database verifies what is downloaded.

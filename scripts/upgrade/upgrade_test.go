@@ -573,7 +573,7 @@ func newStarter(t *testing.T) string {
 		for _, dir := range []string{beginning.at, project} {
 			pt.Git(t, dir, "repack", "-adq") // a few files in place of many
 		}
-		beginning.starter, beginning.project = pt.Repository(t, beginning.at), pt.Repository(t, project)
+		beginning.starter, beginning.project = pt.Read(t, beginning.at, ""), pt.Read(t, project, "")
 	})
 	return pt.New(t, beginning.starter)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 )
@@ -64,6 +65,17 @@ func Parse(data []byte) *File {
 		f.both("the text before block 1 cannot be read: "+noBegin, copyAgain)
 	}
 	return f
+}
+
+// ReadCertificates returns the certificates of a PEM file, in its order. A file without any is an error, and so is a block
+// that cannot be read. Keys in the file are ignored.
+func ReadCertificates(file string) ([]*x509.Certificate, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	certs, problems := Parse(data).Certificates()
+	return certs, Verdict{Faults: problems}.Err()
 }
 
 // Certificates returns the file's certificates in its order, and a problem for each block that cannot be read. At least

@@ -141,10 +141,11 @@ func clockBehind(now time.Time, project string) string {
 	}
 	const format = "2006-01-02 15:04"
 	return fmt.Sprintf("your clock says %s, but %s is of %s; set the clock: %s",
-		now.Format(format), what, latest.In(now.Location()).Format(format), clockFix())
+		now.Format(format), what, latest.In(now.Location()).Format(format), ClockFix())
 }
 
-func clockFix() string {
+// ClockFix returns the command that sets this machine's clock.
+func ClockFix() string {
 	// WSL's clock stops while Windows sleeps (microsoft/WSL#10006).
 	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	switch {

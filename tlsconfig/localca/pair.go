@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/turnkey/tlsconfig/chain"
+	"example.com/turnkey/tlsconfig/osfile"
 )
 
 // Request says which pair a project needs. The files and CADir are required.
@@ -229,8 +230,8 @@ func (p *preparation) issue() error {
 	}
 	p.result.Leaf = parseLeaf(certPEM)
 	// The key first: a program that reads between the two writes sees a mismatch, and knows to wait.
-	err = errors.Join(WriteFile(p.KeyFile, keyPEM, 0o600), WriteFile(p.CertFile, certPEM, 0o644),
-		WriteFile(filepath.Join(p.certs, "ca.pem"), p.ca.RootPEM(), 0o644))
+	err = errors.Join(osfile.Write(p.KeyFile, keyPEM, 0o600), osfile.Write(p.CertFile, certPEM, 0o644),
+		osfile.Write(filepath.Join(p.certs, "ca.pem"), p.ca.RootPEM(), 0o644))
 	if err != nil {
 		return fmt.Errorf("keeping the development certificate: %w", err)
 	}

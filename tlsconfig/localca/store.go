@@ -122,7 +122,7 @@ func open(dir, project string) (ca *CA, why string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	err = errors.Join(WriteFile(path, data, 0o600), WriteFile(filepath.Join(dir, RootFile), ca.RootPEM(), 0o644))
+	err = errors.Join(osfile.Write(path, data, 0o600), osfile.Write(filepath.Join(dir, RootFile), ca.RootPEM(), 0o644))
 	if err != nil {
 		return nil, "", fmt.Errorf("keeping the development CA: %w", err)
 	}
@@ -156,7 +156,7 @@ func load(dir, project string) (*CA, error) {
 	// The public copy is only for people and trust stores. A missing one is written again.
 	rootFile := filepath.Join(dir, RootFile)
 	if have, readErr := os.ReadFile(rootFile); readErr != nil || !bytes.Equal(have, ca.RootPEM()) {
-		err = errors.Join(err, WriteFile(rootFile, ca.RootPEM(), 0o644))
+		err = errors.Join(err, osfile.Write(rootFile, ca.RootPEM(), 0o644))
 	}
 	return ca, err
 }
@@ -178,11 +178,6 @@ func parse(data []byte) *CA {
 		return nil
 	}
 	return ca
-}
-
-// WriteFile is osfile.Write.
-func WriteFile(path string, data []byte, mode os.FileMode) error {
-	return osfile.Write(path, data, mode)
 }
 
 // protect makes a key file unreadable for other users.

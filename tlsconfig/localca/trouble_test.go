@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/turnkey/tlsconfig/osfile"
 )
 
 // newProject makes a directory with a source file, like that of a project that was just cloned.
@@ -51,7 +53,7 @@ func caFrom(t *testing.T, dir string, begin time.Time) *CA {
 	data, err := ca.marshal()
 	check(err)
 	check(os.MkdirAll(dir, 0o700))
-	check(WriteFile(filepath.Join(dir, issuerFile), data, 0o600))
+	check(osfile.Write(filepath.Join(dir, issuerFile), data, 0o600))
 	return ca
 }
 
@@ -124,7 +126,7 @@ func TestClockIsReportedOnlyIfBehindTheFiles(t *testing.T) {
 		t.Errorf("a right clock is doubted: %s", got)
 	}
 	if got := clockBehind(time.Now().Add(-72*time.Hour), dir); !strings.Contains(got, "your clock says") ||
-		!strings.Contains(got, clockFix()) {
+		!strings.Contains(got, ClockFix()) {
 		t.Errorf("a clock three days behind the files got %q", got)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"example.com/turnkey/app/internal/testsite"
-	"example.com/turnkey/tlsconfig/localca"
+	"example.com/turnkey/tlsconfig/osfile"
 )
 
 // The site reads replaced client CAs on SIGHUP and by itself, in every mode that uses TLS. A connection that is already
@@ -35,7 +35,7 @@ func TestReplacedClientCAsAreLoadedWithoutARestart(t *testing.T) {
 				replace := func(with string) {
 					data, err := os.ReadFile(file + with)
 					if err == nil {
-						err = localca.WriteFile(file, data, 0o600)
+						err = osfile.Write(file, data, 0o600)
 					}
 					if err != nil {
 						t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"example.com/turnkey/tlsconfig/chain/chaintest"
-	"example.com/turnkey/tlsconfig/localca"
+	"example.com/turnkey/tlsconfig/osfile"
 )
 
 // Write puts cert.pem, key.pem and ca.pem into dir: a certificate for names, its key, and the root for clients. The
@@ -23,7 +23,7 @@ func Write(t testing.TB, dir string, names ...string) {
 		t.Fatal(err)
 	}
 	for name, data := range map[string][]byte{"key.pem": key, "cert.pem": cert, "ca.pem": root} {
-		if err := localca.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+		if err := osfile.Write(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"example.com/turnkey/scripts/doctor/report"
-	"example.com/turnkey/scripts/internal/certfile"
 	"example.com/turnkey/scripts/internal/truststore"
 	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/localca"
+	"example.com/turnkey/tlsconfig/osfile"
 )
 
 const (
@@ -35,17 +35,17 @@ func (d *doctor) authority() {
 		return
 	}
 	d.caDir = dir
-	root, err := certfile.Read(filepath.Join(dir, localca.RootFile))
+	root, err := chain.ReadCertificates(filepath.Join(dir, localca.RootFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		d.Wrong("ca", "there is none yet in "+dir, "make dev makes it")
 		return
 	}
 	issuerFile := filepath.Join(dir, "issuer.pem")
-	issuer, err2 := certfile.Read(issuerFile) // the root, then the intermediate
+	issuer, err2 := chain.ReadCertificates(issuerFile) // the root, then the intermediate
 	found, fix := "", makeAnew+"; then: make trust"
 	switch err := errors.Join(err, err2); {
 	case err != nil:
-		found = err.Error()
+		found = "its files in " + dir + " cannot be read: " + err.Error()
 	case len(issuer) != 2 || issuer[1].CheckSignatureFrom(issuer[0]) != nil:
 		found = issuerFile + " does not hold a root and an intermediate signed by it"
 	case !issuer[0].Equal(root[0]):
@@ -138,11 +138,11 @@ func (d *doctor) certificateNames(leaf *x509.Certificate) {
 // exposed says that other users than the owner can read a file, on systems whose files have such modes. It is empty if
 // they cannot.
 func exposed(file string) string {
-	info, err := os.Stat(file)
-	if err != nil || filepath.Separator != '/' || info.Mode()&0o077 == 0 {
+	mode, ok := osfile.Mode(file)
+	if !ok || mode&0o077 == 0 {
 		return ""
 	}
-	return fmt.Sprintf("others on this machine can read %s (mode %04o)", file, info.Mode().Perm())
+	return fmt.Sprintf("others on this machine can read %s (mode %04o)", file, mode)
 }
 
 // git checks that the key is not committed. Without git or a repository there is nothing to report.

@@ -77,12 +77,6 @@ func (d *doctor) examine(ctx context.Context) {
 
 // clock compares this machine's time with the times of files. A file from the future means that the clock is slow.
 func (d *doctor) clock() {
-	fix := map[string]string{"darwin": "sudo sntp -sS time.apple.com", "windows": "w32tm /resync"}[d.host.OS]
-	if d.wsl() {
-		fix = "sudo hwclock -s"
-	} else if fix == "" {
-		fix = "sudo timedatectl set-ntp true"
-	}
 	files := []string{"go.mod", "Makefile", d.site.CertFile, d.host.Executable}
 	if dir, err := localca.Dir(d.host.Getenv); err == nil {
 		files = append(files, filepath.Join(dir, localca.RootFile))
@@ -90,22 +84,16 @@ func (d *doctor) clock() {
 	for _, file := range files {
 		if info, err := os.Stat(file); err == nil && info.ModTime().Sub(d.now) > 5*time.Minute {
 			d.Wrong("clock", fmt.Sprintf("it says %s, but %s was written on %s", d.now.Format(time.DateTime), file,
-				info.ModTime().Format(time.DateTime)), fix)
+				info.ModTime().Format(time.DateTime)), localca.ClockFix())
 			return
 		}
 	}
 	d.OK("clock", "it says "+d.now.Format("2006-01-02 15:04 MST")+", and no file of the project is newer")
 }
 
-func (d *doctor) wsl() bool {
-	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	return d.host.OS == "linux" && (d.host.Getenv("WSL_DISTRO_NAME") != "" ||
-		strings.Contains(strings.ToLower(string(release)), "microsoft"))
-}
-
 // surroundings checks what else decides which certificates programs trust here.
 func (d *doctor) surroundings() {
-	if d.wsl() {
+	if d.host.WSL() {
 		d.Note("wsl", "browsers are Windows programs, with Windows' own store and clock",
 			"make trust reaches that store from here")
 	}

@@ -47,7 +47,7 @@ func TestWrong(t *testing.T) {
 		}, "there is none yet", "make dev"},
 		{"damaged CA", "ca", func(t *testing.T, c *clone) {
 			c.write(t, filepath.Join(c.ca, "issuer.pem"), "nonsense")
-		}, "holds no certificate", "make dev makes a new one; then: make trust"},
+		}, "holds no PEM certificate", "make dev makes a new one; then: make trust"},
 		{"open CA key", "ca", func(t *testing.T, c *clone) {
 			c.chmod(t, filepath.Join(c.ca, "issuer.pem"))
 		}, "mode 0644", "chmod 600"},

@@ -14,8 +14,8 @@ import (
 
 	"example.com/turnkey/app/settings/portowner"
 	"example.com/turnkey/scripts/doctor/report"
-	"example.com/turnkey/scripts/internal/certfile"
 	"example.com/turnkey/scripts/internal/settings"
+	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/localca"
 )
 
@@ -27,7 +27,7 @@ const (
 // server checks the ports, and the certificate of the server that answers there.
 func (d *doctor) server(ctx context.Context) {
 	wanted := settings.Dial(d.site.HTTPSAddr)
-	at, chain, err := d.running(ctx, wanted)
+	at, sent, err := d.running(ctx, wanted)
 	ours := true
 	switch {
 	case refused(err):
@@ -37,8 +37,8 @@ func (d *doctor) server(ctx context.Context) {
 		d.OK("https", wanted+" was taken, so the server runs on "+at+", with this certificate")
 	case err == nil && !d.site.Local:
 		d.OK("https", "a server runs on "+at)
-	case err == nil && slices.Contains(chain[0].Issuer.Organization, localca.Organization):
-		d.served(chain[0], at)
+	case err == nil && slices.Contains(sent[0].Issuer.Organization, localca.Organization):
+		d.served(sent[0], at)
 	default:
 		d.taken("https", "HTTPS_ADDR", wanted, d.site.HTTPSMoves)
 		ours = false
@@ -50,12 +50,12 @@ func (d *doctor) server(ctx context.Context) {
 
 // running finds the server of this directory by its certificate, on the configured address or on the next ones that the
 // server tries. If none sends that certificate, it returns the answer of the configured address.
-func (d *doctor) running(ctx context.Context, wanted string) (at string, chain []*x509.Certificate, err error) {
-	disk, diskErr := certfile.Read(d.site.CertFile)
+func (d *doctor) running(ctx context.Context, wanted string) (at string, sent []*x509.Certificate, err error) {
+	disk, diskErr := chain.ReadCertificates(d.site.CertFile)
 	for i, addr := range candidates(wanted, d.site.HTTPSMoves) {
 		found, foundErr := peer(ctx, addr)
 		if i == 0 {
-			chain, err = found, foundErr
+			sent, err = found, foundErr
 		}
 		if diskErr == nil && foundErr == nil && found[0].Equal(disk[0]) {
 			return addr, found, nil
@@ -64,7 +64,7 @@ func (d *doctor) running(ctx context.Context, wanted string) (at string, chain [
 			break // a refused connection takes two seconds on Windows
 		}
 	}
-	return wanted, chain, err
+	return wanted, sent, err
 }
 
 // peer returns the chain that a server sends, whether it can be verified or not.
@@ -99,7 +99,7 @@ func candidates(addr string, moves bool) []string {
 
 // served compares the certificate that the server sends with the CA and with the file.
 func (d *doctor) served(sent *x509.Certificate, addr string) {
-	disk, err := certfile.Read(d.site.CertFile)
+	disk, err := chain.ReadCertificates(d.site.CertFile)
 	_, port, _ := net.SplitHostPort(addr)
 	d.First("https", report.Cases{
 		{d.ca == nil || !d.ca.Issued(sent), wrong, "the server on " + addr + " sends a certificate that this CA did not sign",

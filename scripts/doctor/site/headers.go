@@ -64,7 +64,7 @@ func (l *look) page(s *report.Section, hops []hop, loop bool, err error) {
 			"\"https, http\" ends in http; behind Cloudflare set SSL/TLS to “Full (strict)”"},
 		{loop, wrong, "the redirects of / do not end", endLoop},
 		{to != "" && l.sameHost(last.to), warn, what + " and leads to another port, or to plain http: " + to,
-			"keep visitors on " + l.url("https", "")},
+			"keep visitors on " + l.url()},
 		{siblings(name, l.host), good, what + ": the canonical host is " + host + "; next: doctor https://" + host, ""},
 		{to != "", good, what + " and leads to another host: " + host, ""},
 		{status == http.StatusMisdirectedRequest, wrong, what + ": the server does not know this host",

@@ -102,7 +102,7 @@ func TestTargetsInManyNotations(t *testing.T) {
 			t.Errorf("%q = %+v, %v, want %+v", raw, got, err, want)
 		}
 	}
-	if got := (target{host: "::1", addr: mustAddr("::1"), httpsPort: 443, httpPort: 80}).url("http", "/"); got != "http://[::1]/" {
+	if got := (target{host: "::1", addr: mustAddr("::1"), httpsPort: 443, httpPort: 80}).at("http", "/").String(); got != "http://[::1]/" {
 		t.Errorf("url = %s", got)
 	}
 }

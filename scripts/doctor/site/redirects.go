@@ -166,7 +166,7 @@ func (l *look) redirects(ctx context.Context, s *report.Section) {
 
 // redirectToHTTPS checks the redirects as a whole.
 func (l *look) redirectToHTTPS(s *report.Section, hops []hop, loop bool, err error) {
-	toHTTPS := "answer everything on plain http with 308 to the same path at " + l.url("https", "")
+	toHTTPS := "answer everything on plain http with 308 to the same path at " + l.url()
 	first, last := hops[0], hops[len(hops)-1]
 	down := slices.IndexFunc(hops, func(h hop) bool {
 		return h.url.Scheme == "https" && h.to != nil && h.to.Scheme == "http"
@@ -194,7 +194,7 @@ func (l *look) redirectToHTTPS(s *report.Section, hops []hop, loop bool, err err
 		{at == "http" && host != "" && !l.sameHost(last.to), wrong, "it leads to another host: " + port,
 			toHTTPS + "; if the other host is meant: doctor https://" + host},
 		{at == "http" && err == nil, warn, "it leads to another port of the host: " + port,
-			"if visitors come by " + l.url("https", "") + ", lead there"},
+			"if visitors come by " + l.url() + ", lead there"},
 		{!strings.HasPrefix(to, "https:"), warn, "it takes more than one step to https: " + to + " comes first", toHTTPS},
 		{status != 301 && status != 308, warn, fmt.Sprint("it leads to https by ", status, ", which is temporary: browsers ",
 			"use plain http again each time"), "use 308, or 301"},

@@ -100,7 +100,7 @@ func Look(ctx context.Context, o Options) (report.Report, error) {
 		}
 	}
 	r := report.Of(l.examine(ctx), l.now)
-	r.URL, r.Addresses = l.url("https", ""), words(l.addrs)
+	r.URL, r.Addresses = l.url(), words(l.addrs)
 	if l.served != nil {
 		c := l.served.PeerCertificates[0]
 		r.Certificate = &report.Certificate{
@@ -214,7 +214,8 @@ func parseTarget(raw string, httpPort int) (target, error) {
 	return t, nil
 }
 
-func (t target) url(scheme, path string) string { return t.at(scheme, path).String() }
+// url returns the site's address, without a slash at its end.
+func (t target) url() string { return t.at("https", "").String() }
 
 // at returns a URL of the site, with a port only where it is not the scheme's own.
 func (t target) at(scheme, path string) *url.URL {

@@ -1,5 +1,5 @@
-// Package process starts programs that end with the program that started them, stops them, and writes commands as a
-// user would type them.
+// Package process starts programs that end with the program that started them, stops them, names their files, and writes
+// commands as a user would type them. It imports little, because make dev compiles it before it can print anything.
 package process
 
 import (
@@ -11,8 +11,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -107,6 +109,22 @@ func Go(ctx context.Context, dir string, env []string, out io.Writer, args ...st
 	cmd.Cancel = func() error { return killGroup(cmd.Process) }
 	cmd.WaitDelay = time.Second
 	return cmd.Run()
+}
+
+// Project returns the name of the project that this program was built in: the last element of its module path.
+func Project() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
+		return path.Base(info.Main.Path)
+	}
+	return "site"
+}
+
+// Binary returns the file of a program in a folder.
+func Binary(folder, name string) string {
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(folder, name)
 }
 
 // Exit ends this program: with status 0 without an error, 2 after a request for its usage, and else 1 with the error on

@@ -10,10 +10,8 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,14 +19,6 @@ import (
 
 // Template is the module path that the template is published under.
 const Template = "example.com/turnkey"
-
-// Name returns the name of the project that this program was built in: the last element of its module path.
-func Name() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path != "" {
-		return path.Base(info.Main.Path)
-	}
-	return "site"
-}
 
 var (
 	moduleLine  = regexp.MustCompile(`(?m)^module[ \t]+"?([^\s"]+)`)

@@ -79,16 +79,11 @@ func Commit(t testing.TB, dir, message string) {
 // Snapshot returns the text of every file but git's own.
 func Snapshot(t testing.TB, dir string) map[string]string {
 	t.Helper()
-	return read(t, dir, ".git")
+	return Read(t, dir, ".git")
 }
 
-// Repository returns the text of every file and of git's own. New makes a copy of the repository from them.
-func Repository(t testing.TB, dir string) map[string]string {
-	t.Helper()
-	return read(t, dir, "")
-}
-
-func read(t testing.TB, dir, skip string) map[string]string {
+// Read returns the text of every file, but of those in folders that are named skip.
+func Read(t testing.TB, dir, skip string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {

@@ -11,7 +11,7 @@ import (
 
 	"example.com/turnkey/app/settings"
 	"example.com/turnkey/app/settings/envfile"
-	"example.com/turnkey/scripts/internal/project"
+	"example.com/turnkey/scripts/internal/process"
 	"example.com/turnkey/tlsconfig/setting"
 )
 
@@ -35,7 +35,7 @@ func Over(getenv func(string) string, dotenv string) func(string) string {
 // Load reads the settings through getenv. What cannot be understood is in Faults.
 func Load(getenv func(string) string) Settings {
 	lookup := func(name string) (string, bool) { v := getenv(name); return v, v != "" }
-	all, faults := settings.Load(lookup, settings.Dotenv{}, project.Name())
+	all, faults := settings.Load(lookup, settings.Dotenv{}, process.Project())
 	s := Settings{Settings: all, Faults: faults}
 	unclear := slices.ContainsFunc(faults, func(f settings.Fault) bool {
 		return f.Setting == "ENV" || f.Setting == "TLS_MODE"

@@ -35,6 +35,13 @@ func NewHost() (*Host, error) {
 	return &Host{OS: runtime.GOOS, UID: os.Getuid(), Getenv: os.Getenv, Executable: exe}, err
 }
 
+// WSL reports whether the machine is a Linux inside Windows.
+func (h *Host) WSL() bool {
+	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	return h.OS == "linux" && (h.Getenv("WSL_DISTRO_NAME") != "" ||
+		strings.Contains(strings.ToLower(string(release)), "microsoft"))
+}
+
 // machine is what the stores have in common.
 type machine struct {
 	*Host

@@ -2,7 +2,6 @@ package truststore
 
 import (
 	"context"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,8 +46,7 @@ func (m machine) certstore(certutil string) *personal {
 // wsl is the Windows store as seen from WSL, where browsers are Windows programs. It is nil outside of WSL, and if
 // Windows programs cannot be started.
 func (m machine) wsl(ctx context.Context) *personal {
-	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	if m.Getenv("WSL_DISTRO_NAME") == "" && !strings.Contains(strings.ToLower(string(release)), "microsoft") {
+	if !m.WSL() {
 		return nil
 	}
 	programs := []string{"certutil.exe", "/mnt/c/Windows/System32/certutil.exe"}

@@ -2,7 +2,6 @@ package truststore
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/turnkey/tlsconfig/localca"
+	"example.com/turnkey/tlsconfig/osfile"
 )
 
 // record keeps databases as they were before a root was added, since certutil cannot restore their bytes. It is in the
@@ -55,10 +54,7 @@ func (r *record) backup(db string) string {
 	return filepath.Join(r.dir, "backup", sum([]byte(db))[:16])
 }
 
-func sum(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
+func sum(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
 
 func (r *record) save() error {
 	if len(r.Databases) == 0 {
@@ -69,7 +65,7 @@ func (r *record) save() error {
 	if err != nil {
 		return err
 	}
-	return localca.WriteFile(r.file(), append(data, '\n'), 0o600)
+	return osfile.Write(r.file(), append(data, '\n'), 0o600)
 }
 
 // remove removes a file, if it is there.
@@ -95,7 +91,7 @@ func (r *record) keep(db string) error {
 			err = os.MkdirAll(r.backup(db), 0o700)
 		}
 		if err == nil {
-			err = localca.WriteFile(filepath.Join(r.backup(db), name), data, 0o600)
+			err = osfile.Write(filepath.Join(r.backup(db), name), data, 0o600)
 		}
 		if err != nil {
 			return err
@@ -187,7 +183,7 @@ func replace(path, from string) error {
 	if err != nil {
 		return err
 	}
-	return localca.WriteFile(path, data, info.Mode().Perm())
+	return osfile.Write(path, data, info.Mode().Perm())
 }
 
 // forget removes the record of a database.

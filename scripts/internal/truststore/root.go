@@ -5,7 +5,6 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,9 +14,10 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/turnkey/scripts/internal/certfile"
 	"example.com/turnkey/scripts/internal/process"
+	"example.com/turnkey/tlsconfig/chain"
 	"example.com/turnkey/tlsconfig/localca"
+	"example.com/turnkey/tlsconfig/osfile"
 )
 
 // Root is the certificate to trust.
@@ -48,16 +48,10 @@ func OpenRoot(dir string, mustExist bool) (*Root, error) {
 func (r *Root) Name() string { return r.Cert.Subject.CommonName }
 
 // SHA256 returns the root's fingerprint in lower case and without colons.
-func (r *Root) SHA256() string {
-	sum := sha256.Sum256(r.Cert.Raw)
-	return hex.EncodeToString(sum[:])
-}
+func (r *Root) SHA256() string { return fmt.Sprintf("%x", sha256.Sum256(r.Cert.Raw)) }
 
 // sha1 returns the fingerprint by which Windows and macOS identify a certificate.
-func (r *Root) sha1() string {
-	sum := sha1.Sum(r.Cert.Raw)
-	return hex.EncodeToString(sum[:])
-}
+func (r *Root) sha1() string { return fmt.Sprintf("%x", sha1.Sum(r.Cert.Raw)) }
 
 const (
 	verifyCommand = "verify-with-the-system"
@@ -84,15 +78,15 @@ func ServeVerify(args []string, stdin io.Reader) {
 
 // verify verifies a server's chain for localhost with the system's roots.
 func verify(proof []byte) error {
-	certs, err := certfile.Parse(proof)
-	if err != nil {
-		return err
+	certs, problems := chain.Parse(proof).Certificates()
+	if len(problems) > 0 {
+		return chain.Verdict{Faults: problems}.Err()
 	}
 	opts := x509.VerifyOptions{DNSName: "localhost", Intermediates: x509.NewCertPool()}
 	for _, cert := range certs[1:] {
 		opts.Intermediates.AddCert(cert)
 	}
-	_, err = certs[0].Verify(opts)
+	_, err := certs[0].Verify(opts)
 	return err
 }
 
@@ -143,7 +137,7 @@ func SaveAnswer(caDir, answer string, root *Root) error {
 	if root != nil {
 		answer += " " + root.SHA256()
 	}
-	return localca.WriteFile(filepath.Join(caDir, answerFile), []byte(answer+"\n"), 0o600)
+	return osfile.Write(filepath.Join(caDir, answerFile), []byte(answer+"\n"), 0o600)
 }
 
 // Hint is a command for a program that reads no store, so that it trusts the root. The user runs it by hand.

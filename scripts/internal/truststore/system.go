@@ -94,13 +94,13 @@ func (s *system) Info() Info {
 	if s.dir == "" {
 		info.Where = "system store"
 	} else if s.root != nil {
-		info.ByHand = chain(s.adding(s.become(), nil))
+		info.ByHand = joined(s.adding(s.become(), nil))
 	}
 	return info
 }
 
-// chain joins commands into one line.
-func chain(cmds []command) string {
+// joined puts commands into one line.
+func joined(cmds []command) string {
 	lines := make([]string, len(cmds))
 	for i, c := range cmds {
 		lines[i] = c.String()
@@ -137,7 +137,7 @@ func (s *system) Remove(ctx context.Context) (how string, err error) {
 func (s *system) run(ctx context.Context, cmds func(become, files []string) []command, files []string) error {
 	become := s.become()
 	if len(become) > 0 && !installed(become[0]) {
-		return &Blocked{"only an administrator may, and sudo is not installed", "as root: " + chain(cmds(nil, files))}
+		return &Blocked{"only an administrator may, and sudo is not installed", "as root: " + joined(cmds(nil, files))}
 	}
 	for _, c := range cmds(become, files) {
 		if err := s.change(ctx, c); err != nil {

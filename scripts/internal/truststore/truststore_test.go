@@ -311,7 +311,7 @@ func TestCommandsOfLinuxSystems(t *testing.T) {
 			{s.adding(nil, []string{old}), "rm -f " + old + " && install -m 644 " + pem + " " + file + " && " + want[2]},
 			{s.removing([]string{"sudo", "-n"}, []string{file, old}), "sudo -n rm -f " + file + " " + old + " && sudo -n " + want[3]},
 		} {
-			if got := chain(test.got); got != test.want {
+			if got := joined(test.got); got != test.want {
 				t.Errorf("%s:\ngot  %s\nwant %s", name, got, test.want)
 			}
 		}

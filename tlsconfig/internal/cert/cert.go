@@ -8,7 +8,6 @@ package cert
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"os"
 	"strings"
 	"time"
 
@@ -60,13 +59,9 @@ type Event struct {
 
 // ReadPool reads a PEM file of roots. One block that cannot be read is an error, so that no root is missing silently.
 func ReadPool(file string) (*x509.CertPool, error) {
-	data, err := os.ReadFile(file)
+	certs, err := chain.ReadCertificates(file)
 	if err != nil {
 		return nil, osfile.Cause(err)
-	}
-	certs, problems := chain.Parse(data).Certificates()
-	if len(problems) > 0 {
-		return nil, chain.Verdict{Faults: problems}.Err()
 	}
 	pool := x509.NewCertPool()
 	for _, c := range certs {
