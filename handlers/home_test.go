@@ -11,7 +11,7 @@ import (
 // TestHome visits the first page as a browser does. Copy it for your own pages.
 func TestHome(t *testing.T) {
 	site := apptest.Start(t, handlers.Site)
-	page := site.Get("/")
+	page := site.Get("/", "Accept", "text/html")
 	if page.Status != 200 || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
 		t.Errorf("the first page got %d as %s:\n%s", page.Status, page.Header.Get("Content-Type"), page.Body)
 	}
