@@ -20,8 +20,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/logs"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
@@ -374,7 +374,7 @@ func words(r *http.Request, e kit.FieldError) string {
 
 func TestTheWordsAboutAFieldCanBeReplaced(t *testing.T) {
 	t.Parallel()
-	site := testsite.Site()
+	site := command.Sample()
 	site.Words = words
 	s := startSite(t, prod, site, func(r *gin.Engine) {
 		r.POST("/bind", kit.E(func(c *gin.Context) error { return kit.Bind(c, &order{}) }))

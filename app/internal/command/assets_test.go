@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/turnkey/app/internal/testsite"
+	"example.com/turnkey/app/internal/command"
 )
 
 // ask requests one asset as do does, but the HTTP client does not decompress the response.
@@ -31,7 +31,7 @@ func TestPagesLinkAssetsByContentHash(t *testing.T) {
 	if link == nil {
 		t.Fatalf("the page links no hashed stylesheet:\n%s", page)
 	}
-	want, err := fs.ReadFile(testsite.Site().Files, "static/style.css")
+	want, err := fs.ReadFile(command.Sample().Files, "static/style.css")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/testcert"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
@@ -26,7 +25,7 @@ func TestBodyLimitOrTypeOfUnknownRouteStopsTheStart(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a site that starts serves until then
 	defer cancel()
 	code := command.Main(ctx, kit.Site{
-		Files: testsite.Site().Files,
+		Files: command.Sample().Files,
 		Routes: func(r *gin.Engine, _ kit.Server) error {
 			r.POST("/api/pictures", func(*gin.Context) {})
 			r.POST("/feed", func(*gin.Context) {})

@@ -2,16 +2,22 @@ package command_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/testcert"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/settings"
 	"example.com/turnkey/tlsconfig/localca"
 )
@@ -26,7 +32,7 @@ func checkWith(t *testing.T, env map[string]string, d settings.Dotenv) (int, str
 	if env["HTTP_ADDR"] == "" {
 		env["HTTP_ADDR"] = "localhost:0"
 	}
-	code := command.Main(t.Context(), testsite.Site(), command.World{Args: []string{"check"}, Dotenv: d, Stdout: &out, Stderr: &out, Lookup: lookupIn(env)})
+	code := command.Main(t.Context(), command.Sample(), command.World{Args: []string{"check"}, Dotenv: d, Stdout: &out, Stderr: &out, Lookup: lookupIn(env)})
 	return code, out.String()
 }
 
@@ -220,6 +226,29 @@ func TestCheckSaysWhereHSTSIsLeftOut(t *testing.T) {
 			settings.Dotenv{})
 		if code != 0 || strings.Contains(out, "max-age=31536000   (not for addresses") != want {
 			t.Errorf("%s: exit status %d, want 0, and the note %v:\n%s", domains, code, want, out)
+		}
+	}
+}
+
+func makeExpired(t *testing.T, certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"shop.test"},
+		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(-24 * time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

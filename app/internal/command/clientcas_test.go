@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/turnkey/app/internal/testsite"
+	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/tlsconfig/osfile"
 )
 
@@ -77,7 +77,7 @@ func TestReplacedClientCAsAreLoadedWithoutARestart(t *testing.T) {
 
 // seenBy returns what the site sees of a client with that certificate, over a connection of its own.
 func seenBy(of *http.Transport, url string, client tls.Certificate, cache tls.ClientSessionCache) (
-	info testsite.Seen, err error,
+	info command.Seen, err error,
 ) {
 	transport := of.Clone()
 	cfg := transport.TLSClientConfig

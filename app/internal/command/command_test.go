@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"example.com/turnkey/app/internal/command"
-	"example.com/turnkey/app/internal/testsite"
 )
 
 func TestUnknownCommandListsTheCommands(t *testing.T) {
@@ -19,7 +18,7 @@ func TestUnknownCommandListsTheCommands(t *testing.T) {
 		"start":                      "\n  healthcheck  ask the running server",
 	} {
 		var out, errs bytes.Buffer
-		code := command.Main(t.Context(), testsite.Site(), command.World{Args: strings.Fields(words), Stdout: &out, Stderr: &errs})
+		code := command.Main(t.Context(), command.Sample(), command.World{Args: strings.Fields(words), Stdout: &out, Stderr: &errs})
 		if code != 2 || out.Len() > 0 || !strings.Contains(errs.String(), want) {
 			t.Errorf("%s: exit status %d, %q, %q, want 2 and %q", words, code, out.String(), errs.String(), want)
 		}

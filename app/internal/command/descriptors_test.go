@@ -18,8 +18,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/testcert"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
@@ -37,7 +37,7 @@ type limited struct {
 // routesUnderLimit are added in that process to the routes of every test. The response of /slow begins, and ends when
 // /release is requested. The handler of /taken takes a connection over.
 func routesUnderLimit(r *gin.Engine, server kit.Server) error {
-	if err := testsite.Routes(r, server); err != nil {
+	if err := command.SampleRoutes(r, server); err != nil {
 		return err
 	}
 	release := make(chan struct{})

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"example.com/turnkey/app/internal/server"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/app/settings"
 )
@@ -57,7 +56,7 @@ func openWith(t *testing.T, env map[string]string, change ...func(*loaded)) open
 	for _, c := range change {
 		c(&l)
 	}
-	s, err := open(l, testsite.Site(), io.Discard, &banner{loaded: l, w: io.Discard, log: slog.New(slog.DiscardHandler)})
+	s, err := open(l, Sample(), io.Discard, &banner{loaded: l, w: io.Discard, log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

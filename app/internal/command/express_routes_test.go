@@ -17,13 +17,13 @@ import (
 	"github.com/coder/websocket"
 	"github.com/gin-gonic/gin"
 
-	"example.com/turnkey/app/internal/testsite"
+	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/middleware"
 )
 
-// This file has the right column of the table for people from Express as code. express_test.go sends requests to it. In
-// the table the code is in package handlers, which explains the names here.
+// This file has the right column of the table for people from Express as code, to which express_visits_test.go sends
+// requests. In the table the code is in package handlers, which explains the names here.
 var (
 	E, Status, Stream = kit.E, kit.Status, kit.Stream
 	Bind              = kit.Bind
@@ -155,7 +155,7 @@ func takePicture(dir string) func(*gin.Context) error {
 }
 
 func expressAnswers(r *gin.RouterGroup, dir string) {
-	data := testsite.Seen{Scheme: "https", Client: "192.0.2.77"}
+	data := command.Seen{Scheme: "https", Client: "192.0.2.77"}
 	r.GET("/page", func(c *gin.Context) { c.HTML(200, "home", data) })
 	r.GET("/hello", func(c *gin.Context) { c.String(200, "hello") })
 	r.GET("/order", func(c *gin.Context) { c.JSON(200, purchase{"ada@shop.test"}) })

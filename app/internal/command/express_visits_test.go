@@ -23,8 +23,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/app/apptest"
+	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/pages"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
@@ -119,7 +119,7 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 		"ws, socket.io":                               expressWebSocket,
 		"nodemailer":                                  expressMail,
 		"node-cron, setInterval": func(t *testing.T) {
-			site := testsite.Site()
+			site := command.Sample()
 			site.Settings, site.Routes = expressSite.Settings, expressSite.Routes
 			startSite(t, with(prod, "STRIPE_KEY", "sk_test_1"), site)
 			<-newsSent
@@ -157,7 +157,7 @@ func expressVisits(s *site) map[string]func(*testing.T) {
 			gets("POST", "/login", "", nil, 429, "Retry-After: ")(t)
 		},
 		"dotenv, process.env.STRIPE_KEY": func(t *testing.T) {
-			site := testsite.Site()
+			site := command.Sample()
 			site.Settings, site.Routes = expressSite.Settings, expressSite.Routes
 			if page := apptest.Start(t, site, "STRIPE_KEY=sk_test_1").Get("/env"); page.Body != "sk_test_1" {
 				t.Errorf("got %d %s", page.Status, page.Body)
@@ -244,7 +244,7 @@ func expressProxy(t *testing.T) {
 // singlePageSite has the pages of these tests and one of a single-page app.
 func singlePageSite(t *testing.T, routes func(*gin.Engine)) kit.Site {
 	t.Helper()
-	own := testsite.Site().Files
+	own := command.Sample().Files
 	files := fstest.MapFS{"templates/app.html": {Data: []byte(`{{define "app"}}<!doctype html><title>app</title>{{end}}`)}}
 	err := fs.WalkDir(own, ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
@@ -392,3 +392,23 @@ func expressViewCache(t *testing.T) {
 		}
 	}
 }
+
+// expressSettings are the settings that the table for people from Express names. The site of TestComingFromExpress has
+// all of them.
+var expressSettings = map[string]string{
+	"ENV": "prod", "TLS_MODE": "files", "LOG_FORMAT": "json", "TRUSTED_PROXIES": "10.0.0.0/8", "CORS_ORIGINS": "https://app.example.com",
+}
+
+// TestComingFromExpress sends requests to the counterpart of each Express feature. A test of the template alone checks
+// that the README has the same code line by line.
+func TestComingFromExpress(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	os.WriteFile(filepath.Join(dir, "report.pdf"), []byte("%PDF-1.7"), 0o600)
+	s := startWith(t, with(expressSettings, "DOMAINS", "shop.test"), kit.Site{BodyLimits: BodyLimits, BodyTypes: BodyTypes}, expressRoutes(dir))
+	for left, visit := range expressVisits(s) {
+		t.Run(notLetters.ReplaceAllString(left, " "), visit) // also a directory, in lists with commas
+	}
+}
+
+var notLetters = regexp.MustCompile(`[^a-zA-Z]+`)

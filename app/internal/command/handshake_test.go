@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/testcert"
-	"example.com/turnkey/app/internal/testsite"
 )
 
 // over returns the site as seen by a client with these TLS settings, which opens connections of its own.
@@ -36,10 +36,10 @@ func (s *site) over(config *tls.Config) *site {
 }
 
 // see asks the site what the server saw of a request.
-func (s *site) see(host string, headers ...string) (*http.Response, testsite.Seen) {
+func (s *site) see(host string, headers ...string) (*http.Response, command.Seen) {
 	s.t.Helper()
 	resp, body := s.do("GET", "https://"+host+"/seen", "", headers...)
-	var got testsite.Seen
+	var got command.Seen
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		s.t.Fatalf("%s: %v", body, err)
 	}
@@ -153,7 +153,7 @@ func TestManyRequestsReadOneHandshake(t *testing.T) {
 					return
 				}
 				defer resp.Body.Close()
-				var got testsite.Seen
+				var got command.Seen
 				if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || got.Hello == nil || len(got.Chain) != 2 {
 					t.Errorf("%v: %+v", err, got)
 				}

@@ -16,14 +16,14 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"example.com/turnkey/app/internal/testsite"
+	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/kit"
 )
 
 // siteThat returns a site whose routes ask for handshakes, or do not. Its one page tells how many values the context of
 // a request has, and lists the connections below TLS.
 func siteThat(asks bool) kit.Site {
-	site := testsite.Site()
+	site := command.Sample()
 	site.Routes = func(r *gin.Engine, server kit.Server) error {
 		if asks {
 			server.Handshakes()

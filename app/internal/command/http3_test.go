@@ -25,8 +25,8 @@ import (
 	"github.com/quic-go/quic-go/qlogwriter"
 
 	"example.com/turnkey/app/apptest"
+	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/testcert"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
@@ -128,7 +128,7 @@ func TestARequestOverQUICIsAnsweredAsOverTCP(t *testing.T) {
 func TestAHandshakeOverQUICIsShownAsOverTCP(t *testing.T) {
 	t.Parallel()
 	s := start(t, prodHTTP3)
-	var overTCP, seen testsite.Seen
+	var overTCP, seen command.Seen
 	_, body := ask(t, s.client, "GET", "https://shop.test/seen", "")
 	json.Unmarshal([]byte(body), &overTCP)
 	for i, h3 := range []*http.Client{s.overQUIC(), s.overQUIC()} {
@@ -226,7 +226,7 @@ func TestSessionsResumeBetweenTCPAndQUIC(t *testing.T) {
 			all := maps.Clone(prodHTTP3)
 			maps.Copy(all, settings)
 			s := start(t, all)
-			visit := func(h3 bool, cache tls.ClientSessionCache) (seen testsite.Seen) {
+			visit := func(h3 bool, cache tls.ClientSessionCache) (seen command.Seen) {
 				t.Helper()
 				config := &tls.Config{RootCAs: s.roots(), ClientSessionCache: cache}
 				if settings != nil {
@@ -372,7 +372,7 @@ func TestAUDPPortThatIsBusyLeavesTCP(t *testing.T) {
 	if code := s.Stop(); code != 0 {
 		t.Errorf("the exit status is %d", code)
 	}
-	out, code := apptest.Run(t, testsite.Site(), []string{"check"}, "HTTP3=on", "HTTPS_ADDR="+busy.LocalAddr().String())
+	out, code := apptest.Run(t, command.Sample(), []string{"check"}, "HTTP3=on", "HTTPS_ADDR="+busy.LocalAddr().String())
 	if code != 0 || !strings.Contains(out, "note: HTTP3=on has no effect: UDP port") {
 		t.Errorf("check ends with %d:\n%s", code, out)
 	}
@@ -383,7 +383,7 @@ func TestAStopLosesNoRequestOverQUIC(t *testing.T) {
 	t.Parallel()
 	begun, release := make(chan struct{}), make(chan struct{})
 	var answered, closed atomic.Bool
-	served := testsite.Site()
+	served := command.Sample()
 	own := served.Routes
 	served.Routes = func(r *gin.Engine, server kit.Server) error {
 		r.GET("/long", func(c *gin.Context) {

@@ -15,7 +15,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/app/internal/command"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
@@ -107,7 +106,7 @@ func TestARequestThatOutlastsTheSignalHasItsShelf(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	shelfFile = filepath.Join(folder, "shelf")
-	served := testsite.Site()
+	served := command.Sample()
 	served.Routes = lifeRoutes
 	for _, protocol := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		os.WriteFile(shelfFile, []byte("old cake\n"), 0o600)

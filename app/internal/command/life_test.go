@@ -17,7 +17,6 @@ import (
 
 	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/testcert"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
@@ -44,11 +43,11 @@ func (d *diary) closes(name string) func(context.Context) error {
 	return func(context.Context) error { d.note("closes " + name); return nil }
 }
 
-// lifeSite is testsite.Site with more in its Routes.
+// lifeSite is command.Sample with more in its Routes.
 func lifeSite(add func(*gin.Engine, kit.Server) error) kit.Site {
-	served := testsite.Site()
+	served := command.Sample()
 	served.Routes = func(r *gin.Engine, server kit.Server) error {
-		if err := testsite.Routes(r, server); err != nil {
+		if err := command.SampleRoutes(r, server); err != nil {
 			return err
 		}
 		return add(r, server)
@@ -241,7 +240,7 @@ func TestOnlyAStartCallsRoutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer busy.Close()
-	served := testsite.Site()
+	served := command.Sample()
 	served.Routes = func(*gin.Engine, kit.Server) error { t.Error("Routes was called"); return nil }
 	for _, test := range []struct {
 		args     string

@@ -8,7 +8,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/gin-gonic/gin"
 
-	"example.com/turnkey/app/internal/testsite"
+	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/kit"
 )
 
@@ -44,7 +44,7 @@ func TestAStopWaitsForWhatTakesLong(t *testing.T) {
 				t.Parallel()
 				never := make(chan struct{})
 				t.Cleanup(func() { close(never) })
-				site := testsite.Site()
+				site := command.Sample()
 				own := site.Routes
 				site.Routes = func(r *gin.Engine, server kit.Server) error {
 					r.GET("/long", kit.E(func(c *gin.Context) error {

@@ -10,14 +10,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/app/internal/command"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
 // TestMain can also run as the program itself with the site of these tests, in a process of its own.
 func TestMain(m *testing.M) {
 	if os.Getenv("TURNKEY_TEST_MAIN") != "" {
-		site := testsite.Site()
+		site := command.Sample()
 		site.Commands = []kit.Command{waitCommand}
 		if os.Getenv("TURNKEY_TEST_ROUTES") == "limit" && limitRoutes != nil {
 			site.Routes = limitRoutes

@@ -13,14 +13,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/app/internal/command"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/middleware"
 )
 
 // shop is a site that has settings and commands of its own.
 func shop(commands ...kit.Command) kit.Site {
-	site := testsite.Site()
+	site := command.Sample()
 	site.Settings = []kit.Setting{
 		{Name: "STRIPE_KEY", About: "the key of the account at Stripe", Required: true, Secret: true,
 			Check: func(v string) error {
@@ -112,7 +111,7 @@ func TestHelpListsWhatTheSiteDeclares(t *testing.T) {
 func TestWrongCommandsAreFaultsOfTheStart(t *testing.T) {
 	t.Parallel()
 	run := func(context.Context, kit.Call) error { return nil }
-	site := testsite.Site()
+	site := command.Sample()
 	site.Settings = []kit.Setting{{Name: "HSTS"}}
 	site.Commands = []kit.Command{{Name: "check", Run: run}, {Name: "help", Run: run}, {Name: "Add User", Run: run}, {Name: "seed"},
 		{Name: "db:migrate", Run: run}, {Name: "db:migrate", Run: run}}

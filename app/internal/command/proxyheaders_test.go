@@ -18,7 +18,6 @@ import (
 
 	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/testcert"
-	"example.com/turnkey/app/internal/testsite"
 )
 
 // balanced is a production site whose balancer is 127.0.0.1. ::1 is a stranger.
@@ -101,7 +100,7 @@ func (s *site) seenBy(client *http.Client, url string, forwarded string) (seen, 
 		return "", ""
 	}
 	defer resp.Body.Close()
-	var got testsite.Seen
+	var got command.Seen
 	json.NewDecoder(resp.Body).Decode(&got) // a redirect has no body
 	entry := s.logged("request", "request_id", resp.Header.Get("X-Request-Id"))
 	return got.Client, fmt.Sprint(entry["client"])
@@ -252,7 +251,7 @@ func TestHealthcheckSendsThePROXYHeaderWhereItIsRequired(t *testing.T) {
 			env["HTTP_ADDR"] = s.http
 		}
 		var out syncBuffer
-		if code := command.Main(t.Context(), testsite.Site(), command.World{Args: []string{"healthcheck"}, Lookup: lookupIn(env), Stdout: &out, Stderr: &out}); code != 0 {
+		if code := command.Main(t.Context(), command.Sample(), command.World{Args: []string{"healthcheck"}, Lookup: lookupIn(env), Stdout: &out, Stderr: &out}); code != 0 {
 			t.Errorf("%s: healthcheck ends with %d: %s", name, code, out.String())
 		}
 	}
@@ -276,7 +275,7 @@ func TestPROXYProtocolNeedsTrustedProxiesAndTLS(t *testing.T) {
 		env := with(prod, "TLS_MODE", test.mode, "PROXY_PROTOCOL", test.value, "TRUSTED_PROXIES", test.trusted, "HTTPS_ADDR", "127.0.0.1:0", "HTTP_ADDR", "127.0.0.1:0",
 			"TLS_CERT_FILE", filepath.Join(certs, "cert.pem"), "TLS_KEY_FILE", filepath.Join(certs, "key.pem"), "DOMAINS", "shop.test")
 		var out syncBuffer
-		if code := command.Main(t.Context(), testsite.Site(), command.World{Args: []string{"check"}, Lookup: lookupIn(env), Stdout: &out, Stderr: &out}); code != test.code || !strings.Contains(out.String(), test.want) {
+		if code := command.Main(t.Context(), command.Sample(), command.World{Args: []string{"check"}, Lookup: lookupIn(env), Stdout: &out, Stderr: &out}); code != test.code || !strings.Contains(out.String(), test.want) {
 			t.Errorf("%v ends with %d and says\n%s", test, code, out.String())
 		}
 	}

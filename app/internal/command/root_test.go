@@ -9,7 +9,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/turnkey/app/internal/command"
-	"example.com/turnkey/app/internal/testsite"
 )
 
 func rootFiles() fstest.MapFS {
@@ -21,7 +20,7 @@ func rootFiles() fstest.MapFS {
 
 func TestFilesOfTheRootAreServedUnderTheRoot(t *testing.T) {
 	t.Parallel()
-	site := testsite.Site()
+	site := command.Sample()
 	site.Files = rootFiles()
 	s := startSite(t, prod, site, func(r *gin.Engine) {
 		r.GET("/:page", func(c *gin.Context) { c.String(200, "page "+c.Param("page")) })
@@ -73,17 +72,17 @@ func TestClashesAndBrokenPagesAreFaultsOfTheStart(t *testing.T) {
 		files fstest.MapFS
 		want  []string
 	}{
-		{nil, fstest.MapFS{"root/seen": {}}, []string{"web/root/seen", "the route GET /seen of ", "testsite.Routes"}},
+		{nil, fstest.MapFS{"root/seen": {}}, []string{"web/root/seen", "the route GET /seen of ", "command.SampleRoutes"}},
 		{nil, fstest.MapFS{"root/static/a.css": {}, "root/.well-known/acme-challenge/x": {}},
 			[]string{"web/root/static/a.css", "web/root/.well-known/acme-challenge/x", "2 things are wrong"}},
 		{nil, fstest.MapFS{"templates/home.html": {Data: []byte("{{.Schema}}")}}, []string{"web/templates/home.html:1", "Schema", "is Scheme meant?"}},
 		{[]string{"check"}, fstest.MapFS{"templates/home.html": {Data: []byte("{{.Schema}}")}, "static/a.bak": {}},
 			[]string{"home.html:1", "is Scheme meant?", "note: web/static/a.bak is not served: its name is that of an editor's backup"}},
 	} {
-		site := testsite.Site()
+		site := command.Sample()
 		site.Files, site.Pages = fs.FS(test.files), map[string]any{}
 		if test.files["templates/home.html"] != nil {
-			site.Pages["home"] = testsite.Seen{}
+			site.Pages["home"] = command.Seen{}
 		}
 		var out syncBuffer
 		env := map[string]string{"ENV": "prod", "TLS_MODE": "proxy", "DOMAINS": "shop.test", "HTTP_ADDR": "localhost:0"}

@@ -19,7 +19,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"example.com/turnkey/app/internal/testsite"
+	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/middleware"
 )
@@ -433,11 +433,11 @@ func TestAnotherSiteCannotPost(t *testing.T) {
 // A site may lack the page "error". Visitors then get a plain one, and that is no fault to be logged.
 func TestErrorWithoutAnErrorTemplate(t *testing.T) {
 	t.Parallel()
-	p := testsite.Site()
+	p := command.Sample()
 	p.Files = fstest.MapFS{"static/a.txt": {Data: []byte("a")}, "templates/own.html": {Data: []byte(`{{define "own"}}mine{{end}}`)}}
 	p.Routes = func(r *gin.Engine, server kit.Server) error {
 		r.GET("/own", func(c *gin.Context) { c.HTML(200, "own", nil) })
-		return testsite.Routes(r, server)
+		return command.SampleRoutes(r, server)
 	}
 	s := startSite(t, prod, p, faulty)
 	if resp, body := s.do("GET", "https://shop.test/own", ""); resp.StatusCode != 200 || body != "mine" {
@@ -482,7 +482,7 @@ func TestABrokenErrorPageIsReplacedByAPlainOne(t *testing.T) {
 			s.ErrorPage = func(*gin.Context, middleware.Problem) any { return 7 }
 		},
 	} {
-		site := testsite.Site()
+		site := command.Sample()
 		breakIt(&site)
 		s := startSite(t, prod, site)
 		for range 2 {
@@ -506,7 +506,7 @@ func TestBrokenLayoutIsAnErrorPageInDevelopment(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(dir)
-	router := handlerOf(t, nil, testsite.Site(), io.Discard)
+	router := handlerOf(t, nil, command.Sample(), io.Discard)
 	for path, status := range map[string]int{"/": 500, "/nowhere": 404, "/healthz": 200} {
 		for _, own := range []bool{true, false} {
 			r := httptest.NewRequest("GET", "https://localhost"+path, nil)

@@ -19,7 +19,6 @@ import (
 
 	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/testcert"
-	"example.com/turnkey/app/internal/testsite"
 )
 
 // slow sends on entered when a request begins, and answers when release is closed.
@@ -272,7 +271,7 @@ func TestHealthcheck(t *testing.T) {
 	s := start(t, prod)
 	ask := func(addr string, settings ...string) int {
 		env := with(prod, append([]string{"HTTP_ADDR", "off", "HTTPS_ADDR", addr}, settings...)...)
-		return command.Main(t.Context(), testsite.Site(), command.World{Args: []string{"healthcheck"}, Lookup: lookupIn(env), Stdout: io.Discard, Stderr: io.Discard})
+		return command.Main(t.Context(), command.Sample(), command.World{Args: []string{"healthcheck"}, Lookup: lookupIn(env), Stdout: io.Discard, Stderr: io.Discard})
 	}
 	if got := ask(s.https); got != 0 {
 		t.Errorf("a ready server got %d, want 0", got)

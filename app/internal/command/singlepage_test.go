@@ -9,14 +9,14 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"example.com/turnkey/app/internal/testsite"
+	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/kit"
 )
 
 // withFrontEnds returns the site of the tests with these files in static, and the page of app for all without a route.
 func withFrontEnds(t *testing.T, static map[string]string) kit.Site {
 	t.Helper()
-	site := testsite.Site()
+	site := command.Sample()
 	files := fstest.MapFS{}
 	for name, text := range static {
 		files["static/"+name] = &fstest.MapFile{Data: []byte(text)}

@@ -18,7 +18,6 @@ import (
 	"example.com/turnkey/app/apptest"
 	"example.com/turnkey/app/internal/command"
 	"example.com/turnkey/app/internal/testcert"
-	"example.com/turnkey/app/internal/testsite"
 	"example.com/turnkey/app/kit"
 )
 
@@ -46,16 +45,16 @@ var (
 
 type syncBuffer = command.SyncBuffer
 
-// start runs testsite.Site with settings and the given additional routes. Without ENV it is a development site.
+// start runs command.Sample with settings and the given additional routes. Without ENV it is a development site.
 func start(t *testing.T, settings map[string]string, routes ...func(*gin.Engine)) *site {
 	t.Helper()
-	return startSite(t, settings, testsite.Site(), routes...)
+	return startSite(t, settings, command.Sample(), routes...)
 }
 
 // startWith is start with the body limits and body types of takes.
 func startWith(t *testing.T, settings map[string]string, takes kit.Site, routes ...func(*gin.Engine)) *site {
 	t.Helper()
-	served := testsite.Site()
+	served := command.Sample()
 	served.BodyLimits, served.BodyTypes = takes.BodyLimits, takes.BodyTypes
 	return startSite(t, settings, served, routes...)
 }
@@ -210,10 +209,10 @@ func pick[T any](cond bool, yes, no T) T {
 
 // siteWith is testSite with more routes.
 func siteWith(add func(*gin.Engine)) kit.Site {
-	site := testsite.Site()
+	site := command.Sample()
 	site.Routes = func(r *gin.Engine, server kit.Server) error {
 		add(r)
-		return testsite.Routes(r, server)
+		return command.SampleRoutes(r, server)
 	}
 	return site
 }

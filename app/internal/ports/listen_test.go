@@ -2,6 +2,7 @@ package ports
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -55,4 +56,31 @@ func TestOnlyDefaultPortsMove(t *testing.T) {
 	if len(faults) > 0 || len(notes) != 1 || !strings.Contains(notes[0], fmt.Sprintf("port %d is in use by ", busy)) || !strings.Contains(notes[0], "set HTTPS_ADDR") {
 		t.Errorf("got %v and %v, want a note", notes, faults)
 	}
+}
+
+// Browsers would never find HTTP/3 there.
+func TestAUDPSocketOnAnotherPortIsNoted(t *testing.T) {
+	t.Parallel()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for same, at := range map[bool]string{true: tcp.Addr().String(), false: "127.0.0.1:0"} {
+		udp, err := net.ListenPacket("udp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer udp.Close()
+		set := New(settings.Settings{HTTPSAddr: "127.0.0.1:443", HTTP3: true})
+		faults := set.Inherit([]Socket{{"https", tcp, nil}, {"https", nil, udp}}, func(string) bool { return true })
+		notes, more := set.Open()
+		if len(faults)+len(more) > 0 {
+			t.Fatal(faults, more)
+		}
+		passed := fmt.Sprint("on port ", udp.LocalAddr().(*net.UDPAddr).Port)
+		if got := strings.Join(notes, "\n"); (got == "") != same || !same && !strings.Contains(got, passed) {
+			t.Errorf("same port %v: the notes are %q", same, got)
+		}
+	}
+	tcp.Close()
 }

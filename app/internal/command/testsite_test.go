@@ -1,6 +1,4 @@
-// Package testsite has the site that tests of closed folders start. It uses none of the owner's routes, templates and
-// files, so the owner's changes cannot break these tests.
-package testsite
+package command
 
 import (
 	"crypto/sha256"
@@ -16,21 +14,22 @@ import (
 	"example.com/turnkey/app/kit"
 )
 
-//go:embed web
-var web embed.FS
+//go:embed testdata/site
+var sampleFiles embed.FS
 
-// Site returns a new site, which a test may change.
-func Site() kit.Site {
-	files, err := fs.Sub(web, "web")
+// Sample returns a new site, which a test may change. It uses none of the owner's routes, templates and files, so the
+// owner's changes cannot break these tests.
+func Sample() kit.Site {
+	files, err := fs.Sub(sampleFiles, "testdata/site")
 	if err != nil {
 		panic(err)
 	}
-	return kit.Site{Routes: Routes, Files: files}
+	return kit.Site{Routes: SampleRoutes, Files: files}
 }
 
-// Routes adds a page, the JSON that describes a request as the server saw it, the value of a variable at the time
-// Routes was called, and the probes.
-func Routes(r *gin.Engine, server kit.Server) error {
+// SampleRoutes adds a page, the JSON that describes a request as the server saw it, the value of a variable at the time
+// SampleRoutes was called, and the probes.
+func SampleRoutes(r *gin.Engine, server kit.Server) error {
 	handshakeOf := server.Handshakes()
 	r.GET("/", func(c *gin.Context) { c.HTML(http.StatusOK, "home", see(c.Request, handshakeOf, c.ClientIP())) })
 	r.GET("/seen", func(c *gin.Context) {
