@@ -16,7 +16,7 @@ func Routes(r *gin.Engine, server kit.Server) error {
 	}
 	connection(r, server)
 	notes(r, server)
-	r.GET("/", home)
+	r.GET("/", home(server))
 
 	r.GET("/healthz", kit.Healthz)
 	r.GET("/readyz", kit.Readyz(server.Ready))

@@ -19,7 +19,7 @@ var Site = kit.Site{
 	// fields that the page uses against this type, at the start and after each edit.
 	Pages: map[string]any{
 		"error": errorPage{},
-		"home":  page{},
+		"home":  firstPage{},
 		// /notes, an example
 		"notes": notesPage{},
 		// /connection, an example

@@ -26,7 +26,7 @@ const (
 
 // edits are the owner's in files that came with the starter.
 var edits = []struct{ file, before, after string }{
-	{"handlers/routes.go", "\tr.GET(\"/\", home)\n", `	shop, err := openShop(server)
+	{"handlers/routes.go", "\tr.GET(\"/\", home(server))\n", `	shop, err := openShop(server)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ var edits = []struct{ file, before, after string }{
 	shop.orderRoutes(r)
 	shop.deskRoutes(r)
 `},
-	{"handlers/site.go", "\t\t\"home\":  page{},\n", `		"home":  homePage{},
+	{"handlers/site.go", "\t\t\"home\":  firstPage{},\n", `		"home":  homePage{},
 		"cart":         cartPage{},
 		"orders":       ordersPage{},
 		"support":      page{},
