@@ -115,7 +115,8 @@ func decide(c *gin.Context, w *writer) failure {
 		if f.end = cut; isHead(c.Request) {
 			f.end = complete
 		}
-	case panicked, status >= 200 && status < 300 && (returned || w.failed || isHalf(c, w, f.err)):
+	case panicked, status >= 200 && status < 300 && status != http.StatusNoContent &&
+		(returned || w.failed || isHalf(c, w, f.err)):
 		f.end = cut
 	default:
 		f.end = complete

@@ -2,6 +2,8 @@ package middleware
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -25,8 +27,9 @@ type writer struct {
 	held        []byte    // the beginning of a page in netHTTPNotFound
 	notFound    bool      // held is the whole of it
 	hijacked    bool
-	ownDeadline bool // the handler has changed the write deadline
-	secure      bool // the header is still to be completed: mendDisposition, addDocumentHeaders
+	informed    http.Header // as the handler had sent it with a status of 1xx
+	ownDeadline bool        // the handler has changed the write deadline
+	secure      bool        // the header is still to be completed: mendDisposition, addDocumentHeaders
 }
 
 // watch returns the writer of c, which requestID has put in place, or else watch.
@@ -62,9 +65,32 @@ func (w *writer) holds(p string) bool {
 	return false
 }
 
+// inform sends an informational response, such as 103 Early Hints. gin would take its status for that of the response.
+func (w *writer) inform(status int) {
+	if !w.ResponseWriter.Written() {
+		w.informed = w.Header().Clone()
+		w.server().WriteHeader(status)
+	}
+}
+
+// server returns the ResponseWriter of net/http, below gin's.
+func (w *writer) server() http.ResponseWriter {
+	if below, ok := w.ResponseWriter.(interface{ Unwrap() http.ResponseWriter }); ok {
+		return below.Unwrap()
+	}
+	return w.ResponseWriter
+}
+
 // release is called before the header is sent, and when the handlers are done. It completes the header, and sends what
 // was held back, because it belongs to another page.
 func (w *writer) release() {
+	if w.informed != nil && !w.ResponseWriter.Written() {
+		for name, values := range w.informed { // httputil.ReverseProxy has removed all of them
+			if w.Header()[name] == nil && name != "Link" {
+				w.Header()[name] = values
+			}
+		}
+	}
 	if w.secure {
 		w.secure = false
 		if !w.ResponseWriter.Written() {
@@ -101,24 +127,35 @@ func (w *writer) WriteString(s string) (int, error) {
 // ReadFrom is called by io.Copy, as for c.DataFromReader. So a source that fails is seen here.
 func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 	n, err := io.Copy(struct{ io.Writer }{w}, src)
-	w.failed = w.failed || err != nil
+	w.failed = w.failed || isFailure(err)
 	return n, err
 }
 
 // WriteHeader is called by each Render of gin, and so by a second one for a response that has begun.
 func (w *writer) WriteHeader(status int) {
-	if w.Written() && status == w.Status() {
+	switch {
+	case status > 0 && status < 100, status > 999:
+		// net/http panics too, but only when the response seems to have begun.
+		panic(fmt.Errorf("%d is no status of HTTP", status))
+	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
+		w.inform(status)
+		return
+	case w.Written() && status == w.Status():
 		w.writes, w.calls = 0, nil
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
+
+// isFailure reports whether err leaves half a response. What net/http does not send after 204 or 304 is missed by no
+// client.
+func isFailure(err error) bool { return err != nil && !errors.Is(err, http.ErrBodyNotAllowed) }
 
 // inOneWrite are the types of most responses. gin renders them in a single Write.
 var inOneWrite = []string{"application/json", "text/plain", "text/html"}
 
 func (w *writer) wrote(err error) {
 	w.writes++
-	w.failed = w.failed || err != nil
+	w.failed = w.failed || isFailure(err)
 	media, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";")
 	if w.writes == 1 && slices.Contains(inOneWrite, media) || w.Header()["Content-Length"] != nil {
 		return
@@ -167,6 +204,9 @@ func (w *writer) Flush() {
 }
 
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if _, ok := w.server().(http.Hijacker); !ok { // gin would panic
+		return nil, nil, fmt.Errorf("only a connection of HTTP/1.1 can be taken over: %w", http.ErrNotSupported)
+	}
 	conn, rw, err := w.ResponseWriter.Hijack()
 	w.hijacked = w.hijacked || err == nil
 	return conn, rw, err
