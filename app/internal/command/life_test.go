@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -137,11 +138,13 @@ func TestWhatFailsIsLoggedAndTheOthersStillRun(t *testing.T) {
 		server.OnStop(func(context.Context) error { return errors.New("disk full") })
 		server.Go("sums", func(context.Context) error { return errors.New("no numbers") })
 		server.Go("crash", func(context.Context) error { panic("no sums") })
+		server.Go("quitter", func(context.Context) error { runtime.Goexit(); return nil })
 		server.Go("deaf", func(context.Context) error { <-hang; return nil })
 		r.GET("/slow", func(*gin.Context) { d.note("request"); <-hang })
 		return nil
 	}))
 	s.logged("a job failed", "job", "sums", "error", "no numbers", "level", "ERROR")
+	s.logged("a job failed", "job", "quitter", "error", "it ended its goroutine", "level", "ERROR")
 	crash := s.logged("a job failed", "job", "crash", "level", "ERROR")
 	why, stack := fmt.Sprint(crash["error"]), fmt.Sprint(crash["stack"])
 	if !strings.Contains(why, "no sums") || !strings.Contains(stack, "life_test.go") {

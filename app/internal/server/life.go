@@ -118,11 +118,17 @@ func (l *life) start(j *job) {
 
 // run runs a job and logs how it failed.
 func (l *life) run(ctx context.Context, j *job) {
-	err := recovered(ctx, j.f)
-	if err != nil && (ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
-		l.report("a job failed", err, "job", j.name)
-	}
+	err := errGoexit
+	defer func() {
+		if err != nil && (ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
+			l.report("a job failed", err, "job", j.name)
+		}
+	}()
+	err = recovered(ctx, j.f)
 }
+
+// errGoexit is the error of a function that called runtime.Goexit, as t.FailNow does.
+var errGoexit = errors.New("it ended its goroutine")
 
 // waitForJobs returns when every job has returned or ctx is done. It logs those that still run. No job starts after it.
 func (l *life) waitForJobs(ctx context.Context) {
@@ -168,7 +174,7 @@ func (l *life) call(deadline time.Time, c closer) {
 	defer cancel()
 	result := make(chan error, 1)
 	go func() {
-		err := errors.New("it called runtime.Goexit") // runtime.Goexit, as t.FailNow does
+		err := errGoexit
 		defer func() { result <- err }()
 		err = recovered(ctx, c.f)
 	}()
