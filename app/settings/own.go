@@ -112,7 +112,7 @@ func (r *reader) own(o Own) string {
 	if o.Check == nil {
 		return v
 	}
-	if err := o.Check(v); err != nil {
+	if err := o.check(v); err != nil {
 		problem := "is not accepted: " + err.Error()
 		if o.Secret && (strings.Contains(problem, v) || strings.Contains(problem, strings.Trim(strconv.Quote(v), `"`))) {
 			problem = "is not accepted"
@@ -121,6 +121,16 @@ func (r *reader) own(o Own) string {
 		return ""
 	}
 	return v
+}
+
+// check calls Check, which may panic for a value that its author did not think of.
+func (o Own) check(v string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("Check in handlers/site.go panics: %v", p)
+		}
+	}()
+	return o.Check(v)
 }
 
 var (

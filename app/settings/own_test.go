@@ -47,7 +47,8 @@ func TestOwnSettingsAreChecked(t *testing.T) {
 		return err
 	}
 	hook := Own{Name: "HOOK_URL", About: "where orders are announced", Check: isURL}
-	required, secret, either := hook, hook, hook
+	required, secret, either, short := hook, hook, hook, hook
+	short.Check = func(v string) error { _ = v[:9]; return nil }
 	required.Required, secret.Secret, either.Default = true, true, "https://a.test"
 	for _, test := range []struct {
 		name, value, want string // want: the value, or the whole fault
@@ -59,6 +60,8 @@ func TestOwnSettingsAreChecked(t *testing.T) {
 		{"over the default", "https://b.test", "https://b.test", either},
 		{"missing", "", "HOOK_URL required, and not set → set HOOK_URL: where orders are announced", required},
 		{"refused", "ftp://b.test", "HOOK_URL ftp://b.test is not accepted: not an https URL → correct HOOK_URL: where orders are announced", hook},
+		{"a check that panics", "short", "HOOK_URL short is not accepted: Check in handlers/site.go panics: runtime error: slice bounds " +
+			"out of range [:9] with length 5 → correct HOOK_URL: where orders are announced", short},
 		{"a secret refused", "ftp://hush", "HOOK_URL is not accepted: not an https URL → correct HOOK_URL: where orders are announced", secret},
 		{"a secret in the error", ":hush", "HOOK_URL is not accepted → correct HOOK_URL: where orders are announced", secret},
 		{"a quoted secret in the error", ":hu\"sh", "HOOK_URL is not accepted → correct HOOK_URL: where orders are announced", secret},
