@@ -22,6 +22,7 @@ import (
 	"slices"
 	"syscall"
 
+	"example.com/turnkey/app/internal/spelling"
 	"example.com/turnkey/app/kit"
 	"example.com/turnkey/app/settings"
 )
@@ -92,6 +93,9 @@ func Main(ctx context.Context, site kit.Site, w World) int {
 	case builtIn == nil && own != nil:
 		return report(runOwn(ctx, *own, args, site, w), name, w.Stderr)
 	case builtIn == nil || len(args) > 0:
+		if builtIn == nil {
+			fmt.Fprintf(w.Stderr, "%s: there is no command %q%s\n\n", project(), name, meant(name, site.Commands))
+		}
 		usage(w.Stderr, site)
 		return 2
 	}
@@ -106,6 +110,18 @@ func Main(ctx context.Context, site kit.Site, w World) int {
 		err = serve(ctx, l, site, w)
 	}
 	return report(err, project(), w.Stderr)
+}
+
+// meant returns the question for the command that a misspelt one means, or "".
+func meant(name string, own []kit.Command) string {
+	var names []string
+	for _, c := range slices.Concat(commands, own) {
+		names = append(names, c.Name)
+	}
+	if near := spelling.Nearest(name, names, len(name)/3); near != "" {
+		return fmt.Sprintf(": is %q meant?", near)
+	}
+	return ""
 }
 
 // report prints the error of a command, and returns the exit status.

@@ -16,6 +16,7 @@ func TestUnknownCommandListsTheCommands(t *testing.T) {
 		"doctor":                     "make doctor SITE=",
 		"serve now":                  "usage: ",
 		"start":                      "\n  healthcheck  ask the running server",
+		"chekc":                      `there is no command "chekc": is "check" meant?` + "\n\nusage: ",
 	} {
 		var out, errs bytes.Buffer
 		code := command.Main(t.Context(), command.Sample(), command.World{Args: strings.Fields(words), Stdout: &out, Stderr: &errs})
