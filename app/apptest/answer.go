@@ -1,6 +1,7 @@
 package apptest
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -50,7 +51,8 @@ func (s *Site) Do(method, path, body string, headers ...string) *Answer {
 	if strings.HasPrefix(path, "/") {
 		address = s.URL + path
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), method, address, strings.NewReader(body))
+	ctx := context.WithoutCancel(s.t.Context()) // it ends before the cleanups of the test, which may call Do
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func Start(t testing.TB, site kit.Site, settings ...string) *Site {
 func Run(t testing.TB, site kit.Site, args []string, settings ...string) (stdout string, status int) {
 	t.Helper()
 	var out, errs output
-	status = command.Main(t.Context(), site, command.World{Args: args, Stdout: &out, Stderr: &errs,
+	status = command.Main(context.WithoutCancel(t.Context()), site, command.World{Args: args, Stdout: &out, Stderr: &errs,
 		Lookup: lookupIn(environment(t, site, settings))})
 	if said := errs.String(); said != "" {
 		t.Logf("%s wrote on standard error:\n%s", strings.Join(args, " "), said)

@@ -50,6 +50,11 @@ var shop = kit.Site{
 func TestResponsesAreThoseOfTheWholeServer(t *testing.T) {
 	t.Parallel()
 	site := apptest.Start(t, shop)
+	t.Cleanup(func() {
+		if page := site.Get("/"); page.Status != 200 {
+			t.Errorf("in a cleanup the page got %d", page.Status)
+		}
+	})
 	page := site.Get("/")
 	if page.Status != 200 || page.Body != "<h1>Hello, </h1>" {
 		t.Errorf("the page got %d %q", page.Status, page.Body)
