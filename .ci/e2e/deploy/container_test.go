@@ -139,7 +139,7 @@ func newBuilder(t *testing.T) *builder {
 	return b
 }
 
-var secrets = []string{".env", ".env.local", "handlers/.env", "certs/key.pem", "origin.key", "app/server.pem", ".git/config",
+var secrets = []string{".env", ".env.local", "heroku.env", "handlers/.env", "certs/key.pem", "origin.key", "app/server.pem", ".git/config",
 	"data/shop.db", "shop.db", "app/shop.db-wal", "handlers/shop.sqlite3"}
 
 // sendsNoSecrets checks the whole build context.

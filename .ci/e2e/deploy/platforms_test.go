@@ -258,7 +258,7 @@ func TestTheComposeFileOfAFleetIsWhole(t *testing.T) {
 // The image's build has a test of its own that it is given no database.
 func TestGitIgnoresTheSitesFiles(t *testing.T) {
 	t.Parallel()
-	names := []string{"data/uploads/picture.png", "shop.db", "app/shop.db-wal", "handlers/shop.sqlite3"}
+	names := []string{"data/uploads/picture.png", "shop.db", "app/shop.db-wal", "handlers/shop.sqlite3", "heroku.env"}
 	args := append([]string{"check-ignore", "--no-index"}, names...)
 	if got := strings.Fields(run(t, root, "git", args...)); !slices.Equal(got, names) {
 		t.Errorf("git ignores %q, want %q", got, names)
