@@ -34,7 +34,8 @@ func openFile(path string) (*accountsFile, error) {
 	f := &accountsFile{path: path}
 	err := f.with(false, func(*bbolt.DB) error { return nil })
 	if err != nil {
-		err = fmt.Errorf("DATA_DIR: %w; accounts are kept there, and this user has to read and write them", err)
+		err = fmt.Errorf("DATA_DIR: %w; accounts are kept there: this user has to read and write them, "+
+			"and no program may hold them open", err)
 	}
 	return f, err
 }

@@ -14,7 +14,7 @@ import (
 
 var storeSettings = []kit.Setting{{Name: "SESSION_STORE", Check: checkStore, Secret: true,
 	About: "A Redis URL for users and sessions. If unset: the Redis of ACME_CACHE, else a file in DATA_DIR. " +
-		"ACME_CACHE_CA_FILE is for both servers."}}
+		"Heroku and Cloud Run lose that file. ACME_CACHE_CA_FILE is for both servers."}}
 
 // openAccounts opens the store of accounts and sessions: the Redis server of SESSION_STORE or ACME_CACHE, which all
 // replicas share, or else a file. account_sqlite.go and account_postgres.go are recipes that replace it.

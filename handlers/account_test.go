@@ -188,6 +188,11 @@ func TestTheAdminIsWhoTheSettingNames(t *testing.T) {
 	if answer := setPassword(t, site.Visitor(), link); answer.Status != 410 {
 		t.Errorf("the link got %d the second time, want 410", answer.Status)
 	}
+	without := apptest.Start(t, Site, settings[1]) // the next start, with another setting
+	without.Client.Jar.SetCookies(mustParse(t, without.URL), admin.Client.Jar.Cookies(mustParse(t, site.URL)))
+	if got := without.Get("/account/users").Status; got != 403 || !isSignedIn(t, without) {
+		t.Errorf("who is no admin any more got %d, want 403", got)
+	}
 	older, newer := linkOf(t, ada, settings...), linkOf(t, ada, settings...)
 	if answer := setPassword(t, site.Visitor(), older); answer.Status != 410 {
 		t.Errorf("a link got %d after another was made, want 410", answer.Status)

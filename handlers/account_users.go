@@ -141,7 +141,8 @@ func admins(value string) (map[string]bool, error) {
 
 // normalAddress returns ada@example.com for Ada@Example.com, so that both are one account. Addresses that look the
 // same, with é as one character or as two, or with invisible characters, are one account too: an admin could otherwise
-// mistake an attacker for Ada.
+// mistake an attacker for Ada. Letters that only look alike, such as the Latin and the Cyrillic a, stay two accounts,
+// because they are two mailboxes. So go by Proved, not by how an address looks.
 func normalAddress(email string) string {
 	visible := strings.Map(func(r rune) rune {
 		if !unicode.IsGraphic(r) {
