@@ -30,7 +30,7 @@ var examples = []example{
 	{"connection", []string{"/connection", "/api/connection", "/static/connection.css"},
 		[]string{"/api/connection", "connection.css", "connectionPage", "GREASE", "X25519Kyber768Draft00", "forward secrecy", `href="/connection`,
 			"handlers/connection", "Look into the lock", `class="glance"`, ".wire li"}},
-	{"account", []string{"/sign-in", "/register", "/forgotten", "/new-password"},
+	{"account", []string{"/sign-in", "/register", "/forgotten"},
 		[]string{"ACCOUNT_ADMINS", "SESSION_STORE", "go.etcd.io/bbolt", "alexedwards/scs", `href="/account`,
 			"handlers/account", "Open an account", "accountPage"}},
 }
