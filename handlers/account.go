@@ -61,7 +61,9 @@ func (a *accounts) routes(r *gin.Engine, server kit.Server) {
 	r.POST("/sign-in", limit, kit.E(a.signIn))
 	r.POST("/sign-out", kit.E(a.signOut))
 	r.GET("/forgotten", a.show("account/forgotten"))
-	r.POST("/forgotten", mails, kit.E(a.forgotten))
+	if a.mail != nil { // or the page says whom to ask
+		r.POST("/forgotten", mails, kit.E(a.forgotten))
+	}
 	r.GET("/new-password", kit.E(a.showLink))
 	r.POST("/new-password", limit, kit.E(a.replacePassword))
 
