@@ -14,8 +14,8 @@ func project() string {
 	return "site"
 }
 
-// version returns the project, the version that the go command stamped into the binary (or the commit), and the version
-// of Go.
+// version returns the project, the version that the go command stamped into the binary, which has the commit where there
+// is no tag, and the version of Go.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -24,14 +24,6 @@ func version() string {
 	v := info.Main.Version
 	if v == "" || v == "(devel)" {
 		v = "development"
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				v += " " + s.Value[:min(12, len(s.Value))]
-			}
-			if s.Key == "vcs.modified" && s.Value == "true" {
-				v += " (modified)"
-			}
-		}
 	}
 	return fmt.Sprintf("%s %s %s", project(), v, info.GoVersion)
 }

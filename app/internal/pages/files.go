@@ -17,17 +17,14 @@ const (
 	rootFolder      = "root"
 )
 
-// Unserved is a file or folder in the site's folders that is never served.
-type Unserved struct{ File, Why string }
-
-// UnservedFiles returns the files and folders below templates, static and root that are never served, in development
-// and in production. The disk can have more of them than the binary, because go:embed leaves some out.
-func UnservedFiles(files fs.FS) (unserved []Unserved) {
+// UnservedFiles returns a note for each file or folder below templates, static and root that is never served, in
+// development and in production. The disk can have more of them than the binary, because go:embed leaves some out.
+func UnservedFiles(files fs.FS) (notes []string) {
 	for _, folder := range []string{templatesFolder, staticFolder, rootFolder} {
-		_, not, _ := list(files, folder)
-		unserved = append(unserved, not...)
+		_, unserved, _ := list(files, folder)
+		notes = append(notes, unserved...)
 	}
-	return unserved
+	return notes
 }
 
 // Has reports whether files has one of the folders of a site.
@@ -38,9 +35,9 @@ func Has(files fs.FS) bool {
 	})
 }
 
-// list returns the files in a folder that belong to the site, by their paths in files, and what does not belong to it.
+// list returns the files in a folder that belong to the site, by their paths in files, and a note for what does not.
 // A folder that does not exist has no files.
-func list(files fs.FS, folder string) (names []string, unserved []Unserved, err error) {
+func list(files fs.FS, folder string) (names, unserved []string, err error) {
 	err = fs.WalkDir(files, folder, func(name string, d fs.DirEntry, err error) error {
 		var info fs.FileInfo
 		if err == nil {
@@ -53,7 +50,7 @@ func list(files fs.FS, folder string) (names []string, unserved []Unserved, err 
 			return err
 		}
 		if why := exclusion(files, name, info); why != "" {
-			unserved = append(unserved, Unserved{path.Join("web", name), why})
+			unserved = append(unserved, path.Join("web", name)+" is not served: "+why)
 			if d.IsDir() {
 				return fs.SkipDir
 			}

@@ -121,8 +121,9 @@ func named(files fs.FS, name string) bool {
 	if info, err := fs.Lstat(files, name); err != nil || info.IsDir() {
 		return true
 	}
-	return slices.ContainsFunc(UnservedFiles(files), func(u Unserved) bool {
-		return strings.HasPrefix("web/"+name+"/", u.File+"/") && u.Why != ""
+	return slices.ContainsFunc(UnservedFiles(files), func(note string) bool {
+		file, why, _ := strings.Cut(note, " is not served: ")
+		return strings.HasPrefix("web/"+name+"/", file+"/") && why != ""
 	})
 }
 

@@ -17,6 +17,7 @@ type Socket struct {
 	Name     string // https, http or admin; empty: the number of its port decides
 	listener net.Listener
 	packets  net.PacketConn // of a UDP socket, which has no listener
+	given    string         // the Name by the parent process, once Name is that of the port
 }
 
 func (s Socket) close() {
@@ -84,7 +85,7 @@ func Inherited(lookup func(string) (string, bool)) (sockets []Socket, faults []s
 					"ListenDatagram= with a port, and Accept=no"})
 			continue
 		}
-		sockets = append(sockets, Socket{name, ln, packets})
+		sockets = append(sockets, Socket{Name: name, listener: ln, packets: packets})
 	}
 	return sockets, faults
 }
@@ -97,7 +98,7 @@ func (s *Set) Inherit(sockets []Socket, wanted func(name string) bool) []setting
 	for _, socket := range s.named(sockets, wanted) {
 		if problem := s.give(socket); problem != "" {
 			socket.close()
-			faults = append(faults, settings.Fault{Setting: "LISTEN_FDNAMES", Value: socket.givenName, Problem: problem,
+			faults = append(faults, settings.Fault{Setting: "LISTEN_FDNAMES", Value: socket.given, Problem: problem,
 				Fix: "name sockets https, http, or admin (on a loopback address): FileDescriptorName= in a systemd .socket unit"})
 		}
 	}
@@ -117,37 +118,31 @@ func (s *Set) DoNotOpen() {
 	}
 }
 
-// namedSocket is a socket whose Name is that of its port, with the name that the parent process gave.
-type namedSocket struct {
-	Socket
-	givenName string
-}
-
 // named returns the wanted sockets, each with the name of its port. The name is empty if neither the parent process nor
 // the number of the port tells it.
-func (s *Set) named(sockets []Socket, wanted func(name string) bool) (out []namedSocket) {
+func (s *Set) named(sockets []Socket, wanted func(name string) bool) (out []Socket) {
 	nameByPort := map[int]string{}
 	for _, p := range s.All() {
 		if _, port := hostAndPort(p.Addr); port != 0 {
 			nameByPort[port] = p.Name
 		}
 	}
-	var unknown []namedSocket
+	var unknown []Socket
 	for _, socket := range sockets {
 		if !wanted(socket.Name) {
 			socket.close()
 			continue
 		}
+		socket.given = socket.Name
 		if socket.packets != nil { // QUIC is the only use of UDP
-			out = append(out, namedSocket{Socket{cmp.Or(socket.Name, "https"), nil, socket.packets}, socket.Name})
-			continue
-		}
-		named := namedSocket{socket, socket.Name}
-		named.Name = cmp.Or(socket.Name, nameByPort[portNumber(socket.listener)])
-		if named.Name == "" {
-			unknown = append(unknown, named)
+			socket.Name = cmp.Or(socket.Name, "https")
 		} else {
-			out = append(out, named)
+			socket.Name = cmp.Or(socket.Name, nameByPort[portNumber(socket.listener)])
+		}
+		if socket.Name == "" {
+			unknown = append(unknown, socket)
+		} else {
+			out = append(out, socket)
 		}
 	}
 	taken := map[string]bool{"https": s.proxyMode}
@@ -171,7 +166,7 @@ func (s *Set) named(sockets []Socket, wanted func(name string) bool) (out []name
 }
 
 // give adds a socket to its port, or returns why it cannot be used.
-func (s *Set) give(socket namedSocket) (problem string) {
+func (s *Set) give(socket Socket) (problem string) {
 	if socket.packets != nil {
 		switch {
 		case socket.Name != s.HTTPS.Name:

@@ -23,13 +23,13 @@ func TestUnnamedSocketsAreMatchedByPortThenByOrder(t *testing.T) {
 		https, http string
 		faults      int
 	}{
-		{"order", settings.Settings{}, []Socket{{"", a4, nil}, {"", b, nil}}, at(a4), at(b), 0},
-		{"two addresses, one port", settings.Settings{}, []Socket{{"", a4, nil}, {"", a6, nil}, {"", b, nil}}, at(a4) + at(a6), at(b), 0},
-		{"port", settings.Settings{HTTPSAddr: at(b), HTTPAddr: at(a4)}, []Socket{{"", a4, nil}, {"", a6, nil}, {"", b, nil}}, at(b), at(a4) + at(a6), 0},
-		{"one port", settings.Settings{HTTPSAddr: ":1", HTTPAddr: at(c)}, []Socket{{"", b, nil}, {"", c, nil}}, at(b), at(c), 0},
-		{"one name", settings.Settings{}, []Socket{{"", b, nil}, {"https", c, nil}}, at(c), at(b), 0},
-		{"proxy mode", settings.Settings{Mode: "proxy"}, []Socket{{"", b, nil}}, "", at(b), 0},
-		{"one too many", settings.Settings{}, []Socket{{"", a4, nil}, {"", b, nil}, {"", c, nil}}, at(a4), at(b), 1},
+		{"order", settings.Settings{}, []Socket{{listener: a4}, {listener: b}}, at(a4), at(b), 0},
+		{"two addresses, one port", settings.Settings{}, []Socket{{listener: a4}, {listener: a6}, {listener: b}}, at(a4) + at(a6), at(b), 0},
+		{"port", settings.Settings{HTTPSAddr: at(b), HTTPAddr: at(a4)}, []Socket{{listener: a4}, {listener: a6}, {listener: b}}, at(b), at(a4) + at(a6), 0},
+		{"one port", settings.Settings{HTTPSAddr: ":1", HTTPAddr: at(c)}, []Socket{{listener: b}, {listener: c}}, at(b), at(c), 0},
+		{"one name", settings.Settings{}, []Socket{{listener: b}, {Name: "https", listener: c}}, at(c), at(b), 0},
+		{"proxy mode", settings.Settings{Mode: "proxy"}, []Socket{{listener: b}}, "", at(b), 0},
+		{"one too many", settings.Settings{}, []Socket{{listener: a4}, {listener: b}, {listener: c}}, at(a4), at(b), 1},
 	} {
 		for i := range test.sockets { // each case closes its own
 			ln, err := net.FileListener(file(t, test.sockets[i].listener))
@@ -58,7 +58,7 @@ func TestSocketsThatAreNotUsedAreClosed(t *testing.T) {
 	t.Parallel()
 	outdated, nameless, used := loopback(t), loopback(t), loopback(t)
 	set := New(settings.Settings{HTTPSAddr: "127.0.0.1:0", HTTPAddr: "localhost:1"})
-	faults := set.Inherit([]Socket{{"https", outdated, nil}, {"metrics", nameless, nil}, {"http", used, nil}},
+	faults := set.Inherit([]Socket{{Name: "https", listener: outdated}, {Name: "metrics", listener: nameless}, {Name: "http", listener: used}},
 		func(name string) bool { return name != "https" })
 	if len(faults) != 1 || faults[0].Value != "metrics" || len(set.HTTPS.Listeners) > 0 || len(set.HTTP.Listeners) != 1 {
 		t.Errorf("got %v, https on %q and http on %q", faults, set.HTTPS.Addresses(), set.HTTP.Addresses())

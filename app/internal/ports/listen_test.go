@@ -72,7 +72,7 @@ func TestAUDPSocketOnAnotherPortIsNoted(t *testing.T) {
 		}
 		defer udp.Close()
 		set := New(settings.Settings{HTTPSAddr: "127.0.0.1:443", HTTP3: true})
-		faults := set.Inherit([]Socket{{"https", tcp, nil}, {"https", nil, udp}}, func(string) bool { return true })
+		faults := set.Inherit([]Socket{{Name: "https", listener: tcp}, {Name: "https", packets: udp}}, func(string) bool { return true })
 		notes, more := set.Open()
 		if len(faults)+len(more) > 0 {
 			t.Fatal(faults, more)

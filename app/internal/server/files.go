@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
@@ -41,19 +40,12 @@ func pageOptions(site kit.Site, files fs.FS, live bool) pages.Options {
 // logFiles logs files that are never served, and faults of live templates. Such a fault does not stop the start: an
 // edit of the template mends it.
 func (s *Server) logFiles(files fs.FS, site *pages.Pages) {
-	for _, note := range unserved(files) {
+	for _, note := range pages.UnservedFiles(files) {
 		s.Log.Warn(note)
 	}
 	if err := site.Check(); err != nil {
 		s.Log.Error("a template is broken", "error", err)
 	}
-}
-
-func unserved(files fs.FS) (notes []string) {
-	for _, u := range pages.UnservedFiles(files) {
-		notes = append(notes, fmt.Sprintf("%s is not served: %s", u.File, u.Why))
-	}
-	return notes
 }
 
 // CheckFiles returns the faults and notes about a site's templates and files that need no routes.
@@ -67,7 +59,7 @@ func CheckFiles(site kit.Site, cfg settings.Settings) (faults settings.Faults, n
 	if err != nil && !ok {
 		faults = settings.Faults{{Setting: "web", Problem: err.Error(), Fix: "make it readable"}}
 	}
-	return faults, unserved(files)
+	return faults, pages.UnservedFiles(files)
 }
 
 // asFaults turns the faults of pages into faults of settings.
