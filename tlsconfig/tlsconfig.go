@@ -6,7 +6,6 @@
 package tlsconfig
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -60,9 +59,9 @@ type Options struct {
 	EABKeyID  string     // external account binding (RFC 8555 §7.3.4); empty: none
 	EABKey    []byte
 
-	Log   *slog.Logger      // nil: slog.Default()
-	Say   func(line string) // gets what a developer should read at the start; nil: it is logged
-	Alarm func(line string) // gets what a developer must not overlook, at any time; nil: it is logged as a warning
+	Log   *slog.Logger      // required
+	Say   func(line string) // gets what a developer should read at the start; required for Local
+	Alarm func(line string) // gets what a developer must not overlook, at any time; required for Local
 
 	// Notify is called after a certificate was obtained or renewed and after an attempt failed, each time in a new
 	// goroutine. nil: nothing is called.
@@ -115,7 +114,6 @@ type Problem = cert.Problem
 // New opens the source for a mode. Options without a fault in Check can still fail here: files may have changed since,
 // and Local makes its pair now.
 func New(o Options) (Source, error) {
-	o.Log = cmp.Or(o.Log, slog.Default())
 	clients, err := clientca.Open(o.ClientCAFile, o.Log)
 	if err != nil {
 		return nil, err

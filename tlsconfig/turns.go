@@ -1,6 +1,7 @@
 package tlsconfig
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -41,15 +42,10 @@ func (o Options) Turns() *Turns {
 // Check returns why no turn can be taken, as far as it shows without a connection.
 func (t *Turns) Check() []Fault {
 	var faults []Fault
-	problem, fix := t.store.Fault()
-	if problem == "" {
-		problem, fix = t.store.LockFault()
-	}
-	if problem != "" {
-		faults = append(faults, Fault{Setting: "ACME_CACHE", Value: Redacted(t.store.Where), Problem: problem, Fix: fix})
-	}
-	if problem, fix := t.store.CAFault(); problem != "" {
-		faults = append(faults, Fault{Setting: "ACME_CACHE_CA_FILE", Value: t.store.CAFile, Problem: problem, Fix: fix})
+	for _, fault := range []*Fault{cmp.Or(t.store.Fault(), t.store.LockFault()), t.store.CAFault()} {
+		if fault != nil {
+			faults = append(faults, *fault)
+		}
 	}
 	return faults
 }

@@ -64,14 +64,12 @@ func (p *progress) run(ctx context.Context, list []string) {
 	case <-time.After(p.after):
 	}
 	go p.count(ctx, list)
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	for tick := time.Tick(200 * time.Millisecond); ; {
 		p.tell()
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick:
 		}
 	}
 }

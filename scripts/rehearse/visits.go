@@ -182,11 +182,9 @@ func (r *rehearsal) look(ctx context.Context) error {
 // renew sends requests to every name without a pause, and reports renewals and failed requests. A request fails if a
 // certificate is not renewed in time.
 func (r *rehearsal) renew(ctx context.Context, leaves map[string]*x509.Certificate) error {
-	ticker := time.NewTicker(visitEvery)
-	defer ticker.Stop()
 	visits, dropped := 0, 0
 	down, renewed := map[string]bool{}, map[string]bool{}
-	for {
+	for tick := time.Tick(visitEvery); ; {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -195,7 +193,7 @@ func (r *rehearsal) renew(ctx context.Context, leaves map[string]*x509.Certifica
 				return err
 			}
 			r.line("✗", "%v", err)
-		case <-ticker.C:
+		case <-tick:
 		}
 		for _, name := range r.names {
 			leaf, err := r.probe(ctx, name)

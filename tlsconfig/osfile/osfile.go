@@ -63,13 +63,11 @@ type Poller chan struct{}
 
 // Run calls look(false) every pollInterval, and look(true) after a Wake, until ctx is done.
 func (p Poller) Run(ctx context.Context, look func(now bool)) {
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	for {
+	for tick := time.Tick(pollInterval); ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-tick:
 			look(false)
 		case <-p:
 			look(true)

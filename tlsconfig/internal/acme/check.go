@@ -87,21 +87,16 @@ func (s Settings) addressProblem(a netip.Addr) (problem, fix string) {
 
 func (s Settings) checkCache() []setting.Fault {
 	var faults []setting.Fault
-	if problem, fix := s.Store.CAFault(); problem != "" {
-		faults = append(faults, setting.Fault{Setting: "ACME_CACHE_CA_FILE", Value: s.Store.CAFile, Problem: problem,
-			Fix: fix})
+	if fault := s.Store.CAFault(); fault != nil {
+		faults = append(faults, *fault)
 	}
 	if s.Store.Where == "" {
 		return faults
 	}
-	if problem, fix := s.Store.Fault(); problem != "" && !s.canServe() {
-		faults = append(faults, s.cacheFault(problem, fix))
+	if fault := s.Store.Fault(); fault != nil && !s.canServe() {
+		faults = append(faults, *fault)
 	}
 	return faults
-}
-
-func (s Settings) cacheFault(problem, fix string) setting.Fault {
-	return setting.Fault{Setting: "ACME_CACHE", Value: setting.Redacted(s.Store.Where), Problem: problem, Fix: fix}
 }
 
 // canServe reports whether the store holds a valid certificate for every domain. In this case a server that cannot
@@ -128,24 +123,24 @@ func (s Settings) stored(host string) (cert.Candidate, error) {
 // Inspect looks into the store, for what Check does not see. Notes are what an operator should know although it is no
 // fault, such as an earlier attempt that failed. Inspect changes nothing but a test key in Redis: see store.Check.
 func (s Settings) Inspect() (faults []setting.Fault, notes []string) {
-	if problem, _ := s.Store.CAFault(); s.Store.Where == "" || problem != "" {
+	if s.Store.Where == "" || s.Store.CAFault() != nil {
 		return nil, nil // Check reports it
 	}
-	problem, fix := s.Store.Fault() // Check reports it, unless the certificates can be served
+	fault := s.Store.Fault() // Check reports it, unless the certificates can be served
 	var took time.Duration
-	if problem == "" {
-		if took, problem, fix = s.Store.Check(); problem != "" && !s.canServe() {
-			return []setting.Fault{s.cacheFault(problem, fix)}, nil
+	if fault == nil {
+		if took, fault = s.Store.Check(); fault != nil && !s.canServe() {
+			return []setting.Fault{*fault}, nil
 		}
 	}
 	notes = s.Store.Notes()
 	if took > 0 {
 		notes = append(notes, fmt.Sprintf("ACME_CACHE: written and read back in %.1f ms", took.Seconds()*1000))
 	}
-	if problem != "" && s.canServe() {
+	if fault != nil && s.canServe() {
 		notes = append(notes, fmt.Sprintf("ACME_CACHE=%s %s\n      → the certificates in it are served, "+
-			"and none is renewed before it can be written: %s", setting.Redacted(s.Store.Where), problem, fix))
-	} else if problem != "" && store.IsRedis(s.Store.Where) {
+			"and none is renewed before it can be written: %s", fault.Value, fault.Problem, fault.Fix))
+	} else if fault != nil && store.IsRedis(s.Store.Where) {
 		return nil, nil
 	}
 	sealed, note, err := s.survey()

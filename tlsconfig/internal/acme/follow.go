@@ -13,14 +13,12 @@ const followEvery = 4 * time.Second
 
 // follow serves what other processes put into the store, until ctx is done. It puts what the store has lost back there.
 func (s *Source) follow(ctx context.Context) {
-	ticker := time.NewTicker(followEvery)
-	defer ticker.Stop()
 	defer s.options.Store.Close()
-	for since := int64(0); ; {
+	for since, tick := int64(0), time.Tick(followEvery); ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-tick:
 		}
 		names, now, emptied, err := s.options.Store.Changes(ctx, since)
 		if err != nil {

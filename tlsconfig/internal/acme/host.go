@@ -88,19 +88,16 @@ func (h *host) run(ctx context.Context) {
 		return
 	}
 	for {
-		timer := time.NewTimer(min(h.tick(ctx), longestSleep))
+		wait := min(h.tick(ctx), longestSleep)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			if h.now().unsaved {
 				h.save(ctx) // the last chance
 			}
 			return
-		case <-timer.C:
+		case <-time.After(wait):
 		case <-h.changed:
-			timer.Stop()
 		case <-h.woken:
-			timer.Stop()
 			h.resetBackoff()
 		}
 	}

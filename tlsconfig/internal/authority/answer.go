@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"example.com/turnkey/tlsconfig/internal/cert"
 )
@@ -178,18 +177,13 @@ func (a answer) content() string {
 	return fmt.Sprintf("%d bytes of %s", len(a.body), cmp.Or(t, "no content type"))
 }
 
-// short returns text on one line, cut off after 200 bytes.
+// short returns text on one line, cut off after 200 characters.
 func short(text string) string {
-	const most = 200
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
-	if len(text) <= most {
-		return text
+	if runes := []rune(text); len(runes) > 200 {
+		return string(runes[:200]) + "…"
 	}
-	cut := most
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + "…"
+	return text
 }
 
 var (

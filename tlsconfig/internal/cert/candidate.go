@@ -63,20 +63,17 @@ func Current(leaf *x509.Certificate, now time.Time) bool {
 // Replaces reports whether c is better for visitors than the certificate that is served: more of them can verify it,
 // or as many can and it lasts longer.
 func (c Candidate) Replaces(old Candidate, now time.Time) bool {
-	switch {
-	case !Current(c.Leaf, now):
-		return false
-	case old.Certificate == nil || !Current(old.Leaf, now):
-		return true
-	case c.rank() != old.rank():
-		return c.rank() > old.rank()
-	}
-	return c.Leaf.NotAfter.After(old.Leaf.NotAfter)
+	return c.better(old, now, func(leaf *x509.Certificate) time.Time { return leaf.NotAfter })
 }
 
 // Newer reports whether c is served in place of old, where both came from the same CA: visitors can verify it better, or
 // as well and it was issued later. It may end sooner, as with another ACME_PROFILE.
 func (c Candidate) Newer(old Candidate, now time.Time) bool {
+	return c.better(old, now, func(leaf *x509.Certificate) time.Time { return leaf.NotBefore })
+}
+
+// better compares a time of both leaves, if visitors can verify them equally well.
+func (c Candidate) better(old Candidate, now time.Time, of func(leaf *x509.Certificate) time.Time) bool {
 	switch {
 	case c.Certificate == nil || !Current(c.Leaf, now):
 		return false
@@ -85,7 +82,7 @@ func (c Candidate) Newer(old Candidate, now time.Time) bool {
 	case c.rank() != old.rank():
 		return c.rank() > old.rank()
 	}
-	return c.Leaf.NotBefore.After(old.Leaf.NotBefore)
+	return of(c.Leaf).After(of(old.Leaf))
 }
 
 // Renews reports whether c, which came from an order, is served in place of old. It may end sooner than old, as with

@@ -34,10 +34,12 @@ type Options struct {
 	CADir             string          // where the CA is kept
 	Owner             *localca.Owner  // owns what is made; nil: the user who runs this
 
-	ClientCAs *clientca.CAs     // nil: no client certificates are asked for
-	Log       *slog.Logger      // required
-	Say       func(line string) // gets what a developer should read at the start; nil: it is logged
-	Alarm     func(line string) // gets what a developer must not overlook, at any time; nil: it is logged as a warning
+	ClientCAs *clientca.CAs // nil: no client certificates are asked for
+
+	// Required:
+	Log   *slog.Logger
+	Say   func(line string) // gets what a developer should read at the start
+	Alarm func(line string) // gets what a developer must not overlook, at any time
 }
 
 // Source serves a development certificate.
@@ -54,12 +56,6 @@ type Source struct {
 
 // New makes the pair, or uses the one that is there. Where it cannot be saved, the certificate is in memory.
 func New(o Options) (*Source, error) {
-	if o.Say == nil {
-		o.Say = func(line string) { o.Log.Info(line) }
-	}
-	if o.Alarm == nil {
-		o.Alarm = func(line string) { o.Log.Warn(line) }
-	}
 	s := &Source{options: o, names: o.Names()}
 	req := o.request(s.names)
 	res, err := localca.Ensure(req)
@@ -186,13 +182,11 @@ func (s *Source) renew(names []string) (made bool) {
 // watch calls remake when names returns others than have, and once in pairEvery in any case, until ctx is done.
 func watch(ctx context.Context, names func() []string, have []string, remake func(names []string)) {
 	last := time.Now().Round(0) // by the wall clock: the monotonic clock stops while a laptop sleeps
-	ticker := time.NewTicker(namesEvery)
-	defer ticker.Stop()
-	for {
+	for tick := time.Tick(namesEvery); ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-tick:
 		}
 		now := names()
 		if slices.Equal(now, have) && time.Since(last) < pairEvery {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"example.com/turnkey/tlsconfig/osfile"
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // dir is a backend in a directory. Files have mode 0600 and directories 0700. Each file is written whole or not at all.
@@ -93,15 +94,15 @@ func writable(directory string) error {
 
 // LockFault is Fault for locks, which some network file systems do not support. A single process gets certificates
 // without locks.
-func (c Config) LockFault() (problem, fix string) {
+func (c Config) LockFault() *setting.Fault {
 	if IsRedis(c.Where) {
-		return "", ""
+		return nil
 	}
 	if err := try(c.Where, lockFile); err != nil {
-		return fmt.Sprintf("has no locks (%v), by which one of several processes runs a job of server.Once",
-			osfile.Cause(err)), "give a directory on a disk of this machine, or the URL of a Redis or Valkey server"
+		return c.fault(fmt.Sprintf("has no locks (%v), by which one of several processes runs a job of server.Once",
+			osfile.Cause(err)), "give a directory on a disk of this machine, or the URL of a Redis or Valkey server")
 	}
-	return "", ""
+	return nil
 }
 
 // try calls do with a new file in the directory, or in the one where it would be made, and removes the file.

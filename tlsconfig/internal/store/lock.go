@@ -72,13 +72,11 @@ func (s *Slot) Lock(ctx context.Context, name string) (_ *Lock, err error) {
 
 func (l *Lock) keep(ctx context.Context) {
 	defer close(l.ended)
-	ticker := time.NewTicker(extendEvery)
-	defer ticker.Stop()
-	for {
+	for tick := time.Tick(extendEvery); ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-tick:
 		}
 		until := time.Now().Add(lease - safety)
 		err := l.slot.do(ctx, l.name+".lock", l.hold.extend)

@@ -16,15 +16,16 @@ import (
 	"time"
 
 	redigo "github.com/gomodule/redigo/redis"
+
+	"example.com/turnkey/tlsconfig/setting"
 )
 
 // Check tests a Redis server: it writes a key, reads it back, and removes it. took is the time for writing and reading.
-// problem is a refusal by the server that would prevent an order, and fix what to do about it. For a server that cannot
-// be reached, problem is empty and took is 0, because the server may start later than the site. The same holds for a
-// directory.
-func (c Config) Check() (took time.Duration, problem, fix string) {
+// The fault is a refusal by the server that would prevent an order. For a server that cannot be reached, it is nil and
+// took is 0, because the server may start later than the site. The same holds for a directory.
+func (c Config) Check() (took time.Duration, fault *setting.Fault) {
 	if !IsRedis(c.Where) {
-		return 0, "", ""
+		return 0, nil
 	}
 	r := c.redis()
 	defer r.close()
@@ -32,16 +33,19 @@ func (c Config) Check() (took time.Duration, problem, fix string) {
 	defer cancel()
 	took, err := r.roundTrip(ctx)
 	if err == nil {
-		return took, "", ""
+		return took, nil
 	}
-	problem, fix = redisAdvice(err)
+	problem, fix := redisAdvice(err)
 	if problem == "" && r.overTLS() {
 		problem, fix = redisAdvice(r.handshake())
 	}
 	if problem == "" {
 		problem, fix = r.otherTransport()
 	}
-	return 0, problem, fix
+	if problem == "" {
+		return 0, nil
+	}
+	return 0, c.fault(problem, fix)
 }
 
 var errReadBack = errors.New("the value that was read is not the one that was written")

@@ -42,10 +42,10 @@ func TestCheckReadsBackWhatItWroteToRedis(t *testing.T) {
 				}
 				return ":1\r\n"
 			})
-			_, problem, fix := (Config{Where: "redis://" + addr}).Check()
-			bad := strings.Contains(problem, "does not give back what was written") && fix != ""
-			if answer == "" && problem != "" || answer != "" && !bad {
-				t.Errorf("check finds %q (fix: %q)", problem, fix)
+			_, fault := (Config{Where: "redis://" + addr}).Check()
+			bad := fault != nil && strings.Contains(fault.Problem, "does not give back what was written") && fault.Fix != ""
+			if answer == "" && fault != nil || answer != "" && !bad {
+				t.Errorf("check finds %v", fault)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -84,9 +84,9 @@ func TestCheckSendsNoPasswordToAPortWithAnotherTransport(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	_, problem, _ := Config{Where: "rediss://:hush@" + ln.Addr().String()}.Check()
-	if !strings.Contains(problem, "speaks no TLS") {
-		t.Errorf("check finds %q", problem)
+	_, fault := Config{Where: "rediss://:hush@" + ln.Addr().String()}.Check()
+	if fault == nil || !strings.Contains(fault.Problem, "speaks no TLS") {
+		t.Errorf("check finds %v", fault)
 	}
 	mu.Lock()
 	defer mu.Unlock()

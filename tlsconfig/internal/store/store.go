@@ -83,34 +83,40 @@ func (c Config) Open(directoryURL string) (*Slot, error) {
 	return s, nil
 }
 
-// Fault returns what is wrong with Where, and what to do about it. problem is empty for a good value. It opens no
-// connection, and changes nothing.
-func (c Config) Fault() (problem, fix string) {
+// Fault returns what is wrong with Where; nil: nothing. It opens no connection, and changes nothing.
+func (c Config) Fault() *setting.Fault {
 	if !IsRedis(c.Where) {
 		if err := writable(c.Where); err != nil {
-			return err.Error(), "free space there, or give a directory that this user can write and that outlives " +
-				"a deployment; without it every start orders new certificates"
+			return c.fault(err.Error(), "free space there, or give a directory that this user can write and that outlives "+
+				"a deployment; without it every start orders new certificates")
 		}
 	} else if _, err := c.redis().address(); err != nil {
-		return err.Error(), "write redis://host:6379/0, or rediss:// with TLS, " +
-			"with user:password@ before the host where it asks for them; " + encodePassword
+		return c.fault(err.Error(), "write redis://host:6379/0, or rediss:// with TLS, "+
+			"with user:password@ before the host where it asks for them; "+encodePassword)
 	}
-	return "", ""
+	return nil
+}
+
+func (c Config) fault(problem, fix string) *setting.Fault {
+	return &setting.Fault{Setting: "ACME_CACHE", Value: setting.Redacted(c.Where), Problem: problem, Fix: fix}
 }
 
 // CAFault is Fault for CAFile.
-func (c Config) CAFault() (problem, fix string) {
+func (c Config) CAFault() *setting.Fault {
 	if c.CAFile == "" {
-		return "", ""
+		return nil
 	}
+	fault := &setting.Fault{Setting: "ACME_CACHE_CA_FILE", Value: c.CAFile}
 	if _, err := cert.ReadPool(c.CAFile); err != nil {
-		return err.Error(), "give a PEM file with the root that signed the certificate of the server in ACME_CACHE"
+		fault.Problem = err.Error()
+		fault.Fix = "give a PEM file with the root that signed the certificate of the server in ACME_CACHE"
+	} else if c.Where != "" && !c.redis().overTLS() {
+		fault.Problem = "is for a server with TLS, and ACME_CACHE names none"
+		fault.Fix = "write rediss:// or valkeys:// in ACME_CACHE, or remove ACME_CACHE_CA_FILE"
+	} else {
+		return nil
 	}
-	if c.Where != "" && !c.redis().overTLS() {
-		return "is for a server with TLS, and ACME_CACHE names none",
-			"write rediss:// or valkeys:// in ACME_CACHE, or remove ACME_CACHE_CA_FILE"
-	}
-	return "", ""
+	return fault
 }
 
 // Existing is Open for reading alone: it makes nothing.
