@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -17,9 +16,6 @@ type room struct {
 	dir      string   // from the project's folder, with slashes: "shop/mails", "../lib"
 	patterns []string // of its go:embed directives
 }
-
-// rooms are the packages of the last build. It is safe for concurrent use.
-type rooms struct{ list atomic.Pointer[[]room] }
 
 // newRooms are the packages of the build that began at since.
 type newRooms struct {
@@ -65,8 +61,8 @@ func listRooms(root string, flags []string) (list []room, err error) {
 }
 
 // embeds reports whether a package other than web embeds the file. The server itself reads the files of web.
-func (r *rooms) embeds(file string) bool {
-	list := r.list.Load()
+func (w *watcher) embeds(file string) bool {
+	list := w.rooms.Load()
 	return list != nil && slices.ContainsFunc(*list, func(room room) bool {
 		name, below := strings.CutPrefix(file, room.dir+"/")
 		if room.dir == "." {

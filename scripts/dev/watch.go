@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -23,9 +24,9 @@ const (
 type watcher struct {
 	*fsnotify.Watcher
 	root    string
-	seen    map[string]stamp // every file that matters, by its path from root
-	ignored map[string]bool  // folders that git ignores
-	rooms   rooms
+	seen    map[string]stamp       // every file that matters, by its path from root
+	ignored map[string]bool        // folders that git ignores
+	rooms   atomic.Pointer[[]room] // of the last build
 	follow  chan newRooms
 }
 
@@ -113,7 +114,7 @@ func (w *watcher) run(changes chan<- []string) {
 // enter watches the packages outside the project's folder, and what packages embed. It returns the files that were not
 // followed before and were edited since the build began.
 func (w *watcher) enter(news newRooms) (edited []string) {
-	w.rooms.list.Store(&news.list)
+	w.rooms.Store(&news.list)
 	var files []string
 	for _, room := range news.list {
 		if strings.HasPrefix(room.dir, "../") {
@@ -169,7 +170,7 @@ const (
 // kindOf returns the kind of a file. It is safe for concurrent use.
 func (w *watcher) kindOf(file string) kind {
 	file = filepath.ToSlash(file)
-	if w.rooms.embeds(file) {
+	if w.embeds(file) {
 		return code
 	}
 	return kindOf(file)

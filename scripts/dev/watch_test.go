@@ -39,7 +39,7 @@ func TestKindOfAnEditedFile(t *testing.T) {
 // The patterns are go:embed's: https://pkg.go.dev/embed.
 func TestEmbeddedFilesAreCode(t *testing.T) {
 	var w watcher
-	w.rooms.list.Store(&[]room{{"web", []string{"templates"}}, {"shop/mails", []string{"*.txt", "views", "all:kept"}}, {"../lib", []string{"data/*/x"}}, {".", []string{"notes.md"}}})
+	w.rooms.Store(&[]room{{"web", []string{"templates"}}, {"shop/mails", []string{"*.txt", "views", "all:kept"}}, {"../lib", []string{"data/*/x"}}, {".", []string{"notes.md"}}})
 	for file, want := range map[string]kind{
 		"web/templates/home.html": page, "shop/mails/hello.txt": code, "shop/mails/hello.md": other, "shop/mails/views/a/b.html": code,
 		"shop/mails/views/.hidden": other, "shop/mails/views/_part/b.html": other, "shop/mails/kept/.hidden/_x": code,

@@ -3,10 +3,12 @@ package store
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
+	"example.com/turnkey/tlsconfig/osfile"
 	"example.com/turnkey/tlsconfig/setting"
 )
 
@@ -90,5 +92,27 @@ func TestKeysNamedAfterAPasswordAreMovedInRedis(t *testing.T) {
 	defer mu.Unlock()
 	if _, ok := keys[redisPrefix+"ca.test-dir/a.test.pem"]; !ok || len(keys) != 1 {
 		t.Errorf("the keys are %v", keys)
+	}
+}
+
+// The site's own files may be below the store, in a folder that other users cannot enter.
+func TestExposedFilesAreThoseThatOthersReach(t *testing.T) {
+	t.Parallel()
+	if _, ok := osfile.Mode("."); !ok {
+		t.Skip("files have no modes here")
+	}
+	dir := t.TempDir()
+	for folder, mode := range map[string]os.FileMode{"data": 0o700, "open": 0o755} {
+		path := filepath.Join(dir, folder)
+		if err := os.Mkdir(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(path, "file"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notes := Config{Where: dir}.Notes()
+	if len(notes) != 1 || !strings.Contains(notes[0], filepath.Join("open", "file")+" has mode 0644") {
+		t.Errorf("got %q", notes)
 	}
 }
