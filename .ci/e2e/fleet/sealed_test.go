@@ -243,13 +243,9 @@ func TestAServerWithAWrongKeyOrdersAndChangesNothing(t *testing.T) {
 // The store is at a provider whose CA no system knows. Each server keeps one connection, and asks over it what has changed.
 func TestAFleetWithAStoreBehindTLSKeepsOneConnectionEach(t *testing.T) {
 	t.Parallel()
-	ca, dir := rig.NewCA(t, "store"), t.TempDir()
-	cert, key, root := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "root.pem")
-	ca.Issue(t, rig.Leaf{Names: []string{"127.0.0.1"}}).Write(t, cert, key)
-	rig.Write(t, root, ca.RootPEM(), 0o644)
+	options, root := rig.RedisTLS(t)
 	secure := rig.Port(t)
-	redis := rig.StartRedis(t, "--tls-port", fmt.Sprint(secure), "--tls-cert-file", cert, "--tls-key-file", key,
-		"--tls-ca-cert-file", root, "--tls-auth-clients", "no")
+	redis := rig.StartRedis(t, append(options, "--tls-port", fmt.Sprint(secure))...)
 	https, plain := ports(t)
 	f := newFleet(t, fmt.Sprintf("valkeys://:%s@127.0.0.1:%d/0", redis.Password, secure),
 		rig.PebbleOptions{HTTPPort: plain, TLSPort: https})

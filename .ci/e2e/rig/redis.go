@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -19,10 +20,27 @@ type Redis struct {
 func StartRedis(t testing.TB, options ...string) *Redis {
 	t.Helper()
 	r := &Redis{Port: Port(t), Password: "hush-hush"}
-	r.Process = Spawn(t, Command{Path: Need(t, "redis-server"), Dir: t.TempDir(), Args: append([]string{"--bind",
-		"127.0.0.1", "--save", "", "--appendonly", "no", "--port", fmt.Sprint(r.Port), "--requirepass", r.Password}, options...)})
-	r.WaitForPort(t, Loopback(r.Port))
+	r.Process = SpawnRedis(t, r.Port, append([]string{"--requirepass", r.Password}, options...)...)
 	return r
+}
+
+// SpawnRedis starts a server that asks for nothing. Of options that come twice, redis-server takes the last.
+func SpawnRedis(t testing.TB, port int, options ...string) *Process {
+	t.Helper()
+	p := Spawn(t, Command{Path: Need(t, "redis-server"), Dir: t.TempDir(), Args: append([]string{"--bind", "127.0.0.1",
+		"--port", fmt.Sprint(port), "--save", "", "--appendonly", "no"}, options...)})
+	p.WaitForPort(t, Loopback(port))
+	return p
+}
+
+// RedisTLS returns the options of a server with TLS but for its port. root is a file with the root of its certificate.
+func RedisTLS(t testing.TB) (options []string, root string) {
+	t.Helper()
+	ca, dir := NewCA(t, "store"), t.TempDir()
+	cert, key, root := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "root.pem")
+	ca.Issue(t, Leaf{Names: []string{"127.0.0.1"}}).Write(t, cert, key)
+	Write(t, root, ca.RootPEM(), 0o644)
+	return []string{"--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", root, "--tls-auth-clients", "no"}, root
 }
 
 // URL is the server's address for ACME_CACHE.

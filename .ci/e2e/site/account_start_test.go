@@ -18,13 +18,6 @@ import (
 	"example.com/turnkey/e2e/rig"
 )
 
-// startRedis starts a real server and waits until its port is open.
-func startRedis(t *testing.T, port int, args ...string) {
-	t.Helper()
-	rig.Spawn(t, rig.Command{Path: must(t, "redis-server", "redis-server"), Dir: t.TempDir(), Args: append([]string{
-		"--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--save", ""}, args...)}).WaitForPort(t, rig.Loopback(port))
-}
-
 // shopUser is what the server is told of the user shop.
 func shopUser(rights ...string) []string {
 	return append([]string{"--user", "shop", "on", ">hush"}, rights...)
@@ -54,7 +47,7 @@ func TestASiteThatMayNotKeepAccountsDoesNotStart(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			port := rig.Port(t)
-			startRedis(t, port, test.redis...)
+			rig.SpawnRedis(t, port, test.redis...)
 			env := anyPort.With(rig.Env{test.setting: fmt.Sprintf("redis://%s%s/3", test.login, rig.Loopback(port))})
 			got := rig.Run(t, t.TempDir(), env)
 			if got.ExitCode != 1 || strings.Contains(got.Stdout+got.Stderr, "hush") {
@@ -73,7 +66,7 @@ func TestASiteThatMayNotKeepAccountsDoesNotStart(t *testing.T) {
 func TestTheRightsThatTheMessageNamesAreEnough(t *testing.T) {
 	t.Parallel()
 	port, https := rig.Port(t), rig.Port(t)
-	startRedis(t, port, shopUser("~turnkey:*", "+get")...)
+	rig.SpawnRedis(t, port, shopUser("~turnkey:*", "+get")...)
 	env := rig.Env{"SESSION_STORE": fmt.Sprintf("redis://shop:hush@%s/1", rig.Loopback(port)),
 		"HTTPS_ADDR": rig.Loopback(https), "HTTP_ADDR": "off"}
 	refused := rig.Run(t, t.TempDir(), env)
@@ -106,7 +99,7 @@ func TestASiteStartsWhileItsRedisIsAway(t *testing.T) {
 	if len(warned) != 1 || strings.Contains(site.Stdout(), "hush") {
 		t.Errorf("want one line that the store is away, without the password:\n%s", site.Stdout())
 	}
-	startRedis(t, port, "--requirepass", "hush")
+	rig.SpawnRedis(t, port, "--requirepass", "hush")
 	rig.Eventually(t, 20*time.Second, "a registration", func() bool { return registers(t, https) == 303 })
 }
 
@@ -159,7 +152,7 @@ func TestASessionOutlivesATimeWithoutItsRedis(t *testing.T) {
 func TestASiteStartsWhileItsRedisIsFull(t *testing.T) {
 	t.Parallel()
 	port, https := rig.Port(t), rig.Port(t)
-	startRedis(t, port, "--maxclients", "1")
+	rig.SpawnRedis(t, port, "--maxclients", "1")
 	var held net.Conn
 	rig.Eventually(t, 20*time.Second, "the only connection", func() bool {
 		var err error
@@ -184,12 +177,9 @@ func TestASiteStartsWhileItsRedisIsFull(t *testing.T) {
 // Providers of Redis sign its certificate with a CA of their own. The setting for it is the one that ACME_CACHE has.
 func TestAccountsAreKeptInARedisOfAPrivateCA(t *testing.T) {
 	t.Parallel()
-	ca, dir := rig.NewCA(t, "store"), t.TempDir()
-	cert, key, root := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "root.pem")
-	ca.Issue(t, rig.Leaf{Names: []string{"127.0.0.1"}}).Write(t, cert, key)
-	rig.Write(t, root, ca.RootPEM(), 0o644)
+	options, root := rig.RedisTLS(t)
 	port := rig.Port(t)
-	startRedis(t, rig.Port(t), "--tls-port", fmt.Sprint(port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
+	rig.SpawnRedis(t, rig.Port(t), append(options, "--tls-port", fmt.Sprint(port))...)
 	for setting, scheme := range map[string]string{"SESSION_STORE": "valkeys", "ACME_CACHE": "rediss"} {
 		env := anyPort.With(rig.Env{setting: scheme + "://" + rig.Loopback(port), "ACME_CACHE_CA_FILE": root})
 		https := rig.Port(t)
@@ -197,7 +187,7 @@ func TestAccountsAreKeptInARedisOfAPrivateCA(t *testing.T) {
 		if got := registers(t, https); got != 303 && got != 422 { // the second time there is the account
 			t.Errorf("%s: registering got %d", setting, got)
 		}
-		env["ACME_CACHE_CA_FILE"] = key
+		env["ACME_CACHE_CA_FILE"] = os.DevNull
 		if got := rig.Run(t, t.TempDir(), env); got.ExitCode != 1 || !strings.Contains(got.Stderr, "ACME_CACHE_CA_FILE") {
 			t.Errorf("%s: a file without a certificate got exit status %d\n%s%s", setting, got.ExitCode, got.Stdout, got.Stderr)
 		}

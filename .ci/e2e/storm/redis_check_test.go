@@ -52,12 +52,12 @@ func TestCheckRejectsRedisThatCannotStoreACertificate(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			port := rig.Port(t)
-			args := append([]string{"--port", fmt.Sprint(port)}, test.args...)
+			args := test.args
 			if slices.Contains(args, "--cluster-enabled") {
 				// The default is the port plus 10,000, which another test may use.
 				args = append(args, "--cluster-port", fmt.Sprint(rig.Port(t)))
 			}
-			redisWith(t, port, args...)
+			rig.SpawnRedis(t, port, args...)
 			wantStore(t, fmt.Sprintf(strings.ReplaceAll(strings.ReplaceAll(test.url, "%", "%%"), "%%d", "%d"), port), nil, test.want)
 			if test.args == nil && test.want == nil {
 				if left := ask(t, port, "DBSIZE"); left != ":0\r\n" {
@@ -73,7 +73,7 @@ func TestCheckWarnsOfRedisThatDropsKeys(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[string]bool{"allkeys-lru": true, "volatile-lru": false} {
 		port := rig.Port(t)
-		redisWith(t, port, "--port", fmt.Sprint(port), "--maxmemory-policy", policy)
+		rig.SpawnRedis(t, port, "--maxmemory-policy", policy)
 		got := rig.Run(t, t.TempDir(), rig.Env{"ENV": "prod", "DOMAINS": shop, "HTTPS_ADDR": "127.0.0.1:0",
 			"HTTP_ADDR": "127.0.0.1:0", "ACME_CACHE": fmt.Sprintf("redis://127.0.0.1:%d", port)}, "check")
 		if got.ExitCode != 0 || strings.Contains(got.Stdout, "note: the server of ACME_CACHE drops any key") != want {
@@ -89,7 +89,7 @@ func TestCheckRejectsRedisThatCannotSave(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	redisWith(t, port, "--port", fmt.Sprint(port), "--save", "3600 1", "--dir", dir)
+	rig.SpawnRedis(t, port, "--save", "3600 1", "--dir", dir)
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -101,14 +101,11 @@ func TestCheckRejectsRedisThatCannotSave(t *testing.T) {
 
 func TestCheckReachesRedisOverTLS(t *testing.T) {
 	t.Parallel()
-	ca, dir := rig.NewCA(t, "store"), t.TempDir()
-	cert, key, root := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "root.pem")
-	ca.Issue(t, rig.Leaf{Names: []string{"127.0.0.1"}}).Write(t, cert, key)
-	rig.Write(t, root, ca.RootPEM(), 0o644)
+	options, root := rig.RedisTLS(t)
 	open := func(clients string) int {
 		port := rig.Port(t)
-		redisWith(t, port, "--port", "0", "--tls-port", fmt.Sprint(port), "--tls-cert-file", cert, "--tls-key-file", key,
-			"--tls-ca-cert-file", root, "--tls-auth-clients", clients, "--requirepass", "hush")
+		rig.SpawnRedis(t, port, slices.Concat(options, []string{"--port", "0", "--tls-port", fmt.Sprint(port),
+			"--tls-auth-clients", clients, "--requirepass", "hush"})...)
 		return port
 	}
 	port, strict := open("no"), open("yes")
@@ -131,7 +128,7 @@ func TestCheckReachesRedisOverTLS(t *testing.T) {
 	url, untrusted := fmt.Sprintf("rediss://:hush@127.0.0.1:%d/0", port), []string{"certificate is not trusted", "ACME_CACHE_CA_FILE"}
 	wantStore(t, url, rig.Env{"SSL_CERT_FILE": root}, nil) // the system's roots
 	wantStore(t, url, nil, untrusted)
-	other := filepath.Join(dir, "other.pem")
+	other := filepath.Join(t.TempDir(), "other.pem")
 	rig.Write(t, other, rig.NewCA(t, "other").RootPEM(), 0o644)
 	wantStore(t, url, rig.Env{"ACME_CACHE_CA_FILE": other, "SSL_CERT_FILE": root}, untrusted)
 }

@@ -17,17 +17,7 @@ import (
 func startRedis(t *testing.T, password string) (*rig.Process, int) {
 	t.Helper()
 	port := rig.Port(t)
-	return redisWith(t, port, "--port", fmt.Sprint(port), "--requirepass", password), port
-}
-
-// redisWith starts a real server and waits until its port is open.
-func redisWith(t *testing.T, port int, args ...string) *rig.Process {
-	t.Helper()
-	path := rig.Need(t, "redis-server")
-	p := rig.Spawn(t, rig.Command{Path: path, Dir: t.TempDir(), Args: append([]string{
-		"--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}, args...)})
-	p.WaitForPort(t, rig.Loopback(port))
-	return p
+	return rig.SpawnRedis(t, port, "--requirepass", password), port
 }
 
 // redisReads returns how many GETs the server has answered.
