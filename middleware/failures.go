@@ -98,7 +98,9 @@ func decide(c *gin.Context, w *writer) failure {
 	_, panicked := errors.AsType[*panicError](f.err.Err)
 	returned := reflect.ValueOf(f.err.Meta).Kind() == reflect.Func // kit.E sets its function
 	f.err.Err = input.Clarify(c, f.err.Err)
-	f.status, f.detail = statusOf(c, f.err.Err)
+	if f.status, f.detail = statusOf(c, f.err.Err); w.lost != nil && errors.Is(f.err.Err, w.lost) {
+		f.status = statusClientGone
+	}
 	f.ours = f.status >= 500
 	status := w.Status()
 	switch {

@@ -22,6 +22,7 @@ type writer struct {
 	gin.ResponseWriter
 	initial     int       // the status before any handler: 200, or 404 and 405 where no route matches
 	failed      bool      // a Write failed, or the source of a ReadFrom
+	lost        error     // of a Write, because the client has left or reads too slowly
 	writes      int       // since the handler last called a Render, or since the beginning
 	calls       []uintptr // the stack of the last of these, which shows whether a Render writes
 	held        []byte    // the beginning of a page in netHTTPNotFound
@@ -155,7 +156,12 @@ var inOneWrite = []string{"application/json", "text/plain", "text/html"}
 
 func (w *writer) wrote(err error) {
 	w.writes++
-	w.failed = w.failed || isFailure(err)
+	if isFailure(err) {
+		w.failed = true
+		if !errors.Is(err, http.ErrContentLength) && !errors.Is(err, http.ErrHijacked) {
+			w.lost = err
+		}
+	}
 	media, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";")
 	if w.writes == 1 && slices.Contains(inOneWrite, media) || w.Header()["Content-Length"] != nil {
 		return

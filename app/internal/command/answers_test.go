@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -132,6 +133,40 @@ func (pieces) WriteContentType(w http.ResponseWriter) { w.Header().Set("Content-
 func (pieces) Render(w http.ResponseWriter) error {
 	io.WriteString(w, "a,b\n")
 	return errors.New("the row is gone")
+}
+
+// That a visitor leaves before a page has arrived whole is no fault of the site.
+func TestAClientThatLeavesDuringItsAnswerIsNoError(t *testing.T) {
+	t.Parallel()
+	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0", "HTTP/3.0"} {
+		t.Run(proto, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, prodHTTP3, func(r *gin.Engine) {
+				r.GET("/large", func(c *gin.Context) { c.String(200, strings.Repeat("x", 20<<20)) })
+			})
+			client := s.overQUIC()
+			if proto != "HTTP/3.0" {
+				transport := s.client.Transport.(*http.Transport).Clone()
+				transport.ForceAttemptHTTP2 = proto == "HTTP/2.0"
+				transport.TLSClientConfig.NextProtos = nil
+				client = &http.Client{Transport: transport}
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			req, _ := http.NewRequestWithContext(ctx, "GET", "https://shop.test/large", nil)
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Read(make([]byte, 1))
+			cancel()
+			if line := s.logged("request", "path", "/large"); line["proto"] != proto || line["level"] != "INFO" {
+				t.Errorf("the log has %v", line)
+			}
+			if log := s.Log(); strings.Contains(log, "ERROR") || strings.Contains(log, "WARN") {
+				t.Errorf("the log has\n%s", log)
+			}
+		})
+	}
 }
 
 // A response that breaks after its first byte looks broken, whether gin or the handler reports it: gin's Render records its failures as
