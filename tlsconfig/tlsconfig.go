@@ -81,6 +81,9 @@ type Source interface {
 	Reload()
 	// Status describes every certificate, the canonical host's first.
 	Status() []Status
+	// Secret returns what the processes of a site have in common and nobody else knows, to derive keys from. It may wait
+	// for a store, five seconds at most. It is nil if there is none.
+	Secret(ctx context.Context) []byte
 }
 
 // Mode says where certificates come from.
@@ -193,6 +196,7 @@ func (proxied) HTTPHandler(next http.Handler) http.Handler { return next }
 func (proxied) Run(ctx context.Context) error              { <-ctx.Done(); return nil }
 func (proxied) Reload()                                    {}
 func (proxied) Status() []Status                           { return nil }
+func (proxied) Secret(context.Context) []byte              { return nil }
 
 // Fault is one thing wrong with a setting, and what to do about it.
 type Fault = setting.Fault

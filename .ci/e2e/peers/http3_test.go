@@ -21,9 +21,10 @@ import (
 // quicSite is a site in production with HTTP/3.
 type quicSite struct {
 	*rig.Product
-	port int
-	spki string // of its certificate
-	root string // file of the CA
+	port  int
+	admin string // address of the metrics
+	spki  string // of its certificate
+	root  string // file of the CA
 }
 
 func startQUIC(t *testing.T, host string) quicSite {
@@ -31,11 +32,12 @@ func startQUIC(t *testing.T, host string) quicSite {
 	dir, port, ca := t.TempDir(), rig.Port(t), rig.NewCA(t, "Site")
 	pair := ca.Issue(t, rig.Leaf{Names: []string{host}})
 	pair.Write(t, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
-	s := quicSite{port: port, root: filepath.Join(dir, "root.pem")}
+	s := quicSite{port: port, admin: rig.Loopback(rig.Port(t)), root: filepath.Join(dir, "root.pem")}
 	rig.Write(t, s.root, ca.RootPEM(), 0o644)
 	s.spki = spki(pair.Leaf)
 	s.Product = rig.Start(t, dir, rig.Env{"ENV": "prod", "TLS_MODE": "files", "DOMAINS": host, "HTTP3": "on",
-		"TLS_CERT_FILE": "cert.pem", "TLS_KEY_FILE": "key.pem", "HTTP_ADDR": "off", "HTTPS_ADDR": fmt.Sprintf("localhost:%d", port)})
+		"TLS_CERT_FILE": "cert.pem", "TLS_KEY_FILE": "key.pem", "HTTP_ADDR": "off",
+		"ADMIN_ADDR": s.admin, "HTTPS_ADDR": fmt.Sprintf("localhost:%d", port)})
 	return s
 }
 

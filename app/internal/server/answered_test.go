@@ -95,6 +95,7 @@ func (f fixedSource) TLSConfig() *tls.Config {
 func (fixedSource) HTTPHandler(next http.Handler) http.Handler { return next }
 func (fixedSource) Run(ctx context.Context) error              { <-ctx.Done(); return nil }
 func (fixedSource) Reload()                                    {}
+func (fixedSource) Secret(context.Context) []byte              { return nil }
 func (fixedSource) Status() []tlsconfig.Status                 { return nil }
 
 // selfSigned returns a certificate for shop.test.

@@ -7,13 +7,11 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -118,24 +116,13 @@ func (q *quicServer) mayGrow(ctx context.Context, n int64) bool {
 }
 
 // resetKey derives the key with which a process tells clients of the one before it that their connections are gone (RFC
-// 9000 §10.3), after a crash too. Otherwise they would wait 30 s for an answer. It comes from the certificate's key,
-// which both processes have, unless the certificate was renewed in between. It is nil if the key is in hardware.
+// 9000 §10.3), after a crash too. Otherwise they would wait 30 s for an answer. It is nil if there is no secret.
 func (q *quicServer) resetKey() *quic.StatelessResetKey {
-	name := ""
-	if hosts := q.server.Hosts; len(hosts) > 0 {
-		name = strings.Replace(hosts[0], "*", "www", 1)
-	}
-	cert, err := q.tls.GetCertificate(&tls.ClientHelloInfo{ServerName: name,
-		SupportedVersions: []uint16{tls.VersionTLS13}, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256,
-			tls.ECDSAWithP384AndSHA384, tls.ECDSAWithP521AndSHA512, tls.PSSWithSHA256, tls.Ed25519}})
-	if err != nil || cert == nil {
+	secret := q.server.Source.Secret(q.accepts)
+	if secret == nil {
 		return nil
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
-	if err != nil {
-		return nil
-	}
-	key, err := hkdf.Key(sha256.New, der, nil, "QUIC stateless reset", len(quic.StatelessResetKey{}))
+	key, err := hkdf.Key(sha256.New, secret, nil, "QUIC stateless reset", len(quic.StatelessResetKey{}))
 	if err != nil {
 		return nil
 	}

@@ -168,7 +168,7 @@ func (s Settings) Inspect() (faults []setting.Fault, notes []string) {
 // survey checks how the values of this site are sealed. It returns a fault if one cannot be opened, or a note if some
 // are not sealed with the newest key.
 func (s Settings) survey() (fault *setting.Fault, note string, _ error) {
-	files := []string{"account.key", tickets.File}
+	files := []string{accountFile, tickets.File}
 	for _, host := range s.Domains {
 		name := cert.StoreName(host)
 		files = append(files, name+".pem", name+".json", name+".order")

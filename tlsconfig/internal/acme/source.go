@@ -161,6 +161,15 @@ func (s *Source) Status() []cert.Status {
 	return out
 }
 
+// accountFile has the account's key in the store.
+const accountFile = "account.key"
+
+// Secret returns the account's key, which stays when certificates are renewed. It is nil if the store cannot be read.
+func (s *Source) Secret(ctx context.Context) []byte {
+	data, _ := s.options.Store.Get(ctx, accountFile)
+	return data
+}
+
 // Refused counts handshakes that got no certificate, by reason.
 func (s *Source) Refused() map[string]uint64 {
 	return map[string]uint64{

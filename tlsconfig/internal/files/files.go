@@ -9,6 +9,7 @@ package files
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -106,6 +107,14 @@ func (s *Source) Status() []cert.Status {
 		})
 	}
 	return out
+}
+
+// Secret returns the key of the first certificate. It is nil if the key is in hardware.
+func (s *Source) Secret(context.Context) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	der, _ := x509.MarshalPKCS8PrivateKey(s.pairs[0].cert.PrivateKey)
+	return der
 }
 
 // look reads every pair and publishes what changed. now skips the wait for a second equal look.
