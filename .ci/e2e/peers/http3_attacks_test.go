@@ -68,6 +68,7 @@ func TestAttacksOverQUICHarmNobody(t *testing.T) {
 		{"a control stream against the rules", a.misuse},
 		{"headers that are too large", a.largeHeaders},
 		{"a body without an end", a.endless},
+		{"a protocol that is too long", a.connect},
 		{"another address", a.moves},
 	} {
 		before := visits.Load()
@@ -88,9 +89,10 @@ func TestAttacksOverQUICHarmNobody(t *testing.T) {
 	rig.Eventually(t, 20*time.Second, "the end of all goroutines", func() bool {
 		return s.metric(t, "go_goroutines") < begin+10
 	})
-	for _, line := range s.Logged(func(line map[string]any) bool { return line["level"] != "INFO" }) {
-		if line["msg"] != "a note on the certificate" {
-			t.Errorf("the log has %v", line)
+	for _, line := range s.Logged(func(map[string]any) bool { return true }) {
+		proto, request := line["proto"].(string)
+		if line["level"] != "INFO" && line["msg"] != "a note on the certificate" || request && len(proto) != len("HTTP/3.0") {
+			t.Errorf("the log has %.500s", fmt.Sprint(line))
 		}
 	}
 }
@@ -396,6 +398,14 @@ func (a *attacker) endless() {
 	form := request("POST", "/notes", "content-type", "application/x-www-form-urlencoded")
 	if status := a.ask(conn, form, append(data, "text="...)); status != "413" {
 		a.Errorf("a body without an end is answered %s, want 413", status)
+	}
+}
+
+// connect names a protocol, as for WebSockets over HTTP/3 (RFC 9220).
+func (a *attacker) connect() {
+	conn, _ := a.dial(nil)
+	if status := a.ask(conn, request("CONNECT", "/", ":protocol", strings.Repeat("x", 60<<10))); status != "405" {
+		a.Errorf("a long protocol: %s, want 405", status)
 	}
 }
 

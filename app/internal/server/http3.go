@@ -203,6 +203,7 @@ func (q *quicServer) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer c.end()
+	r.Proto = "HTTP/3.0" // http3 has what the client calls it in a CONNECT for WebSockets (RFC 9220)
 	now, rc := time.Now(), http.NewResponseController(w)
 	rc.SetReadDeadline(now.Add(bodyTimeout))
 	rc.SetWriteDeadline(now.Add(answerTimeout))
