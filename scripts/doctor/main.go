@@ -92,7 +92,7 @@ func parseArgs(args []string, stderr io.Writer) (o site.Options, asJSON bool, er
 	flags.SetOutput(io.Discard) // run prints the error
 	flags.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	flags.IntVar(&o.HTTPPort, "http-port", 0, "where the site answers plain http (80, if https is on 443)")
-	flags.Func("ca", "trust the authorities of this PEM `file` too: a private CA, or a test CA", func(file string) error {
+	flags.Func("ca", "trust the CAs of this PEM `file` too: a private CA, or a test CA", func(file string) error {
 		o.Roots, err = chain.ReadCertificates(file)
 		return err
 	})

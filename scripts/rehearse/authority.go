@@ -72,15 +72,15 @@ func (r *rehearsal) openAuthority(ctx context.Context) error {
 	a.directory = "https://" + listen + "/dir"
 	client := newClient(own)
 	if _, _, err := get(ctx, client, a.directory, ""); err != nil { // it answers
-		return fmt.Errorf("asking the authority: %w", err)
+		return fmt.Errorf("asking the CA: %w", err)
 	}
 	resp, root, err := get(ctx, client, "https://"+manage+"/roots/0", "")
 	if err != nil || resp.StatusCode != http.StatusOK {
-		return errors.Join(fmt.Errorf("the authority does not give its root: %v", resp), err)
+		return errors.Join(fmt.Errorf("the CA does not give its root: %v", resp), err)
 	}
 	a.roots = x509.NewCertPool()
 	if !a.roots.AppendCertsFromPEM(root) {
-		return errors.New("the authority's root is no certificate")
+		return errors.New("the CA's root is no certificate")
 	}
 	return os.WriteFile(a.rootFile, root, 0o644)
 }

@@ -64,7 +64,7 @@ func (r *rehearsal) acts(ctx context.Context) error {
 		return err
 	}
 	r.client = newClient(r.authority.roots)
-	r.tell("the authority is up: Pebble %s at %s, with a DNS server that resolves every name to 127.0.0.1", pebbleVersion,
+	r.tell("the test CA is up: Pebble %s at %s, with a DNS server that resolves every name to 127.0.0.1", pebbleVersion,
 		r.authority.directory)
 	cmd := exec.Command(r.program)
 	cmd.Env = r.siteEnv(os.Environ())

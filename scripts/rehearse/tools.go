@@ -35,7 +35,7 @@ func buildPebble(ctx context.Context, out *log.Logger) error {
 	if built(pebble) && built(pebbleDNS) {
 		return nil
 	}
-	out.Printf("  first run: fetching and building the test authority, Pebble %s, into %s", pebbleVersion,
+	out.Printf("  first run: fetching and building the test CA, Pebble %s, into %s", pebbleVersion,
 		filepath.ToSlash(tools))
 	dir, err := filepath.Abs(tools)
 	if err != nil {

@@ -132,7 +132,7 @@ func (r *rehearsal) vouched(ctx context.Context, name string, leaf *x509.Certifi
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	return fmt.Errorf("%s is served with a certificate (serial %x) that the authority did not note, or issued without "+
+	return fmt.Errorf("%s is served with a certificate (serial %x) that the CA did not note, or issued without "+
 		"a challenge", name, leaf.SerialNumber)
 }
 

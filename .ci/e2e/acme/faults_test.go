@@ -29,7 +29,7 @@ func TestWrongSettingsStopTheStart(t *testing.T) {
 		{"production without DOMAINS", rig.Env{"ENV": "prod"}, "", []string{"DOMAINS", "required", "DOMAINS=example.com"}},
 		{"a wildcard with acme", rig.Env{"ENV": "prod", "DOMAINS": shop + ",*.example.test"}, "", []string{`DOMAINS="*.example.test"`, "wildcard", "DNS", "certbot or cert-manager", "TLS_MODE=files"}},
 		{"localhost with acme", rig.Env{"ENV": "prod", "DOMAINS": "localhost"}, "", []string{`DOMAINS="localhost"`, "public host name"}},
-		{"a private address with acme", rig.Env{"ENV": "prod", "DOMAINS": "192.168.1.7"}, "", []string{`DOMAINS="192.168.1.7"`, "private address", "public authority"}},
+		{"a private address with acme", rig.Env{"ENV": "prod", "DOMAINS": "192.168.1.7"}, "", []string{`DOMAINS="192.168.1.7"`, "private address", "public CA"}},
 		{"a port in a domain", rig.Env{"ENV": "prod", "DOMAINS": shop + ":443"}, "", []string{`DOMAINS="` + shop + `:443"`, "leave the port out", "HTTPS_ADDR"}},
 		{"a scheme in a domain", rig.Env{"ENV": "prod", "DOMAINS": "https://" + shop}, "", []string{`DOMAINS="https://` + shop + `"`, "leave the scheme out"}},
 		{"a duration without a unit", rig.Env{"SHUTDOWN_GRACE": "20"}, "", []string{`SHUTDOWN_GRACE="20"`, "not a duration", "20s"}},

@@ -221,7 +221,7 @@ func (r *run) inOrder() {
 		last = at
 		steps = append(steps, m[3])
 	}
-	want := []string{"the authority is up", "is started with ENV=prod", "certificate issued", "certificate issued", "https answers", "http redirects", "an unknown host", "certificate renewed", "certificate renewed"}
+	want := []string{"the test CA is up", "is started with ENV=prod", "certificate issued", "certificate issued", "https answers", "http redirects", "an unknown host", "certificate renewed", "certificate renewed"}
 	if len(steps) != len(want) {
 		r.t.Fatalf("%d steps, want %d:\n%s", len(steps), len(want), strings.Join(steps, "\n"))
 	}

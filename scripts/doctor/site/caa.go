@@ -101,7 +101,7 @@ func (l *look) authorities(s *report.Section, set *caaSet) {
 		s.First("caa", report.Cases{
 			{errors.Is(set.err, errNoCAA) || errors.Is(set.err, errNoResolver), skip, set.err.Error(), ""},
 			{true, warn, "the records of " + set.at + " cannot be read: " + set.err.Error(),
-				"try elsewhere: dig CAA " + set.at + "; an authority that gets no answer either issues nothing"},
+				"try elsewhere: dig CAA " + set.at + "; a CA that gets no answer either issues nothing"},
 		})
 		return
 	}
@@ -119,7 +119,7 @@ func (l *look) authorities(s *report.Section, set *caaSet) {
 		}
 	}
 	issuers := set.permit(tag)
-	found := "records at " + set.at + " let no authority issue"
+	found := "records at " + set.at + " let no CA issue"
 	if len(issuers) > 0 {
 		found = "records at " + set.at + " let " + part(strings.Join(slices.Sorted(maps.Keys(issuers)), ", ")) + " issue"
 	}

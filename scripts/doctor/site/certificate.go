@@ -19,7 +19,7 @@ import (
 
 const (
 	day        = 24 * time.Hour
-	fullchain  = "serve the whole chain: fullchain.pem rather than cert.pem, the authority's bundle after your certificate"
+	fullchain  = "serve the whole chain: fullchain.pem rather than cert.pem, the CA's bundle after your certificate"
 	stagingFix = "order from production: for a site of this project remove ACME_DIRECTORY=staging; with certbot " +
 		"leave --staging out and --force-renewal once"
 )

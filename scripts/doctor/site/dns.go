@@ -122,7 +122,7 @@ func (l *look) reach(s *report.Section) {
 	list := strings.Join(inside, ", ")
 	s.First("reach", report.Cases{
 		{list != "" && l.local(), good, "a private address, which fits the private name", ""},
-		{len(inside) == len(l.addrs), warn, "neither visitors nor public authorities outside its network can reach " + list,
+		{len(inside) == len(l.addrs), warn, "neither visitors nor public CAs outside its network can reach " + list,
 			"if the site is public, let A and AAAA hold the server's public addresses"},
 		{list != "", wrong, "some visitors are sent to " + list + ", which can be reached from its own network only",
 			"remove it from the public DNS"},

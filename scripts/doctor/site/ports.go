@@ -98,7 +98,7 @@ func (l *look) judge(s *report.Section, name string, port int, ends []end, of fu
 				"challenges fail", fix},
 			{isOne(err, noRoute), skip, what + "; this machine has no route to it, so nothing can be said", ""},
 			{l.loopback(), skip, what + ", and programs go on to the other address", ""},
-			{e.addr.Is6(), wrong, what + ", while another address answers; authorities try IPv6 first, and may give up there",
+			{e.addr.Is6(), wrong, what + ", while another address answers; CAs try IPv6 first, and may give up there",
 				"let the server and its firewall answer on IPv6 too, or remove the AAAA record"},
 			{true, wrong, what + ", while another address answers: some visitors end here",
 				"let a server answer there, or remove the record"},

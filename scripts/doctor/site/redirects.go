@@ -222,13 +222,13 @@ func (l *look) challenge(ctx context.Context, s *report.Section) {
 	token := "turnkey-doctor-" + rand.Text()
 	hops, loop, err := l.walk(ctx, l.at("http", wellKnown+token))
 	if err != nil {
-		s.Wrong(name, strings.ReplaceAll(err.Error(), token, "…")+": authorities would say the same", through)
+		s.Wrong(name, strings.ReplaceAll(err.Error(), token, "…")+": CAs would say the same", through)
 		return
 	}
 	last := hops[len(hops)-1]
 	with := fmt.Sprint(" with ", last.StatusCode)
 	if len(hops) > 1 {
-		with += ", after a redirect to " + part(last.url.Scheme) + ", which authorities follow"
+		with += ", after a redirect to " + part(last.url.Scheme) + ", which CAs follow"
 	}
 	to := ""
 	if last.to != nil {

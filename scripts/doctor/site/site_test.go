@@ -120,18 +120,18 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 		{"CAA forbids all", func(w *world) {
 			w.ca = newAuthority(w.t, "Let's Encrypt", "Real")
 			w.dns.add(shop, typeCAA, caa(0, "issue", ";"))
-		}, "dns/caa", Wrong, "let no authority issue", "CAA 0 issue"},
+		}, "dns/caa", Wrong, "let no CA issue", "CAA 0 issue"},
 		{"CAA holds what is not known", func(w *world) {
 			w.ca = newAuthority(w.t, "Let's Encrypt", "Real")
 			w.dns.add(shop, typeCAA, caa(0, "issue", "letsencrypt.org"))
 			w.dns.add(shop, typeCAA, caa(128, "tbs", "unknown"))
-		}, "dns/caa", Wrong, "let no authority issue", "CAA 0 issue"},
+		}, "dns/caa", Wrong, "let no CA issue", "CAA 0 issue"},
 		{"CAA for wildcards", func(w *world) {
 			w.ca = newAuthority(w.t, "Let's Encrypt", "Real")
 			w.leaf.DNSNames = []string{"*.example.com"}
 			w.dns.add(shop, typeCAA, caa(0, "issue", "letsencrypt.org"))
 			w.dns.add(shop, typeCAA, caa(0, "issuewild", ";"))
-		}, "dns/caa", Wrong, "let no authority issue", "CAA 0 issuewild"},
+		}, "dns/caa", Wrong, "let no CA issue", "CAA 0 issuewild"},
 		{"CAA without Let's Encrypt", func(w *world) { w.dns.add("com", typeCAA, caa(0, "issue", "pki.goog")) },
 			"dns/caa", Warn, "at com let pki.goog issue", "letsencrypt.org"},
 		{"CAA by DNS alone", func(w *world) {
@@ -213,7 +213,7 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 				leaf := sign(w.t, w.leaf, nil, key, key)
 				return tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}
 			}
-		}, "certificate/trust", Wrong, "self-signed", "authority"},
+		}, "certificate/trust", Wrong, "self-signed", "CA"},
 		{"staging", func(w *world) {
 			other := newAuthority(w.t, "(STAGING) Let's Encrypt", "(STAGING) Riddling Rhubarb")
 			w.chain = func(tls.Certificate) tls.Certificate { return other.issue(w.t, w.leaf) }
@@ -305,7 +305,7 @@ func TestEachFaultIsTheOnlyFinding(t *testing.T) {
 				}
 				page.ServeHTTP(w, r)
 			})
-		}, "challenge/http-01", OK, "after a redirect to https, which authorities follow", ""},
+		}, "challenge/http-01", OK, "after a redirect to https, which CAs follow", ""},
 		{"challenges are misdirected", func(w *world) { but(w, wellKnown, status(http.StatusMisdirectedRequest)) }, "challenge/http-01", Wrong, "421", "DOMAINS"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -30,11 +30,11 @@ func (l *look) trust(s *report.Section, served []*x509.Certificate, verdict chai
 		{err == nil, good, by + ", under " + under, ""},
 		{isTestCA(leaf), wrong, by + ", a test CA: no browser trusts it", stagingFix},
 		{verdict.SelfSigned, wrong, "it is self-signed, so every browser warns",
-			"get one from an authority; for a site of this project: ENV=prod and DOMAINS"},
+			"get one from a CA; for a site of this project: ENV=prod and DOMAINS"},
 		{len(verdict.Served) == 1, wrong, "the server does not send the intermediate " + issuer(leaf) + ", so clients " +
 			"cannot get from the certificate to a root", fullchain + "; if that is a private root: --ca FILE"},
 		{true, wrong, "its issuer " + issuer(leaf) + " leads to no root that this machine trusts: " + why,
-			"use a public authority, or --ca FILE for a private one"},
+			"use a public CA, or --ca FILE for a private one"},
 	})
 }
 

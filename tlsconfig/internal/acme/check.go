@@ -59,7 +59,7 @@ func (s Settings) checkDomains() []setting.Fault {
 			problem = "a wildcard has to be proven by DNS, which TLS_MODE=acme does not do"
 			fix = "list each host; or let certbot or cert-manager get the certificate, and set TLS_MODE=files"
 		case !strings.Contains(d, ".") || strings.HasSuffix(d, ".localhost"):
-			problem = "no certificate authority can vouch for a local name"
+			problem = "no public CA issues for a local name"
 			fix = "list a public host name, or set ENV=dev"
 		default:
 			continue
@@ -79,8 +79,8 @@ func (s Settings) addressProblem(a netip.Addr) (problem, fix string) {
 	case a.IsUnspecified(), a.IsMulticast():
 		return "is no address of a server", "list the address under which clients reach this server"
 	case what != "" && setting.IsPublicCA(s.Directory):
-		return "is " + what + ", and a public authority issues for addresses of the internet alone",
-			"list the address under which the internet reaches this server, or set ACME_DIRECTORY to a private authority"
+		return "is " + what + ", and a public CA issues for addresses of the internet alone",
+			"list the address under which the internet reaches this server, or set ACME_DIRECTORY to a private CA"
 	}
 	return "", ""
 }

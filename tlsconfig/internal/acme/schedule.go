@@ -68,7 +68,7 @@ func (h *host) askRenewalWindow(ctx context.Context) {
 		s.window = *w
 		if at, ok := choose(*w, c.Leaf, before.record.Obtained, now); ok {
 			s.renewAt = at
-			h.log.Info("the authority suggests when to renew", "from", w.Start, "to", w.End, "renewed_at", at)
+			h.log.Info("the CA suggests when to renew", "from", w.Start, "to", w.End, "renewed_at", at)
 		}
 	})
 }

@@ -78,7 +78,7 @@ func TestNoOrderWhileTheClockIsWrong(t *testing.T) {
 		"Content-Type": {"application/json"}, "Date": {time.Now().Add(2 * time.Hour).UTC().Format(http.TimeFormat)},
 	}}, []byte(`{"newOrder":"https://ca.test/order"}`)}, false)
 	order, _ := http.NewRequest("POST", "https://ca.test/order", strings.NewReader("{}"))
-	if _, err := tr.RoundTrip(order); err == nil || !strings.Contains(err.Error(), " behind the authority's") {
+	if _, err := tr.RoundTrip(order); err == nil || !strings.Contains(err.Error(), " behind the CA's") {
 		t.Errorf("got %v, want that the clock is off", err)
 	}
 }

@@ -89,7 +89,7 @@ func wrongClock(skew time.Duration) error {
 	if skew < 0 {
 		side = "behind"
 	}
-	return fmt.Errorf("this machine's clock is %s %s the authority's, and nothing was ordered: set the clock",
+	return fmt.Errorf("this machine's clock is %s %s the CA's, and nothing was ordered: set the clock",
 		skew.Abs().Round(time.Second), side)
 }
 

@@ -77,9 +77,9 @@ func (p Problem) Advice(host string) string {
 	case kind == "malformed" && strings.Contains(p.Detail, "external"):
 		kind = "unauthorized"
 	case kind == "userActionRequired" && p.Instance != "":
-		return "the authority waits for the account's owner: open " + p.Instance + " and do what it asks"
+		return "the CA waits for the account's owner: open " + p.Instance + " and do what it asks"
 	case kind == "userActionRequired" && p.Link != "":
-		return "the authority has new terms: read them at " + p.Link + " and agree to them as it says there"
+		return "the CA has new terms: read them at " + p.Link + " and agree to them as it says there"
 	case !p.HasType() && p.Status != 0:
 		kind = notACME
 	}
@@ -104,17 +104,17 @@ var advice = map[string]string{
 
 	"incorrectResponse": "something else answers for HOST: its DNS points to another server or to a CDN, " +
 		"or a proxy in front keeps /.well-known/acme-challenge/ to itself",
-	"caa": "the CAA records of HOST name another authority; add one for this authority",
-	"rateLimited": "wait until the authority allows it; try a new setup with ACME_DIRECTORY=staging, " +
+	"caa": "the CAA records of HOST name another CA; add one for this CA",
+	"rateLimited": "wait until the CA allows it; try a new setup with ACME_DIRECTORY=staging, " +
 		"and keep ACME_CACHE across deployments",
-	"externalAccountRequired": "set ACME_EAB_KID and ACME_EAB_HMAC_KEY to what this authority gave you",
+	"externalAccountRequired": "set ACME_EAB_KID and ACME_EAB_HMAC_KEY to what this CA gave you",
 	"accountDoesNotExist":     "the account was removed there; a new one is made at the next try",
-	"rejectedIdentifier":      "this authority does not issue for HOST; it must be a public name",
-	"userActionRequired":      "the authority has new terms, or paused this name; its message says what to do",
-	"invalidProfile":          "set ACME_PROFILE to one that the authority's directory lists, or leave it out",
-	"unauthorized": "the authority does not accept this account: check ACME_EAB_KID and ACME_EAB_HMAC_KEY " +
+	"rejectedIdentifier":      "this CA does not issue for HOST; it must be a public name",
+	"userActionRequired":      "the CA has new terms, or paused this name; its message says what to do",
+	"invalidProfile":          "set ACME_PROFILE to one that the CA's directory lists, or leave it out",
+	"unauthorized": "the CA does not accept this account: check ACME_EAB_KID and ACME_EAB_HMAC_KEY " +
 		"if it gave you any, or remove account.key from ACME_CACHE to begin a new one",
-	"serverInternal": "the authority itself failed; its status page may say more",
+	"serverInternal": "the CA itself failed; its status page may say more",
 
 	notACME: "the ACME server is down, or a proxy answers in its place: open its URL on this machine, " +
 		"e.g. with curl -v. ACME_DIRECTORY is the server; " +
@@ -133,7 +133,7 @@ var adviceForAddress = map[string]string{
 	"connection http-01":     "let port 80 of HOST reach this server from the internet: firewall and port mapping",
 	"incorrectResponse": "something else answers at HOST: the address is another machine's, or a proxy in front keeps " +
 		"/.well-known/acme-challenge/ to itself",
-	"rejectedIdentifier": "this authority does not issue for HOST; it must be an address of the internet",
-	"unsupportedIdentifier": "this authority issues for names alone: list names, or remove ACME_DIRECTORY " +
+	"rejectedIdentifier": "this CA does not issue for HOST; it must be an address of the internet",
+	"unsupportedIdentifier": "this CA issues for names alone: list names, or remove ACME_DIRECTORY " +
 		"to use Let's Encrypt, which issues for addresses too",
 }

@@ -84,7 +84,7 @@ func (c content) judge(names []string, o Options) (*tls.Certificate, chain.Verdi
 var devCertInProd = chain.Reason{
 	About: chain.Purpose,
 	Text:  "a development certificate cannot serve in production: no visitor's browser trusts it",
-	Fix: "point TLS_CERT_FILE and TLS_KEY_FILE at a certificate of a public authority, " +
+	Fix: "point TLS_CERT_FILE and TLS_KEY_FILE at a certificate of a public CA, " +
 		"set TLS_MODE=acme to get one, or set ENV=dev",
 }
 
