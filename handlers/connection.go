@@ -74,7 +74,6 @@ type connectionPage struct {
 	Connection connectionInfo
 }
 
-// describer describes the connections of requests.
 type describer struct {
 	tlsMode     string
 	handshakeOf func(*http.Request) *kit.Handshake
@@ -145,7 +144,6 @@ func (info *connectionInfo) addState(s *tls.ConnectionState) {
 	}
 }
 
-// addChain adds the server's certificate chain.
 func (info *connectionInfo) addChain(chain []certificate, s *tls.ConnectionState) {
 	if info.Certificates = chain; len(chain) == 0 {
 		return

@@ -85,7 +85,6 @@ func at(file string, line int) string { return fmt.Sprintf("%s:%d", ShortFile(fi
 // around is how many lines an excerpt shows on each side of the line in question.
 const around = 6
 
-// sourceLine is a line of an excerpt.
 type sourceLine struct {
 	Number int
 	Text   string

@@ -27,7 +27,6 @@ type shared struct {
 	value []string
 }
 
-// alwaysHeaders are sent with every response.
 var alwaysHeaders = [...]shared{
 	// Pages of other origins can neither embed nor read what is here (Spectre, XS-Leaks).
 	{"Cross-Origin-Resource-Policy", []string{"same-origin"}},

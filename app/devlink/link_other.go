@@ -34,7 +34,6 @@ func (p *Parent) Send(o Order) error {
 // CloseWrite ends the orders, which tells the child to stop.
 func (p *Parent) CloseWrite() { p.file.Close() }
 
-// Close closes the end of scripts/dev.
 func (p *Parent) Close() error { return p.file.Close() }
 
 // Each returns at once, because the child cannot answer.

@@ -55,7 +55,6 @@ func (p *Parent) Send(o Order) error {
 // CloseWrite closes the direction to the child, which makes the child stop.
 func (p *Parent) CloseWrite() { p.conn.CloseWrite() }
 
-// Close closes the end of scripts/dev.
 func (p *Parent) Close() error { return p.conn.Close() }
 
 // Each calls f with every line and the files that came with it, until the child closes its end. f owns the files.

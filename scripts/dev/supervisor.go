@@ -145,7 +145,6 @@ func (s *supervisor) finished(b build) {
 	}
 }
 
-// start starts the next process.
 func (s *supervisor) start() {
 	if s.next != nil { // it has an older edit
 		s.next.send(devlink.Order{Stop: true})

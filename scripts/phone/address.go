@@ -12,7 +12,6 @@ import (
 	"example.com/turnkey/tlsconfig/localca"
 )
 
-// address is an address of this machine.
 type address struct {
 	device string
 	ip     net.IP

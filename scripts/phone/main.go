@@ -139,7 +139,6 @@ func (p *phone) url(scheme string, port int) string {
 	return scheme + "://" + net.JoinHostPort(p.host, strconv.Itoa(port)) + "/"
 }
 
-// announce tells what to do with the phone.
 func (p *phone) announce(sha256 string) {
 	page := p.url("http", p.page)
 	fmt.Fprintf(p.out, `

@@ -131,7 +131,6 @@ func (r *rehearsal) startPebble(name string, env []string, args ...string) (*par
 	return p, err
 }
 
-// listen reads the authority's log.
 func (a *authority) listen(line string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

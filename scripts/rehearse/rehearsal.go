@@ -104,7 +104,6 @@ func (r *rehearsal) siteEnv(base []string) []string {
 // loopback returns the address of a port on this machine alone.
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// listen reads the site's log.
 func (r *rehearsal) listen(line string) {
 	if err := complaint(line); err != nil {
 		select {

@@ -237,5 +237,4 @@ func (r *rehearsal) renew(ctx context.Context, leaves map[string]*x509.Certifica
 	}
 }
 
-// short returns the beginning of a serial number.
 func short(serial *big.Int) string { return fmt.Sprintf("%.8s…", serial.Text(16)) }

@@ -12,7 +12,6 @@ import (
 	"example.com/turnkey/scripts/internal/project"
 )
 
-// plan is everything that a rename changes.
 type plan struct {
 	tree        project.Tree
 	noGit       error // why git cannot restore what changes, or nil

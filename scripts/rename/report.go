@@ -8,7 +8,6 @@ import (
 	"example.com/turnkey/scripts/internal/project"
 )
 
-// print lists what changes.
 func (p *plan) print(w io.Writer) {
 	if len(p.changes) == 0 {
 		fmt.Fprintf(w, "nothing to do: this is %s already\n", p.to)

@@ -25,7 +25,6 @@ type rootInfo struct {
 	Expires time.Time `json:"expires"`
 }
 
-// report prints the result of a run.
 func (t *trust) report(rows []truststore.Row) error {
 	r := report{Removed: t.remove, DryRun: t.dryRun, Stores: rows}
 	if t.root != nil {

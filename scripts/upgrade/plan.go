@@ -13,7 +13,6 @@ import (
 	"example.com/turnkey/scripts/internal/project"
 )
 
-// plan is what an upgrade changes.
 type plan struct {
 	tree       project.Tree
 	old        project.Rooms

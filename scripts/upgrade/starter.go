@@ -70,7 +70,6 @@ func open(tree project.Tree, commit string) (*starter, error) {
 	return v, err
 }
 
-// show returns the text of a file.
 func (v *starter) show(name string) (string, error) { return v.tree.Git("show", v.commit+":"+name) }
 
 // listFiles returns the files that a commit has in folders.

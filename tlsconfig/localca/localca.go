@@ -79,7 +79,6 @@ func newCA(unconstrained bool) (*CA, error) {
 // Root is the certificate to trust.
 func (ca *CA) Root() *x509.Certificate { return ca.root }
 
-// RootPEM is Root, PEM encoded.
 func (ca *CA) RootPEM() []byte { return certPEM(ca.root) }
 
 // Permits reports whether the CA may sign for a DNS name or IP address. Clients refuse a certificate with a single name

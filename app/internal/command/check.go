@@ -96,7 +96,6 @@ func (l loaded) hsts() string {
 	return cmp.Or(l.settings.HSTS, "none")
 }
 
-// memory describes the limit that serve sets.
 func (l loaded) memory() string {
 	return fmt.Sprintf("at most %d MiB, 90 %% of the container's limit", l.settings.MemoryLimit>>20)
 }

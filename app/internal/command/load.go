@@ -68,7 +68,6 @@ func (l *loaded) inherit(w World) {
 	l.faults = append(l.faults, faults...)
 }
 
-// tlsOptions returns the settings that concern certificates.
 func (l *loaded) tlsOptions(log *slog.Logger) tlsconfig.Options {
 	cfg := l.settings
 	return tlsconfig.Options{

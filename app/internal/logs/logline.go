@@ -75,7 +75,6 @@ func isPlain(s string) bool {
 	return true
 }
 
-// appendText appends plain text.
 func appendText(buf []byte, s string, json bool) []byte {
 	if json || s == "" {
 		return append(append(append(buf, '"'), s...), '"')

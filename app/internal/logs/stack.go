@@ -7,10 +7,8 @@ import (
 	"example.com/turnkey/middleware"
 )
 
-// module is this project's module path.
 var module, _, _ = strings.Cut(reflect.TypeFor[people]().PkgPath(), "/app/internal/")
 
-// frame is a call on a stack.
 type frame struct{ function, file string }
 
 // stack writes the stack of a panic below its line: the owner's own frames first, then the others.

@@ -18,7 +18,6 @@ type templates struct {
 	faults Faults
 }
 
-// load reads and parses all templates.
 func load(files fs.FS, functions template.FuncMap) *templates {
 	t := &templates{pages: map[string]*set{}, shared: map[string]*set{}}
 	names, _, err := list(files, templatesFolder)
@@ -72,7 +71,6 @@ func isShared(name string) bool {
 		strings.HasPrefix(path.Base(name), "_")
 }
 
-// get returns the set of a page.
 func (t *templates) get(name string) (*set, error) {
 	if s := cmp.Or(t.pages[name], t.shared[name]); s != nil {
 		if len(s.faults) > 0 {

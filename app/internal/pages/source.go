@@ -13,7 +13,6 @@ import (
 	"text/template/parse"
 )
 
-// source is a parsed file.
 type source struct {
 	file    string // web/templates/admin/list.html
 	name    string // admin/list

@@ -61,7 +61,6 @@ func New(s settings.Settings) *Set {
 // All returns the ports in the order https, http, admin.
 func (s *Set) All() []*Port { return []*Port{&s.HTTPS, &s.HTTP, &s.Admin} }
 
-// Close closes every open port.
 func (s *Set) Close() {
 	for _, p := range s.All() {
 		for _, ln := range p.Listeners {

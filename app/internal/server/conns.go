@@ -198,7 +198,6 @@ type idleConn struct {
 // a visitor whose handshake or request is still on its way would soon be the one that has been idle longest.
 const minIdle = time.Second
 
-// closeIdle closes connections that have been idle longest.
 func (c *conns) closeIdle(at int64) (n int, wait time.Duration) {
 	return c.closeLongest(at, func(*conn) bool { return true })
 }

@@ -41,7 +41,6 @@ func (d *descriptors) listener(ln net.Listener) net.Listener {
 	return reservingListener{ln, d}
 }
 
-// reservingListener is the listener of descriptors.listener.
 type reservingListener struct {
 	net.Listener
 	d *descriptors

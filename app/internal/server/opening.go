@@ -124,7 +124,6 @@ func (c *conns) makeRoomToOpen() {
 	}
 }
 
-// closeOpening closes all connections that are opening.
 func (c *conns) closeOpening() {
 	c.byConn.Range(func(nc, cn any) bool {
 		if cn.(*conn).opening.Load() {

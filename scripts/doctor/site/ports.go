@@ -66,7 +66,6 @@ func (l *look) ports(ctx context.Context, s *report.Section) {
 	s.Skip("http", fmt.Sprintf("with https on port %d, plain http may be on any port: give --http-port", l.httpsPort))
 }
 
-// connect opens a connection to the site.
 func (l *look) connect(ctx context.Context, addr netip.Addr, port int) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.limits.dial)
 	defer cancel()
@@ -120,7 +119,6 @@ func isOne(err error, of []syscall.Errno) bool {
 	return ok && slices.Contains(of, number)
 }
 
-// timedOut reports whether no answer came in time.
 func timedOut(err error) bool {
 	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout()

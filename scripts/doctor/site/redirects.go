@@ -121,7 +121,6 @@ func (l *look) sameHost(u *url.URL) bool {
 	return err == nil && name == l.host
 }
 
-// requestFailure describes a failed request.
 func requestFailure(err error) string {
 	switch {
 	case err == nil:

@@ -161,7 +161,6 @@ func words[T fmt.Stringer](values []T) []string {
 	return out
 }
 
-// target is the site to examine.
 type target struct {
 	host      string     // in lower case and ASCII, without a final dot; for an address as netip writes it
 	addr      netip.Addr // valid if host is an address

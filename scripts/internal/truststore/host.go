@@ -48,7 +48,6 @@ type machine struct {
 	root *Root // not needed to remove
 }
 
-// command is one call of another program.
 type command struct {
 	args []string
 	asks bool // it asks the user for something, so it may take long and read the terminal

@@ -68,7 +68,6 @@ func (r *record) save() error {
 	return osfile.Write(r.file(), append(data, '\n'), 0o600)
 }
 
-// remove removes a file, if it is there.
 func remove(file string) error {
 	if err := os.Remove(file); !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -186,7 +185,6 @@ func replace(path, from string) error {
 	return osfile.Write(path, data, info.Mode().Perm())
 }
 
-// forget removes the record of a database.
 func (r *record) forget(db string) error {
 	if r.Databases[db] == nil {
 		return nil

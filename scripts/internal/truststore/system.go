@@ -64,7 +64,6 @@ func (s *system) adding(become, old []string) (cmds []command) {
 		as(become, strings.Fields(s.update)...))
 }
 
-// removing returns the commands that remove files.
 func (s *system) removing(become, files []string) []command {
 	return []command{as(become, append([]string{"rm", "-f"}, files...)...), as(become, strings.Fields(s.rebuild)...)}
 }

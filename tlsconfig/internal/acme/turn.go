@@ -103,7 +103,6 @@ func (h *host) untilAlone(now time.Time) time.Duration {
 	return s.aloneAt.Sub(now)
 }
 
-// waitForStore logs why nothing is ordered.
 func (h *host) waitForStore(err error) {
 	s := h.now()
 	h.setTrouble("ACME_CACHE: " + err.Error())

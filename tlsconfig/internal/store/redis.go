@@ -83,7 +83,6 @@ func (r redis) dial(ctx context.Context) (redigo.Conn, error) {
 	return conn, nil
 }
 
-// tlsConfig returns the configuration of a client.
 func (r redis) tlsConfig() (*tls.Config, error) {
 	if r.caFile == "" {
 		return &tls.Config{}, nil

@@ -176,7 +176,6 @@ func (s *Slot) raw(ctx context.Context, file string) ([]byte, error) {
 	})
 }
 
-// Remove removes a file.
 func (s *Slot) Remove(ctx context.Context, file string) error {
 	return s.do(ctx, file, func(ctx context.Context) error { return s.backend.remove(ctx, s.key(file)) })
 }
