@@ -1,9 +1,9 @@
 # The targets that come with the starter. Every one works on a fresh clone with Go, git and make. The Makefile at the top
-# of the project includes this file. Put targets of your own there, because an upgrade replaces this file.
+# of the project includes this file. Put your own targets there, because an upgrade replaces this file.
 #
 # nomsgpack leaves out a codec that gin links and no code here uses. It would be half of the binary.
 TAGS := -tags nomsgpack
-# The race detector needs a C compiler on some systems; where there is none, tests run without it.
+# The race detector needs a C compiler on some systems. Without one, tests run without it.
 RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && echo -race)
 EXE  := $(shell go env GOEXE)
 BIN  := bin/$(notdir $(shell GOWORK=off go list -m))$(EXE)
@@ -11,8 +11,8 @@ DEV  := bin/scripts/dev$(EXE)
 DOCTOR := bin/doctor$(EXE)
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-# ASKED succeeds where make dev has nothing to ask about trust: no terminal, or an answer that is newer than the CA. A
-# test of files is faster than starting a program. CA_DIRS has a directory for each system that localca.Dir knows.
+# ASKED succeeds if make dev need not ask about trust: there is no terminal, or an answer that is newer than the CA.
+# Testing files is faster than starting a program. CA_DIRS has a directory for each system that localca.Dir knows.
 CA_DIRS = "$${XDG_DATA_HOME:-$$HOME/.local/share}/turnkey" "$$HOME/Library/Application Support/turnkey" "$$LOCALAPPDATA/turnkey"
 ASKED   = test -n "$$CI" || ! test -t 0 || ! test -t 1 || for d in $(CA_DIRS); do test "$$d/asked" -nt "$$d/issuer.pem" && exit; done
 
@@ -22,21 +22,21 @@ ASKED   = test -n "$$CI" || ! test -t 0 || ! test -t 1 || for d in $(CA_DIRS); d
 help: ## show this help
 	@awk -F ':.*## ' '/^[A-Za-z0-9_-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# scripts/dev knows the flags that make a build short. It leaves CGO_ENABLED as it is, so that Go's own packages, which
-# other projects have compiled, are not compiled again.
+# scripts/dev has the flags that make a build short. It does not change CGO_ENABLED, so that Go need not compile its own
+# packages again that it compiled for other projects.
 dev: $(DEV) ## serve https://localhost:8443 and follow every edit; the first run makes its certificate and asks about trust
 	@$(ASKED) || ./$(DEV) run ./scripts/trust -ask || true
 	@exec ./$(DEV)
 
-# make compares dates here: asking the go command each time takes as long as the rest of a start. go build -v prints each
-# package, and those are counted at a terminal: the first time, Go's own packages are compiled here too.
+# make compares dates here, because asking the go command takes as long as the rest of a start. A terminal counts the
+# packages that go build -v prints: the first time, Go compiles its own packages too.
 $(DEV): go.mod $(wildcard scripts/dev/*.go scripts/internal/process/*.go app/devlink/*.go)
 	@echo "  compiling make dev itself; the first time on a machine takes about 20 s"
 	@{ go build -v -o $@ ./scripts/dev 2>&1 || echo '# failed'; } | { n=0; while IFS= read -r line; do \
 	  case "$$line" in '# failed') exit 1;; *[\ :\#]*) printf '%s\n' "$$line";; \
 	  *) n=$$((n+1)); ! test -t 1 || test "$$TERM" = dumb || printf '  %s of 90 packages\r' $$n;; esac; done; }
 
-test:: ## run every test that needs Go alone
+test:: ## run every test that needs only Go
 	go test $(TAGS) $(RACE) -shuffle=on ./...
 
 lint:: ## vet for Linux, macOS and Windows, staticcheck, formatting
@@ -47,7 +47,7 @@ lint:: ## vet for Linux, macOS and Windows, staticcheck, formatting
 	GOOS=windows go vet $(TAGS) ./...
 	$(STATICCHECK) $(TAGS) ./...
 
-# Node.js is needed only where there is a front end (web/app/package.json). What it builds goes into web/static.
+# Only a front end (web/app/package.json) needs Node.js. Its build goes into web/static.
 frontends:
 	@for p in web/*/package.json; do test -f "$$p" || continue; cd "$${p%/package.json}" || exit; \
 		test -d node_modules || npm ci || exit; npm run build || exit; cd ../..; done
@@ -67,7 +67,7 @@ doctor: ## find what is wrong with HTTPS on this machine, and the fix; SITE=http
 	@go build -o bin/scripts/ ./scripts/doctor
 	@./bin/scripts/doctor$(EXE) $(if $(JSON),-json) $(if $(SITE),'$(SITE)') $(if $(JSON),,|| test $$? = 1)
 
-phone: ## serve on the local network too, and hand the local CA to a phone, until Ctrl-C
+phone: ## serve the site to a phone, and install the local CA's certificate there, until Ctrl-C
 	@go build -o bin/scripts/ ./scripts/phone
 	@exec ./bin/scripts/phone
 
