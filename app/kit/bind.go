@@ -17,7 +17,8 @@ import (
 // browsers send for a checkbox is true.
 //
 // A body that is neither JSON nor a form is answered 415, unless BodyTypes lists its type for the route and gin has a
-// parser for it. A body that the handler has read already is the handler's fault: 500.
+// parser for it. So is a form that cannot fill in: a list, or a map of other values than strings. A body that the
+// handler has read already is the handler's fault: 500.
 //
 // c.ShouldBind reads the same input, but it recognises media types in lower case only, it ignores bodies of types that
 // it does not know, and it stops at the first bad field of a form. It does not mark its errors as the client's: an

@@ -20,15 +20,18 @@ import (
 )
 
 // typeError is a body of another type than the route takes. It implements middleware.Answerer.
-type typeError struct{ media string }
+type typeError struct {
+	media string
+	takes string // in words
+}
 
 func (e typeError) Error() string { return "a body of the type " + quote(e.media) }
 
 func (e typeError) Answer() (int, string) {
 	if e.media == "" {
-		return http.StatusUnsupportedMediaType, "The body has to be JSON or a form, and there is no Content-Type"
+		return http.StatusUnsupportedMediaType, "The body has to be " + e.takes + ", and there is no Content-Type"
 	}
-	return http.StatusUnsupportedMediaType, fmt.Sprintf("The body has to be JSON or a form, not %s", quote(e.media))
+	return http.StatusUnsupportedMediaType, fmt.Sprintf("The body has to be %s, not %s", e.takes, quote(e.media))
 }
 
 // fieldsError is an error of an input with what is wrong with its fields.
@@ -49,7 +52,10 @@ func Bind(c *gin.Context, in any, strict bool) error {
 	hasBody := r.ContentLength != 0 && r.Method != http.MethodGet // gin reads no body of a GET
 	// gin uses the form's parser for every type that it does not know.
 	if parser == binding.Form && hasBody && media != binding.MIMEPOSTForm && (media != "" || !isEmpty(r.Body)) {
-		return typeError{media}
+		return typeError{media, "JSON or a form"}
+	}
+	if isForm && hasBody && !fillsForm(in, parser) {
+		return typeError{media, "JSON"}
 	}
 	if strict && !isForm {
 		r.Body = strictBody{r.Body}
@@ -69,6 +75,19 @@ func Bind(c *gin.Context, in any, strict bool) error {
 		err = fieldsError{err, inWords(c, list)}
 	}
 	return mark(err)
+}
+
+// fillsForm reports whether gin can fill in from a form. A list, for example, would stay empty without an error.
+func fillsForm(in any, parser binding.Binding) bool {
+	t := reflect.TypeOf(in)
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == nil || t.Kind() == reflect.Struct {
+		return true
+	}
+	isMap := t == reflect.TypeFor[map[string]string]() || t == reflect.TypeFor[map[string][]string]()
+	return isMap && parser == binding.Form
 }
 
 // isEmpty reports whether a body of unknown length has no more bytes. If it has, isEmpty consumes one.

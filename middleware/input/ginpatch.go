@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -15,7 +16,8 @@ import (
 // This file has every change to gin itself. All of them are made by PatchGin.
 
 // PatchGin changes gin for the whole process: its validator names fields as clients do, and the errors of its JSON
-// codec and its BSON parser are marked, so that Status recognises them. It sets exported variables of gin, which are
+// codec and its BSON parser are marked, so that Status recognises them. The validator refuses a JSON null in place of an
+// object, for which gin's panics. PatchGin sets exported variables of gin, which are
 // global, so only the first call has an effect. The variables of gin's other parsers have concrete types and cannot
 // be replaced.
 func PatchGin() { patchGin() }
@@ -25,9 +27,42 @@ var patchGin = sync.OnceFunc(func() {
 	if engine, ok := binding.Validator.Engine().(*validator.Validate); ok {
 		engine.RegisterTagNameFunc(clientName)
 	}
+	binding.Validator = nullValidator{binding.Validator}
 	binding.BSON = markedBinding{binding.BSON}
 	ginjson.API = markedCodec{ginjson.API}
 })
+
+// nullValidator is gin's validator, which panics for a nil pointer: for null in place of an object, as a whole body or as
+// an item of a list.
+type nullValidator struct{ binding.StructValidator }
+
+func (v nullValidator) ValidateStruct(in any) error {
+	if pointer := nullIn(reflect.ValueOf(in), "#"); pointer != "" {
+		return invalid{newField(pointer, "object", "", "")}
+	}
+	return v.StructValidator.ValidateStruct(in)
+}
+
+// nullIn returns the JSON pointer of the first nil pointer that gin's validator would follow, or "".
+func nullIn(v reflect.Value, at string) string {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return at
+		}
+		return nullIn(v.Elem(), at)
+	case reflect.Slice, reflect.Array:
+		if k := v.Type().Elem().Kind(); k != reflect.Pointer && k != reflect.Slice && k != reflect.Array {
+			return ""
+		}
+		for i := range v.Len() {
+			if found := nullIn(v.Index(i), at+"/"+strconv.Itoa(i)); found != "" {
+				return found
+			}
+		}
+	}
+	return ""
+}
 
 // clientName returns a field's name as clients write it.
 func clientName(f reflect.StructField) string {

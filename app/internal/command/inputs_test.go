@@ -124,6 +124,48 @@ func TestWhatIsWrongIsToldByField(t *testing.T) {
 	}
 }
 
+// What a client sends as null, and a form where a list is wanted, is no panic and no empty input.
+func TestABodyOfAnotherShapeIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t, prod, func(r *gin.Engine) {
+		for name, read := range map[string]func(*gin.Context, any) error{"kit": kit.Bind, "gin": (*gin.Context).ShouldBindJSON} {
+			bind := func(in func() any) gin.HandlerFunc {
+				return kit.E(func(c *gin.Context) error { return read(c, in()) })
+			}
+			r.POST("/"+name+"/pointer", bind(func() any { return new(*guest) }))
+			r.POST("/"+name+"/list", bind(func() any { return &[]*guest{} }))
+			r.POST("/"+name+"/lists", bind(func() any { return &[][]*guest{} }))
+			r.POST("/"+name+"/map", bind(func() any { return &map[string]any{} }))
+			r.POST("/"+name+"/any", bind(func() any { return new(any) }))
+			r.POST("/"+name+"/strings", bind(func() any { return &map[string]string{} }))
+		}
+	})
+	multi := "--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--x--\r\n"
+	for _, test := range []struct {
+		path, body string
+		status     int
+		want       string
+	}{
+		{"/kit/pointer", "null", 422, `"#"`}, {"/kit/list", `[{"name":"a"},null]`, 422, `"#/1"`}, {"/kit/lists", "[[],[null]]", 422, `"#/1/0"`},
+		{"/gin/pointer", "null", 422, `"#"`}, {"/gin/list", "[null]", 422, `"#/0"`}, {"/gin/list", `[{"name":"a"}]`, 200, ""},
+		{"/kit/list", "null", 200, ""}, {"/kit/any", "null", 200, ""}, {"/kit/any", "[null]", 200, ""}, {"/kit/map", "null", 200, ""},
+		{"/kit/list", "name=a", 415, "has to be JSON, not"}, {"/kit/map", "name=a", 415, "has to be JSON, not"},
+		{"/kit/any", "name=a", 415, "has to be JSON, not"}, {"/kit/pointer", "x=a", 422, ""}, {"/kit/strings", "name=a", 200, ""},
+		{"/kit/strings", multi, 415, "has to be JSON, not"}, {"/kit/list", multi, 415, "has to be JSON, not"},
+	} {
+		media := jsonType
+		if strings.HasSuffix(test.body, "=a") {
+			media = formType
+		} else if test.body == multi {
+			media = "multipart/form-data; boundary=x"
+		}
+		resp, body := s.do("POST", "https://shop.test"+test.path, test.body, "Content-Type", media)
+		if resp.StatusCode != test.status || !strings.Contains(body, test.want) {
+			t.Errorf("%s %q got %d %s, want %d %s", test.path, test.body, resp.StatusCode, body, test.status, test.want)
+		}
+	}
+}
+
 // A field that the handler checked itself is told as those of the tags are.
 func TestWhatAHandlerFindsWrongIsToldByField(t *testing.T) {
 	t.Parallel()
