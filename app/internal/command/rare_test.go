@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/gin-gonic/gin"
 
@@ -37,6 +38,8 @@ func TestRareResponses(t *testing.T) {
 			c.Writer.WriteHeader(http.StatusEarlyHints)
 			c.String(201, "hinted")
 		})
+		dist := http.FS(fstest.MapFS{"index.html": {Data: []byte("the index")}})
+		r.GET("/rare/index", func(c *gin.Context) { c.FileFromFS("/", dist) }) // as the README has it
 		r.GET("/rare/none", func(c *gin.Context) { c.Status(204); io.WriteString(c.Writer, "x") })
 		r.GET("/rare/none-returned", kit.E(func(c *gin.Context) error {
 			c.Status(204)
@@ -72,7 +75,7 @@ func TestRareResponses(t *testing.T) {
 			body, hint string
 		}{
 			{"/rare/proxied", 200, "proxied", "</style.css>; rel=preload"}, {"/rare/hints", 201, "hinted", "</style.css>; rel=preload"},
-			{"/rare/none", 204, "", ""}, {"/rare/none-returned", 204, "", ""}, {"/rare/none-copied", 204, "", ""}, {"/rare/same", 304, "", ""},
+			{"/rare/index", 200, "the index", ""}, {"/rare/none", 204, "", ""}, {"/rare/none-returned", 204, "", ""}, {"/rare/none-copied", 204, "", ""}, {"/rare/same", 304, "", ""},
 			{"/rare/status", 500, "Internal Server Error", ""}, {"/rare/status-large", 500, "Internal Server Error", ""},
 			{"/rare/taken", 500, "Internal Server Error", ""},
 		} {
