@@ -26,7 +26,7 @@ func formError(c *gin.Context, err error, marked bool) (status int, detail strin
 	case errors.Is(err, http.ErrMissingFile):
 		return http.StatusBadRequest, "A file is missing" + otherFiles(c.Request)
 	case errors.Is(err, multipart.ErrMessageTooLarge), err.Error() == "http: POST too large":
-		return http.StatusRequestEntityTooLarge, ""
+		return http.StatusRequestEntityTooLarge, "The form is too large, or has more than 1000 parts"
 	case errors.Is(err, http.ErrNotMultipart) && media == "application/x-www-form-urlencoded":
 		return http.StatusBadRequest, `The form needs enctype="multipart/form-data"`
 	case errors.Is(err, http.ErrMissingBoundary):
