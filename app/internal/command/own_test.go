@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"strings"
 	"testing"
@@ -141,6 +142,31 @@ func TestAWrongCallInRoutesStopsTheStart(t *testing.T) {
 		if status != 1 || !strings.Contains(errs, name) || !strings.Contains(errs, ": own_test.go:") {
 			t.Errorf("exit status %d\n%s", status, errs)
 		}
+	}
+}
+
+// What Routes must not change in gin is a fault of the start. A Routes that does not return is told.
+func TestRoutesMayNotUndoWhatTheServerNeeds(t *testing.T) {
+	t.Parallel()
+	for name, wrong := range map[string]func(*gin.Engine){
+		"replaces the pages of the site": func(r *gin.Engine) { r.SetHTMLTemplate(template.Must(template.New("a").Parse("a"))) },
+		"they have no HSTS":              func(r *gin.Engine) { r.RedirectTrailingSlash = true },
+		"Routes has not returned":        func(*gin.Engine) { time.Sleep(5500 * time.Millisecond) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			site := testsite.Site()
+			site.Routes = func(r *gin.Engine, server kit.Server) error { wrong(r); return nil }
+			if strings.Contains(name, "returned") {
+				s := startSite(t, prod, site)
+				s.once(name, "r.Run")
+				return
+			}
+			status, _, errs := runs(t, site, with(prod, "TLS_MODE", "proxy", "HTTP_ADDR", "localhost:0"), nil)
+			if status != 1 || !strings.Contains(errs, name) || !strings.Contains(errs, "nothing was started") {
+				t.Errorf("exit status %d\n%s", status, errs)
+			}
+		})
 	}
 }
 

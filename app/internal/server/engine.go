@@ -3,8 +3,10 @@ package server
 import (
 	"bytes"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/gin-gonic/gin/render"
 
 	"example.com/turnkey/app/internal/dev"
 	"example.com/turnkey/app/internal/pages"
@@ -16,6 +18,9 @@ import (
 // probes are the paths that load balancers ask for every few seconds. They ask by address and without TLS, so the chain
 // answers these paths for every host and without a redirect.
 var probes = []string{"/healthz", "/readyz"}
+
+// routesTime is how long Routes may take before the log says so.
+const routesTime = 5 * time.Second
 
 // newEngine returns the handler of the site: gin with the chain, the site's pages and its routes.
 func (s *Server) newEngine() (http.Handler, error) {
@@ -47,11 +52,28 @@ func (s *Server) newEngine() (http.Handler, error) {
 	if err := s.register(r); err != nil {
 		return nil, err
 	}
-	faults := append(unmatchedBodies(s.Site, r.Routes()), settingsFaults(site.RootClashes(r.Routes()))...)
+	faults := append(undone(r, site.Renderer()), unmatchedBodies(s.Site, r.Routes())...)
+	faults = append(faults, settingsFaults(site.RootClashes(r.Routes()))...)
 	if faults = append(faults, s.repeatedFaults()...); len(faults) > 0 {
 		return nil, faults
 	}
 	return middleware.Target(middleware.Head(r)), nil
+}
+
+// undone returns a fault for each thing that Routes did to gin and that the site cannot do without.
+func undone(r *gin.Engine, renderer render.HTMLRender) (faults settings.Faults) {
+	fault := func(problem, fix string) {
+		faults = append(faults, settings.Fault{Setting: "Routes", Problem: problem, Fix: fix})
+	}
+	if r.HTMLRender != renderer {
+		fault("replaces the pages of the site, error pages among them, by LoadHTMLGlob, SetHTMLTemplate or HTMLRender",
+			"remove that call, and put the templates into web/templates")
+	}
+	if r.RedirectTrailingSlash || r.RedirectFixedPath {
+		fault("sets RedirectTrailingSlash or RedirectFixedPath, and these redirects pass no middleware: they have no HSTS",
+			"remove that line, and register /orders and /orders/ both where both are wanted")
+	}
+	return faults
 }
 
 // newGin returns gin set up for a server that faces the internet. gin's defaults suit a server behind a proxy.
@@ -100,8 +122,12 @@ func (s *Server) chain() []gin.HandlerFunc {
 }
 
 // register calls the site's Routes. A panic there, such as gin's for two routes that clash, becomes an error that names
-// the line.
+// the line. Nothing is served before Routes returns, so a Routes that takes long is logged.
 func (s *Server) register(r *gin.Engine) (err error) {
+	defer time.AfterFunc(routesTime, func() {
+		s.Log.Warn("Routes has not returned, and nothing is served before it does: it must not call r.Run, and what it "+
+			"opens needs a timeout", "after", routesTime)
+	}).Stop()
 	defer func() {
 		if v := recover(); v != nil {
 			err = routesPanic(r, v)
