@@ -182,7 +182,8 @@ func TestTheAdminIsWhoTheSettingNames(t *testing.T) {
 	if isSignedIn(t, stranger) {
 		t.Error("the stranger is signed in beside the admin")
 	}
-	if page := admin.Get("/account/users"); page.Status != 200 || !strings.Contains(page.Body, ada) {
+	if page := admin.Get("/account/users"); page.Status != 200 ||
+		!strings.Contains(page.Body, ada+"</td><td>no") || !strings.Contains(page.Body, root+"</td><td>yes") {
 		t.Errorf("the list of users got %d for the admin\n%s", page.Status, page.Body)
 	}
 	if answer := setPassword(t, site.Visitor(), link); answer.Status != 410 {
