@@ -27,3 +27,14 @@ func Bind(c *gin.Context, in any) error { return input.Bind(c, in, false) }
 
 // BindStrict is Bind that also refuses a JSON body or a form with a field that in does not have, and names the field.
 func BindStrict(c *gin.Context, in any) error { return input.Bind(c, in, true) }
+
+// FieldError says what is wrong with one field of an input.
+type FieldError = input.FieldError
+
+// FieldErrors returns what Bind found wrong with each field, 100 of them at most, or nil for an error that is about no
+// field.
+func FieldErrors(err error) []FieldError { return input.FieldErrors(err) }
+
+// Invalid returns an error about a field that your handler checked itself: Invalid("email", "has an account already").
+// It is answered 422, and FieldErrors and {{invalid .Err "email"}} know it.
+func Invalid(field, detail string) error { return input.Invalid(field, detail) }

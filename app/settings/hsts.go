@@ -8,7 +8,10 @@ import (
 
 // hsts reads a Strict-Transport-Security value (RFC 6797 §6.1). An empty value is valid: the header is not sent.
 func (r *reader) hsts(name, def string) string {
-	v := r.textOrEmpty(name, def)
+	v, set := r.raw(name)
+	if !set {
+		return def
+	}
 	if problem := hstsProblem(v); problem != "" {
 		r.fault(name, v, problem,
 			"write max-age=31536000 (a year), max-age=0 to take it back, or nothing to leave the header out")

@@ -2,7 +2,6 @@ package settings
 
 import (
 	"cmp"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -77,10 +76,7 @@ func (s *Settings) readHeaders(r *reader) {
 
 func (s *Settings) readLogs(r *reader) {
 	s.LogJSON = r.oneOf("LOG_FORMAT", pick(s.Prod, "json", "text"), "text", "json") == "json"
-	level := r.oneOf("LOG_LEVEL", "info", "debug", "info", "warn", "error")
-	s.LogLevel = map[string]slog.Level{
-		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
-	}[level]
+	s.LogLevel.UnmarshalText([]byte(r.oneOf("LOG_LEVEL", "info", "debug", "info", "warn", "error")))
 }
 
 func (s *Settings) readOperation(r *reader) {

@@ -14,7 +14,7 @@ import (
 )
 
 // reader reads settings one by one and gathers what is wrong with them. A variable that is set but empty counts as not
-// set, except in textOrEmpty.
+// set, except in hsts.
 type reader struct {
 	lookup  func(string) (string, bool)
 	names   []string // every variable asked for, in order
@@ -60,14 +60,6 @@ func (r *reader) unset(name string) bool {
 func (r *reader) text(name, def string) string {
 	v, _ := r.raw(name)
 	return cmp.Or(v, def)
-}
-
-// textOrEmpty returns the default only if the variable is not set. An empty value is returned as it is.
-func (r *reader) textOrEmpty(name, def string) string {
-	if v, set := r.raw(name); set {
-		return v
-	}
-	return def
 }
 
 func (r *reader) oneOf(name, def string, accepted ...string) string {

@@ -155,7 +155,7 @@ func TestRoutesMayNotUndoWhatTheServerNeeds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			site := testsite.Site()
+			site := command.Sample()
 			site.Routes = func(r *gin.Engine, server kit.Server) error { wrong(r); return nil }
 			if strings.Contains(name, "returned") {
 				s := startSite(t, prod, site)

@@ -133,9 +133,10 @@ func listenFault(setting, addr string, err error) Fault {
 			f.Fix += fmt.Sprintf("; `lsof -i :%d` names it", port)
 		}
 	case errors.Is(err, fs.ErrPermission):
+		binary, _ := os.Executable()
 		f.Problem = "this user may not open a port below 1024"
 		f.Fix = "in a systemd unit set AmbientCapabilities=CAP_NET_BIND_SERVICE; for one binary run: " +
-			"sudo setcap cap_net_bind_service=+ep " + executable() + "; or set " + setting + " to a higher port"
+			"sudo setcap cap_net_bind_service=+ep " + cmp.Or(binary, os.Args[0]) + "; or set " + setting + " to a higher port"
 		if runtime.GOOS != "linux" {
 			f.Fix = "set " + setting + " to a higher port"
 		}
@@ -144,12 +145,4 @@ func listenFault(setting, addr string, err error) Fault {
 		f.Fix = "write :port to listen on every address"
 	}
 	return f
-}
-
-// executable returns this program's path, for commands that the operator can copy.
-func executable() string {
-	if path, err := os.Executable(); err == nil {
-		return path
-	}
-	return os.Args[0]
 }

@@ -4,6 +4,7 @@ package ports
 
 import (
 	"errors"
+	"math"
 	"net"
 	"os"
 )
@@ -16,5 +17,5 @@ func inherit(int) (net.Listener, net.PacketConn, error) {
 // stopListening does nothing: Windows has no accept that does not wait.
 func stopListening(*net.TCPListener) []*os.File { return nil }
 
-// DescriptorLimit returns 0, for no limit: Windows has none that this server could reach.
-func DescriptorLimit() uint64 { return 0 }
+// DescriptorLimit returns more than there can be: Windows has no limit that this server could reach.
+func DescriptorLimit() uint64 { return math.MaxUint64 }

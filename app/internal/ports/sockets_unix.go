@@ -4,6 +4,7 @@ package ports
 
 import (
 	"errors"
+	"math"
 	"net"
 	"os"
 	"syscall"
@@ -72,11 +73,11 @@ func stopListening(ln *net.TCPListener) (queue []*os.File) {
 	return queue
 }
 
-// DescriptorLimit returns how many file descriptors this process may have open, or 0 if the system does not tell.
+// DescriptorLimit returns how many file descriptors this process may have open.
 func DescriptorLimit() uint64 {
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur <= 0 {
-		return 0
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil { // the system does not tell
+		return math.MaxUint64
 	}
 	return uint64(limit.Cur)
 }

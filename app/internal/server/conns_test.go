@@ -107,7 +107,7 @@ func TestAcceptCountsConnectionsThatAreStillClosing(t *testing.T) {
 	}
 	defer inner.Close()
 	d := &descriptors{conns: &c, nearLimit: 1} // with this limit every descriptor counts as near the limit
-	ln := d.listener(inner)
+	ln := reservingListener{inner, d}
 	accept := func() {
 		client, err := net.Dial("tcp", inner.Addr().String())
 		if err != nil {

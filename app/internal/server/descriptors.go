@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -17,30 +18,20 @@ import (
 type descriptors struct {
 	log       *slog.Logger
 	conns     *conns
-	nearLimit int           // a descriptor with this number or a higher one is too near the limit; 0: no limit
-	limit     uint64        // how many descriptors the process may have; 0: no limit
+	nearLimit int           // a descriptor with this number or a higher one is too near the limit
+	limit     uint64        // how many descriptors the process may have
 	refused   atomic.Uint64 // accepts that found no free descriptor since the last report
 	closed    atomic.Uint64 // connections closed since the last report, to free their descriptors
 }
 
 // newDescriptors reads the limit of the process. The Go runtime has already raised it as far as this user may.
 func newDescriptors(log *slog.Logger, c *conns) *descriptors {
-	d := &descriptors{log: log, conns: c, limit: ports.DescriptorLimit()}
-	if d.limit > 0 {
-		reserve := min(max(d.limit/8, 16), 256, d.limit/2)
-		d.nearLimit = int(min(d.limit-reserve, 1<<31-1))
-	}
-	return d
+	limit := min(ports.DescriptorLimit(), math.MaxInt32)
+	reserve := min(max(limit/8, 16), 256, limit/2)
+	return &descriptors{log: log, conns: c, limit: limit, nearLimit: int(limit - reserve)}
 }
 
-// listener returns ln with an Accept that closes idle connections near the limit.
-func (d *descriptors) listener(ln net.Listener) net.Listener {
-	if d.nearLimit == 0 {
-		return ln
-	}
-	return reservingListener{ln, d}
-}
-
+// reservingListener has an Accept that closes idle connections near the limit.
 type reservingListener struct {
 	net.Listener
 	d *descriptors

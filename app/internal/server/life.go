@@ -59,19 +59,16 @@ func (s *Server) OnStop(f func(context.Context) error) {
 	if _, file, line, ok := runtime.Caller(1); ok {
 		c.at = fmt.Sprintf("%s:%d", file, line)
 	}
-	if !s.life.register(c) {
-		s.life.call(time.Now().Add(lateTime), c)
-	}
-}
-
-// register returns false if all functions have been called.
-func (l *life) register(c closer) bool {
+	l := s.life
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.closed {
+	late := l.closed
+	if !late {
 		l.onStop = append(l.onStop, c)
 	}
-	return !l.closed
+	l.mu.Unlock()
+	if late {
+		l.call(time.Now().Add(lateTime), c)
+	}
 }
 
 // Go implements kit.Server.

@@ -106,7 +106,7 @@ func (s *Server) serve(srv served, ln net.Listener) error {
 	if s.Settings.ProxyProtocol && settable {
 		balancers = s.Settings.TrustedProxies
 	}
-	ln = ports.Conns(s.descriptors.listener(ln), balancers, func(conn net.Conn, version string) {
+	ln = ports.Conns(reservingListener{ln, s.descriptors}, balancers, func(conn net.Conn, version string) {
 		s.handshakes.ProxyHeader(conn, srv.port.Setting, version, balancers != nil, settable)
 	})
 	if srv.tls != nil || balancers != nil {

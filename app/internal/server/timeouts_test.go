@@ -28,8 +28,8 @@ func TestASlowBodyGetsItsAnswer(t *testing.T) {
 	}))
 	srv := httptest.NewUnstartedServer(r)
 	own := (&Server{}).newServer(r)
-	// The program's own timeouts, but 10 times shorter: handshakes count too.
-	srv.Config.ReadTimeout, srv.Config.WriteTimeout = own.ReadTimeout/10, own.WriteTimeout/10
+	// The program's own timeouts, but 5 times shorter: handshakes count too.
+	srv.Config.ReadTimeout, srv.Config.WriteTimeout = own.ReadTimeout/5, own.WriteTimeout/5
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	defer srv.Close()
