@@ -286,12 +286,9 @@ func (q *quicServer) serve() {
 		return
 	}
 	q.accepting.Go(func() {
-		for !q.server.hasCertificate() { // before that no handshake could end well, and there is no key for resets
-			select {
-			case <-q.server.stopping:
-				return
-			case <-time.After(20 * time.Millisecond):
-			}
+		// Before that no handshake could end well, and there is no key for resets.
+		if poll(q.accepts, 20*time.Millisecond, q.server.hasCertificate); q.accepts.Err() != nil {
+			return
 		}
 		key := q.resetKey()
 		for _, t := range q.transports {
@@ -309,13 +306,9 @@ func (q *quicServer) accept(t *quic.Transport) {
 		err = q.http3.ServeListener(ln)
 	}
 	if !q.server.draining.Load() {
-		q.failed(err)
+		q.down.Store(true)
+		q.server.Log.Error("HTTP/3 is no longer offered: a UDP socket failed; the site is served over TCP alone", "error", err)
 	}
-}
-
-func (q *quicServer) failed(err error) {
-	q.down.Store(true)
-	q.server.Log.Error("HTTP/3 is no longer offered: a UDP socket failed; the site is served over TCP alone", "error", err)
 }
 
 // drain refuses new connections, so that their clients go to TCP at once, tells clients to send no further request on
