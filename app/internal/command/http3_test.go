@@ -508,7 +508,6 @@ func (c counter) Write(p []byte) (int, error) { c.n.Add(int64(len(p))); return l
 // are never more than over HTTP/2.
 func TestRequestsThatAreResetOverQUICDoNotPileUp(t *testing.T) {
 	t.Parallel()
-	const most = 100 // server.maxStreams
 	var begun, now, peak atomic.Int64
 	release := make(chan struct{})
 	s := start(t, prodHTTP3, func(r *gin.Engine) {
@@ -524,7 +523,7 @@ func TestRequestsThatAreResetOverQUICDoNotPileUp(t *testing.T) {
 		})
 	})
 	h3 := s.overQUIC()
-	for range 3 * most {
+	for range 3 * maxStreams {
 		ctx, cancel := context.WithCancel(t.Context())
 		req, _ := http.NewRequestWithContext(ctx, "GET", "https://shop.test/long", nil)
 		ended, before := make(chan struct{}), begun.Load()
@@ -535,8 +534,8 @@ func TestRequestsThatAreResetOverQUICDoNotPileUp(t *testing.T) {
 		cancel()
 		<-ended
 	}
-	if peak.Load() > most || begun.Load() < most {
-		t.Errorf("%d handlers of one connection ran at once, of %d; want %d", peak.Load(), begun.Load(), most)
+	if peak.Load() > maxStreams || begun.Load() < maxStreams {
+		t.Errorf("%d handlers of one connection ran at once, of %d; want %d", peak.Load(), begun.Load(), maxStreams)
 	}
 	close(release)
 	if resp, _ := ask(t, h3, "GET", "https://shop.test/", ""); resp.StatusCode != 200 {
