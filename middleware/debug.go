@@ -58,7 +58,7 @@ func panickedAt(calls []uintptr) (file string, line int) {
 		switch {
 		case strings.HasPrefix(f.Function, "runtime."):
 			below = below || f.Function == "runtime.gopanic"
-		case below && !isLibrary(f.File):
+		case below && !isLibrary(f.File) && !strings.Contains(f.Function, "/middleware.(*writer)."):
 			return f.File, f.Line
 		}
 		if !more {

@@ -217,5 +217,5 @@ func (f failure) write(c *gin.Context, render *pageRenderer) {
 // bodyHeaders describe the body that the handler meant to send.
 var bodyHeaders = []string{
 	"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Etag", "Last-Modified",
-	"Location",
+	"Content-Language", "Content-Range", "Accept-Ranges", "Location",
 }

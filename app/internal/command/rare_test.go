@@ -103,3 +103,25 @@ func TestRareResponses(t *testing.T) {
 		}
 	}
 }
+
+// A clean error tells nothing of the body that the handler meant to send, and a developer is shown the handler's line.
+func TestAnErrorLeavesNothingOfTheResponse(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil, func(r *gin.Engine) {
+		r.GET("/rare/error", func(c *gin.Context) {
+			for _, name := range []string{"Content-Encoding", "Content-Length", "Content-Range", "Content-Language", "Accept-Ranges", "Etag"} {
+				c.Header(name, "1")
+			}
+			c.String(99, "x")
+		})
+	})
+	resp, body := s.do("GET", "https://localhost/rare/error", "")
+	for _, name := range []string{"Content-Encoding", "Content-Range", "Content-Language", "Accept-Ranges", "Etag"} {
+		if got := resp.Header.Get(name); got != "" {
+			t.Errorf("the error has %s: %s", name, got)
+		}
+	}
+	if resp.StatusCode != 500 || !strings.Contains(body, `"file":"rare_test.go"`) {
+		t.Errorf("got %d %s", resp.StatusCode, body)
+	}
+}
