@@ -87,7 +87,7 @@ func (w *writer) server() http.ResponseWriter {
 func (w *writer) release() {
 	if w.informed != nil && !w.ResponseWriter.Written() {
 		for name, values := range w.informed { // httputil.ReverseProxy has removed all of them
-			if w.Header()[name] == nil && name != "Link" {
+			if _, set := w.Header()[name]; !set && name != "Link" {
 				w.Header()[name] = values
 			}
 		}

@@ -36,6 +36,7 @@ func TestRareResponses(t *testing.T) {
 		r.GET("/rare/hints", func(c *gin.Context) {
 			c.Header("Link", "</style.css>; rel=preload")
 			c.Writer.WriteHeader(http.StatusEarlyHints)
+			c.Writer.Header()["Referrer-Policy"] = nil // as middleware/README.md says to send none
 			c.String(201, "hinted")
 		})
 		dist := http.FS(fstest.MapFS{"index.html": {Data: []byte("the index")}})
@@ -94,6 +95,9 @@ func TestRareResponses(t *testing.T) {
 			resp.Body.Close()
 			if err != nil || resp.StatusCode != test.status || !strings.Contains(string(body), test.body) || hint != test.hint {
 				t.Errorf("%s over %s got %d %s, %v and the hint %q, want %d %q", test.path, resp.Proto, resp.StatusCode, body, err, hint, test.status, test.body)
+			}
+			if got := resp.Header.Get("Referrer-Policy"); got != "" && test.status == 201 {
+				t.Errorf("a header that the handler removed is back: %s", got)
 			}
 			for _, name := range []string{"Strict-Transport-Security", "X-Content-Type-Options", "X-Request-Id", "X-Frame-Options"} {
 				if resp.Header.Get(name) == "" && test.status != 304 {
