@@ -127,7 +127,7 @@ func (r *reader) own(o Own) string {
 func (o Own) check(v string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("Check in handlers/site.go panics: %v", p)
+			err = fmt.Errorf("its Check in handlers/site.go panics: %v", p)
 		}
 	}()
 	return o.Check(v)

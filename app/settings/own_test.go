@@ -60,7 +60,7 @@ func TestOwnSettingsAreChecked(t *testing.T) {
 		{"over the default", "https://b.test", "https://b.test", either},
 		{"missing", "", "HOOK_URL required, and not set → set HOOK_URL: where orders are announced", required},
 		{"refused", "ftp://b.test", "HOOK_URL ftp://b.test is not accepted: not an https URL → correct HOOK_URL: where orders are announced", hook},
-		{"a check that panics", "short", "HOOK_URL short is not accepted: Check in handlers/site.go panics: runtime error: slice bounds " +
+		{"a check that panics", "short", "HOOK_URL short is not accepted: its Check in handlers/site.go panics: runtime error: slice bounds " +
 			"out of range [:9] with length 5 → correct HOOK_URL: where orders are announced", short},
 		{"a secret refused", "ftp://hush", "HOOK_URL is not accepted: not an https URL → correct HOOK_URL: where orders are announced", secret},
 		{"a secret in the error", ":hush", "HOOK_URL is not accepted → correct HOOK_URL: where orders are announced", secret},

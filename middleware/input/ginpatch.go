@@ -15,11 +15,10 @@ import (
 
 // This file has every change to gin itself. All of them are made by PatchGin.
 
-// PatchGin changes gin for the whole process: its validator names fields as clients do, and the errors of its JSON
-// codec and its BSON parser are marked, so that Status recognises them. The validator refuses a JSON null in place of an
-// object, for which gin's panics. PatchGin sets exported variables of gin, which are
-// global, so only the first call has an effect. The variables of gin's other parsers have concrete types and cannot
-// be replaced.
+// PatchGin changes gin for the whole process: its validator names fields as clients do and refuses a JSON null in place
+// of an object, for which gin's panics. The errors of its JSON codec and its BSON parser are marked, so that Status
+// recognises them. PatchGin sets exported variables of gin, which are global, so only the first call has an effect. The
+// variables of gin's other parsers have concrete types and cannot be replaced.
 func PatchGin() { patchGin() }
 
 var patchGin = sync.OnceFunc(func() {
@@ -32,8 +31,8 @@ var patchGin = sync.OnceFunc(func() {
 	ginjson.API = markedCodec{ginjson.API}
 })
 
-// nullValidator is gin's validator, which panics for a nil pointer: for null in place of an object, as a whole body or as
-// an item of a list.
+// nullValidator is gin's validator, which panics for a nil pointer: for null in place of an object, as a whole body or
+// as an item of a list.
 type nullValidator struct{ binding.StructValidator }
 
 func (v nullValidator) ValidateStruct(in any) error {
