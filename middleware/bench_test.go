@@ -37,14 +37,14 @@ func BenchmarkMiddleware(b *testing.B) {
 		{"forwarded", []gin.HandlerFunc{forwarded(proxyheader.Policy{Trusted: trusted, TLSEnds: true})}},
 		{"requestID", []gin.HandlerFunc{requestID()}},
 		{"accessLog", []gin.HandlerFunc{accessLog(logger)}},
-		{"hsts", []gin.HandlerFunc{scheme, HSTS("max-age=31536000")}},
-		{"SecurityHeaders", []gin.HandlerFunc{SecurityHeaders()}},
-		{"CSP", []gin.HandlerFunc{SecurityHeaders(), CSP("img-src data:")}},
+		{"hsts", []gin.HandlerFunc{scheme, hsts("max-age=31536000")}},
+		{"securityHeaders", []gin.HandlerFunc{securityHeaders()}},
+		{"CSP", []gin.HandlerFunc{securityHeaders(), CSP("img-src data:")}},
 		{"cors", []gin.HandlerFunc{cors([]string{"https://app.test"}, nil)}},
 		{"RateLimit", []gin.HandlerFunc{RateLimit(1<<30, time.Second)}},
 		{"failures", []gin.HandlerFunc{failures(logger, false, ErrorPages{})}},
 		{"hosts", []gin.HandlerFunc{hosts(host.NewSet([]string{"shop.test"}), []string{"/healthz"}, nil)}},
-		{"redirectToHTTPS", []gin.HandlerFunc{scheme, RedirectToHTTPS(Options{})}},
+		{"redirectToHTTPS", []gin.HandlerFunc{scheme, redirectToHTTPS(Options{})}},
 		{"sameOrigin", []gin.HandlerFunc{sameOrigin(nil)}},
 		{"mediaTypes", []gin.HandlerFunc{mediaTypes(nil)}},
 		{"limitBody", []gin.HandlerFunc{limitBody(nil)}},
@@ -87,9 +87,9 @@ func TestOnlyIdentityAndLogAllocate(t *testing.T) {
 	if more := bare - allocations(); more > 2.3 { // the context with all that is known of the request, and the request with it
 		t.Errorf("the id takes %.2f allocations a request", more)
 	}
-	chain := allocations(forwarded(proxyheader.Policy{TLSEnds: true}), requestID(), HSTS("max-age=31536000"), SecurityHeaders(),
+	chain := allocations(forwarded(proxyheader.Policy{TLSEnds: true}), requestID(), hsts("max-age=31536000"), securityHeaders(),
 		CSP("img-src data:"), cors(nil, nil), failures(slog.New(slog.DiscardHandler), false, ErrorPages{}),
-		hosts(host.NewSet([]string{"shop.test"}), nil, nil), RedirectToHTTPS(Options{}),
+		hosts(host.NewSet([]string{"shop.test"}), nil, nil), redirectToHTTPS(Options{}),
 		sameOrigin(nil), mediaTypes(nil), limitBody(nil))
 	if chain-bare > 0.3 {
 		t.Errorf("%.2f allocations a request, and %.2f with the id alone", chain, bare)

@@ -124,14 +124,14 @@ func Chain(o Options) []gin.HandlerFunc {
 		accessLog(log, slices.Concat(o.Probes, o.Quiet)...),
 		// Before anything that responds, so that refusals, redirects and errors carry these headers too. A handler
 		// can replace one, since it runs later.
-		HSTS(o.HSTS),
-		SecurityHeaders(),
+		hsts(o.HSTS),
+		securityHeaders(),
 		// Before anything that fails: it answers the errors and panics of all that follow.
 		failures(log, o.Development, o.ErrorPages),
 		// Before the redirect, which repeats the request's host: it must not repeat a forged one.
 		hosts(o.Hosts, o.Probes, o.OnRefusedHost),
 		// Before anything that acts on the request, since plain HTTP can be read and changed on its way.
-		RedirectToHTTPS(o),
+		redirectToHTTPS(o),
 		// Before anything below that refuses, so that a page of an allowed origin can read why.
 		cors(o.Origins, o.OnRefusedOrigin),
 		// Before anything that looks at the body: the body of a forged request is not read.

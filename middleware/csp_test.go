@@ -12,7 +12,7 @@ import (
 func TestRouteCanRelaxItsOwnPolicyOnly(t *testing.T) {
 	t.Parallel()
 	r := gin.New()
-	r.Use(SecurityHeaders())
+	r.Use(securityHeaders())
 	ok := func(c *gin.Context) { c.Status(http.StatusNoContent) }
 	r.GET("/", ok)
 	r.GET("/map", CSP("img-src https://tile.test data:", "worker-src 'self'"), ok)

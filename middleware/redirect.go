@@ -12,13 +12,13 @@ import (
 	"example.com/turnkey/middleware/host"
 )
 
-// RedirectToHTTPS redirects every plain request to the same host, path and query over HTTPS, except to the probes. A
+// redirectToHTTPS redirects every plain request to the same host, path and query over HTTPS, except to the probes. A
 // request of an unknown scheme is not redirected: behind a proxy that sends no X-Forwarded-Proto the redirects would
 // never end.
 //
 // The status is 308. In development it is 307: browsers keep a permanent redirect of http://localhost for ever, and
 // would send the next project there too. Both keep method and body.
-func RedirectToHTTPS(o Options) gin.HandlerFunc {
+func redirectToHTTPS(o Options) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		scheme := c.Request.URL.Scheme
 		if scheme == "https" || slices.Contains(o.Probes, c.Request.URL.Path) {

@@ -48,11 +48,11 @@ var documentHeaders = [...]shared{
 // and CSP add to it.
 var sharedPolicy = []string{defaultPolicy}
 
-// SecurityHeaders sends the headers that isolate a page from other sites, as helmet does in Express. Those that are
+// securityHeaders sends the headers that isolate a page from other sites, as helmet does in Express. Those that are
 // about documents are left out of a response that browsers make no document of, such as JSON or a picture: see
 // isDocument. A handler that needs another value sets the header again, and the value nil sends none. For the
 // Content-Security-Policy there is CSP.
-func SecurityHeaders() gin.HandlerFunc {
+func securityHeaders() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		w := watch(c)
 		w.secure = true

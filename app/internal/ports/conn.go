@@ -43,12 +43,12 @@ func (l connListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	required := len(l.balancers) > 0 && IsBalancer(l.balancers, conn.RemoteAddr())
+	required := len(l.balancers) > 0 && isBalancer(l.balancers, conn.RemoteAddr())
 	return &Conn{Conn: conn, seen: l.seen, required: required, known: required}, nil
 }
 
-// IsBalancer reports whether the peer with an address has to send a header of the PROXY protocol.
-func IsBalancer(balancers []netip.Prefix, peer net.Addr) bool {
+// isBalancer reports whether the peer with an address has to send a header of the PROXY protocol.
+func isBalancer(balancers []netip.Prefix, peer net.Addr) bool {
 	addr, ok := peer.(*net.TCPAddr)
 	if !ok {
 		return false
@@ -104,7 +104,7 @@ func (c *Conn) ReadHeader() error {
 
 // SendLocal sends the header of a health check, if the server at the other end requires one from this address.
 func SendLocal(conn net.Conn, balancers []netip.Prefix) error {
-	if !IsBalancer(balancers, conn.LocalAddr()) {
+	if !isBalancer(balancers, conn.LocalAddr()) {
 		return nil
 	}
 	_, err := (&proxyproto.Header{Version: 2, Command: proxyproto.LOCAL}).WriteTo(conn)

@@ -55,19 +55,16 @@ func CheckFiles(site kit.Site, cfg settings.Settings) (faults settings.Faults, n
 	}
 	files, _ := filesOf(site, cfg)
 	_, err := pages.New(pageOptions(site, files, false))
-	faults, ok := errors.AsType[settings.Faults](asFaults(err))
-	if err != nil && !ok {
-		faults = settings.Faults{{Setting: "web", Problem: err.Error(), Fix: "make it readable"}}
-	}
-	return faults, pages.UnservedFiles(files)
+	return asFaults(err), pages.UnservedFiles(files)
 }
 
-// asFaults turns the faults of pages into faults of settings.
-func asFaults(err error) error {
-	if faults, ok := errors.AsType[pages.Faults](err); ok {
-		return settingsFaults(faults)
+// asFaults turns an error of pages into faults of settings.
+func asFaults(err error) settings.Faults {
+	faults, ok := errors.AsType[pages.Faults](err)
+	if err != nil && !ok {
+		faults = pages.Faults{{File: "web", Problem: err.Error(), Fix: "make it readable"}}
 	}
-	return err
+	return settingsFaults(faults)
 }
 
 func settingsFaults(of pages.Faults) (faults settings.Faults) {

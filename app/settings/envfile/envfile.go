@@ -1,5 +1,5 @@
 // Package envfile reads .env files for the site and for its scripts, so that both read the same. It sets no variable
-// and knows no setting. It imports no other package of this project.
+// and knows no setting. Of this project it imports only tlsconfig/osfile.
 //
 // Values are read by the rules of Node's dotenv, and each is compared with what godotenv reads. godotenv expands $,
 // drops backslashes and cuts values off in places where Node's dotenv keeps what was written. That would change a
@@ -16,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/joho/godotenv"
+
+	"example.com/turnkey/tlsconfig/osfile"
 )
 
 // Fault is one reason why a file is not used. It never holds a part of a value.
@@ -45,7 +47,7 @@ func Read(file string) (map[string]string, []Fault) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, []Fault{{Problem: "cannot be read: " + withoutPath(err),
+		return nil, []Fault{{Problem: "cannot be read: " + osfile.Cause(err).Error(),
 			Fix: "make it readable for this user, or remove it"}}
 	}
 	return Parse(data)
@@ -122,11 +124,3 @@ func decode(data []byte) (string, *Fault) {
 }
 
 func lineAt(text string, offset int) int { return 1 + strings.Count(text[:offset], "\n") }
-
-// withoutPath returns the reason alone, because the caller names the file.
-func withoutPath(err error) string {
-	if pe, ok := errors.AsType[*os.PathError](err); ok {
-		return pe.Err.Error()
-	}
-	return err.Error()
-}
