@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,10 @@ func startChild(binary string, s sockets, again bool, p devlink.Problem, tell ch
 	}
 	c := &child{cmd: exec.Command(binary), link: ours, began: time.Now()}
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = theirs, os.Stdout, os.Stderr
-	c.cmd.Env = append(withoutSockets(os.Environ()), "DEV_SUPERVISOR=1")
+	c.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains([]string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}, name)
+	}), "DEV_SUPERVISOR=1")
 	if len(s.files) > 0 {
 		c.cmd.ExtraFiles = s.files
 		c.cmd.Env = append(c.cmd.Env, fmt.Sprintf("LISTEN_FDS=%d", len(s.files)),
@@ -70,16 +74,6 @@ func startChild(binary string, s sockets, again bool, p devlink.Problem, tell ch
 	}
 	go c.listen(tell)
 	return c, nil
-}
-
-func withoutSockets(env []string) (out []string) {
-	for _, pair := range env {
-		if !strings.HasPrefix(pair, "LISTEN_FDS=") && !strings.HasPrefix(pair, "LISTEN_PID=") &&
-			!strings.HasPrefix(pair, "LISTEN_FDNAMES=") {
-			out = append(out, pair)
-		}
-	}
-	return out
 }
 
 // listen sends the reports of the child to tell, and then its end.

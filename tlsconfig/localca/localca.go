@@ -57,14 +57,7 @@ type CA struct {
 func New() (*CA, error) { return newCA(false) }
 
 func newCA(unconstrained bool) (*CA, error) {
-	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
+	rootKey, key := newKey(), newKey()
 	root, err := sign(caTemplate("root", rootKey, 1, unconstrained), nil, rootKey.Public(), rootKey)
 	if err != nil {
 		return nil, fmt.Errorf("signing the development root: %w", err)
@@ -98,11 +91,7 @@ func (ca *CA) Permits(name string) bool {
 // Issue signs a server certificate for DNS names and IP addresses, with a new key. The chain is leaf and intermediate.
 // The root is left out, because clients have it.
 func (ca *CA) Issue(names []string) (chainPEM, keyPEM []byte, err error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, err
-	}
-	now := time.Now()
+	key, now := newKey(), time.Now()
 	template := &x509.Certificate{
 		SerialNumber: serial(),
 		Subject:      pkix.Name{Organization: []string{Organization}, CommonName: "development certificate"},
@@ -198,6 +187,11 @@ func sign(template, parent *x509.Certificate, pub crypto.PublicKey, key *ecdsa.P
 		return nil, err
 	}
 	return x509.ParseCertificate(der)
+}
+
+func newKey() *ecdsa.PrivateKey {
+	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // never fails since Go 1.24
+	return key
 }
 
 func marshalKey(key *ecdsa.PrivateKey) ([]byte, error) {

@@ -74,12 +74,7 @@ func (h *host) compare(ctx context.Context) {
 	default:
 		return
 	}
-	h.look()
-}
-
-// look ends the wait of run.
-func (h *host) look() {
-	select {
+	select { // ends the wait of run
 	case h.changed <- struct{}{}:
 	default: // run has not seen the last one yet
 	}

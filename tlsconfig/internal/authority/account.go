@@ -4,9 +4,6 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"sync"
@@ -14,6 +11,7 @@ import (
 	"golang.org/x/crypto/acme"
 
 	"example.com/turnkey/tlsconfig/chain"
+	"example.com/turnkey/tlsconfig/internal/cert"
 	"example.com/turnkey/tlsconfig/internal/store"
 )
 
@@ -37,15 +35,7 @@ func (a *account) load(ctx context.Context) (*ecdsa.PrivateKey, error) {
 	if a.key != nil {
 		return a.key, nil
 	}
-	fresh, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	der, err := x509.MarshalECPrivateKey(fresh)
-	if err != nil {
-		return nil, err
-	}
-	data, err := a.store.Create(ctx, accountFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}),
+	data, err := a.store.Create(ctx, accountFile, cert.KeyPEM(cert.NewKey()),
 		func(data []byte) bool { return parseAccount(data) != nil })
 	if err != nil {
 		return nil, fmt.Errorf("reading the account key: %w", err)

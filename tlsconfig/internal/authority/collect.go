@@ -15,19 +15,15 @@ import (
 // it again too.
 var fetchAgain = [...]time.Duration{time.Second, 4 * time.Second, 10 * time.Second}
 
-// errNoCertificateURL is the error of an attempt that succeeded for autocert, if no response about the order had the
-// URL of a certificate.
-var errNoCertificateURL = errors.New("the CA issued a certificate, and its order did not say where it is")
-
-// collect checks what the CA sent, and fetches it again from the same URL until it is complete. A proxy may have cut it
-// off, and a new order would count against the CA's limits. err is the result of the first request. collect returns the
-// best certificate that came, or else why the last request failed.
+// collect checks what the CA sent, and fetches it again from the same URL until it is complete. A proxy may have cut
+// it off, and a new order would count against the CA's limits. err is the result of the first request.
+// collect returns the best certificate that came, or else why the last request failed.
 func (t *attempt) collect(ctx context.Context, err error) (cert.Candidate, error) {
 	var best cert.Candidate
 	for i := 0; ; i++ {
 		o := t.now().order
-		if o.Certificate == "" {
-			return best, cmp.Or(err, errNoCertificateURL)
+		if o.Certificate == "" { // autocert may take that for a success
+			return best, cmp.Or(err, errors.New("the CA issued a certificate, and its order did not say where it is"))
 		}
 		if got, fault := t.judge(o, err); fault != nil {
 			err = fault

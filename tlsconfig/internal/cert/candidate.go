@@ -2,6 +2,8 @@ package cert
 
 import (
 	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -110,15 +112,23 @@ func Marshal(c *tls.Certificate) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("cannot keep a key of type %T", c.PrivateKey)
 	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	data := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
+	data := KeyPEM(key)
 	for _, c := range c.Certificate {
 		data = append(data, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
 	}
 	return data, nil
+}
+
+// NewKey makes a key, on P-256.
+func NewKey() *ecdsa.PrivateKey {
+	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // never fails since Go 1.24
+	return key
+}
+
+// KeyPEM writes a key that is on P-256.
+func KeyPEM(key *ecdsa.PrivateKey) []byte {
+	der, _ := x509.MarshalECPrivateKey(key) // fails for other curves alone
+	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
 }
 
 // Unmarshal is the inverse of Marshal. Every block must be readable, and the leaf must be for host. An expired leaf

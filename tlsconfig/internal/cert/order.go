@@ -3,7 +3,6 @@ package cert
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -84,14 +83,11 @@ func ParseOrder(data []byte) (*Order, error) {
 }
 
 // PrivateKey returns the certificate's key. The first call makes it.
-func (o *Order) PrivateKey() (*ecdsa.PrivateKey, error) {
+func (o *Order) PrivateKey() (key *ecdsa.PrivateKey, err error) {
 	if o.Key != nil {
 		return x509.ParseECPrivateKey(o.Key)
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
+	key = NewKey()
 	o.Key, err = x509.MarshalECPrivateKey(key)
 	return key, err
 }

@@ -79,19 +79,6 @@ func (d dir) changes(_ context.Context, slot string, since int64) (names []strin
 	return names, now, nil
 }
 
-// writable tries to write a file of a certificate's size into the directory, or into the one where it would be made.
-func writable(directory string) error {
-	err := try(directory, func(f *os.File) error {
-		// An empty file fits on a full disk; a certificate does not.
-		_, err := f.Write(make([]byte, 16<<10))
-		return errors.Join(err, f.Sync())
-	})
-	if err != nil {
-		return fmt.Errorf("cannot be written: %w", osfile.Cause(err))
-	}
-	return nil
-}
-
 // LockFault is Fault for locks, which some network file systems do not support. A single process gets certificates
 // without locks.
 func (c Config) LockFault() *setting.Fault {

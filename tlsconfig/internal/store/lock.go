@@ -113,9 +113,9 @@ func (l *Lock) Unlock(ctx context.Context) error {
 	return l.slot.do(context.WithoutCancel(ctx), l.name+".lock", l.hold.release)
 }
 
-// Put writes the whole file name+suffix or nothing. name is that of a lock, and fence that of the process's last lock of
-// this name; 0: it never had it. If a later holder has written, Put returns ErrOutdated. A value that cannot be opened
-// stays, because another process may need it; see IsSealed.
+// Put writes the whole file name+suffix or nothing. name is that of a lock, and fence that of the process's last lock
+// of this name; 0: it never had it. If a later holder has written, Put returns ErrOutdated. A value that cannot be
+// opened stays, because another process may need it; see IsSealed.
 func (s *Slot) Put(ctx context.Context, name, suffix string, data []byte, fence int64) error {
 	file := name + suffix
 	return s.do(ctx, file, func(ctx context.Context) error {

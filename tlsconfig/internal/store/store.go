@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"example.com/turnkey/tlsconfig/internal/cert"
+	"example.com/turnkey/tlsconfig/osfile"
 	"example.com/turnkey/tlsconfig/setting"
 )
 
@@ -86,9 +87,15 @@ func (c Config) Open(directoryURL string) (*Slot, error) {
 // Fault returns what is wrong with Where; nil: nothing. It opens no connection, and changes nothing.
 func (c Config) Fault() *setting.Fault {
 	if !IsRedis(c.Where) {
-		if err := writable(c.Where); err != nil {
-			return c.fault(err.Error(), "free space there, or give a directory that this user can write and that outlives "+
-				"a deployment; without it every start orders new certificates")
+		// An empty file fits on a full disk; one of a certificate's size does not.
+		err := try(c.Where, func(f *os.File) error {
+			_, err := f.Write(make([]byte, 16<<10))
+			return errors.Join(err, f.Sync())
+		})
+		if err != nil {
+			return c.fault("cannot be written: "+osfile.Cause(err).Error(),
+				"free space there, or give a directory that this user can write and that outlives a deployment; "+
+					"without it every start orders new certificates")
 		}
 	} else if _, err := c.redis().address(); err != nil {
 		return c.fault(err.Error(), "write redis://host:6379/0, or rediss:// with TLS, "+

@@ -70,11 +70,7 @@ type Keys struct {
 
 // New returns the keys that are in this part of a store. The first is of this process alone, until Refresh.
 func New(slot *store.Slot, log *slog.Logger) *Keys {
-	return newKeys(slot, log, time.Now)
-}
-
-func newKeys(slot *store.Slot, log *slog.Logger, now func() time.Time) *Keys {
-	k := &Keys{slot: slot, log: log, now: now, ring: &tls.Config{}, used: map[key]int64{}}
+	k := &Keys{slot: slot, log: log, now: time.Now, ring: &tls.Config{}, used: map[key]int64{}}
 	k.rotate(k.period())
 	return k
 }

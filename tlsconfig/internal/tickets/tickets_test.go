@@ -186,7 +186,8 @@ func TestServersThatStartAtOnceHaveTheSameKeys(t *testing.T) {
 	var all [20]*Keys
 	var wg sync.WaitGroup
 	for i := range all {
-		all[i] = newKeys(f.slot(), slog.New(slog.DiscardHandler), func() time.Time { return now })
+		all[i] = New(f.slot(), slog.New(slog.DiscardHandler))
+		all[i].now = func() time.Time { return now }
 		wg.Go(func() {
 			for all[i].Refresh(t.Context()) != nil {
 				time.Sleep(time.Millisecond)
@@ -287,7 +288,9 @@ func (f *fleet) start() *server {
 	if len(f.servers) > 0 {
 		s.clock = f.servers[0].clock
 	}
-	s.Keys = newKeys(f.slot(), slog.New(slog.NewTextHandler(&s.log, nil)), func() time.Time { return s.clock })
+	s.Keys = New(f.slot(), slog.New(slog.NewTextHandler(&s.log, nil)))
+	s.now = func() time.Time { return s.clock }
+	s.rotate(s.period()) // by its own clock
 	config := s.Use(&tls.Config{Certificates: []tls.Certificate{f.pair}})
 	s.addr = chaintest.Serve(f, config.Clone()) // as ServeTLS of net/http does
 	f.refresh(s)
