@@ -10,7 +10,7 @@ e2e: ## run the tests with real browsers, proxies and deployments: needs chromiu
 	go -C .ci/e2e test -count=1 $(RACE) ./storm/...
 	go -C .ci/e2e test -count=1 ./rehearse/... ./fleet/...
 	go -C .ci/e2e test -count=1 -timeout 40m ./peers/... ./readme/... ./rename/... ./upgrade/... ./deploy/... ./dev/... ./frontend ./shop ./vulnerabilities ./windows
-	go -C .ci/e2e test -count=1 ./bench
+	go -C .ci/e2e test -count=1 -timeout 40m ./bench
 	@rm -f .ci/e2e/artifacts/site.txt
 	go -C .ci/e2e test -count=1 -timeout 30m ./site/...; status=$$?; cat .ci/e2e/artifacts/site.txt; exit $$status
 

@@ -68,7 +68,7 @@ func TestAllRatios(t *testing.T) {
 	result.Rows = append(result.Rows, firstAnswer(t, dir, kinds))
 	for _, r := range requests {
 		if slices.Contains(counted, r.name) {
-			result.Rows = append(result.Rows, instructions(t, dir, r.name, r.request))
+			result.Rows = append(result.Rows, instructions(t, dir, r.name, r.request, instructionRounds))
 		}
 	}
 	result.Rows = append(result.Rows, allocations(t))

@@ -44,7 +44,7 @@ func start(t *testing.T, dir string, k kind, profiles bool) *server {
 	s := &server{kind: k, addr: rig.Loopback(rig.Port(t)), log: filepath.Join(t.TempDir(), "log")}
 	t.Cleanup(s.stop)
 	k.run(t, s, dir, profiles)
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Microsecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Microsecond) {
 		page, err := s.page()
 		if err == nil && bytes.HasPrefix(page, []byte("<!doctype html>")) {
 			s.requests++
@@ -133,7 +133,8 @@ func (s *server) load(t *testing.T, r request, d time.Duration) float64 {
 		n, streams = 8, 4
 	}
 	exchanges := s.open(t, r, n, streams)
-	before, end := s.cpu(t), time.Now().Add(d)
+	before, _ := s.scheduled(t)
+	end := time.Now().Add(d)
 	for _, exchange := range exchanges {
 		wg.Go(func() {
 			for time.Now().Before(end) {
@@ -147,12 +148,12 @@ func (s *server) load(t *testing.T, r request, d time.Duration) float64 {
 		})
 	}
 	wg.Wait()
-	cost := s.cpu(t) - before
+	after, _ := s.scheduled(t)
 	s.leave()
 	if r.path != "" {
 		s.requests += int(done.Load())
 	}
-	return cost / float64(done.Load())
+	return (after - before) / float64(done.Load())
 }
 
 // leave ends the connections of the clients.
@@ -196,8 +197,9 @@ func (s *server) handshake(protocol string) (int, error) {
 	return 1, c.Close()
 }
 
-// cpu is the processor time that all threads of the server have used, in nanoseconds.
-func (s *server) cpu(t *testing.T) (sum float64) {
+// scheduled returns how long all threads of the server have run, and how long they have waited for a processor, in
+// nanoseconds.
+func (s *server) scheduled(t *testing.T) (ran, waited float64) {
 	t.Helper()
 	for _, cmd := range s.cmds {
 		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", cmd.Process.Pid))
@@ -205,11 +207,26 @@ func (s *server) cpu(t *testing.T) (sum float64) {
 			t.Fatalf("%s has ended:\n%s", s.name, rig.Read(t, s.log))
 		}
 		for _, f := range files {
-			first, _, _ := strings.Cut(string(rig.Read(t, f)), " ")
-			sum += number(t, first)
+			fields := strings.Fields(string(rig.Read(t, f)))
+			ran, waited = ran+number(t, fields[0]), waited+number(t, fields[1])
 		}
 	}
-	return sum
+	return ran, waited
+}
+
+// writes returns how many system calls the server makes a request that write, those for its log among them.
+func (s *server) writes(t *testing.T, r request) float64 {
+	t.Helper()
+	count := func() (n float64) {
+		for _, cmd := range s.cmds {
+			_, rest, _ := strings.Cut(string(rig.Read(t, fmt.Sprintf("/proc/%d/io", cmd.Process.Pid))), "\nsyscw:")
+			n += number(t, strings.Fields(rest)[0])
+		}
+		return n
+	}
+	calls, requests := count(), s.requests
+	s.load(t, r, *length)
+	return (count() - calls) / float64(s.requests-requests)
 }
 
 // memory is the server's share of this machine's memory (PSS), in KiB.
