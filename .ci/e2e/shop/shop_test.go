@@ -135,7 +135,7 @@ func isWhole(t *testing.T, p *clone.Project) {
 
 // isUpgraded publishes a version of the starter with another file in a closed room, and upgrades to it.
 func isUpgraded(t *testing.T, starter, p *clone.Project) {
-	starter.Replace(t, "middleware/hsts.go", "\n// HSTS ", "\n// The newer version.\n\n// HSTS ")
+	starter.Replace(t, "middleware/hsts.go", "\n// hsts ", "\n// The newer version.\n\n// hsts ")
 	starter.Commit(t, "Newer")
 	p.Run(t, "make upgrade")
 	const newer = " M middleware/hsts.go\n?? scripts/.starter\n"

@@ -39,7 +39,7 @@ func TestUpgradeOfARenamedClone(t *testing.T) {
 	p.Replace(t, "app/main.go", "package main\n", "package main\n\n// A line of ours.\n")
 	rig.Write(t, filepath.Join(p.Dir, "Makefile"), append(rig.Read(t, filepath.Join(p.Dir, "Makefile")),
 		"\nbrew: ## ours\n\tgo run ./scripts/brew\n"...), 0o644)
-	p.Replace(t, "middleware/hsts.go", "\n// HSTS ", "\n// A patch of ours.\n\n// HSTS ")
+	p.Replace(t, "middleware/hsts.go", "\n// hsts ", "\n// A patch of ours.\n\n// hsts ")
 	p.Run(t, "go mod edit -require=golang.org/x/crypto@v0.58.0")
 	p.Commit(t, "Serve tea")
 	before := snapshot(t, p)
@@ -80,7 +80,7 @@ func TestUpgradeOfARenamedClone(t *testing.T) {
 // newer publishes a version of the starter with a changed file, a moved one, a new room and a removed one.
 func newer(t *testing.T, starter *clone.Project) {
 	t.Helper()
-	starter.Replace(t, "middleware/hsts.go", "\n// HSTS ", "\n// The newer version.\n\n// HSTS ")
+	starter.Replace(t, "middleware/hsts.go", "\n// hsts ", "\n// The newer version.\n\n// hsts ")
 	starter.Run(t, "git mv middleware/csp.go middleware/policy.go && git rm -rq scripts/devcert")
 	starter.Replace(t, "scripts/rooms/rooms.txt", "scripts/devcert",
 		"app/newest                  middleware tlsconfig/localca\n# gone: scripts/devcert")
