@@ -193,7 +193,7 @@ func refusedName(t *testing.T, clone string) {
 	if code := r.exitCode(); code == 0 {
 		t.Error("exit status 0, want a failure")
 	}
-	r.find(`DOMAINS="localhost": no certificate authority can vouch for a local name`)
+	r.find(`DOMAINS="localhost": no public CA issues for a local name`)
 	r.leavesNothing()
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -52,7 +53,8 @@ func TestVisitorsOverQUICAreBackAfterARestart(t *testing.T) {
 			for range 2 {
 				visitors.Go(func() { v.overTCP(ctx, t, way) })
 			}
-			for i := range 20 {
+			var waits []time.Duration
+			for range 20 {
 				eventually(t, "an answer over QUIC", func() bool { return v.connected.Load() })
 				time.Sleep(100 * time.Millisecond) // under load
 				if v.connected.Store(false); way == "killed" {
@@ -65,9 +67,11 @@ func TestVisitorsOverQUICAreBackAfterARestart(t *testing.T) {
 				begin := time.Now()
 				v.connected.Store(false)
 				eventually(t, "an answer over QUIC", func() bool { return v.connected.Load() })
-				if took := time.Since(begin); took > time.Second {
-					t.Errorf("after restart %d a visitor over QUIC is answered after %s", i+1, took)
-				}
+				waits = append(waits, time.Since(begin))
+			}
+			// The machine may be busy once. Clients that nothing resets would wait for 30 s.
+			if slices.Sort(waits); waits[len(waits)/2] > time.Second || waits[len(waits)-1] > 5*time.Second {
+				t.Errorf("visitors over QUIC are answered after %s", waits)
 			}
 			cancel()
 			visitors.Wait()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -67,6 +69,9 @@ func startSite(t *testing.T, settings map[string]string, served kit.Site, routes
 	env := map[string]string{"ENV": "dev", "DOMAINS": "", "HOME": s.dir,
 		"TLS_CERT_FILE": filepath.Join(certs, "cert.pem"), "TLS_KEY_FILE": filepath.Join(certs, "key.pem")}
 	maps.Copy(env, settings)
+	if env["HTTP3"] == "on" && env["HTTPS_ADDR"] == "" {
+		env["HTTPS_ADDR"] = freeForBoth(t)
+	}
 	if env["TLS_MODE"] == "files" {
 		testcert.Write(t, certs, "shop.test", "www.shop.test", "127.0.0.1")
 	}
@@ -89,6 +94,27 @@ func startSite(t *testing.T, settings map[string]string, served kit.Site, routes
 	s.https, _, _ = strings.Cut(serving["https"].(string), " ")
 	s.http, _, _ = strings.Cut(serving["http"].(string), " ")
 	return s
+}
+
+// freeForBoth returns an address that is free over TCP and UDP. Its port is below those that systems give to clients,
+// such as the QUIC clients of other tests.
+func freeForBoth(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		addr := fmt.Sprintf("localhost:%d", 20000+rand.IntN(10000))
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		udp, err := net.ListenPacket("udp", addr)
+		ln.Close()
+		if err == nil {
+			udp.Close()
+			return addr
+		}
+	}
+	t.Fatal("no port is free over TCP and UDP")
+	return ""
 }
 
 // roots returns the CAs that the site's client trusts.
