@@ -143,6 +143,16 @@ type accountPage struct {
 	Err   error // what is wrong with the input
 }
 
+// accountTitles are here, not in the templates: a layout need not have a block for them.
+var accountTitles = map[string]string{
+	"account/account":      "Your account",
+	"account/forgotten":    "Forgot your password?",
+	"account/new-password": "A new password",
+	"account/register":     "Register",
+	"account/sign-in":      "Sign in",
+	"account/users":        "Users",
+}
+
 func (a *accounts) page(c *gin.Context) accountPage {
 	p := accountPage{page: newPage(c, ""), Mail: a.mail != nil, Next: wanted(c),
 		Email: shortened(c.Request.FormValue("email")), Token: shortened(c.Request.FormValue("token"))}
@@ -171,6 +181,7 @@ func (a *accounts) showInvalid(c *gin.Context, name string, err error) error {
 }
 
 func (a *accounts) render(c *gin.Context, status int, name string, p accountPage) {
+	p.Title = accountTitles[name]
 	c.Header("Cache-Control", "no-store") // another visitor must not see it
 	c.HTML(status, name, p)
 }
