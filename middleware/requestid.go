@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
+	"strings"
 	"unsafe"
 
 	"github.com/gin-gonic/gin"
@@ -39,7 +40,10 @@ func requestID() gin.HandlerFunc {
 		if !validID(rc.id) {
 			rc.id = newID(&rc.text)
 		}
-		rc.header[0] = rc.id
+		if rc.header[0] = rc.id; c.Request.ProtoMajor == 2 {
+			// The connection's HPACK table keeps about fifty ids, and each would keep its requestContext in memory.
+			rc.header[0] = strings.Clone(rc.id)
+		}
 		c.Writer.Header()[requestIDHeader] = rc.header[:]
 		c.Request = c.Request.WithContext(rc)
 		rc.writer = writer{ResponseWriter: c.Writer, initial: c.Writer.Status()}
