@@ -29,8 +29,12 @@ func TestVisitorsOverQUICAreBackAfterARestart(t *testing.T) {
 	for _, way := range []string{"passed sockets", "ports of its own", "killed"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			https := loopback(t)
-			addr := https.Addr().String()
+			addr := freeForBoth(t)
+			https, err := net.Listen("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer https.Close()
 			env := map[string]string{"HTTP3": "on", "HTTPS_ADDR": addr, "HTTP_ADDR": "off", "SHUTDOWN_GRACE": "2s"}
 			var p *passed
 			if way == "ports of its own" {

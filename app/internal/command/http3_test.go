@@ -359,7 +359,7 @@ func TestHTTP3IsOfferedWhereItIsServed(t *testing.T) {
 // The port may be open in UDP for another program: a resolver, a VPN, an older copy of this one.
 func TestAUDPPortThatIsBusyLeavesTCP(t *testing.T) {
 	t.Parallel()
-	busy, err := net.ListenPacket("udp", "127.0.0.1:0")
+	busy, err := net.ListenPacket("udp", freeForBoth(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func startSite(t *testing.T, settings map[string]string, served kit.Site, routes
 func freeForBoth(t *testing.T) string {
 	t.Helper()
 	for range 100 {
-		addr := fmt.Sprintf("localhost:%d", 20000+rand.IntN(10000))
+		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
 		ln, err := net.Listen("tcp", addr)
 		if err != nil {
 			continue
