@@ -22,7 +22,7 @@ import (
 
 const (
 	linkLife  = time.Hour
-	mailPause = 30 * time.Minute // between two mails to one account, so that nobody can flood a mailbox
+	mailPause = 30 * time.Minute // between two mails to one account, so that a visitor cannot flood a mailbox
 )
 
 // mailer sends a mail. To send links for new passwords by mail, set the field mail in newAccounts.

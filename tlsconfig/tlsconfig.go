@@ -81,8 +81,8 @@ type Source interface {
 	Reload()
 	// Status describes every certificate, the canonical host's first.
 	Status() []Status
-	// Secret returns what the processes of a site have in common and nobody else knows, to derive keys from. It may wait
-	// for a store, five seconds at most. It is nil if there is none.
+	// Secret returns bytes that only the processes of this site know, to derive keys from. It may wait for a store, five
+	// seconds at most. It is nil if there is none.
 	Secret(ctx context.Context) []byte
 }
 

@@ -146,7 +146,7 @@ func (q *quicServer) admit(ctx context.Context, _ *quic.ClientInfo) (context.Con
 }
 
 // quicConn bounds the requests on a connection, and closes it after idleTimeout without one. A request counts from the
-// end of its header on: before that, http3 tells nobody of it.
+// end of its header on: before that, http3 does not call the handler.
 type quicConn struct {
 	open     context.Context // done when the connection has ended
 	requests chan struct{}   // has an element for each that is being answered
